@@ -1,0 +1,71 @@
+"""The largest value of every field, product and sum.
+
+Compiled 64-bit integers wrap where Python's grow, so nothing in the core may ever pass 2**63 - 1. Each
+constant bounds a field; the comments show that every product and sum made of them stays below.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+I64_MAX: Final = (1 << 63) - 1
+
+# --- ids -------------------------------------------------------------------------------------------
+SHARD_SHIFT: Final = 56
+COUNTER_MASK: Final = (1 << 56) - 1
+MAX_SHARD: Final = 127
+FIRST_USER_ACCOUNT: Final = 64
+ACCOUNT_FEES: Final = 1
+ACCOUNT_INSURANCE: Final = 2
+ACCOUNT_BRIDGE: Final = 3
+MAX_ACCOUNTS: Final = 1 << 20
+MAX_INSTRUMENTS: Final = 1 << 20
+MAX_UNDERLYINGS: Final = 1 << 10
+
+# --- records ---------------------------------------------------------------------------------------
+MAX_QUOTES: Final = 100
+MAX_MARKS: Final = 4_000
+MAX_LABEL_BYTES: Final = 256
+
+# --- sizes and prices ------------------------------------------------------------------------------
+MAX_ORDER_LOTS: Final = (1 << 28) - 1
+MAX_POSITION_LOTS: Final = (1 << 28) - 1
+MAX_PRICE_TICKS: Final = 1 << 40
+MAX_PRICE_MICRO: Final = 1 << 42  # 4.4 million USDC per unit of the underlying
+MAX_TICK_MICRO: Final = 1 << 40
+MAX_LOT_E8: Final = 10**10  # 100 units of the underlying
+MAX_VEGA_MICRO: Final = 1 << 42
+DELTA_ONE_E9: Final = 10**9
+MAX_TIME_MS: Final = 1 << 52
+
+# price_micro * lot_e8, before the division by 1e8
+MAX_PRODUCT: Final = 1 << 62
+# position_limit_lots * price * multiplier: the value of the largest position, 1.1 billion USDC.
+# One fill, one order and one seat's holds are each at most a small multiple of it.
+MAX_VALUE_MICRO: Final = 1 << 50
+
+# --- fees ------------------------------------------------------------------------------------------
+# index_per_lot * lots <= 2**50 and ppm / 1000 <= 2**7: nano-USDC of a fee <= 2**57, plus one per lot.
+# index_per_lot * ppm <= 2**50 * 2**17 would pass 2**63 only for position limits below 2**4 lots:
+# listing therefore also bounds value per lot by MAX_VALUE_PER_LOT_MICRO.
+MAX_FEE_PPM: Final = 100_000
+MAX_FEE_CAP_PERMILLE: Final = 1_000  # value * permille <= 2**60
+MAX_BAND_PPM: Final = 1_000_000  # index_micro * ppm <= 2**62
+MAX_VALUE_PER_LOT_MICRO: Final = 1 << 45  # * MAX_FEE_PPM < 2**62
+
+# --- accounts --------------------------------------------------------------------------------------
+# A seat's requirement is at most hold (2 * 2**50, premium and fees) + lots * per_lot (2**50) < 2**52;
+# 2,048 seats: < 2**63. Their marked values are at most 2**50 each.
+MAX_SEATS: Final = 2_048
+MAX_OPEN_ORDERS: Final = 1 << 20
+MAX_OPEN_ORDERS_PER_ACCOUNT: Final = 1 << 16
+MAX_DEPOSIT_MICRO: Final = 1 << 56
+MAX_TOTAL_DEPOSITS_MICRO: Final = 1 << 58
+# No order is accepted from an account whose cash or entry value has passed this. What is already open
+# can add at most 2**11 seats * 2 * 2**50 = 2**62 less than that bound allows; see CASH_LIMIT.
+ACCUMULATION_LIMIT: Final = 1 << 60
+CASH_LIMIT: Final = 1 << 62
+
+MAX_EXPIRE_DAY_CANCELS: Final = 256
+RULES_VERSION: Final = 1
+RECORD_VERSION: Final = 1

@@ -1,0 +1,188 @@
+"""Record layouts: the word offsets and bit positions of docs/formats.md, as constants.
+
+A record is a run of 32-byte units; a *word* is eight bytes, little-endian, and `W_…` below are word
+offsets from the record's start. Constants are plain `Final` integers so that the compiled core folds
+them into its code.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+UNIT_BYTES: Final = 32
+UNIT_WORDS: Final = 4
+WORD_BYTES: Final = 8
+U32: Final = 0xFFFFFFFF
+
+# --- command types ---------------------------------------------------------------------------------
+NEW_ORDER: Final = 1
+AMEND: Final = 2
+CANCEL: Final = 3
+CANCEL_MANY: Final = 4
+MASS_QUOTE: Final = 5
+LABEL: Final = 6
+CREATE_ACCOUNT: Final = 16
+CONFIGURE_ACCOUNT: Final = 17
+DEPOSIT: Final = 18
+WITHDRAW: Final = 19
+TIME: Final = 20
+LIST_UNDERLYING: Final = 21
+LIST_INSTRUMENT: Final = 22
+SET_INSTRUMENT_STATE: Final = 23
+MARKS: Final = 24
+SETTLE_PERPETUAL: Final = 25
+FUNDING: Final = 26
+DELIVER: Final = 27
+EXPIRE_DAY: Final = 28
+SET_RULES: Final = 29
+SET_MODE: Final = 30
+
+COMMAND_NAMES: Final[dict[int, str]] = {
+    NEW_ORDER: "NEW_ORDER",
+    AMEND: "AMEND",
+    CANCEL: "CANCEL",
+    CANCEL_MANY: "CANCEL_MANY",
+    MASS_QUOTE: "MASS_QUOTE",
+    LABEL: "LABEL",
+    CREATE_ACCOUNT: "CREATE_ACCOUNT",
+    CONFIGURE_ACCOUNT: "CONFIGURE_ACCOUNT",
+    DEPOSIT: "DEPOSIT",
+    WITHDRAW: "WITHDRAW",
+    TIME: "TIME",
+    LIST_UNDERLYING: "LIST_UNDERLYING",
+    LIST_INSTRUMENT: "LIST_INSTRUMENT",
+    SET_INSTRUMENT_STATE: "SET_INSTRUMENT_STATE",
+    MARKS: "MARKS",
+    SETTLE_PERPETUAL: "SETTLE_PERPETUAL",
+    FUNDING: "FUNDING",
+    DELIVER: "DELIVER",
+    EXPIRE_DAY: "EXPIRE_DAY",
+    SET_RULES: "SET_RULES",
+    SET_MODE: "SET_MODE",
+}
+
+# --- event types -----------------------------------------------------------------------------------
+EV_REJECTED: Final = 1
+EV_ORDER: Final = 2
+EV_TRADE: Final = 3
+EV_CASH: Final = 4
+EV_SETTLED: Final = 5
+EV_ACCOUNT: Final = 6
+EV_INSTRUMENT: Final = 7
+EV_MARKED: Final = 8
+EV_DONE: Final = 9
+EV_UNDERLYING: Final = 10
+
+EVENT_NAMES: Final[dict[int, str]] = {
+    EV_REJECTED: "REJECTED",
+    EV_ORDER: "ORDER",
+    EV_TRADE: "TRADE",
+    EV_CASH: "CASH",
+    EV_SETTLED: "SETTLED",
+    EV_ACCOUNT: "ACCOUNT",
+    EV_INSTRUMENT: "INSTRUMENT",
+    EV_MARKED: "MARKED",
+    EV_DONE: "DONE",
+    EV_UNDERLYING: "UNDERLYING",
+}
+
+# Units of the fixed-size events (ORDER has one more when the order left another price level).
+EVENT_UNITS: Final[dict[int, int]] = {
+    EV_REJECTED: 2,
+    EV_ORDER: 4,
+    EV_TRADE: 5,
+    EV_CASH: 3,
+    EV_SETTLED: 4,
+    EV_ACCOUNT: 3,
+    EV_INSTRUMENT: 8,
+    EV_MARKED: 2,
+    EV_DONE: 2,
+    EV_UNDERLYING: 2,
+}
+
+# --- order flags -----------------------------------------------------------------------------------
+FLAG_SELL: Final = 1
+TYPE_SHIFT: Final = 1
+TYPE_MASK: Final = 3
+TYPE_LIMIT: Final = 0
+TYPE_MARKET: Final = 1
+TYPE_MARKET_LIMIT: Final = 2
+TIF_SHIFT: Final = 3
+TIF_MASK: Final = 3
+TIF_GTC: Final = 0
+TIF_GTD: Final = 1
+TIF_IOC: Final = 2
+TIF_FOK: Final = 3
+FLAG_POST_ONLY: Final = 1 << 5
+FLAG_REJECT_POST_ONLY: Final = 1 << 6
+FLAG_REDUCE_ONLY: Final = 1 << 7
+FLAG_QUOTE: Final = 1 << 8
+FLAG_MMP: Final = 1 << 9
+FLAG_LIQUIDATION: Final = 1 << 10
+NEW_FLAGS_ALLOWED: Final = 0xFF
+AMEND_PRICE: Final = 1 << 16
+AMEND_SIZE: Final = 1 << 17
+AMEND_DISPLAY: Final = 1 << 18
+AMEND_POST: Final = 1 << 19
+AMEND_REDUCE: Final = 1 << 20
+AMEND_FLAGS_ALLOWED: Final = 0x1F00E0
+
+# --- CANCEL_MANY flags -----------------------------------------------------------------------------
+SCOPE_ALL: Final = 0
+SCOPE_INSTRUMENT: Final = 1
+SCOPE_UNDERLYING: Final = 2
+SCOPE_LABEL: Final = 3
+SCOPE_LABEL_UNDERLYING: Final = 4
+KIND_FILTER_SHIFT: Final = 4
+WHICH_SHIFT: Final = 6
+WHICH_QUOTES: Final = 1
+WHICH_ORDERS: Final = 2
+
+# --- quote sides -----------------------------------------------------------------------------------
+QUOTE_SIZE_MASK: Final = (1 << 28) - 1
+QUOTE_PRESENT: Final = 1 << 28
+QUOTE_POST_ONLY: Final = 1 << 29
+QUOTE_REJECT_POST_ONLY: Final = 1 << 30
+
+# --- instruments -----------------------------------------------------------------------------------
+KIND_OPTION: Final = 1
+KIND_PERPETUAL: Final = 2
+OPTION_NONE: Final = 0
+OPTION_CALL: Final = 1
+OPTION_PUT: Final = 2
+STATE_OPEN: Final = 0
+STATE_CANCEL_ONLY: Final = 1
+STATE_HALTED: Final = 2
+STATE_DELISTED: Final = 3
+STATE_DELIVERED: Final = 4
+MODE_OPEN: Final = 0
+MODE_CANCEL_ONLY: Final = 1
+STP_REJECT_TAKER: Final = 0
+STP_CANCEL_MAKER: Final = 1
+
+# --- order events ----------------------------------------------------------------------------------
+ORDER_PLACED: Final = 1
+ORDER_FILLED: Final = 2
+ORDER_CANCELLED: Final = 3
+ORDER_AMENDED: Final = 4
+ORDER_STATE_OPEN: Final = 1
+ORDER_STATE_FILLED: Final = 2
+ORDER_STATE_CANCELLED: Final = 3
+
+CANCEL_USER: Final = 1
+CANCEL_IOC: Final = 2
+CANCEL_FOK: Final = 3
+CANCEL_NO_LIQUIDITY: Final = 4
+CANCEL_SELF_TRADE: Final = 5
+CANCEL_REDUCE_ONLY: Final = 6
+CANCEL_QUOTE_FAILED: Final = 7
+CANCEL_POST_ONLY_EDIT: Final = 8
+CANCEL_DAY_END: Final = 9
+CANCEL_DELIVERY: Final = 10
+
+# --- CASH and SETTLED kinds ------------------------------------------------------------------------
+CASH_DEPOSIT: Final = 1
+CASH_WITHDRAWAL: Final = 2
+SETTLED_DELIVERY: Final = 1
+SETTLED_PERPETUAL: Final = 2
+SETTLED_FUNDING: Final = 3
