@@ -28,7 +28,7 @@ class Header(NamedTuple):
     type: int
     version: int
     units: int
-    index: int
+    event_index: int
     seq: int
     account: int
     instrument: int
@@ -166,7 +166,7 @@ class Marked(NamedTuple):
 
     head: Header
     index_micro: int
-    count: int
+    units: int
     time_ms: int
 
 
@@ -175,7 +175,7 @@ class Done(NamedTuple):
 
     head: Header
     command: int
-    count: int
+    affected: int
     client_order_id: int
     time_ms: int
 
@@ -235,7 +235,7 @@ def read_event(data: bytes, at: int = 0) -> Event:
             if head.units == 4:
                 return Order(head, *fields)
             old = _OLD_LEVEL.unpack_from(data, body + _ORDER.size)
-            return Order(head, *fields, old[0], old[1])
+            return Order(head, *fields, old_price_ticks=old[0], old_level_lots=old[1])
         if head.type == r.EV_TRADE:
             return Trade(head, *_TRADE.unpack_from(data, body))
         return _read_rare(head, data, body)
