@@ -235,7 +235,7 @@ def read_event(data: bytes, at: int = 0) -> Event:
             if head.units == 4:
                 return Order(head, *fields)
             old = _OLD_LEVEL.unpack_from(data, body + _ORDER.size)
-            return Order(head, *fields, old_price_ticks=old[0], old_level_lots=old[1])
+            return Order(head, *(*fields, old[0], old[1]))
         if head.type == r.EV_TRADE:
             return Trade(head, *_TRADE.unpack_from(data, body))
         return _read_rare(head, data, body)
