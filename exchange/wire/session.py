@@ -1,0 +1,163 @@
+"""The state of one client session and the requests it sends, without sockets and clocks.
+
+A session is one WebSocket connection, or one HTTP exchange (one request, one reply). Handlers reply
+through it at once or later; what they send waits in `outbox` until the shell that owns the socket
+writes it, once per wake-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from exchange.wire.envelope import error_frame, result_frame
+
+if TYPE_CHECKING:
+    from exchange.wire.credits import CreditMeter
+    from exchange.wire.heartbeat import Heartbeat
+
+
+class RpcError(Exception):
+    """A request that failed, as the client is told: stable code, message, optional data."""
+
+    def __init__(self, code: int, message: str, data: dict[str, object] | None = None) -> None:
+        super().__init__(code, message, data)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}" + (f" {self.data}" if self.data is not None else "")
+
+
+class Request(msgspec.Struct):
+    """One JSON-RPC request. `received_us` is the venue's time at which its bytes were read."""
+
+    id: int | str | None
+    method: str
+    params: dict[str, object]
+    received_us: int
+
+
+class Session:
+    """One client session.
+
+    `wake` is called when the outbox turns non-empty and when the session asks to be closed; the shell
+    then drains `outbox` (see `take`) and obeys `close_code`.
+    """
+
+    __slots__ = (
+        "_now_us",
+        "_wake",
+        "account",
+        "authenticated",
+        "client_id",
+        "close_code",
+        "close_reason",
+        "closed",
+        "context",
+        "credits",
+        "failed",
+        "heartbeat",
+        "is_websocket",
+        "outbox",
+        "remote",
+        "scopes",
+        "session_id",
+        "subscriptions",
+        "testnet",
+    )
+
+    def __init__(
+        self,
+        session_id: int,
+        *,
+        is_websocket: bool,
+        now_us: Callable[[], int],
+        wake: Callable[[], None],
+        remote: str = "",
+        testnet: bool = True,
+    ) -> None:
+        self.session_id = session_id
+        self.is_websocket = is_websocket
+        self.remote = remote
+        self.testnet = testnet
+        self.account: int | None = None
+        self.client_id = ""
+        self.scopes: frozenset[str] = frozenset()
+        self.authenticated = False
+        self.subscriptions: set[str] = set()
+        self.closed = False
+        self.failed = False  # an HTTP shell answers 400 instead of 200
+        self.close_code = 0  # WebSocket close code the session asks for; 0: stay open
+        self.close_reason = ""
+        self.outbox: list[bytes] = []
+        self.heartbeat: Heartbeat | None = None
+        self.credits: CreditMeter | None = None
+        self.context: object = None  # free for the gateway
+        self._now_us = now_us
+        self._wake = wake
+
+    def send(self, frame: bytes) -> None:
+        """Queue one text frame, or the body of the HTTP reply. Dropped once the session is closed."""
+        if self.closed or self.close_code:
+            return
+        if not self.outbox:
+            self._wake()
+        self.outbox.append(frame)
+
+    def reply(self, request: Request, result: object, seq: int | None = None) -> None:
+        """Answer a request; `seq` is the sequence number of the command behind a change of state."""
+        if self.closed or self.close_code:
+            return
+        self.send(
+            result_frame(request.id, result, request.received_us, self._now_us(), self.testnet, seq)
+        )
+
+    def fail(self, request: Request, error: RpcError) -> None:
+        """Answer a request with an error."""
+        self.fail_id(request.id, error, request.received_us)
+
+    def fail_id(self, request_id: int | str | None, error: RpcError, received_us: int) -> None:
+        """Answer with an error where there is no request to speak of: its bytes made no sense."""
+        self.failed = True
+        self.send(
+            error_frame(
+                request_id,
+                error.code,
+                error.message,
+                error.data,
+                received_us,
+                self._now_us(),
+                self.testnet,
+            )
+        )
+
+    def close(self, code: int, reason: str) -> None:
+        """Ask the shell to close the connection once what is queued has been written."""
+        if not self.closed and not self.close_code:
+            self.close_code = code
+            self.close_reason = reason
+            self._wake()
+
+    def take(self) -> list[bytes]:
+        """The queued frames; the outbox is empty afterwards."""
+        frames = self.outbox
+        self.outbox = []
+        return frames
+
+    def authenticate(self, account: int, client_id: str, scopes: frozenset[str]) -> None:
+        """Bind the session to an account under the scopes that were granted."""
+        self.account = account
+        self.client_id = client_id
+        self.scopes = scopes
+        self.authenticated = True
+
+    def deauthenticate(self) -> None:
+        """Forget who is behind the session (logout)."""
+        self.account = None
+        self.client_id = ""
+        self.scopes = frozenset()
+        self.authenticated = False
