@@ -1,0 +1,129 @@
+"""Floats become integers here and nowhere else.
+
+Prices, volatilities and Greeks are floats inside `pricing`; the core and every format know integers only.
+Each function below names its rounding, checks the range, and raises :class:`QuantizeError` instead of
+letting a NaN, an infinity or an overflow through. Rounding acts on the double ``value * per_unit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Integers = NDArray[np.int64]
+
+MICRO_PER_UNIT: Final = 1_000_000
+E9_PER_UNIT: Final = 1_000_000_000
+
+MAX_EXACT: Final = 1 << 53
+"""Beyond this a double no longer holds every integer: the widest range any function accepts."""
+
+
+class QuantizeError(ValueError):
+    """A value has no integer in range; `code` is ``"not_finite"`` or ``"out_of_range"``, stable."""
+
+    def __init__(self, code: str, name: str, position: int, value: float, low: int, high: int) -> None:
+        super().__init__(f"{name}[{position}] = {value!r} is {code.replace('_', ' ')} {low}…{high}")
+        self.code = code
+        self.name = name
+        self.position = position
+
+
+def floor_units(
+    values: ArrayLike, per_unit: int, *, low: int = -MAX_EXACT, high: int = MAX_EXACT, name: str = "value"
+) -> Integers:
+    """``⌊value * per_unit⌋`` as int64, same shape; result within low…high or :class:`QuantizeError`."""
+    return _quantize(np.floor, values, per_unit, low, high, name)
+
+
+def ceil_units(
+    values: ArrayLike, per_unit: int, *, low: int = -MAX_EXACT, high: int = MAX_EXACT, name: str = "value"
+) -> Integers:
+    """``⌈value * per_unit⌉`` as int64, same shape; result within low…high or :class:`QuantizeError`."""
+    return _quantize(np.ceil, values, per_unit, low, high, name)
+
+
+def half_even_units(
+    values: ArrayLike, per_unit: int, *, low: int = -MAX_EXACT, high: int = MAX_EXACT, name: str = "value"
+) -> Integers:
+    """``value * per_unit`` to the nearest integer, ties to even; favours nobody over many values."""
+    return _quantize(np.rint, values, per_unit, low, high, name)
+
+
+def half_away_units(
+    values: ArrayLike, per_unit: int, *, low: int = -MAX_EXACT, high: int = MAX_EXACT, name: str = "value"
+) -> Integers:
+    """``value * per_unit`` to the nearest integer, ties away from zero, as people round by hand."""
+    return _quantize(_half_away, values, per_unit, low, high, name)
+
+
+def micro_scalar(value: float, *, low: int, high: int, name: str) -> int:
+    """One price in micro-units, ties to even, within low…high or :class:`QuantizeError`."""
+    return int(half_even_units(value, MICRO_PER_UNIT, low=low, high=high, name=name))
+
+
+def _half_away(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    # floor(|x| + 0.5) would push the largest double below one half up to one; the remainder is exact.
+    whole = np.trunc(scaled)
+    tie_or_more = np.abs(scaled - whole) >= 0.5
+    return np.asarray(whole + np.where(tie_or_more, np.sign(scaled), 0.0))
+
+
+def _quantize(
+    rounding: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    values: ArrayLike, per_unit: int, low: int, high: int, name: str,
+) -> Integers:
+    if not -MAX_EXACT <= low <= high <= MAX_EXACT:
+        raise ValueError(f"{name}: the range {low}…{high} must lie within ±2**53")
+    floats = np.asarray(values, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = rounding(floats * float(per_unit))
+        # NaN fails both comparisons.
+        fits = (whole >= low) & (whole <= high)
+    if not fits.all():
+        position = int(np.flatnonzero(~fits)[0])
+        value = float(floats.ravel()[position])
+        code = "out_of_range" if np.isfinite(value) else "not_finite"
+        raise QuantizeError(code, name, position, value, low, high)
+    return np.asarray(whole.astype(np.int64))
+
+
+class Row(NamedTuple):
+    """How one row of a table becomes integers: see :class:`RowQuantizer`."""
+
+    name: str
+    per_unit: int
+    low: int
+    high: int
+
+
+class RowQuantizer:
+    """Quantises a whole table at once, ties to even, each row with a unit and a range of its own.
+
+    The form the mark loop uses: one pass over contiguous memory instead of one per quantity.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            if not -MAX_EXACT <= row.low <= row.high <= MAX_EXACT:
+                raise ValueError(f"{row.name}: the range {row.low}…{row.high} must lie within ±2**53")
+        self._rows = tuple(rows)
+        self._per_unit = np.array([[float(row.per_unit)] for row in rows])
+        self._low = np.array([[float(row.low)] for row in rows])
+        self._high = np.array([[float(row.high)] for row in rows])
+
+    def __call__(self, table: NDArray[np.float64]) -> Integers:
+        """int64 of the shape of `table`, (rows, values); :class:`QuantizeError` for the first misfit."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            whole = table * self._per_unit
+            np.rint(whole, out=whole)
+            fits = (whole >= self._low) & (whole <= self._high)
+        if not fits.all():
+            at, position = np.argwhere(~fits)[0].tolist()
+            row, value = self._rows[at], float(table[at, position])
+            code = "out_of_range" if np.isfinite(value) else "not_finite"
+            raise QuantizeError(code, row.name, position, value, row.low, row.high)
+        return np.asarray(whole.astype(np.int64))
