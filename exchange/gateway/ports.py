@@ -1,0 +1,204 @@
+"""What the gateway needs from outside: loop, clock, the committing thread, and its neighbours' views.
+
+Production hands in an asyncio loop, the system clock and a thread; the simulation hands in its seeded
+loop and runs everything inline. Nothing in this room reads a clock or starts a thread by itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class Timer(Protocol):
+    """What `Loop.call_later` returns."""
+
+    def cancel(self) -> None:
+        """The callback will not run."""
+
+
+class Loop(Protocol):
+    """The part of an event loop the gateway uses; `asyncio.AbstractEventLoop` fits."""
+
+    def call_soon(self, callback: Callable[[], object], /) -> object:
+        """Run `callback` at the next turn of the loop."""
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer:
+        """Run `callback` after `delay` seconds."""
+
+
+class ThreadLoop(Loop, Protocol):
+    """A loop that other threads may wake."""
+
+    def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
+        """As `call_soon`, from any thread."""
+
+
+class Clock(Protocol):
+    """UTC since the Unix epoch. The sequencer tolerates a clock that steps back."""
+
+    def now_ms(self) -> int:
+        """Milliseconds."""
+
+    def now_us(self) -> int:
+        """Microseconds."""
+
+
+class Committer(Protocol):
+    """Runs the durable write of a group of batches away from the loop."""
+
+    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        """Run `work`, then `done(error or None)` on the loop. One at a time; `work` may block."""
+
+    def close(self) -> None:
+        """Finish what runs and stop."""
+
+
+class InlineCommitter:
+    """Commits on the caller's stack and reports at the loop's next turn (simulation, tests)."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        """Run `work` now; `done` follows through `call_soon`."""
+        error: BaseException | None = None
+        try:
+            work()
+        except Exception as caught:  # whatever the disk raises is the caller's to judge
+            error = caught
+        self._loop.call_soon(lambda: done(error))
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+_Job = tuple[Callable[[], None], Callable[[BaseException | None], None]]
+
+
+class ThreadCommitter:
+    """One thread that waits for fdatasync so that the loop does not."""
+
+    def __init__(self, loop: ThreadLoop) -> None:
+        self._loop = loop
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="strikebook-commit", daemon=True)
+        self._thread.start()
+
+    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+        """Queue `work` for the thread."""
+        self._jobs.put((work, done))
+
+    def close(self) -> None:
+        """Finish the queued work and join the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, done = job
+            error: BaseException | None = None
+            try:
+                work()
+            except Exception as caught:  # handed to the loop, which halts on it
+                error = caught
+            self._report(done, error)
+
+    def _report(self, done: Callable[[BaseException | None], None], error: BaseException | None) -> None:
+        self._loop.call_soon_threadsafe(lambda: done(error))
+
+
+class JournalPort(Protocol):
+    """The part of `exchange.journal.JournalWriter` the sequencer calls.
+
+    `sync` runs on the committer's thread while the loop may go on appending: what was appended before
+    the call is durable when it returns.
+    """
+
+    def append_commands(self, first_seq: int, commands: bytes, count: int) -> None:
+        """Append one frame of commands."""
+
+    def append_events(self, first_seq: int, count: int, event_count: int, events: bytes) -> None:
+        """Append one frame of events; may lag behind the commands."""
+
+    def sync(self) -> None:
+        """fdatasync of the command segment."""
+
+
+class ChainPort(Protocol):
+    """Keeper of the chain heads (docs/formats.md, "Chain and receipts")."""
+
+    def advance(self, first_seq: int, count: int, commands: bytes, events: bytes) -> None:
+        """Add one commit batch to the chain."""
+
+
+class Greeks(NamedTuple):
+    """Model values of one option as clients read them (floats at the edge, see `exchange.oracle`).
+
+    `*_iv` in percent; vega and rho per one percentage point, theta per day.
+    """
+
+    mark_iv: float
+    bid_iv: float
+    ask_iv: float
+    delta: float
+    gamma: float
+    vega: float
+    theta: float
+    rho: float
+    interest_rate: float = 0.0
+
+
+class OracleView(Protocol):
+    """Read access to the last oracle snapshot."""
+
+    def greeks(self, instrument: int, best_bid: float | None, best_ask: float | None) -> Greeks | None:
+        """Greeks and volatilities of an option, with the implied volatility of the given best prices
+        (per 1 underlying, USDC; None: no such side, reported as 0). None before the first snapshot."""
+
+    def is_fresh(self) -> bool:
+        """Whether every feed has delivered since the start and none is stale."""
+
+
+class NoOracle:
+    """No model values, and no feed to wait for (tests, tools)."""
+
+    def greeks(self, instrument: int, best_bid: float | None, best_ask: float | None) -> Greeks | None:
+        """Always None."""
+        del instrument, best_bid, best_ask
+        return None
+
+    def is_fresh(self) -> bool:
+        """Always."""
+        return True
+
+
+class SettlementView(Protocol):
+    """How far settlement has come: highest counters of the shard's sequence."""
+
+    def posted_seq(self) -> int:
+        """Highest seq inside a batch posted to the L1."""
+
+    def confirmed_seq(self) -> int:
+        """Highest seq inside a confirmed batch."""
+
+
+class NoSettlement:
+    """Nothing is ever posted."""
+
+    def posted_seq(self) -> int:
+        """Zero."""
+        return 0
+
+    def confirmed_seq(self) -> int:
+        """Zero."""
+        return 0
+
+
+class DepositPort(Protocol):
+    """The L1 side of a faucet: the coins arrive later as a sequenced DEPOSIT command."""
+
+    def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
+        """Ask the L1 to send `amount_micro` from the faucet to `account` (20-byte `owner`)."""

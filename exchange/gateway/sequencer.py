@@ -1,0 +1,393 @@
+"""The sequencer: numbers commands, applies them, makes them durable, then lets the results out.
+
+**Natural batching, no timers.** Commands submitted during one wake-up of the loop are one
+`engine.apply` call and one journal frame. While an fdatasync runs in the committer, further batches
+are applied and appended; the next fdatasync covers them all. A result (reply, private or public data)
+leaves only after the fdatasync that covers its command has returned.
+
+    submit → pending ──flush──▶ apply + append ──▶ unsynced ──fdatasync──▶ release ──▶ lagging
+                                                                     (callbacks, listeners)  (events, chain)
+
+**Fault model.** An error of append, fdatasync or apply halts the sequencer for good: a page cache that
+once failed to reach the disk cannot be trusted to hold what was acknowledged from it. Nothing more is
+acknowledged, everything submitted and not yet released is answered with an error (empty bytes), reads
+go on. A restart replays the journal. Errors of the lagging work (event segments, chain heads) halt
+too: both are regenerated at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from exchange.domain import commands
+from exchange.domain import records as r
+from exchange.domain.limits import SHARD_SHIFT
+from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loop
+
+MAX_PENDING: Final = 65_536
+MAX_BATCH: Final = 2_048
+LAG_SLICE: Final = 128
+
+RUNNING: Final = "running"
+HALTED: Final = "halted"
+
+OnEvents = Callable[[bytes], None]
+Listener = Callable[[int, int, bytes], None]
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_KEY: Final = struct.Struct("<2xHIQ")  # units, index, seq of an event
+
+
+class EnginePort(Protocol):
+    """The part of `exchange.core.engine.Engine` the sequencer drives."""
+
+    next_seq: int
+    now_ms: int
+
+    def apply(self, batch: bytes) -> bytes:
+        """Numbered commands in, packed events out."""
+
+
+class QueueFull(Exception):
+    """More than `MAX_PENDING` commands wait; the caller's command was not taken."""
+
+
+class Halted(Exception):
+    """The sequencer has halted; nothing more is taken."""
+
+
+class _Batch:
+    """One applied and appended batch on its way to durability."""
+
+    __slots__ = ("commands", "count", "events", "first_seq", "reads", "waiters")
+
+    def __init__(self, first_seq: int, count: int, packed: bytes, events: bytes) -> None:
+        self.first_seq = first_seq
+        self.count = count
+        self.commands = packed
+        self.events = events
+        self.waiters: list[tuple[int, OnEvents]] = []  # (seq, callback), seq ascending
+        self.reads: list[_Read] = []
+
+
+class _Read:
+    """A read of the engine's state that waits for durability."""
+
+    __slots__ = ("_compute", "_deliver", "_result")
+
+    def __init__(self, compute: Callable[[], Any], deliver: Callable[[Any], None]) -> None:
+        self._compute = compute
+        self._result: object = None
+        self._deliver = deliver
+
+    def fill(self) -> None:
+        """Take the result at this point of the sequence."""
+        try:
+            self._result = self._compute()
+        except Exception:  # one broken read must not stop the others
+            _log.exception("a read failed")
+
+    def finish(self) -> None:
+        """Deliver what was taken."""
+        try:
+            self._deliver(self._result)
+        except Exception:
+            _log.exception("the delivery of a read failed")
+
+    def give_up(self) -> None:
+        """Deliver None: what was taken may not be durable."""
+        self._result = None
+        self.finish()
+
+
+class Sequencer:
+    """Single writer of one shard. All methods run on the loop's thread."""
+
+    def __init__(
+        self,
+        engine: EnginePort,
+        journal: JournalPort,
+        committer: Committer,
+        loop: Loop,
+        clock: Clock,
+        *,
+        chain: ChainPort | None = None,
+        shard: int = 0,
+    ) -> None:
+        self.mode = RUNNING
+        self.halt_reason: BaseException | None = None
+        self.released_seq = engine.next_seq - 1
+        """Counter of the last command whose results are out."""
+        self._engine = engine
+        self._journal = journal
+        self._committer = committer
+        self._loop = loop
+        self._clock = clock
+        self._chain = chain
+        self._shard_bits = shard << SHARD_SHIFT
+        self._pending: list[bytes] = []
+        self._pending_waiters: list[tuple[int, OnEvents]] = []  # (index in pending, callback)
+        self._pending_reads: list[_Read] = []
+        self._unsynced: list[_Batch] = []
+        self._syncing: list[_Batch] = []
+        self._lagging: deque[_Batch] = deque()
+        self._flush_scheduled = False
+        self._lag_scheduled = False
+        self._sync_running = False
+        self._listeners: list[Listener] = []
+        self._after_release: list[Callable[[], None]] = []
+        self._on_halt: list[Callable[[BaseException], None]] = []
+
+    # --- taking commands ---------------------------------------------------------------------------
+
+    def submit(self, command: bytes, on_events: OnEvents | None = None) -> None:
+        """Take one packed command; `on_events` gets its packed events once they are durable.
+
+        Empty bytes mean the sequencer halted before that: whether the command survives a restart is
+        not known.
+
+        Raises:
+            QueueFull: too many commands wait.
+            Halted: the sequencer takes nothing any more.
+        """
+        pending = self._pending
+        if self.mode is not RUNNING:
+            raise Halted(str(self.halt_reason))
+        if len(pending) >= MAX_PENDING:
+            raise QueueFull
+        if on_events is not None:
+            self._pending_waiters.append((len(pending), on_events))
+        pending.append(command)
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def submit_many(self, packed: list[bytes], on_events: OnEvents | None = None) -> None:
+        """Take commands that stay adjacent; `on_events` gets the events of the **last** one.
+
+        Raises as `submit` does; then none is taken.
+        """
+        if len(self._pending) + len(packed) > MAX_PENDING:
+            raise QueueFull
+        for command in packed[:-1]:
+            self.submit(command)
+        self.submit(packed[-1], on_events)
+
+    def read(self, compute: Callable[[], T], deliver: Callable[[T | None], None]) -> None:
+        """Read the engine's state behind every command submitted before.
+
+        `compute` runs when those commands are applied, `deliver` with its result when they are
+        durable: a read never shows what a crash could take back. `deliver(None)`: halted meanwhile.
+        After a halt reads answer at once from the state in memory.
+        """
+        if self.mode is not RUNNING or not (self._pending or self._unsynced or self._syncing):
+            deliver(compute())
+            return
+        entry = _Read(compute, deliver)
+        if self._pending:
+            self._pending_reads.append(entry)
+            return
+        entry.fill()
+        (self._unsynced or self._syncing)[-1].reads.append(entry)
+
+    def add_listener(self, listener: Listener) -> None:
+        """`listener(first_seq, count, events)` for every batch, in order, once durable."""
+        self._listeners.append(listener)
+
+    def add_after_release(self, callback: Callable[[], None]) -> None:
+        """`callback()` after a group of batches was released: flush what was gathered."""
+        self._after_release.append(callback)
+
+    def add_on_halt(self, callback: Callable[[BaseException], None]) -> None:
+        """`callback(reason)` once, when the sequencer halts."""
+        self._on_halt.append(callback)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is pending, unsynced or lagging."""
+        return not (self._pending or self._unsynced or self._syncing or self._lagging)
+
+    # --- applying ----------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Apply and append what is pending, then see to it that a sync runs."""
+        self._flush_scheduled = False
+        if self.mode is not RUNNING:
+            return
+        try:
+            while self._pending:
+                self._apply_batch()
+        except Exception as error:  # apply or append failed: nothing after it can be trusted
+            self._halt(error)
+            return
+        if not self._sync_running:
+            self._start_sync()
+
+    def _apply_batch(self) -> None:
+        engine = self._engine
+        taken = self._pending[:MAX_BATCH]
+        waiters = self._pending_waiters
+        if len(taken) == len(self._pending):
+            self._pending, self._pending_waiters, rest = [], [], []
+        else:
+            self._pending = self._pending[MAX_BATCH:]
+            rest = [(at - MAX_BATCH, done) for at, done in waiters if at >= MAX_BATCH]
+            waiters = [entry for entry in waiters if entry[0] < MAX_BATCH]
+            self._pending_waiters = rest
+        first = engine.next_seq
+        now_ms = self._clock.now_ms()
+        offset = self._shard_bits | first
+        count = len(taken)
+        if now_ms > engine.now_ms:  # sequenced time; a clock that steps back waits to be caught up
+            taken.insert(0, commands.time(now_ms))
+            offset += 1
+            count += 1
+        packed = taken[0] if count == 1 else b"".join(taken)
+        # Known to the halt from here on: if apply or append raises, its waiters are still answered.
+        batch = _Batch(first, count, packed, b"")
+        batch.waiters = [(offset + at, done) for at, done in waiters]
+        self._unsynced.append(batch)
+        batch.events = engine.apply(packed)
+        if not self._pending and self._pending_reads:
+            batch.reads, self._pending_reads = self._pending_reads, []
+            for entry in batch.reads:
+                entry.fill()
+        self._journal.append_commands(first, packed, count)
+
+    # --- durability --------------------------------------------------------------------------------
+
+    def _start_sync(self) -> None:
+        if not self._unsynced or self.mode is not RUNNING:
+            return
+        self._syncing, self._unsynced = self._unsynced, []
+        self._sync_running = True
+        self._committer.commit(self._journal.sync, self._on_synced)
+
+    def _on_synced(self, error: BaseException | None) -> None:
+        self._sync_running = False
+        if self.mode is not RUNNING:
+            return
+        if error is not None:
+            self._halt(error)
+            return
+        durable, self._syncing = self._syncing, []
+        self._start_sync()  # the disk works while results go out
+        try:
+            for batch in durable:
+                self._release(batch)
+            for callback in self._after_release:
+                callback()
+        except Exception as caught:  # a view lost its place: what it shows can no longer be trusted
+            _log.exception("a listener failed")
+            self._halt(caught)
+            return
+        self._lagging.extend(durable)
+        self._schedule_lag()
+
+    def _release(self, batch: _Batch) -> None:
+        """Hand the events out: the callers' replies first, then the market and private views."""
+        self.released_seq = batch.first_seq + batch.count - 1
+        events = batch.events
+        if batch.waiters:
+            hand_out(events, batch.waiters)
+        for entry in batch.reads:
+            entry.finish()
+        for listener in self._listeners:
+            listener(batch.first_seq, batch.count, events)
+
+    # --- off the ack path --------------------------------------------------------------------------
+
+    def _schedule_lag(self) -> None:
+        if not self._lag_scheduled and self._lagging:
+            self._lag_scheduled = True
+            self._loop.call_soon(self._lag_step)
+
+    def _lag_step(self) -> None:
+        """Append event frames and advance the chain, about `LAG_SLICE` commands a turn."""
+        self._lag_scheduled = False
+        done = 0
+        try:
+            while self._lagging and done < LAG_SLICE:
+                self._lag_one()
+                done += 1
+        except Exception as error:  # a disk that fails here fails the next commit too
+            self._halt(error)
+            return
+        self._schedule_lag()
+
+    def _lag_one(self) -> None:
+        batch = self._lagging[0]
+        self._journal.append_events(
+            batch.first_seq, batch.count, count_events(batch.events), batch.events
+        )
+        if self._chain is not None:
+            self._chain.advance(batch.first_seq, batch.count, batch.commands, batch.events)
+        self._lagging.popleft()
+
+    def finish_lag(self) -> None:
+        """Append all lagging events and chain heads now (orderly shutdown)."""
+        while self._lagging and self.mode is RUNNING:
+            self._lag_step()
+
+    # --- halting -----------------------------------------------------------------------------------
+
+    def _halt(self, error: BaseException) -> None:
+        self.mode = HALTED
+        self.halt_reason = error
+        batches = [*self._syncing, *self._unsynced]
+        waiters = [entry for batch in batches for entry in batch.waiters] + self._pending_waiters
+        reads = [entry for batch in batches for entry in batch.reads] + self._pending_reads
+        self._pending, self._pending_waiters, self._pending_reads = [], [], []
+        self._syncing, self._unsynced = [], []
+        for _, done in waiters:
+            _answer(done, b"")
+        for entry in reads:
+            entry.give_up()
+        for callback in self._on_halt:
+            callback(error)
+
+
+def _answer(done: OnEvents, events: bytes) -> None:
+    try:
+        done(events)
+    except Exception:  # one broken reply must not cost the others theirs
+        _log.exception("a reply failed")
+
+
+def hand_out(events: bytes, waiters: list[tuple[int, OnEvents]]) -> None:
+    """Give each waiter (seq ascending) the slice of `events` its command caused."""
+    at = start = nth = 0
+    end = len(events)
+    wanted = waiters[0][0]
+    inside = False
+    while at < end:
+        units, _, seq = _KEY.unpack_from(events, at)
+        if inside and seq != wanted:
+            _answer(waiters[nth][1], events[start:at])
+            inside = False
+            nth += 1
+            if nth == len(waiters):
+                return
+            wanted = waiters[nth][0]
+        if not inside and seq == wanted:
+            inside = True
+            start = at
+        at += units * r.UNIT_BYTES
+    if inside:
+        _answer(waiters[nth][1], events[start:end])
+
+
+def count_events(events: bytes) -> int:
+    """How many records a buffer of events holds."""
+    at = count = 0
+    end = len(events)
+    while at < end:
+        at += (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
+        count += 1
+    return count
+

@@ -1,0 +1,284 @@
+"""What the sequencer batches, when it answers, and how it halts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from exchange.domain import commands, events
+from exchange.domain import records as r
+from exchange.gateway import sequencer as sequencer_module
+from exchange.gateway.ports import InlineCommitter, ThreadCommitter
+from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
+from tests.unit.gateway.fakes import (
+    CountingEngine,
+    ListJournal,
+    ManualClock,
+    ManualCommitter,
+    ManualLoop,
+)
+
+
+class Rig:
+    def __init__(self, now_ms: int = 0) -> None:
+        self.engine = CountingEngine()
+        self.journal = ListJournal()
+        self.loop = ManualLoop()
+        self.committer = ManualCommitter()
+        self.clock = ManualClock(now_ms)
+        self.sequencer = Sequencer(self.engine, self.journal, self.committer, self.loop, self.clock)
+        self.answers: list[tuple[str, bytes]] = []
+        self.heard: list[tuple[int, int]] = []
+        self.sequencer.add_listener(lambda first, count, packed: self.heard.append((first, count)))
+
+    def submit(self, name: str, account: int = 64) -> None:
+        self.sequencer.submit(commands.cancel_many(account), lambda got: self.answers.append((name, got)))
+
+    def seqs(self) -> list[tuple[str, list[int]]]:
+        return [(name, [e.head.seq for e in events.read_events(got)]) for name, got in self.answers]
+
+
+def test_one_wake_up_is_one_apply_and_one_frame() -> None:
+    rig = Rig()
+    for name in "abc":
+        rig.submit(name)
+    assert rig.engine.batches == []
+    rig.loop.turn()
+    assert len(rig.engine.batches) == 1
+    assert [(first, count) for first, _, count in rig.journal.command_frames] == [(1, 3)]
+
+
+def test_nothing_is_answered_before_the_sync_returned() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.loop.run()
+    assert rig.answers == []
+    assert rig.heard == []
+    rig.committer.finish()
+    assert rig.seqs() == [("a", [1])]
+    assert rig.heard == [(1, 1)]
+    assert rig.sequencer.released_seq == 1
+
+
+def test_batches_applied_during_a_sync_go_into_the_next() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.loop.run()
+    for name in "bc":
+        rig.submit(name)
+        rig.loop.run()
+    assert len(rig.engine.batches) == 3
+    assert len(rig.committer.waiting) == 1
+    rig.committer.finish()
+    assert [name for name, _ in rig.answers] == ["a"]
+    assert len(rig.committer.waiting) == 1
+    rig.committer.finish()
+    assert rig.seqs() == [("a", [1]), ("b", [2]), ("c", [3])]
+    assert rig.heard == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_time_is_sequenced_once_per_millisecond_moved() -> None:
+    rig = Rig(now_ms=5)
+    rig.submit("a")
+    rig.loop.run()
+    rig.submit("b")
+    rig.loop.run()
+    rig.clock.ms = 4  # the clock steps back
+    rig.submit("c")
+    rig.loop.run()
+    rig.clock.ms = 6
+    rig.submit("d")
+    rig.loop.run()
+    rig.committer.finish()
+    rig.committer.finish()
+    assert [batch[0] == r.TIME for batch in rig.engine.batches] == [True, False, False, True]
+    assert rig.seqs() == [("a", [2]), ("b", [3]), ("c", [4]), ("d", [6])]
+
+
+def test_adjacent_commands_answer_with_the_last_ones_events() -> None:
+    rig = Rig()
+    rig.submit("a")
+    pair = [commands.label(64, 1, "x"), commands.cancel_many(64)]
+    rig.sequencer.submit_many(pair, lambda got: rig.answers.append(("pair", got)))
+    rig.submit("b")
+    rig.loop.run()
+    rig.committer.finish()
+    assert rig.seqs() == [("a", [1]), ("pair", [3]), ("b", [4])]
+
+
+def test_a_failed_sync_halts_and_answers_everything_with_an_error() -> None:
+    rig = Rig()
+    rig.submit("syncing")
+    rig.loop.run()
+    rig.submit("unsynced")
+    rig.loop.run()
+    rig.submit("pending")
+    reasons: list[BaseException] = []
+    rig.sequencer.add_on_halt(reasons.append)
+    rig.journal.sync_error = OSError(5, "I/O error")
+    rig.committer.finish()
+    assert rig.answers == [("syncing", b""), ("unsynced", b""), ("pending", b"")]
+    assert rig.sequencer.mode == HALTED
+    assert [str(reason) for reason in reasons] == ["[Errno 5] I/O error"]
+    assert rig.heard == []
+    with pytest.raises(Halted):
+        rig.submit("later")
+    rig.loop.run()
+    assert len(rig.engine.batches) == 2
+
+
+def test_an_engine_that_raises_halts_and_answers() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.engine.fail_with = ValueError("broken invariant")
+    rig.loop.run()
+    assert rig.answers == [("a", b"")]
+    assert rig.sequencer.mode == HALTED
+
+
+def test_reads_after_a_halt_answer_at_once() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.engine.fail_with = ValueError("broken invariant")
+    rig.loop.run()
+    got: list[int | None] = []
+    rig.sequencer.read(lambda: rig.engine.next_seq, got.append)
+    assert got == [1]
+
+
+def test_a_read_sees_what_was_submitted_before_it_and_waits_until_it_is_durable() -> None:
+    rig = Rig()
+    got: list[int | None] = []
+    rig.sequencer.read(lambda: rig.engine.next_seq, got.append)
+    rig.submit("a")
+    rig.sequencer.read(lambda: rig.engine.next_seq, got.append)
+    rig.loop.run()
+    assert got == [1]
+    rig.submit("b")
+    rig.loop.run()
+    rig.committer.finish()
+    assert got == [1, 2]
+    rig.committer.finish()
+    rig.sequencer.read(lambda: rig.engine.next_seq, got.append)
+    assert got == [1, 2, 3]
+
+
+def test_a_read_pending_at_a_halt_delivers_none() -> None:
+    rig = Rig()
+    got: list[int | None] = []
+    rig.submit("a")
+    rig.sequencer.read(lambda: rig.engine.next_seq, got.append)
+    rig.loop.run()
+    rig.journal.sync_error = OSError("disk gone")
+    rig.committer.finish()
+    assert got == [None]
+
+
+def test_a_full_queue_refuses_and_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer_module, "MAX_PENDING", 2)
+    rig = Rig()
+    rig.submit("a")
+    with pytest.raises(QueueFull):
+        rig.sequencer.submit_many([commands.cancel_many(64)] * 2)
+    rig.submit("b")
+    with pytest.raises(QueueFull):
+        rig.submit("c")
+    rig.loop.run()
+    rig.committer.finish()
+    assert [name for name, _ in rig.answers] == ["a", "b"]
+
+
+def test_long_wake_ups_are_cut_into_bounded_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer_module, "MAX_BATCH", 3)
+    rig = Rig(now_ms=1)
+    for name in "abcdefg":
+        rig.submit(name)
+    rig.loop.run()
+    assert [count for _, _, count in rig.journal.command_frames] == [4, 3, 1]
+    rig.committer.finish()
+    assert rig.seqs() == [(name, [seq]) for seq, name in enumerate("abcdefg", start=2)]
+
+
+def test_events_are_appended_after_the_answers_and_chained_by_batch() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.submit("b")
+    rig.loop.run()
+    rig.committer.finish()
+    assert rig.journal.event_frames == []
+    assert not rig.sequencer.idle
+    rig.loop.run()
+    assert [(first, count, n) for first, count, n, _ in rig.journal.event_frames] == [(1, 2, 2)]
+    assert rig.sequencer.idle
+
+
+def test_a_broken_reply_does_not_cost_others_theirs(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig()
+
+    def broken(got: bytes) -> None:
+        raise RuntimeError("no socket")
+
+    rig.sequencer.submit(commands.cancel_many(64), broken)
+    rig.submit("b")
+    rig.loop.run()
+    rig.committer.finish()
+    assert rig.seqs() == [("b", [2])]
+    assert "no socket" in caplog.text
+
+
+def test_any_interleaving_answers_every_command_once_in_order() -> None:
+    for seed in range(30):
+        rng = random.Random(seed)
+        rig = Rig(now_ms=1)
+        submitted = 0
+        for _ in range(60):
+            action = rng.randrange(4)
+            if action == 0:
+                rig.submit(str(submitted))
+                submitted += 1
+            elif action == 1:
+                rig.loop.turn()
+            elif action == 2 and rig.committer.waiting:
+                rig.committer.finish()
+            else:
+                rig.clock.ms += 1
+        rig.loop.run()
+        while rig.committer.waiting:
+            rig.committer.finish()
+            rig.loop.run()
+        assert [name for name, _ in rig.answers] == [str(n) for n in range(submitted)]
+        seqs = [found[0] for _, found in rig.seqs()]
+        assert seqs == sorted(set(seqs))
+        assert b"".join(frame[1] for frame in rig.journal.command_frames) == b"".join(rig.engine.batches)
+        assert len(rig.journal.event_frames) == len(rig.journal.command_frames)
+        assert rig.sequencer.idle
+
+
+async def test_it_runs_on_asyncio_with_a_committing_thread() -> None:
+    loop = asyncio.get_running_loop()
+    committer = ThreadCommitter(loop)
+    journal = ListJournal()
+    sequencer = Sequencer(CountingEngine(), journal, committer, loop, ManualClock())
+    answered: asyncio.Future[bytes] = loop.create_future()
+    sequencer.submit(commands.cancel_many(64), answered.set_result)
+    assert events.read_event(await answered).head.seq == 1
+    assert journal.synced == 1
+    committer.close()
+
+
+def test_the_inline_committer_reports_at_the_next_turn() -> None:
+    loop = ManualLoop()
+    seen: list[BaseException | None] = []
+    committer = InlineCommitter(loop)
+    committer.commit(lambda: None, seen.append)
+
+    def fail() -> None:
+        raise OSError("full")
+
+    committer.commit(fail, seen.append)
+    assert seen == []
+    loop.run()
+    assert seen[0] is None
+    assert isinstance(seen[1], OSError)
