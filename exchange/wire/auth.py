@@ -1,0 +1,260 @@
+"""Who may do what: signatures, access tokens and scopes. Pure: time comes in as an argument.
+
+Signing is HMAC-SHA256 with the key's secret, lower-case hex, over one of two strings of lines: on a
+WebSocket timestamp, nonce and data; over HTTP timestamp, nonce, METHOD, the request target exactly as
+sent, and the body, the last line ended too. A nonce is not remembered: clients use the millisecond, and two calls in one
+millisecond are both good. What bounds a replay is the timestamp's window.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Final, NamedTuple
+
+import msgspec
+
+from exchange.wire import errors
+from exchange.wire.errors import error
+from exchange.wire.session import RpcError
+
+TIMESTAMP_WINDOW_MS: Final = 60_000
+HMAC_SCHEME: Final = "deri-hmac-sha256"
+
+# Scopes a key can hold. A right is none, read or read_write; read_write includes read.
+AREAS: Final = ("account", "trade", "wallet", "block_trade", "block_rfq")
+_RIGHTS: Final = {"none": 0, "read": 1, "read_write": 2}
+DEFAULT_SCOPES: Final = frozenset(
+    {"account:read_write", "trade:read_write", "wallet:read_write", "mainaccount"}
+)
+
+
+class HmacClaim(NamedTuple):
+    """The parts of an `Authorization: deri-hmac-sha256` header."""
+
+    client_id: str
+    timestamp_ms: int
+    signature: str
+    nonce: str
+
+
+def unauthorized(reason: str) -> RpcError:
+    """13009 with why."""
+    return error(errors.UNAUTHORIZED, reason=reason)
+
+
+def sign(secret: str, message: bytes) -> str:
+    """HMAC-SHA256 in lower-case hex."""
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+
+
+def websocket_message(timestamp_ms: int, nonce: str, data: str) -> bytes:
+    """The string `public/auth` with `client_signature` signs."""
+    return f"{timestamp_ms}\n{nonce}\n{data}".encode()
+
+
+def http_message(timestamp_ms: int, nonce: str, verb: str, target: bytes, body: bytes) -> bytes:
+    """The string a signed HTTP request signs; `target` is the raw path and query."""
+    return b"%d\n%b\n%b\n%b\n%b\n" % (timestamp_ms, nonce.encode(), verb.upper().encode(), target, body)
+
+
+def signature_matches(secret: str, message: bytes, signature: str) -> bool:
+    """Whether the hex signature is the secret's, compared in constant time."""
+    return hmac.compare_digest(sign(secret, message).encode(), signature.lower().encode("utf-8", "replace"))
+
+
+def check_timestamp(timestamp_ms: int, now_ms: int) -> None:
+    """Raises 13009 if a signature's time is not within the window around now."""
+    if abs(now_ms - timestamp_ms) > TIMESTAMP_WINDOW_MS:
+        raise unauthorized("timestamp_out_of_range")
+
+
+def parse_hmac(credentials: str) -> HmacClaim:
+    """Read `id=…,ts=…,sig=…,nonce=…` in any order, unknown fields ignored.
+
+    Raises:
+        RpcError: 13009 if a field is missing or ts is no number.
+    """
+    fields: dict[str, str] = {}
+    for part in credentials.split(","):
+        key, found, value = part.strip().partition("=")
+        if found:
+            fields[key.strip().lower()] = value.strip().strip('"')
+    try:
+        claim = HmacClaim(fields["id"], int(fields["ts"]), fields["sig"], fields["nonce"])
+    except (KeyError, ValueError):
+        raise unauthorized("malformed_authorization_header") from None
+    return claim
+
+
+# --- scopes ----------------------------------------------------------------------------------------
+
+
+def parse_scopes(text: str) -> frozenset[str]:
+    """The words of a scope string (blanks or commas between them)."""
+    return frozenset(text.replace(",", " ").split())
+
+
+def _right(scopes: frozenset[str], area: str) -> int:
+    """The strongest right the scopes give in an area."""
+    return max((level for name, level in _RIGHTS.items() if f"{area}:{name}" in scopes), default=0)
+
+
+def granted_scopes(held: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
+    """What is granted of what is asked: never more than the key holds.
+
+    An area that is not named is granted in full if nothing was named, or only areas to leave out
+    (`wallet:none`). Session words (`session:x`) are kept as asked.
+    """
+    named = {area for area in AREAS if any(word.startswith(area + ":") for word in asked)}
+    only_left_out = all(f"{area}:none" in asked for area in named)
+    granted: set[str] = set()
+    for area in AREAS:
+        right = _right(held, area)
+        if area in named:
+            right = min(right, _right(asked, area))
+        elif not only_left_out:
+            right = 0
+        if right:
+            granted.add(f"{area}:read_write" if right == 2 else f"{area}:read")
+    if "mainaccount" in held:
+        granted.add("mainaccount")
+    sessions = {word for word in asked if word.startswith("session:") and len(word) <= 64}
+    return frozenset(granted | (sessions or {"connection"}))
+
+
+def scope_text(scopes: frozenset[str]) -> str:
+    """The scope string of a reply, sorted so that it is the same every time."""
+    return " ".join(sorted(scopes))
+
+
+def asked_lifetime_s(asked: frozenset[str]) -> int | None:
+    """The seconds of an `expires:n` scope, if one was asked for."""
+    for word in asked:
+        if word.startswith("expires:"):
+            digits = word.removeprefix("expires:")
+            if digits.isascii() and digits.isdigit() and len(digits) <= 10 and int(digits) > 0:
+                return int(digits)
+    return None
+
+
+def allows(scopes: frozenset[str], area: str, *, write: bool) -> bool:
+    """Whether the scopes let a session read, or write, in an area."""
+    return _right(scopes, area) >= (2 if write else 1)
+
+
+# Methods that place or cancel orders, and those that only read them.
+_TRADE_WRITES: Final = (
+    "buy",
+    "sell",
+    "edit",
+    "edit_by_label",
+    "cancel",
+    "cancel_all",
+    "cancel_by_label",
+    "cancel_all_by_instrument",
+    "cancel_all_by_currency",
+    "cancel_all_by_kind_or_type",
+    "mass_quote",
+    "cancel_quotes",
+    "close_position",
+)
+_TRADE_READS: Final = (
+    "get_open_orders",
+    "get_open_orders_by_currency",
+    "get_open_orders_by_instrument",
+    "get_open_orders_by_label",
+    "get_order_state",
+    "get_order_state_by_label",
+    "get_order_history_by_currency",
+    "get_order_history_by_instrument",
+    "get_user_trades_by_instrument",
+    "get_user_trades_by_instrument_and_time",
+    "get_user_trades_by_currency",
+    "get_user_trades_by_currency_and_time",
+    "get_user_trades_by_order",
+    "get_positions",
+    "get_position",
+)
+_ACCOUNT_READS: Final = ("get_account_summary", "get_account_summaries", "get_subaccounts")
+# The area each private method needs, and whether it writes; one that is not here needs only a session.
+_METHOD_SCOPES: Final[dict[str, tuple[str, bool]]] = {
+    **{f"private/{name}": ("trade", True) for name in _TRADE_WRITES},
+    **{f"private/{name}": ("trade", False) for name in _TRADE_READS},
+    **{f"private/{name}": ("account", False) for name in _ACCOUNT_READS},
+    "private/set_self_trading_config": ("account", True),
+}
+
+
+def check_access(method: str, authenticated: bool, scopes: frozenset[str]) -> None:
+    """Whether a session may call a method.
+
+    Raises:
+        RpcError: 13009 a private method without authentication; 13021 a scope is missing.
+    """
+    if not method.startswith("private/"):
+        return
+    if not authenticated:
+        raise unauthorized("authentication_required")
+    needed = _METHOD_SCOPES.get(method)
+    if needed is not None and not allows(scopes, needed[0], write=needed[1]):
+        right = "read_write" if needed[1] else "read"
+        raise error(errors.FORBIDDEN, reason=f"scope {needed[0]}:{right} required")
+
+
+# --- access tokens ---------------------------------------------------------------------------------
+
+
+class Token(msgspec.Struct, array_like=True, frozen=True):
+    """What an access token says. It is signed, not stored."""
+
+    account: int
+    client_id: str
+    scope: str
+    expires_ms: int
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return parse_scopes(self.scope)
+
+
+def _b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+class TokenSigner:
+    """Issues and reads access tokens under the venue's own secret (at least 16 bytes)."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 16:
+            raise ValueError("the token secret must have at least 16 bytes")
+        self._secret = secret
+
+    def _tag(self, payload: bytes) -> bytes:
+        return hmac.new(self._secret, b"access-token\0" + payload, hashlib.sha256).digest()
+
+    def issue(self, token: Token) -> str:
+        """The token as the client carries it."""
+        payload = msgspec.json.encode(token)
+        return f"{_b64(payload)}.{_b64(self._tag(payload))}"
+
+    def read(self, text: str, now_ms: int) -> Token:
+        """The token, if it is ours and still good.
+
+        Raises:
+            RpcError: 13009 `invalid_token` or `expired_token`.
+        """
+        payload_text, _, tag_text = text.partition(".")
+        try:
+            payload = base64.b64decode(payload_text + "=" * (-len(payload_text) % 4), b"-_", validate=True)
+            tag = base64.b64decode(tag_text + "=" * (-len(tag_text) % 4), b"-_", validate=True)
+            if not hmac.compare_digest(self._tag(payload), tag):
+                raise unauthorized("invalid_token")
+            token = msgspec.json.decode(payload, type=Token)
+        except (binascii.Error, ValueError, msgspec.MsgspecError):
+            raise unauthorized("invalid_token") from None
+        if now_ms >= token.expires_ms:
+            raise unauthorized("expired_token")
+        return token

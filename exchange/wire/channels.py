@@ -1,0 +1,167 @@
+"""Names of subscription channels: which there are, and what their parts mean.
+
+A name of the dialect's whose feed this venue does not produce is accepted and stays silent (`family`
+"silent"), as is a known family with a currency we do not list; a name that is none of the dialect's is
+left out of the subscription's result, never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from exchange.wire.limits import CHANNEL_CHARS_MAX
+from exchange.wire.names import KINDS_KNOWN
+
+INTERVALS: Final = frozenset({"raw", "100ms", "agg2"})
+GROUPS: Final = frozenset({"none", "1", "2", "5", "10", "25", "100", "250"})
+DEPTHS: Final = frozenset({"1", "10", "20"})
+_RESOLUTIONS: Final = frozenset(
+    {"1", "3", "5", "10", "15", "30", "60", "120", "180", "360", "720", "1D"}
+)
+
+_INSTRUMENT: Final = re.compile(r"[A-Za-z0-9]{1,12}(_[A-Za-z0-9]{1,8})?-[A-Za-z0-9_-]{1,48}", re.ASCII)
+_CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}|any", re.ASCII)
+_INDEX: Final = re.compile(r"[a-z0-9]{2,16}_[a-z0-9]{2,8}", re.ASCII)
+
+# Public feeds of the dialect that this venue does not produce.
+_SILENT_WHOLE: Final = frozenset({"announcements", "platform_state", "platform_state.public_methods_state"})
+_SILENT_INDEX: Final = frozenset(
+    {
+        "deribit_price_ranking",
+        "deribit_price_statistics",
+        "deribit_volatility_index",
+        "estimated_expiration_price",
+        "markprice.options",
+    }
+)
+# Private feeds of the dialect that this venue does not produce.
+_SILENT_USER: Final = frozenset({"access_log", "lock", "mmp_trigger", "combo_trades", "changes"})
+
+
+class Channel(NamedTuple):
+    """A parsed channel name. Fields that the family does not have are empty.
+
+    family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, user_orders,
+    user_trades, user_changes, user_portfolio, or silent. `instrument` is a name; `kind` is option,
+    future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
+    """
+
+    name: str
+    family: str
+    private: bool = False
+    instrument: str = ""
+    kind: str = ""
+    currency: str = ""
+    index_name: str = ""
+    interval: str = ""
+    group: str = ""
+    depth: int = 0
+
+    @property
+    def needs_authorization(self) -> bool:
+        """Whether an unauthenticated session gets 13778: raw public feeds."""
+        return self.interval == "raw" and not self.private
+
+
+def parse_channel(name: str) -> Channel | None:
+    """The channel a name stands for, or None if it is none of the dialect's."""
+    if len(name) > CHANNEL_CHARS_MAX:
+        return None
+    head, _, rest = name.partition(".")
+    parts = rest.split(".") if rest else []
+    match head:
+        case "book":
+            return _book(name, parts)
+        case "ticker":
+            if len(parts) == 2 and _instrument(parts[0]) and parts[1] in INTERVALS:
+                return Channel(name, "ticker", instrument=parts[0], interval=parts[1])
+        case "incremental_ticker" | "quote":
+            if len(parts) == 1 and _instrument(parts[0]):
+                return Channel(name, head, instrument=parts[0])
+        case "trades":
+            return _by_instrument_or_kind(name, "trades", parts, private=False)
+        case "deribit_price_index":
+            if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
+                return Channel(name, "price_index", index_name=parts[0])
+        case "user":
+            return _user(name, parts)
+        case _:
+            return _silent(name, head, parts)
+    return None
+
+
+def _instrument(text: str) -> bool:
+    return _INSTRUMENT.fullmatch(text) is not None
+
+
+def _book(name: str, parts: list[str]) -> Channel | None:
+    if not parts or not _instrument(parts[0]):
+        return None
+    if len(parts) == 2 and parts[1] in INTERVALS:
+        return Channel(name, "book", instrument=parts[0], interval=parts[1])
+    if len(parts) == 4 and parts[1] in GROUPS and parts[2] in DEPTHS and parts[3] in INTERVALS:
+        return Channel(
+            name,
+            "grouped_book",
+            instrument=parts[0],
+            group=parts[1],
+            depth=int(parts[2]),
+            interval=parts[3],
+        )
+    return None
+
+
+def _by_instrument_or_kind(name: str, family: str, parts: list[str], *, private: bool) -> Channel | None:
+    """`{instrument}.{interval}` or `{kind}.{currency}.{interval}`."""
+    if len(parts) == 2 and _instrument(parts[0]) and parts[1] in INTERVALS:
+        return Channel(name, family, private, instrument=parts[0], interval=parts[1])
+    if (
+        len(parts) == 3
+        and parts[0] in KINDS_KNOWN
+        and _CURRENCY.fullmatch(parts[1])
+        and parts[2] in INTERVALS
+    ):
+        return Channel(name, family, private, kind=parts[0], currency=_currency(parts[1]), interval=parts[2])
+    return None
+
+
+def _currency(text: str) -> str:
+    return text if text == "any" else text.upper()
+
+
+def _user(name: str, parts: list[str]) -> Channel | None:
+    if not parts:
+        return None
+    topic, rest = parts[0], parts[1:]
+    if topic in ("orders", "trades", "changes"):
+        return _by_instrument_or_kind(name, f"user_{topic}", rest, private=True)
+    if topic == "portfolio" and len(rest) == 1 and _CURRENCY.fullmatch(rest[0]):
+        return Channel(name, "user_portfolio", True, currency=_currency(rest[0]))
+    if topic in _SILENT_USER and all(rest) and len(rest) <= 3:
+        return Channel(name, "silent", True)
+    return None
+
+
+def _silent(name: str, head: str, parts: list[str]) -> Channel | None:
+    """Feeds of the dialect that exist elsewhere: accepted, never written to."""
+    if name in _SILENT_WHOLE:
+        return Channel(name, "silent")
+    prefix, _, last = name.rpartition(".")
+    known = (
+        (prefix in _SILENT_INDEX and _INDEX.fullmatch(last) is not None)
+        or (
+            prefix.startswith("chart.trades.")
+            and _instrument(prefix.removeprefix("chart.trades."))
+            and last in _RESOLUTIONS
+        )
+        or (head == "perpetual" and len(parts) == 2 and _instrument(parts[0]) and last in INTERVALS)
+        or (
+            head == "instrument"
+            and len(parts) == 3
+            and parts[0] in ("creation", "state")
+            and parts[1] in KINDS_KNOWN
+            and _CURRENCY.fullmatch(last) is not None
+        )
+    )
+    return Channel(name, "silent") if known else None

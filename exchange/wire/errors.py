@@ -1,0 +1,216 @@
+"""The error codes of the dialect that the venue uses, and what each core reject reason becomes.
+
+Codes are stable: a client acts on the code, `message` is its field name, `data` explains.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.domain import records as r
+from exchange.domain import rejects as rej
+from exchange.wire.session import RpcError
+
+AUTHORIZATION_REQUIRED: Final = 10000
+QTY_TOO_LOW: Final = 10002
+ORDER_OVERLAP: Final = 10003
+ORDER_NOT_FOUND: Final = 10004
+PRICE_TOO_LOW: Final = 10005
+PRICE_TOO_HIGH: Final = 10007
+NOT_ENOUGH_FUNDS: Final = 10009
+BOOK_CLOSED: Final = 10012
+MAX_OPEN_ORDERS: Final = 10013
+INVALID_INSTRUMENT: Final = 10020
+INVALID_AMOUNT: Final = 10021
+INVALID_PRICE: Final = 10023
+INVALID_ORDER_ID: Final = 10025
+TOO_MANY_REQUESTS: Final = 10028
+NOT_OWNER_OF_ORDER: Final = 10029
+MUST_BE_WEBSOCKET: Final = 10030
+NOT_IMPLEMENTED: Final = 10033
+INVALID_MAX_SHOW: Final = 10036
+RETRY: Final = 10040
+PRICE_WRONG_TICK: Final = 10043
+QUEUE_FULL: Final = 10047
+INVALID_ARGUMENTS: Final = 11029
+OTHER_REJECT: Final = 11030
+NOT_OPEN_ORDER: Final = 11044
+UNSUPPORTED_COMBINATION: Final = 11047
+BAD_REQUEST: Final = 11050
+SYSTEM_MAINTENANCE: Final = 11051
+POST_ONLY_REJECT: Final = 11054
+POST_ONLY_NOT_ALLOWED: Final = 11055
+INTERNAL_ERROR: Final = 11094
+INVALID_CREDENTIALS: Final = 13004
+USER_NOT_FOUND: Final = 13007
+UNAUTHORIZED: Final = 13009
+INVALID_CONTENT_TYPE: Final = 13018
+NOT_FOUND: Final = 13020
+FORBIDDEN: Final = 13021
+SWITCHED_OFF: Final = 13025
+TEMPORARILY_UNAVAILABLE: Final = 13028
+NON_UNIQUE_LABEL: Final = 13032
+SCOPE_EXCEEDED: Final = 13403
+RAW_NEEDS_AUTHORIZATION: Final = 13778
+TIMED_OUT: Final = 13888
+TOO_MANY_QUOTES: Final = 13903
+NOT_FULLY_FILLED: Final = 13907
+QUOTE_CROSSED: Final = 13910
+INVALID_PARAMS: Final = -32602
+TOO_LARGE: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+PARSE_ERROR: Final = -32700
+
+MESSAGES: Final[dict[int, str]] = {
+    AUTHORIZATION_REQUIRED: "authorization_required",
+    QTY_TOO_LOW: "qty_too_low",
+    ORDER_OVERLAP: "order_overlap",
+    ORDER_NOT_FOUND: "order_not_found",
+    PRICE_TOO_LOW: "price_too_low",
+    PRICE_TOO_HIGH: "price_too_high",
+    NOT_ENOUGH_FUNDS: "not_enough_funds",
+    BOOK_CLOSED: "book_closed",
+    MAX_OPEN_ORDERS: "pme_max_total_open_orders",
+    INVALID_INSTRUMENT: "invalid_or_unsupported_instrument",
+    INVALID_AMOUNT: "invalid_amount",
+    INVALID_PRICE: "invalid_price",
+    INVALID_ORDER_ID: "invalid_order_id",
+    TOO_MANY_REQUESTS: "too_many_requests",
+    NOT_OWNER_OF_ORDER: "not_owner_of_order",
+    MUST_BE_WEBSOCKET: "must_be_websocket_request",
+    NOT_IMPLEMENTED: "not_implemented",
+    INVALID_MAX_SHOW: "invalid_max_show_amount",
+    RETRY: "retry",
+    PRICE_WRONG_TICK: "price_wrong_tick",
+    QUEUE_FULL: "matching_engine_queue_full",
+    INVALID_ARGUMENTS: "invalid_arguments",
+    OTHER_REJECT: "other_reject",
+    NOT_OPEN_ORDER: "not_open_order",
+    UNSUPPORTED_COMBINATION: "unsupported_arg_combination",
+    BAD_REQUEST: "bad_request",
+    SYSTEM_MAINTENANCE: "system_maintenance",
+    POST_ONLY_REJECT: "post_only_reject",
+    POST_ONLY_NOT_ALLOWED: "post_only_not_allowed",
+    INTERNAL_ERROR: "internal_server_error",
+    INVALID_CREDENTIALS: "invalid_credentials",
+    USER_NOT_FOUND: "user_not_found",
+    UNAUTHORIZED: "unauthorized",
+    INVALID_CONTENT_TYPE: "invalid_content_type",
+    NOT_FOUND: "not_found",
+    FORBIDDEN: "forbidden",
+    SWITCHED_OFF: "method_switched_off_by_admin",
+    TEMPORARILY_UNAVAILABLE: "temporarily_unavailable",
+    NON_UNIQUE_LABEL: "non_unique_order_label",
+    SCOPE_EXCEEDED: "scope_exceeded",
+    RAW_NEEDS_AUTHORIZATION: "raw_subscriptions_not_available_for_unauthorized",
+    TIMED_OUT: "timed_out",
+    TOO_MANY_QUOTES: "too_many_quotes",
+    NOT_FULLY_FILLED: "not_fully_filled",
+    QUOTE_CROSSED: "quote_crossed",
+    INVALID_PARAMS: "Invalid params",
+    TOO_LARGE: "request entity too large",
+    METHOD_NOT_FOUND: "Method not found",
+    PARSE_ERROR: "Parse error",
+}
+
+# Reasons the dialect has no code for are `other_reject <reason>`, as it writes them.
+REJECT_CODES: Final[dict[int, int]] = {
+    rej.MALFORMED: INVALID_ARGUMENTS,
+    rej.BAD_ID: INVALID_ARGUMENTS,
+    rej.BAD_VALUE: INVALID_ARGUMENTS,
+    rej.BAD_FLAGS: UNSUPPORTED_COMBINATION,
+    rej.UNKNOWN_ACCOUNT: USER_NOT_FOUND,
+    rej.UNKNOWN_INSTRUMENT: INVALID_INSTRUMENT,
+    rej.UNKNOWN_UNDERLYING: INVALID_INSTRUMENT,
+    rej.VENUE_CANCEL_ONLY: SYSTEM_MAINTENANCE,
+    rej.INSTRUMENT_NOT_OPEN: BOOK_CLOSED,
+    rej.TIMED_OUT: TIMED_OUT,
+    rej.BAD_SIZE: INVALID_AMOUNT,
+    rej.BAD_DISPLAY: INVALID_MAX_SHOW,
+    rej.BAD_PRICE: INVALID_PRICE,
+    rej.PRICE_OFF_TICK: PRICE_WRONG_TICK,
+    rej.NO_MARK: RETRY,
+    rej.PRICE_TOO_HIGH: PRICE_TOO_HIGH,
+    rej.PRICE_TOO_LOW: PRICE_TOO_LOW,
+    rej.TOO_MANY_ORDERS: MAX_OPEN_ORDERS,
+    rej.REDUCE_ONLY: OTHER_REJECT,
+    rej.POST_ONLY_REJECT: POST_ONLY_REJECT,
+    rej.TOO_MANY_SEATS: OTHER_REJECT,
+    rej.POSITION_LIMIT: OTHER_REJECT,
+    rej.LIMIT_REACHED: OTHER_REJECT,
+    rej.NEGATIVE_EQUITY: NOT_ENOUGH_FUNDS,
+    rej.INSUFFICIENT_FUNDS: NOT_ENOUGH_FUNDS,
+    rej.ORDER_NOT_FOUND: ORDER_NOT_FOUND,
+    rej.NOT_OWNER: NOT_OWNER_OF_ORDER,
+    rej.QUOTE_ORDER: OTHER_REJECT,
+    rej.QUOTE_CROSSED: QUOTE_CROSSED,
+    rej.STALE_FEED: OTHER_REJECT,
+    rej.DUPLICATE: OTHER_REJECT,
+    rej.NOT_EMPTY: OTHER_REJECT,
+    rej.NOT_EXPIRED: OTHER_REJECT,
+}
+
+# What an order that ended without a fill can be told as, where a method answers with an error.
+CANCEL_CODES: Final[dict[int, int]] = {
+    r.CANCEL_USER: NOT_OPEN_ORDER,
+    r.CANCEL_IOC: OTHER_REJECT,
+    r.CANCEL_FOK: NOT_FULLY_FILLED,
+    r.CANCEL_NO_LIQUIDITY: OTHER_REJECT,
+    r.CANCEL_SELF_TRADE: ORDER_OVERLAP,
+    r.CANCEL_REDUCE_ONLY: OTHER_REJECT,
+    r.CANCEL_QUOTE_FAILED: OTHER_REJECT,
+    r.CANCEL_POST_ONLY_EDIT: POST_ONLY_REJECT,
+    r.CANCEL_DAY_END: NOT_OPEN_ORDER,
+    r.CANCEL_DELIVERY: BOOK_CLOSED,
+}
+
+
+CANCEL_NAMES: Final[dict[int, str]] = {
+    r.CANCEL_USER: "user_request",
+    r.CANCEL_IOC: "immediate_or_cancel",
+    r.CANCEL_FOK: "fill_or_kill",
+    r.CANCEL_NO_LIQUIDITY: "no_liquidity",
+    r.CANCEL_SELF_TRADE: "self_trade",
+    r.CANCEL_REDUCE_ONLY: "reduce_only",
+    r.CANCEL_QUOTE_FAILED: "quote_failed",
+    r.CANCEL_POST_ONLY_EDIT: "edit_post_only_reject",
+    r.CANCEL_DAY_END: "day_end",
+    r.CANCEL_DELIVERY: "settlement",
+}
+
+
+def error(code: int, **data: object) -> RpcError:
+    """The error of a code with its documented message; keywords become `data`."""
+    return RpcError(code, MESSAGES[code], data or None)
+
+
+def invalid_param(param: str, reason: str) -> RpcError:
+    """-32602 with what is wrong and where."""
+    return error(INVALID_PARAMS, param=param, reason=reason)
+
+
+def reject_error(reason: int, detail: object = None) -> RpcError:
+    """The error a core reject becomes.
+
+    `detail` is the limit that was passed, already in the client's units (a price for
+    `price_too_high`), or None. An unknown reason is `other_reject`, so that a newer core never breaks
+    an older edge.
+    """
+    code = REJECT_CODES.get(reason, OTHER_REJECT)
+    name = rej.REJECT_NAMES.get(reason, f"reason_{reason}")
+    data: dict[str, object] = {"reason": name}
+    message = MESSAGES[code]
+    if code == OTHER_REJECT:
+        message = f"{message} {name}"
+    elif detail is not None and code in (PRICE_TOO_LOW, PRICE_TOO_HIGH):
+        message = f"{message} {detail}"
+        data["limit"] = detail
+    return RpcError(code, message, data)
+
+
+def cancel_error(reason: int) -> RpcError:
+    """The error for an order that the core ended at once, by its cancel reason."""
+    code = CANCEL_CODES.get(reason, OTHER_REJECT)
+    name = CANCEL_NAMES.get(reason, f"reason_{reason}")
+    message = f"{MESSAGES[code]} {name}" if code == OTHER_REJECT else MESSAGES[code]
+    return RpcError(code, message, {"reason": name})

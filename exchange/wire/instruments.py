@@ -1,0 +1,79 @@
+"""What the edge knows of one instrument: its name and terms, and the exact way to the client's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from exchange.domain import records as r
+from exchange.domain.commands import InstrumentTerms
+from exchange.domain.names import civil_from_days, instrument_name
+from exchange.wire import names
+
+_MICRO: Final = 1_000_000
+_E8: Final = 100_000_000
+_DAY_MS: Final = 86_400_000
+# The dialect's expiry of a perpetual: the first day of the year 3000.
+PERPETUAL_EXPIRY_MS: Final = 32_503_708_800_000
+
+
+def usdc(amount_micro: int) -> float:
+    """Micro-USDC as a JSON number; the nearest float, which prints the same six decimals."""
+    return amount_micro / _MICRO
+
+
+@dataclass(slots=True)
+class InstrumentView:
+    """One listed instrument as clients see it. `state` changes with INSTRUMENT events."""
+
+    instrument: int
+    symbol: str
+    terms: InstrumentTerms
+    state: int = r.STATE_OPEN
+    created_ms: int = 0
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = instrument_name(self.symbol, self.terms)
+
+    @property
+    def is_option(self) -> bool:
+        return self.terms.kind == r.KIND_OPTION
+
+    @property
+    def kind(self) -> str:
+        """`option` or `future`, the dialect's kind of a perpetual."""
+        return names.KINDS[self.terms.kind]
+
+    @property
+    def index_name(self) -> str:
+        return names.index_name(self.symbol)
+
+    @property
+    def expiration_timestamp(self) -> int:
+        return self.terms.expiry_ms or PERPETUAL_EXPIRY_MS
+
+    def price(self, ticks: int) -> float:
+        """A price in USDC per unit of the underlying."""
+        return ticks * self.terms.tick_micro / _MICRO
+
+    def amount(self, lots: int) -> float:
+        """A size in units of the underlying."""
+        return lots * self.terms.lot_e8 / _E8
+
+    def average_price(self, value_ticks: int, lots: int) -> float:
+        """Σ price_ticks · lots over Σ lots as a price; 0.0 without lots. The nearest float."""
+        return value_ticks * self.terms.tick_micro / (lots * _MICRO) if lots else 0.0
+
+    def value_price(self, value_micro: int, lots: int) -> float:
+        """The price at which `lots` are worth `value_micro`; 0.0 without lots. The nearest float."""
+        return value_micro * _E8 / (lots * self.terms.lot_e8 * _MICRO) if lots else 0.0
+
+    def settlement_period(self) -> str:
+        """`perpetual`, or `month` (last Friday of its month), `week` (a Friday), `day`."""
+        if not self.is_option:
+            return "perpetual"
+        days = self.terms.expiry_ms // _DAY_MS
+        if days % 7 != 1:  # 1 January 1970 was a Thursday
+            return "day"
+        return "month" if civil_from_days(days)[1] != civil_from_days(days + 7)[1] else "week"

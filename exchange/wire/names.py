@@ -1,0 +1,126 @@
+"""The dialect's words for order types, times in force, states and reasons, and the flags behind them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.domain import records as r
+from exchange.wire import errors
+from exchange.wire.errors import CANCEL_NAMES, error
+from exchange.wire.params import Params, boolean, choice, has
+
+QUOTE_CURRENCY: Final = "USDC"
+
+_TYPE_FLAGS: Final = {
+    "limit": r.TYPE_LIMIT << r.TYPE_SHIFT,
+    "market": r.TYPE_MARKET << r.TYPE_SHIFT,
+    "market_limit": r.TYPE_MARKET_LIMIT << r.TYPE_SHIFT,
+}
+_TRIGGER_TYPES: Final = frozenset(
+    {"stop_limit", "stop_market", "take_limit", "take_market", "trailing_stop"}
+)
+_ORDER_TYPES: Final = frozenset(_TYPE_FLAGS) | _TRIGGER_TYPES
+_TIF_FLAGS: Final = {
+    "good_til_cancelled": r.TIF_GTC << r.TIF_SHIFT,
+    "good_til_day": r.TIF_GTD << r.TIF_SHIFT,
+    "immediate_or_cancel": r.TIF_IOC << r.TIF_SHIFT,
+    "fill_or_kill": r.TIF_FOK << r.TIF_SHIFT,
+}
+_TIF_NAMES: Final = {flags >> r.TIF_SHIFT: name for name, flags in _TIF_FLAGS.items()}
+_STATE_NAMES: Final = {
+    r.ORDER_STATE_OPEN: "open",
+    r.ORDER_STATE_FILLED: "filled",
+    r.ORDER_STATE_CANCELLED: "cancelled",
+}
+# The reasons the dialect's `cancel_reason` enumerates; the others stand in `end_reason` alone.
+_CANCEL_REASONS: Final = frozenset({"user_request", "edit_post_only_reject", "settlement"})
+_INSTRUMENT_STATES: Final = {
+    r.STATE_OPEN: "open",
+    r.STATE_CANCEL_ONLY: "locked",
+    r.STATE_HALTED: "halted",
+    r.STATE_DELISTED: "inactive",
+    r.STATE_DELIVERED: "delivered",
+}
+KINDS: Final = {r.KIND_OPTION: "option", r.KIND_PERPETUAL: "future"}
+KIND_FILTERS: Final = {"any": 0, "option": r.KIND_OPTION, "future": r.KIND_PERPETUAL}
+# Kinds the dialect knows and this venue lists nothing of: answers are empty, never errors.
+KINDS_EMPTY: Final = frozenset({"spot", "future_combo", "option_combo", "combo"})
+KINDS_KNOWN: Final = frozenset(KIND_FILTERS) | KINDS_EMPTY
+
+
+def order_flags(params: Params, *, sell: bool) -> int:
+    """The flags of a new order.
+
+    Raises:
+        RpcError: -32602 for unknown words; 10033 for what the dialect has and this venue has not
+            (trigger, linked, advanced and protected orders); 11055 for post-only with a type or time
+            in force that never rests.
+    """
+    kind = choice(params, "type", _ORDER_TYPES, "limit")
+    if kind in _TRIGGER_TYPES:
+        raise error(errors.NOT_IMPLEMENTED, param="type", reason="trigger orders are not offered")
+    for name in ("linked_order_type", "advanced", "otoco_config"):
+        if has(params, name):
+            raise error(errors.NOT_IMPLEMENTED, param=name, reason="is not offered")
+    if boolean(params, "mmp"):
+        raise error(errors.NOT_IMPLEMENTED, param="mmp", reason="is not offered")
+    tif = choice(params, "time_in_force", _TIF_FLAGS, "good_til_cancelled")
+    flags = _TYPE_FLAGS[kind] | _TIF_FLAGS[tif] | (r.FLAG_SELL if sell else 0)
+    if boolean(params, "post_only"):
+        if kind != "limit" or tif in ("immediate_or_cancel", "fill_or_kill"):
+            raise error(
+                errors.POST_ONLY_NOT_ALLOWED,
+                param="post_only",
+                reason="only with limit orders that may rest",
+            )
+        flags |= r.FLAG_POST_ONLY
+        flags |= r.FLAG_REJECT_POST_ONLY if boolean(params, "reject_post_only") else 0
+    if boolean(params, "reduce_only"):
+        flags |= r.FLAG_REDUCE_ONLY
+    return flags
+
+
+def direction(sell: bool) -> str:
+    """`buy` or `sell`."""
+    return "sell" if sell else "buy"
+
+
+def order_type(flags: int) -> str:
+    """`limit` or `market`; a market-limit order is a limit order with `original_order_type`."""
+    return "market" if (flags >> r.TYPE_SHIFT) & r.TYPE_MASK == r.TYPE_MARKET else "limit"
+
+
+def is_market_limit(flags: int) -> bool:
+    """Whether the order came in as market-limit."""
+    return (flags >> r.TYPE_SHIFT) & r.TYPE_MASK == r.TYPE_MARKET_LIMIT
+
+
+def time_in_force(flags: int) -> str:
+    """The dialect's time in force."""
+    return _TIF_NAMES[(flags >> r.TIF_SHIFT) & r.TIF_MASK]
+
+
+def order_state(state: int) -> str:
+    """`open`, `filled` or `cancelled`."""
+    return _STATE_NAMES[state]
+
+
+def end_reason(reason: int) -> str:
+    """Why an order was cancelled, in one word of ours for every reason of the core."""
+    return CANCEL_NAMES.get(reason, f"reason_{reason}")
+
+
+def cancel_reason(reason: int) -> str | None:
+    """The dialect's `cancel_reason`, or None where it has no word for it."""
+    name = end_reason(reason)
+    return name if name in _CANCEL_REASONS else None
+
+
+def instrument_state(state: int) -> str:
+    """The dialect's instrument state."""
+    return _INSTRUMENT_STATES.get(state, "inactive")
+
+
+def index_name(symbol: str) -> str:
+    """`btc_usdc`, the index of an underlying."""
+    return f"{symbol.lower()}_usdc"
