@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Timer(Protocol):
@@ -49,7 +49,7 @@ class Clock(Protocol):
 class Committer(Protocol):
     """Runs the durable write of a group of batches away from the loop."""
 
-    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+    def commit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
         """Run `work`, then `done(error or None)` on the loop. One at a time; `work` may block."""
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class InlineCommitter:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+    def commit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
         """Run `work` now; `done` follows through `call_soon`."""
         error: BaseException | None = None
         try:
@@ -75,7 +75,7 @@ class InlineCommitter:
         """Nothing runs."""
 
 
-_Job = tuple[Callable[[], None], Callable[[BaseException | None], None]]
+_Job = tuple[Callable[[], object], Callable[[BaseException | None], None]]
 
 
 class ThreadCommitter:
@@ -87,7 +87,7 @@ class ThreadCommitter:
         self._thread = threading.Thread(target=self._run, name="strikebook-commit", daemon=True)
         self._thread.start()
 
-    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+    def commit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
         """Queue `work` for the thread."""
         self._jobs.put((work, done))
 
@@ -113,25 +113,27 @@ class ThreadCommitter:
 class JournalPort(Protocol):
     """The part of `exchange.journal.JournalWriter` the sequencer calls.
 
-    `sync` runs on the committer's thread while the loop may go on appending: what was appended before
-    the call is durable when it returns.
+    `commit` runs on the committer's thread while the loop goes on appending.
     """
 
     def append_commands(self, first_seq: int, commands: bytes, count: int) -> None:
-        """Append one frame of commands."""
+        """Add commands to the next group."""
+
+    def seal(self) -> object | None:
+        """All that was appended since the last seal, as one group; None if there is nothing."""
+
+    def commit(self, group: Any) -> object:
+        """Write the group as one frame; durable on return."""
 
     def append_events(self, first_seq: int, count: int, event_count: int, events: bytes) -> None:
-        """Append one frame of events; may lag behind the commands."""
-
-    def sync(self) -> None:
-        """fdatasync of the command segment."""
+        """Append one frame of events of durable commands; may lag."""
 
 
 class ChainPort(Protocol):
     """Keeper of the chain heads (docs/formats.md, "Chain and receipts")."""
 
     def advance(self, first_seq: int, count: int, commands: bytes, events: bytes) -> None:
-        """Add one commit batch to the chain."""
+        """Add one commit batch (one frame of the command segment) to the chain."""
 
 
 class Greeks(NamedTuple):

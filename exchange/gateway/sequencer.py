@@ -1,12 +1,13 @@
 """The sequencer: numbers commands, applies them, makes them durable, then lets the results out.
 
 **Natural batching, no timers.** Commands submitted during one wake-up of the loop are one
-`engine.apply` call and one journal frame. While an fdatasync runs in the committer, further batches
-are applied and appended; the next fdatasync covers them all. A result (reply, private or public data)
-leaves only after the fdatasync that covers its command has returned.
+`engine.apply` call. While an fdatasync runs in the committer, further batches are applied and
+appended; together they are the next commit group: one journal frame, one fdatasync, one step of the
+chain. A result (reply, private or public data) leaves only after the fdatasync that covers its command
+has returned.
 
-    submit → pending ──flush──▶ apply + append ──▶ unsynced ──fdatasync──▶ release ──▶ lagging
-                                                                     (callbacks, listeners)  (events, chain)
+    submit → pending ──flush──▶ apply, append → unsynced ──commit──▶ release ──▶ lagging
+                                                          (replies, views)   (event frames, chain)
 
 **Fault model.** An error of append, fdatasync or apply halts the sequencer for good: a page cache that
 once failed to reach the disk cannot be trusted to hold what was acknowledged from it. Nothing more is
@@ -30,7 +31,7 @@ from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loo
 
 MAX_PENDING: Final = 65_536
 MAX_BATCH: Final = 2_048
-LAG_SLICE: Final = 128
+LAG_SLICE: Final = 128  # commands, after which a turn of lagging work ends
 
 RUNNING: Final = "running"
 HALTED: Final = "halted"
@@ -135,7 +136,7 @@ class Sequencer:
         self._pending_reads: list[_Read] = []
         self._unsynced: list[_Batch] = []
         self._syncing: list[_Batch] = []
-        self._lagging: deque[_Batch] = deque()
+        self._lagging: deque[list[_Batch]] = deque()  # whole commit groups
         self._flush_scheduled = False
         self._lag_scheduled = False
         self._sync_running = False
@@ -266,7 +267,8 @@ class Sequencer:
             return
         self._syncing, self._unsynced = self._unsynced, []
         self._sync_running = True
-        self._committer.commit(self._journal.sync, self._on_synced)
+        journal, group = self._journal, self._journal.seal()
+        self._committer.commit(lambda: journal.commit(group), self._on_synced)
 
     def _on_synced(self, error: BaseException | None) -> None:
         self._sync_running = False
@@ -286,7 +288,7 @@ class Sequencer:
             _log.exception("a listener failed")
             self._halt(caught)
             return
-        self._lagging.extend(durable)
+        self._lagging.append(durable)
         self._schedule_lag()
 
     def _release(self, batch: _Batch) -> None:
@@ -308,31 +310,31 @@ class Sequencer:
             self._loop.call_soon(self._lag_step)
 
     def _lag_step(self) -> None:
-        """Append event frames and advance the chain, about `LAG_SLICE` commands a turn."""
+        """Append event frames and advance the chain, group by group, for about `LAG_SLICE` commands."""
         self._lag_scheduled = False
         done = 0
         try:
             while self._lagging and done < LAG_SLICE:
-                self._lag_one()
-                done += 1
+                done += self._lag_group(self._lagging[0])
+                self._lagging.popleft()
         except Exception as error:  # a disk that fails here fails the next commit too
             self._halt(error)
             return
         self._schedule_lag()
 
-    def _lag_one(self) -> None:
-        batch = self._lagging[0]
-        self._journal.append_events(
-            batch.first_seq, batch.count, count_events(batch.events), batch.events
-        )
+    def _lag_group(self, group: list[_Batch]) -> int:
+        first = group[0].first_seq
+        count = sum(batch.count for batch in group)
+        packed = b"".join([batch.events for batch in group])
+        self._journal.append_events(first, count, count_events(packed), packed)
         if self._chain is not None:
-            self._chain.advance(batch.first_seq, batch.count, batch.commands, batch.events)
-        self._lagging.popleft()
+            self._chain.advance(first, count, b"".join([batch.commands for batch in group]), packed)
+        return count
 
     def finish_lag(self) -> None:
         """Append all lagging events and chain heads now (orderly shutdown)."""
         while self._lagging and self.mode is RUNNING:
-            self._lag_step()
+            self._lag_group(self._lagging.popleft())
 
     # --- halting -----------------------------------------------------------------------------------
 

@@ -61,9 +61,9 @@ class ManualCommitter:
     """Syncs finish when the test says so."""
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[Callable[[], None], Callable[[BaseException | None], None]]] = deque()
+        self.waiting: deque[tuple[Callable[[], object], Callable[[BaseException | None], None]]] = deque()
 
-    def commit(self, work: Callable[[], None], done: Callable[[BaseException | None], None]) -> None:
+    def commit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
         self.waiting.append((work, done))
 
     def finish(self) -> None:
@@ -116,21 +116,29 @@ class CountingEngine:
 
 
 class ListJournal:
-    """Keeps frames in lists; `synced` is how many command frames are durable."""
+    """Keeps groups and event frames in lists; `durable` is how many groups are safe."""
 
     def __init__(self) -> None:
-        self.command_frames: list[tuple[int, bytes, int]] = []
+        self.appended: list[tuple[int, bytes, int]] = []
+        self.groups: list[list[tuple[int, bytes, int]]] = []
         self.event_frames: list[tuple[int, int, int, bytes]] = []
-        self.synced = 0
+        self.durable = 0
         self.sync_error: Exception | None = None
+        self._pending: list[tuple[int, bytes, int]] = []
 
     def append_commands(self, first_seq: int, commands: bytes, count: int) -> None:
-        self.command_frames.append((first_seq, commands, count))
+        self.appended.append((first_seq, commands, count))
+        self._pending.append((first_seq, commands, count))
+
+    def seal(self) -> list[tuple[int, bytes, int]] | None:
+        group, self._pending = self._pending, []
+        return group or None
+
+    def commit(self, group: list[tuple[int, bytes, int]]) -> None:
+        if self.sync_error is not None:
+            raise self.sync_error
+        self.groups.append(group)
+        self.durable += 1
 
     def append_events(self, first_seq: int, count: int, event_count: int, events: bytes) -> None:
         self.event_frames.append((first_seq, count, event_count, events))
-
-    def sync(self) -> None:
-        if self.sync_error is not None:
-            raise self.sync_error
-        self.synced = len(self.command_frames)

@@ -28,10 +28,16 @@ class Rig:
         self.loop = ManualLoop()
         self.committer = ManualCommitter()
         self.clock = ManualClock(now_ms)
-        self.sequencer = Sequencer(self.engine, self.journal, self.committer, self.loop, self.clock)
+        self.chain: list[tuple[int, int]] = []
+        self.sequencer = Sequencer(
+            self.engine, self.journal, self.committer, self.loop, self.clock, chain=self
+        )
         self.answers: list[tuple[str, bytes]] = []
         self.heard: list[tuple[int, int]] = []
         self.sequencer.add_listener(lambda first, count, packed: self.heard.append((first, count)))
+
+    def advance(self, first_seq: int, count: int, commands: bytes, events: bytes) -> None:
+        self.chain.append((first_seq, count))
 
     def submit(self, name: str, account: int = 64) -> None:
         self.sequencer.submit(commands.cancel_many(account), lambda got: self.answers.append((name, got)))
@@ -47,7 +53,7 @@ def test_one_wake_up_is_one_apply_and_one_frame() -> None:
     assert rig.engine.batches == []
     rig.loop.turn()
     assert len(rig.engine.batches) == 1
-    assert [(first, count) for first, _, count in rig.journal.command_frames] == [(1, 3)]
+    assert [(first, count) for first, _, count in rig.journal.appended] == [(1, 3)]
 
 
 def test_nothing_is_answered_before_the_sync_returned() -> None:
@@ -72,11 +78,13 @@ def test_batches_applied_during_a_sync_go_into_the_next() -> None:
     assert len(rig.engine.batches) == 3
     assert len(rig.committer.waiting) == 1
     rig.committer.finish()
+    assert [[first for first, _, _ in group] for group in rig.journal.groups] == [[1]]
     assert [name for name, _ in rig.answers] == ["a"]
     assert len(rig.committer.waiting) == 1
     rig.committer.finish()
     assert rig.seqs() == [("a", [1]), ("b", [2]), ("c", [3])]
     assert rig.heard == [(1, 1), (2, 1), (3, 1)]
+    assert [[first for first, _, _ in group] for group in rig.journal.groups] == [[1], [2, 3]]
 
 
 def test_time_is_sequenced_once_per_millisecond_moved() -> None:
@@ -196,7 +204,7 @@ def test_long_wake_ups_are_cut_into_bounded_batches(monkeypatch: pytest.MonkeyPa
     for name in "abcdefg":
         rig.submit(name)
     rig.loop.run()
-    assert [count for _, _, count in rig.journal.command_frames] == [4, 3, 1]
+    assert [count for _, _, count in rig.journal.appended] == [4, 3, 1]
     rig.committer.finish()
     assert rig.seqs() == [(name, [seq]) for seq, name in enumerate("abcdefg", start=2)]
 
@@ -211,6 +219,7 @@ def test_events_are_appended_after_the_answers_and_chained_by_batch() -> None:
     assert not rig.sequencer.idle
     rig.loop.run()
     assert [(first, count, n) for first, count, n, _ in rig.journal.event_frames] == [(1, 2, 2)]
+    assert rig.chain == [(1, 2)]
     assert rig.sequencer.idle
 
 
@@ -251,8 +260,9 @@ def test_any_interleaving_answers_every_command_once_in_order() -> None:
         assert [name for name, _ in rig.answers] == [str(n) for n in range(submitted)]
         seqs = [found[0] for _, found in rig.seqs()]
         assert seqs == sorted(set(seqs))
-        assert b"".join(frame[1] for frame in rig.journal.command_frames) == b"".join(rig.engine.batches)
-        assert len(rig.journal.event_frames) == len(rig.journal.command_frames)
+        assert b"".join(frame[1] for frame in rig.journal.appended) == b"".join(rig.engine.batches)
+        assert len(rig.journal.event_frames) == len(rig.journal.groups)
+        assert rig.chain == [(group[0][0], sum(n for _, _, n in group)) for group in rig.journal.groups]
         assert rig.sequencer.idle
 
 
@@ -264,7 +274,7 @@ async def test_it_runs_on_asyncio_with_a_committing_thread() -> None:
     answered: asyncio.Future[bytes] = loop.create_future()
     sequencer.submit(commands.cancel_many(64), answered.set_result)
     assert events.read_event(await answered).head.seq == 1
-    assert journal.synced == 1
+    assert journal.durable == 1
     committer.close()
 
 
