@@ -1,0 +1,98 @@
+"""Accounts, their seats (one per instrument they touched) and their orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from exchange.domain import records as r
+from tests.reference.instruments import Instrument
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """One account's position and open orders in one instrument. `hold_micro` = Σ open · hold per lot."""
+
+    instrument: Instrument
+    size_lots: int = 0
+    entry_value_micro: int = 0
+    open_buy_lots: int = 0
+    open_sell_lots: int = 0
+    hold_micro: int = 0
+    bid_quote: Order | None = None
+    ask_quote: Order | None = None
+
+    def quote(self, is_sell: bool) -> Order | None:
+        return self.ask_quote if is_sell else self.bid_quote
+
+    def open_lots(self, is_sell: bool) -> int:
+        return self.open_sell_lots if is_sell else self.open_buy_lots
+
+    def opposite_lots(self, is_sell: bool) -> int:
+        """Lots of the position an order of this side would reduce."""
+        return max(0, self.size_lots if is_sell else -self.size_lots)
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A system or user account; `flags` bit 0: self-trade prevention cancels the maker."""
+
+    id: int
+    owner: bytes = bytes(20)
+    flags: int = 0
+    cash_micro: int = 0
+    seats: dict[int, Seat] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+
+    @property
+    def cancels_maker(self) -> bool:
+        return self.flags == r.STP_CANCEL_MAKER
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """An accepted order. open = size − filled while it lives; shown ≤ open is what the book displays."""
+
+    id: int
+    account: Account
+    seat: Seat
+    flags: int
+    price_ticks: int
+    size_lots: int
+    open_lots: int
+    display_lots: int
+    hold_per_lot: int
+    client_order_id: int
+    label: int
+    grant: int
+    created_ms: int
+    filled_lots: int = 0
+    filled_value: int = 0
+    shown_lots: int = 0
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.seat.instrument
+
+    @property
+    def is_sell(self) -> bool:
+        return bool(self.flags & r.FLAG_SELL)
+
+    @property
+    def is_quote(self) -> bool:
+        return bool(self.flags & r.FLAG_QUOTE)
+
+    @property
+    def reduce_only(self) -> bool:
+        return bool(self.flags & r.FLAG_REDUCE_ONLY)
+
+    @property
+    def type(self) -> int:
+        return self.flags >> r.TYPE_SHIFT & r.TYPE_MASK
+
+    @property
+    def time_in_force(self) -> int:
+        return self.flags >> r.TIF_SHIFT & r.TIF_MASK
+
+    def to_show(self) -> int:
+        """Lots shown when (re)joining a queue: all, or at most the display size."""
+        return min(self.display_lots, self.open_lots) if self.display_lots else self.open_lots

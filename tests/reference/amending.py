@@ -1,0 +1,137 @@
+"""Amend (rules: Amend)."""
+
+from __future__ import annotations
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference import funds, matching, placing
+from tests.reference.accounts import Order
+from tests.reference.outcome import Reject, require
+from tests.reference.placing import Draft
+from tests.reference.world import Head, World
+
+_POST_BITS = r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY
+_GIVEN_BITS = r.AMEND_PRICE | r.AMEND_SIZE | r.AMEND_DISPLAY | r.AMEND_POST | r.AMEND_REDUCE
+
+
+def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
+    """AMEND."""
+    order_id, price_ticks, total_lots, display_lots, valid_until_ms = words[:5]
+    account = world.user(head.account)
+    order = world.own_order(account, order_id)
+    require(not order.is_quote, why.QUOTE_ORDER)
+    world.check_venue_open()
+    world.check_instrument_open(order.instrument)
+    world.check_valid_until(valid_until_ms)
+    _check_flags(head.flags, price_ticks, total_lots, display_lots)
+    draft = _draft(order, head.flags, price_ticks, total_lots, display_lots)
+    if draft.flags & r.FLAG_REDUCE_ONLY:
+        _cut_to_capacity(draft, order)
+    if draft.flags & r.FLAG_POST_ONLY and draft.price_ticks != order.price_ticks:
+        try:
+            draft.price_ticks = placing.passive_price(draft)
+        except Reject:
+            matching.cancel(world, order, r.CANCEL_POST_ONLY_EDIT)
+            return
+    in_place = _stays_in_place(draft, order)
+    _check_growth(draft, order, in_place)
+    _change(world, order, draft, in_place)
+
+
+def _check_flags(flags: int, price_ticks: int, total_lots: int, display_lots: int) -> None:
+    good = not flags & ~r.AMEND_FLAGS_ALLOWED and bool(flags & _GIVEN_BITS)
+    if flags & r.FLAG_REJECT_POST_ONLY:
+        good = good and bool(flags & r.FLAG_POST_ONLY)
+    if not flags & r.AMEND_POST:
+        good = good and not flags & _POST_BITS
+    if not flags & r.AMEND_REDUCE:
+        good = good and not flags & r.FLAG_REDUCE_ONLY
+    for bit, value in (
+        (r.AMEND_PRICE, price_ticks),
+        (r.AMEND_SIZE, total_lots),
+        (r.AMEND_DISPLAY, display_lots),
+    ):
+        if not flags & bit:
+            good = good and value == 0
+    require(good, why.BAD_FLAGS)
+
+
+def _draft(order: Order, flags: int, price_ticks: int, total_lots: int, display_lots: int) -> Draft:
+    """The order as it would be, with what is given checked. Size is the total, fills included."""
+    new_flags = order.flags
+    if flags & r.AMEND_POST:
+        new_flags = new_flags & ~_POST_BITS | flags & _POST_BITS
+    if flags & r.AMEND_REDUCE:
+        new_flags = new_flags & ~r.FLAG_REDUCE_ONLY | flags & r.FLAG_REDUCE_ONLY
+    total = order.size_lots
+    if flags & r.AMEND_SIZE:
+        total = total_lots
+        least = max(order.instrument.terms.min_size_lots, order.filled_lots + 1)
+        require(least <= total <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
+    display = min(order.display_lots, total)
+    if flags & r.AMEND_DISPLAY:
+        display = display_lots
+        require(0 <= display <= total, why.BAD_DISPLAY)
+    draft = Draft(
+        order.account, order.instrument, new_flags, order.price_ticks, total, display, replaces=order
+    )
+    if flags & r.AMEND_PRICE:
+        placing.check_limit_price(order.instrument, price_ticks)
+        draft.price_ticks = price_ticks
+        if price_ticks != order.price_ticks:
+            require(order.instrument.marked, why.NO_MARK)
+            placing.check_band(draft)
+    return draft
+
+
+def _cut_to_capacity(draft: Draft, order: Order) -> None:
+    capacity = draft.capacity()
+    require(capacity > 0, why.REDUCE_ONLY)
+    open_lots = min(draft.size_lots - order.filled_lots, capacity)
+    draft.size_lots = order.filled_lots + open_lots
+    draft.display_lots = min(draft.display_lots, draft.size_lots)
+
+
+def _stays_in_place(draft: Draft, order: Order) -> bool:
+    return (
+        draft.price_ticks == order.price_ticks
+        and draft.display_lots == min(order.display_lots, draft.size_lots)
+        and draft.size_lots - order.filled_lots <= order.open_lots
+    )
+
+
+def _check_growth(draft: Draft, order: Order, in_place: bool) -> None:
+    """Check 14 if the open lots grow; 15 and 16 if the seat's requirement does."""
+    open_lots = draft.size_lots - order.filled_lots
+    if open_lots > order.open_lots:
+        placing.check_position(draft, open_lots)
+    draft.hold_per_lot = (
+        order.hold_per_lot
+        if in_place
+        else funds.hold_per_lot(draft.instrument, draft.is_sell, draft.price_ticks)
+    )
+    grown = placing.requirement_with(draft, open_lots)
+    if grown > funds.seat_requirement(order.seat):
+        placing.check_accumulation(draft)
+        if open_lots > draft.capacity():
+            funds.check_funds(draft.account, order.seat, grown)
+
+
+def _change(world: World, order: Order, draft: Draft, in_place: bool) -> None:
+    open_lots = draft.size_lots - order.filled_lots
+    old_price = order.price_ticks
+    order.flags = draft.flags
+    if in_place:
+        matching.count_open(order, open_lots - order.open_lots)
+        order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
+        order.shown_lots = min(order.shown_lots, open_lots)
+        world.events.order(order, r.ORDER_AMENDED, 0, world.now_ms)
+        return
+    matching.leave(world, order)
+    order.price_ticks, order.hold_per_lot = draft.price_ticks, draft.hold_per_lot
+    order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
+    moved = draft.price_ticks != old_price
+    matching.run(
+        world, order, r.ORDER_AMENDED, trades=moved, old_price_ticks=old_price if moved else None
+    )

@@ -1,0 +1,206 @@
+"""The reference engine: `apply(batch) -> events`, command by command."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference import amending, cancelling, lifecycle, placing, quoting, settling
+from tests.reference.outcome import BatchError, Reject, require
+from tests.reference.output import Events
+from tests.reference.world import Head, World
+
+_HEADER = struct.Struct("<BBHIIIQII")
+
+# Units of the commands of one size. The others: MASS_QUOTE, MARKS (2 + n), LABEL (1 + ⌈bytes/32⌉).
+UNITS = {
+    r.NEW_ORDER: 2,
+    r.AMEND: 3,
+    r.CANCEL: 2,
+    r.CANCEL_MANY: 1,
+    r.CREATE_ACCOUNT: 2,
+    r.CONFIGURE_ACCOUNT: 1,
+    r.DEPOSIT: 2,
+    r.WITHDRAW: 2,
+    r.TIME: 2,
+    r.LIST_UNDERLYING: 2,
+    r.LIST_INSTRUMENT: 7,
+    r.SET_INSTRUMENT_STATE: 1,
+    r.SETTLE_PERPETUAL: 2,
+    r.FUNDING: 2,
+    r.DELIVER: 2,
+    r.EXPIRE_DAY: 1,
+    r.SET_RULES: 1,
+    r.SET_MODE: 1,
+}
+HAVE_FLAGS = {
+    r.NEW_ORDER,
+    r.AMEND,
+    r.CANCEL_MANY,
+    r.CONFIGURE_ACCOUNT,
+    r.SET_INSTRUMENT_STATE,
+    r.SET_MODE,
+}
+# How many body words, from w4 on, carry something; those after are zero. Absent: looked at elsewhere.
+BODY_WORDS = {
+    r.NEW_ORDER: 4,
+    r.AMEND: 5,
+    r.CANCEL: 1,
+    r.DEPOSIT: 2,
+    r.WITHDRAW: 2,
+    r.TIME: 1,
+    r.LIST_UNDERLYING: 1,
+    r.SETTLE_PERPETUAL: 1,
+    r.FUNDING: 1,
+    r.DELIVER: 1,
+    r.MASS_QUOTE: 2,
+    r.MARKS: 2,
+}
+BODY = slice(32, 64)
+BLOCK = slice(64, None)
+
+ByWords = Callable[[World, Head, tuple[int, ...]], None]
+BY_WORDS: dict[int, ByWords] = {
+    r.NEW_ORDER: placing.new_order,
+    r.AMEND: amending.amend,
+    r.CANCEL: cancelling.cancel,
+    r.CANCEL_MANY: cancelling.cancel_many,
+    r.EXPIRE_DAY: cancelling.expire_day,
+    r.DEPOSIT: lifecycle.deposit,
+    r.WITHDRAW: lifecycle.withdraw,
+    r.TIME: lifecycle.time,
+    r.LIST_UNDERLYING: lifecycle.list_underlying,
+    r.SETTLE_PERPETUAL: settling.settle_perpetual,
+    r.FUNDING: settling.funding,
+    r.DELIVER: settling.deliver,
+}
+BY_HEAD: dict[int, Callable[[World, Head], None]] = {
+    r.CONFIGURE_ACCOUNT: lifecycle.configure_account,
+    r.SET_INSTRUMENT_STATE: lifecycle.set_instrument_state,
+    r.SET_RULES: lifecycle.set_rules,
+    r.SET_MODE: lifecycle.set_mode,
+    r.LABEL: lifecycle.label,
+}
+
+
+def cut(batch: bytes) -> list[bytes]:
+    """The records of a batch. Raises BatchError if their lengths do not add up."""
+    found = []
+    at = 0
+    while at < len(batch):
+        size = int.from_bytes(batch[at + 2 : at + 4], "little") * r.UNIT_BYTES
+        if size == 0 or at + size > len(batch):
+            raise BatchError(f"record at byte {at} has a wrong unit count")
+        found.append(batch[at : at + size])
+        at += size
+    return found
+
+
+def words_of(record: bytes) -> tuple[int, ...]:
+    """All body words, signed, from w4 on."""
+    return struct.unpack_from(f"<{len(record) // 8 - 4}q", record, 32)
+
+
+def _units_fit(head: Head) -> bool:
+    if head.type == r.MASS_QUOTE:
+        return 2 <= head.units <= 2 + limits.MAX_QUOTES
+    if head.type == r.MARKS:
+        return 2 <= head.units <= 2 + limits.MAX_MARKS
+    if head.type == r.LABEL:
+        length = head.client_order_id
+        return 1 <= length <= limits.MAX_LABEL_BYTES and head.units == 1 + -(-length // 32)
+    return head.units == UNITS.get(head.type)
+
+
+def _reserved_zero(head: Head, record: bytes) -> bool:
+    if head.type not in HAVE_FLAGS and head.flags:
+        return False
+    if head.type == r.LABEL:
+        return head.aux > 0
+    if head.type == r.CREATE_ACCOUNT:
+        return not any(record[52:])
+    if head.type == r.LIST_INSTRUMENT:
+        return lifecycle.listing_well_formed(record[32:])
+    if head.type == r.MASS_QUOTE:
+        mmp_high = record[36:40]
+        if any(mmp_high) or not quoting.well_formed(record[BLOCK]):
+            return False
+    if head.type in BODY_WORDS:
+        end = 64 if head.type in (r.MASS_QUOTE, r.MARKS) else len(record)
+        return not any(record[32 + BODY_WORDS[head.type] * 8 : end])
+    return True
+
+
+def well_formed(head: Head, record: bytes) -> bool:
+    """The shape check of every command."""
+    return head.version == limits.RECORD_VERSION and _units_fit(head) and _reserved_zero(head, record)
+
+
+class ReferenceEngine:
+    """Same surface as `exchange.core.engine.Engine`; slow, and meant to be read."""
+
+    def __init__(self, shard: int = 0) -> None:
+        self.events = Events()
+        self.world = World(shard, self.events)
+        self.next_seq = 1
+
+    @property
+    def now_ms(self) -> int:
+        return self.world.now_ms
+
+    @property
+    def mode(self) -> int:
+        return self.world.mode
+
+    @property
+    def account_count(self) -> int:
+        """The next account id."""
+        return self.world.next_account
+
+    @property
+    def instrument_count(self) -> int:
+        return len(self.world.instruments)
+
+    def apply(self, batch: bytes) -> bytes:
+        """Apply a batch of commands; the packed events they cause.
+
+        Raises:
+            BatchError: the record lengths do not add up; nothing was applied.
+        """
+        for record in cut(batch):
+            self.apply_one(record)
+        return self.events.take()
+
+    def apply_one(self, record: bytes) -> None:
+        """Apply one command; its events wait in `self.events`."""
+        head = Head._make(_HEADER.unpack_from(record))
+        self.events.begin(self.world.shard << limits.SHARD_SHIFT | self.next_seq)
+        self.next_seq += 1
+        order_id = 0
+        try:
+            require(well_formed(head, record), why.MALFORMED)
+            words = words_of(record[:128])
+            if head.type in (r.AMEND, r.CANCEL):
+                order_id = words[0]
+            self._dispatch(head, words, record)
+        except Reject as rejected:
+            self.events.rejected(
+                head, head.instrument, order_id, rejected.reason, rejected.detail, at=-1
+            )
+
+    def _dispatch(self, head: Head, words: tuple[int, ...], record: bytes) -> None:
+        if head.type in BY_WORDS:
+            BY_WORDS[head.type](self.world, head, words)
+        elif head.type in BY_HEAD:
+            BY_HEAD[head.type](self.world, head)
+        elif head.type == r.MASS_QUOTE:
+            quoting.mass_quote(self.world, head, words, record[BLOCK])
+        elif head.type == r.MARKS:
+            lifecycle.marks(self.world, head, words, record[BLOCK])
+        elif head.type == r.CREATE_ACCOUNT:
+            lifecycle.create_account(self.world, head, record[32:])
+        else:
+            lifecycle.list_instrument(self.world, head, record[32:])

@@ -1,0 +1,88 @@
+"""The interim funds rule (rules: Funds). All amounts in micro-USDC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference.accounts import Account, Seat
+from tests.reference.arithmetic import ceil_div, floor_div
+from tests.reference.instruments import Instrument
+from tests.reference.outcome import require
+
+
+def hold_per_lot(instrument: Instrument, is_sell: bool, price_ticks: int) -> int:
+    """What one open lot of an order at this price sets aside; fixed when the order is placed."""
+    value = price_ticks * instrument.multiplier_micro
+    fee_hold = ceil_div(max(instrument.maker_nano, instrument.taker_nano), 1000)
+    if instrument.is_option:
+        if is_sell:
+            return 0
+        if cap := instrument.terms.fee_cap_permille:
+            fee_hold = min(fee_hold, floor_div(value * cap, 1000) + 1)
+        return value + fee_hold
+    if is_sell:
+        return fee_hold + max(0, instrument.mark_high - value)
+    return fee_hold + max(0, value - instrument.mark_low)
+
+
+def fee(instrument: Instrument, nano: int, lots: int, value_micro: int) -> int:
+    """⌈nano · lots / 1000⌉, capped for options by a share of the fill's value."""
+    charged = ceil_div(nano * lots, 1000)
+    if instrument.is_option and (cap := instrument.terms.fee_cap_permille):
+        charged = min(charged, floor_div(value_micro * cap, 1000))
+    return charged
+
+
+def requirement_of(instrument: Instrument, size: int, open_buy: int, open_sell: int, hold: int) -> int:
+    """What one seat with these lots and hold requires."""
+    if instrument.is_option:
+        short = max(0, open_sell - size)
+        is_call = instrument.terms.option_type == r.OPTION_CALL
+        return hold + short * (instrument.forward_per_lot if is_call else instrument.strike_per_lot)
+    worst = max(abs(size + open_buy), abs(size - open_sell))
+    return hold + worst * instrument.mark_high
+
+
+def seat_requirement(seat: Seat) -> int:
+    return requirement_of(
+        seat.instrument, seat.size_lots, seat.open_buy_lots, seat.open_sell_lots, seat.hold_micro
+    )
+
+
+def seat_value(seat: Seat) -> int:
+    """A position at its mark, rounded against the holder; of a perpetual its unsettled profit."""
+    instrument, size = seat.instrument, seat.size_lots
+    value = size * (instrument.mark_low if size > 0 else instrument.mark_high)
+    return value if instrument.is_option else value - seat.entry_value_micro
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """An account's funds, equity and requirement."""
+
+    funds: int
+    equity: int
+    requirement: int
+
+
+def figures(account: Account) -> Figures:
+    """Funds, equity and requirement of an account."""
+    funds = equity = account.cash_micro
+    requirement = 0
+    for seat in account.seats.values():
+        value = seat_value(seat)
+        equity += value
+        if not seat.instrument.is_option:
+            funds += value
+        requirement += seat_requirement(seat)
+    return Figures(funds, equity, requirement)
+
+
+def check_funds(account: Account, seat: Seat | None, grown_requirement: int) -> None:
+    """Equity not negative, and funds for the account with one seat's requirement replaced."""
+    now = figures(account)
+    require(now.equity >= 0, why.NEGATIVE_EQUITY)
+    without = now.requirement - (seat_requirement(seat) if seat else 0)
+    require(without + grown_requirement <= now.funds, why.INSUFFICIENT_FUNDS)

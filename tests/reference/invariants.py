@@ -1,0 +1,68 @@
+"""What holds after every command (rules: Invariants), checked over the reference's whole state."""
+
+from __future__ import annotations
+
+from exchange.domain import limits
+from tests.reference.accounts import Account, Seat
+from tests.reference.instruments import Instrument
+from tests.reference.world import World
+
+
+class BrokenInvariant(AssertionError):
+    """The state contradicts itself."""
+
+
+def must(condition: bool, what: str) -> None:
+    if not condition:
+        raise BrokenInvariant(what)
+
+
+def check(world: World) -> None:
+    """Check every invariant. Raises BrokenInvariant, naming the first that fails."""
+    must(sum(a.cash_micro for a in world.accounts.values()) == 0, "cash is not conserved")
+    for instrument in world.instruments:
+        _check_positions(world, instrument)
+        _check_book(world, instrument)
+    listed = sum(len(a.orders) for a in world.accounts.values())
+    must(listed == len(world.orders), "accounts and shard disagree about open orders")
+    for account in world.accounts.values():
+        must(len(account.seats) <= limits.MAX_SEATS, "too many seats")
+        must(abs(account.cash_micro) <= limits.I64_MAX, "cash beyond 64 bits")
+        for seat in account.seats.values():
+            _check_seat(account, seat)
+
+
+def _check_positions(world: World, instrument: Instrument) -> None:
+    seats = [a.seats[instrument.id] for a in world.accounts.values() if instrument.id in a.seats]
+    must(sum(s.size_lots for s in seats) == 0, f"Σ size of instrument {instrument.id}")
+    must(sum(s.entry_value_micro for s in seats) == 0, f"Σ entry_value of instrument {instrument.id}")
+
+
+def _check_book(world: World, instrument: Instrument) -> None:
+    bids, asks = instrument.book.bids, instrument.book.asks
+    best_bid, best_ask = bids.best_price(), asks.best_price()
+    if best_bid is not None and best_ask is not None:
+        must(best_bid < best_ask, f"book {instrument.id} is crossed")
+    for side in (bids, asks):
+        for price, queue in side.in_order():
+            must(bool(queue), "an empty level stands in the book")
+            for order in queue.values():
+                must(world.orders.get(order.id) is order, f"order {order.id} is not open")
+                must(order.price_ticks == price, f"order {order.id} stands at another price")
+                must(0 < order.shown_lots <= order.open_lots, f"order {order.id} shows wrong lots")
+                must(order.open_lots == order.size_lots - order.filled_lots, f"order {order.id} lots")
+                must(instrument.on_tick(price), f"order {order.id} is off tick")
+
+
+def _check_seat(account: Account, seat: Seat) -> None:
+    mine = [o for o in account.orders.values() if o.seat is seat]
+    where = f"seat ({account.id}, {seat.instrument.id})"
+    must(seat.open_buy_lots == sum(o.open_lots for o in mine if not o.is_sell), f"{where} open_buy")
+    must(seat.open_sell_lots == sum(o.open_lots for o in mine if o.is_sell), f"{where} open_sell")
+    must(seat.hold_micro == sum(o.open_lots * o.hold_per_lot for o in mine), f"{where} hold")
+    limit = seat.instrument.terms.position_limit_lots
+    must(seat.size_lots + seat.open_buy_lots <= limit, f"{where} may pass the position limit up")
+    must(-seat.size_lots + seat.open_sell_lots <= limit, f"{where} may pass the position limit down")
+    for is_sell in (False, True):
+        quotes = [o for o in mine if o.is_quote and o.is_sell == is_sell]
+        must(quotes == ([seat.quote(is_sell)] if seat.quote(is_sell) else []), f"{where} quote")

@@ -1,0 +1,200 @@
+"""Matching, fill-or-kill and the booking of a match (rules: New orders, Booking a match)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from tests.reference import funds
+from tests.reference.accounts import Order
+from tests.reference.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One match, at the maker's price."""
+
+    trade_id: int
+    maker: Order
+    taker: Order
+    lots: int
+    value_micro: int
+    maker_fee: int
+    taker_fee: int
+
+
+# --- joining and leaving the book --------------------------------------------------------------------
+
+
+def rest(world: World, order: Order) -> None:
+    """Put an order with open lots at the end of its level's queue and count it in its seat."""
+    order.shown_lots = order.to_show()
+    order.instrument.book.side(order.is_sell).join(order)
+    world.orders[order.id] = order
+    order.account.orders[order.id] = order
+    count_open(order, order.open_lots)
+    if order.is_quote:
+        if order.is_sell:
+            order.seat.ask_quote = order
+        else:
+            order.seat.bid_quote = order
+
+
+def leave(world: World, order: Order) -> None:
+    """Take a resting order out of the book; its open lots stay what they were."""
+    order.instrument.book.side(order.is_sell).leave(order)
+    _forget(world, order)
+
+
+def count_open(order: Order, lots: int) -> None:
+    """Add open lots (negative: fewer) to the seat, and their hold."""
+    if order.is_sell:
+        order.seat.open_sell_lots += lots
+    else:
+        order.seat.open_buy_lots += lots
+    order.seat.hold_micro += lots * order.hold_per_lot
+
+
+def _forget(world: World, order: Order) -> None:
+    del world.orders[order.id]
+    del order.account.orders[order.id]
+    count_open(order, -order.open_lots)
+    order.shown_lots = 0
+    if order.is_quote:
+        if order.is_sell:
+            order.seat.ask_quote = None
+        else:
+            order.seat.bid_quote = None
+
+
+def cancel(world: World, order: Order, reason: int) -> None:
+    """Cancel a resting order and tell it."""
+    leave(world, order)
+    order.open_lots = 0
+    world.events.order(order, r.ORDER_CANCELLED, reason, world.now_ms)
+
+
+# --- an order's whole way ----------------------------------------------------------------------------
+
+
+def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks: int | None = None) -> None:
+    """Match an order that is in no queue (if `trades`), then rest, fill or cancel it, and tell it."""
+    reason = 0
+    if trades:
+        reason = _cancel_reason(world, order)
+    if reason:
+        order.open_lots = 0
+    elif order.open_lots:
+        rest(world, order)
+    world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
+
+
+def _cancel_reason(world: World, order: Order) -> int:
+    """Match; why what remains is cancelled, or 0."""
+    if order.time_in_force == r.TIF_FOK and not can_fill(order):
+        return r.CANCEL_FOK
+    stopped = match(world, order)
+    if order.open_lots == 0:
+        return 0
+    if stopped:
+        return r.CANCEL_SELF_TRADE
+    if order.type == r.TYPE_MARKET:
+        return r.CANCEL_NO_LIQUIDITY
+    if order.time_in_force == r.TIF_IOC:
+        return r.CANCEL_IOC
+    return 0
+
+
+def can_fill(taker: Order) -> bool:
+    """The fill-or-kill look: does the opposite side surely offer enough?"""
+    offered = 0
+    for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
+        if not _acceptable(taker, price):
+            break
+        makers = list(queue.values())
+        own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
+        if own_at is not None and not taker.account.cancels_maker:
+            offered += sum(maker.shown_lots for maker in makers[:own_at] if not maker.reduce_only)
+            break
+        offered += sum(
+            maker.open_lots
+            for maker in makers
+            if maker.account is not taker.account and not maker.reduce_only
+        )
+    return offered >= taker.open_lots
+
+
+def _acceptable(taker: Order, price_ticks: int) -> bool:
+    return price_ticks >= taker.price_ticks if taker.is_sell else price_ticks <= taker.price_ticks
+
+
+def match(world: World, taker: Order) -> bool:
+    """Trade against the book while it crosses. True if a self-trade stopped the taker."""
+    side = taker.instrument.book.side(not taker.is_sell)
+    while taker.open_lots:
+        best = side.best_price()
+        if best is None or not _acceptable(taker, best):
+            return False
+        maker = next(iter(side.best_queue().values()))
+        if maker.account is taker.account:
+            if not taker.account.cancels_maker:
+                return True
+            cancel(world, maker, r.CANCEL_SELF_TRADE)
+            continue
+        lots = min(taker.open_lots, maker.shown_lots)
+        if maker.reduce_only:
+            lots = min(lots, maker.seat.opposite_lots(maker.is_sell))
+            if lots == 0:
+                cancel(world, maker, r.CANCEL_REDUCE_ONLY)
+                continue
+        _trade(world, maker, taker, lots)
+    return False
+
+
+def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
+    instrument = maker.instrument
+    value = maker.price_ticks * lots * instrument.multiplier_micro
+    instrument.trade_seq += 1
+    fill = Fill(
+        world.take_trade_id(),
+        maker,
+        taker,
+        lots,
+        value,
+        maker_fee=funds.fee(instrument, instrument.maker_nano, lots, value),
+        taker_fee=funds.fee(instrument, instrument.taker_nano, lots, value),
+    )
+    _book_side(world, maker, fill, fill.maker_fee)
+    _book_side(world, taker, fill, fill.taker_fee)
+    world.events.trade(fill, world.now_ms)
+    _after_fill(world, maker, lots)
+    world.events.order(maker, r.ORDER_FILLED, 0, world.now_ms)
+
+
+def _book_side(world: World, order: Order, fill: Fill, fee: int) -> None:
+    """Position, premium and fee of one side; and its order's filled lots."""
+    sign = -1 if order.is_sell else 1
+    order.seat.size_lots += sign * fill.lots
+    order.seat.entry_value_micro += sign * fill.value_micro
+    if order.instrument.is_option:
+        order.account.cash_micro -= sign * fill.value_micro
+    order.account.cash_micro -= fee
+    world.accounts[limits.ACCOUNT_FEES].cash_micro += fee
+    order.filled_lots += fill.lots
+    order.filled_value += fill.maker.price_ticks * fill.lots
+    if order is fill.taker:
+        order.open_lots -= fill.lots
+
+
+def _after_fill(world: World, maker: Order, lots: int) -> None:
+    """Fewer open lots; out of the book when none is left, to the back when a hidden part shows."""
+    side = maker.instrument.book.side(maker.is_sell)
+    count_open(maker, -lots)
+    maker.open_lots -= lots
+    maker.shown_lots -= lots
+    if maker.open_lots == 0:
+        leave(world, maker)
+    elif maker.shown_lots == 0:
+        maker.shown_lots = maker.to_show()
+        side.to_back(maker)

@@ -1,0 +1,22 @@
+"""How a command ends early: refused with a numbered reason, or not even a batch."""
+
+from __future__ import annotations
+
+
+class BatchError(ValueError):
+    """The record lengths of a batch do not add up; nothing was applied."""
+
+
+class Reject(Exception):
+    """A command, or one side of a quote, is refused. `reason` is of `exchange.domain.rejects`."""
+
+    def __init__(self, reason: int, detail: int = 0) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def require(condition: bool, reason: int, detail: int = 0) -> None:
+    """Refuse with `reason` unless the condition holds."""
+    if not condition:
+        raise Reject(reason, detail)

@@ -1,0 +1,173 @@
+"""Packing of events, word by word from docs/formats.md."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from exchange.domain import limits
+from exchange.domain import records as r
+
+if TYPE_CHECKING:
+    from tests.reference.accounts import Account, Order, Seat
+    from tests.reference.instruments import Instrument
+    from tests.reference.matching import Fill
+    from tests.reference.world import Head
+
+_HEADER = struct.Struct("<BBHIQIIq")
+_REJECTED = struct.Struct("<IIQqq")
+_ORDER = struct.Struct("<BBHIQIIqqqqqIBBHQIIqqqqq")
+_WORDS_4 = struct.Struct("<4q")
+_WORDS_8 = struct.Struct("<8q")
+_TRADE = struct.Struct("<4q2I9q2Iq")
+_CASH = struct.Struct("<2q2I5q")
+_SETTLED = struct.Struct("<12q")
+_DONE = struct.Struct("<2IQ2q")
+_UNITS = r.EVENT_UNITS
+VERSION = 1
+
+
+class Events:
+    """Collects the events of a batch; `begin` is called once a command."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._seq = 0
+        self._index = 0
+
+    def begin(self, seq: int) -> None:
+        self._seq = seq
+        self._index = 0
+
+    def take(self) -> bytes:
+        """All events since the last call."""
+        packed = b"".join(self._parts)
+        self._parts.clear()
+        return packed
+
+    def _add(self, kind: int, account: int, instrument: int, event_id: int, body: bytes) -> None:
+        head = _HEADER.pack(
+            kind, VERSION, _UNITS[kind], self._index, self._seq, account, instrument, event_id
+        )
+        self._parts += (head, body)
+        self._index += 1
+
+    def rejected(self, head: Head, instrument: int, order_id: int, reason: int, detail: int, at: int) -> None:
+        body = _REJECTED.pack(reason, head.type, head.client_order_id, detail, at)
+        self._add(r.EV_REJECTED, head.account, instrument, order_id, body)
+
+    def order(
+        self, order: Order, kind: int, reason: int, now_ms: int, old_price_ticks: int | None = None
+    ) -> None:
+        """ORDER after a change; the old level's words if `old_price_ticks` is given."""
+        if reason:
+            state = r.ORDER_STATE_CANCELLED
+        else:
+            state = r.ORDER_STATE_OPEN if order.open_lots else r.ORDER_STATE_FILLED
+        side = order.instrument.book.side(order.is_sell)
+        self._parts.append(
+            _ORDER.pack(
+                r.EV_ORDER,
+                VERSION,
+                4 if old_price_ticks is None else 5,
+                self._index,
+                self._seq,
+                order.account.id,
+                order.instrument.id,
+                order.id,
+                order.price_ticks,
+                order.size_lots,
+                order.filled_lots,
+                order.open_lots,
+                order.flags,
+                kind,
+                state,
+                reason,
+                order.client_order_id,
+                order.label,
+                order.grant,
+                order.filled_value,
+                now_ms,
+                order.created_ms,
+                order.shown_lots,
+                side.shown_lots(order.price_ticks),
+            )
+        )
+        if old_price_ticks is not None:
+            self._parts.append(_WORDS_4.pack(old_price_ticks, side.shown_lots(old_price_ticks), 0, 0))
+        self._index += 1
+
+    def trade(self, fill: Fill, now_ms: int) -> None:
+        maker, taker, instrument = fill.maker, fill.taker, fill.maker.instrument
+        body = _TRADE.pack(
+            maker.id,
+            taker.id,
+            maker.price_ticks,
+            fill.lots,
+            maker.account.id,
+            taker.account.id,
+            fill.maker_fee,
+            fill.taker_fee,
+            int(taker.is_sell),
+            now_ms,
+            instrument.index_micro,
+            instrument.mark_micro,
+            instrument.forward_micro,
+            instrument.trade_seq,
+            fill.value_micro,
+            maker.label,
+            taker.label,
+            0,
+        )
+        self._add(r.EV_TRADE, taker.account.id, instrument.id, fill.trade_id, body)
+
+    def cash(self, account: Account, cash_id: int, delta: int, kind: int, now_ms: int) -> None:
+        body = _CASH.pack(delta, account.cash_micro, kind, limits.ACCOUNT_BRIDGE, now_ms, 0, 0, 0, 0)
+        self._add(r.EV_CASH, account.id, 0, cash_id, body)
+
+    def settled(
+        self,
+        account: Account,
+        seat: Seat,
+        kind: int,
+        *,
+        delta: int,
+        fee: int,
+        price: int,
+        entry_after: int,
+        now_ms: int,
+    ) -> None:
+        """SETTLED; the seat still as it was before, the account's cash as it is after."""
+        body = _SETTLED.pack(
+            seat.size_lots,
+            delta,
+            fee,
+            price,
+            now_ms,
+            seat.entry_value_micro,
+            entry_after,
+            account.cash_micro,
+            0,
+            0,
+            0,
+            0,
+        )
+        self._add(r.EV_SETTLED, account.id, seat.instrument.id, kind, body)
+
+    def account(self, account: Account, now_ms: int) -> None:
+        body = account.owner.ljust(24, b"\0") + struct.pack("<5q", now_ms, account.flags, 0, 0, 0)
+        self._add(r.EV_ACCOUNT, account.id, 0, 0, body)
+
+    def instrument(self, instrument: Instrument, now_ms: int) -> None:
+        body = instrument.units + _WORDS_4.pack(instrument.state, now_ms, 0, 0)
+        self._add(r.EV_INSTRUMENT, 0, instrument.id, 0, body)
+
+    def marked(self, underlying: int, feed_seq: int, index_micro: int, units: int, now_ms: int) -> None:
+        self._add(r.EV_MARKED, 0, underlying, feed_seq, _WORDS_4.pack(index_micro, units, now_ms, 0))
+
+    def done(self, head: Head, affected: int, now_ms: int) -> None:
+        body = _DONE.pack(head.type, affected, head.client_order_id, now_ms, 0)
+        self._add(r.EV_DONE, head.account, head.instrument, 0, body)
+
+    def underlying(self, underlying: int, symbol: int, now_ms: int) -> None:
+        self._add(r.EV_UNDERLYING, 0, underlying, 0, _WORDS_4.pack(symbol, now_ms, 0, 0))

@@ -1,0 +1,252 @@
+"""New orders: the sixteen checks and what follows (rules: New orders). Quotes pass here too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference import funds, matching
+from tests.reference.accounts import Account, Order, Seat
+from tests.reference.instruments import Instrument
+from tests.reference.outcome import Reject, require
+from tests.reference.world import Head, World
+
+
+@dataclass(slots=True)
+class Draft:
+    """An order not yet accepted; the checks may cut its size and slide its price.
+
+    `replaces` is a resting order whose own lots and hold do not count (quotes and amends).
+    """
+
+    account: Account
+    instrument: Instrument
+    flags: int
+    price_ticks: int
+    size_lots: int
+    display_lots: int
+    replaces: Order | None = None
+    use_price: int | None = None  # the price it trades at; None: a market-limit that finds none
+    hold_per_lot: int = 0
+
+    @property
+    def is_sell(self) -> bool:
+        return bool(self.flags & r.FLAG_SELL)
+
+    @property
+    def type(self) -> int:
+        return self.flags >> r.TYPE_SHIFT & r.TYPE_MASK
+
+    @property
+    def seat(self) -> Seat | None:
+        return self.account.seats.get(self.instrument.id)
+
+    def others_open(self, is_sell: bool) -> int:
+        """Open lots of the seat on a side, without the replaced order's."""
+        lots = self.seat.open_lots(is_sell) if self.seat else 0
+        if self.replaces and self.replaces.is_sell == is_sell:
+            lots -= self.replaces.open_lots
+        return lots
+
+    def capacity(self) -> int:
+        """Lots an order of this side may have and still only reduce."""
+        opposite = self.seat.opposite_lots(self.is_sell) if self.seat else 0
+        return opposite - self.others_open(self.is_sell)
+
+
+def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
+    """NEW_ORDER."""
+    price_ticks, size_lots, display_lots, valid_until_ms = words
+    account = world.user(head.account)
+    instrument = world.instrument(head.instrument)
+    world.check_venue_open()
+    world.check_instrument_open(instrument)
+    world.check_valid_until(valid_until_ms)
+    draft = Draft(account, instrument, head.flags, price_ticks, size_lots, display_lots)
+    check(world, draft)
+    order = accept(world, draft, head, label=head.aux)
+    if draft.use_price is None:
+        order.open_lots = 0
+        world.events.order(order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY, world.now_ms)
+    else:
+        matching.run(world, order, r.ORDER_PLACED, trades=True)
+
+
+def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
+    """The order of a draft that passed: the seat is made, the next order_id taken."""
+    return Order(
+        world.take_order_id(),
+        draft.account,
+        draft.account.seats.setdefault(draft.instrument.id, Seat(draft.instrument)),
+        flags=draft.flags,
+        price_ticks=draft.use_price or 0,
+        size_lots=draft.size_lots,
+        open_lots=draft.size_lots,
+        display_lots=draft.display_lots,
+        hold_per_lot=draft.hold_per_lot,
+        client_order_id=head.client_order_id,
+        label=label,
+        grant=head.grant,
+        created_ms=world.now_ms,
+    )
+
+
+def check(world: World, draft: Draft) -> None:
+    """Checks 5 to 16, in order."""
+    check_flags(draft)
+    check_size(draft)
+    check_price(draft)
+    require(draft.instrument.marked, why.NO_MARK)
+    if draft.type == r.TYPE_LIMIT:
+        check_band(draft)
+    check_counts(world, draft)
+    if draft.flags & r.FLAG_REDUCE_ONLY:
+        capacity = draft.capacity()
+        require(capacity > 0, why.REDUCE_ONLY)
+        draft.size_lots = min(draft.size_lots, capacity)
+        draft.display_lots = min(draft.display_lots, draft.size_lots)
+    if draft.flags & r.FLAG_POST_ONLY:
+        draft.price_ticks = passive_price(draft)
+    if draft.seat is None:
+        require(len(draft.account.seats) < limits.MAX_SEATS, why.TOO_MANY_SEATS)
+    check_position(draft, draft.size_lots)
+    choose_price(draft)
+    check_accumulation(draft)
+    check_funds(draft, draft.size_lots)
+
+
+def check_flags(draft: Draft) -> None:
+    """5: combinations of type, time in force, post-only and display."""
+    flags, kind = draft.flags, draft.type
+    tif = flags >> r.TIF_SHIFT & r.TIF_MASK
+    rests = tif in (r.TIF_GTC, r.TIF_GTD)
+    defined = r.NEW_FLAGS_ALLOWED | (r.FLAG_QUOTE if _is_quote(draft) else 0)
+    good = not flags & ~defined and kind <= r.TYPE_MARKET_LIMIT
+    if flags & r.FLAG_POST_ONLY:
+        good = good and kind == r.TYPE_LIMIT and rests
+    if flags & r.FLAG_REJECT_POST_ONLY:
+        good = good and bool(flags & r.FLAG_POST_ONLY)
+    if kind == r.TYPE_MARKET_LIMIT:
+        good = good and rests
+    if kind == r.TYPE_MARKET:
+        good = good and tif != r.TIF_GTD
+    if draft.display_lots:
+        good = good and kind == r.TYPE_LIMIT and rests
+    require(good, why.BAD_FLAGS)
+
+
+def _is_quote(draft: Draft) -> bool:
+    return isinstance(draft, QuoteDraft)
+
+
+class QuoteDraft(Draft):
+    """A side of a mass quote: its quote bit is set by the exchange, not by the sender."""
+
+
+def check_size(draft: Draft) -> None:
+    """6: size and display."""
+    least = draft.instrument.terms.min_size_lots
+    require(least <= draft.size_lots <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
+    require(0 <= draft.display_lots <= draft.size_lots, why.BAD_DISPLAY)
+
+
+def check_price(draft: Draft) -> None:
+    """7: a limit price within the limit and on tick; no price on other orders."""
+    if draft.type != r.TYPE_LIMIT:
+        require(draft.price_ticks == 0, why.BAD_PRICE)
+    else:
+        check_limit_price(draft.instrument, draft.price_ticks)
+
+
+def check_limit_price(instrument: Instrument, price_ticks: int) -> None:
+    require(1 <= price_ticks <= instrument.terms.price_limit_ticks, why.BAD_PRICE)
+    require(instrument.on_tick(price_ticks), why.PRICE_OFF_TICK)
+
+
+def check_band(draft: Draft) -> None:
+    """9: not through the band on the aggressive side."""
+    lowest, highest = draft.instrument.min_price, draft.instrument.max_price
+    if draft.is_sell:
+        require(draft.price_ticks >= lowest, why.PRICE_TOO_LOW, lowest)
+    else:
+        require(draft.price_ticks <= highest, why.PRICE_TOO_HIGH, highest)
+
+
+def check_counts(world: World, draft: Draft) -> None:
+    """10: open orders of the account and of the shard."""
+    own = 1 if draft.replaces else 0
+    require(len(draft.account.orders) - own < limits.MAX_OPEN_ORDERS_PER_ACCOUNT, why.TOO_MANY_ORDERS)
+    require(len(world.orders) - own < limits.MAX_OPEN_ORDERS, why.TOO_MANY_ORDERS)
+
+
+def passive_price(draft: Draft) -> int:
+    """12: the price, or the nearest that does not cross."""
+    instrument = draft.instrument
+    if not instrument.book.crosses(draft.is_sell, draft.price_ticks):
+        return draft.price_ticks
+    best = instrument.book.side(not draft.is_sell).best_price()
+    assert best is not None
+    slid = instrument.valid_at_least(best + 1) if draft.is_sell else instrument.valid_at_most(best - 1)
+    if draft.flags & r.FLAG_REJECT_POST_ONLY or slid is None:
+        raise Reject(why.POST_ONLY_REJECT)
+    return slid
+
+
+def check_position(draft: Draft, open_lots: int) -> None:
+    """14: the position if all open lots of this side were filled."""
+    size = draft.seat.size_lots if draft.seat else 0
+    toward = -size if draft.is_sell else size
+    reached = toward + draft.others_open(draft.is_sell) + open_lots
+    require(reached <= draft.instrument.terms.position_limit_lots, why.POSITION_LIMIT)
+
+
+def choose_price(draft: Draft) -> None:
+    """The price the order trades at and reserves at."""
+    instrument = draft.instrument
+    if draft.type == r.TYPE_LIMIT:
+        draft.use_price = draft.price_ticks
+    elif draft.type == r.TYPE_MARKET:
+        draft.use_price = instrument.min_price if draft.is_sell else instrument.max_price
+    else:
+        best = instrument.book.side(not draft.is_sell).best_price()
+        if best is not None and draft.is_sell and best < instrument.min_price:
+            best = None
+        if best is not None and not draft.is_sell and best > instrument.max_price:
+            best = None
+        draft.use_price = best
+
+
+def check_accumulation(draft: Draft) -> None:
+    """15: cash and entry value far from where 64 bits end."""
+    entry = draft.seat.entry_value_micro if draft.seat else 0
+    far = max(abs(draft.account.cash_micro), abs(entry))
+    require(far < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
+
+
+def check_funds(draft: Draft, open_lots: int) -> None:
+    """16: funds, with the whole order counted as open."""
+    if draft.use_price is None:
+        return
+    draft.hold_per_lot = funds.hold_per_lot(draft.instrument, draft.is_sell, draft.use_price)
+    if open_lots <= draft.capacity():
+        return
+    funds.check_funds(draft.account, draft.seat, requirement_with(draft, open_lots))
+
+
+def requirement_with(draft: Draft, open_lots: int) -> int:
+    """The seat's requirement with the draft's open lots in place of the replaced order's."""
+    seat = draft.seat
+    buys, sells = draft.others_open(is_sell=False), draft.others_open(is_sell=True)
+    hold = seat.hold_micro if seat else 0
+    if draft.replaces:
+        hold -= draft.replaces.open_lots * draft.replaces.hold_per_lot
+    if draft.is_sell:
+        sells += open_lots
+    else:
+        buys += open_lots
+    size = seat.size_lots if seat else 0
+    return funds.requirement_of(
+        draft.instrument, size, buys, sells, hold + open_lots * draft.hold_per_lot
+    )

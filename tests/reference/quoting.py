@@ -1,0 +1,166 @@
+"""Mass quotes (rules: Mass quotes)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference import matching, placing
+from tests.reference.accounts import Account, Order
+from tests.reference.instruments import Instrument
+from tests.reference.outcome import Reject, require
+from tests.reference.placing import QuoteDraft
+from tests.reference.world import Head, World
+
+_UNIT = struct.Struct("<IIqqII")
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteSide:
+    """One side of an entry; `at` is entry · 2 + side."""
+
+    is_sell: bool
+    price_ticks: int
+    word: int
+    at: int
+
+    @property
+    def present(self) -> bool:
+        return bool(self.word & r.QUOTE_PRESENT)
+
+    @property
+    def lots(self) -> int:
+        return self.word & r.QUOTE_SIZE_MASK
+
+    @property
+    def flags(self) -> int:
+        found = r.FLAG_QUOTE | (r.FLAG_SELL if self.is_sell else 0)
+        if self.word & r.QUOTE_POST_ONLY:
+            found |= r.FLAG_POST_ONLY
+        if self.word & r.QUOTE_REJECT_POST_ONLY:
+            found |= r.FLAG_REJECT_POST_ONLY
+        return found
+
+
+def entries(units: bytes) -> Iterator[tuple[int, QuoteSide, QuoteSide]]:
+    """(instrument, bid, ask) of each quote unit."""
+    for n, (instrument, _, bid_price, ask_price, bid, ask) in enumerate(_UNIT.iter_unpack(units)):
+        yield (
+            instrument,
+            QuoteSide(False, bid_price, bid, n * 2),
+            QuoteSide(True, ask_price, ask, n * 2 + 1),
+        )
+
+
+def well_formed(units: bytes) -> bool:
+    """Bit 31 of each side zero, and all bits of a side that is not present."""
+    for _, bid, ask in entries(units):
+        for side in (bid, ask):
+            if side.word >> 31 or (side.word and not side.present):
+                return False
+    return True
+
+
+def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -> None:
+    """MASS_QUOTE."""
+    mmp_group, valid_until_ms = words[:2]
+    account = world.user(head.account)
+    world.check_venue_open()
+    world.check_valid_until(valid_until_ms)
+    require(mmp_group == 0, why.BAD_FLAGS)
+    effective = 0
+    for instrument_id, bid, ask in entries(units):
+        present = [side for side in (bid, ask) if side.present]
+        try:
+            instrument = world.instrument(instrument_id)
+            world.check_instrument_open(instrument)
+        except Reject as rejected:
+            for side in present:
+                world.events.rejected(head, instrument_id, 0, rejected.reason, 0, side.at)
+            continue
+        effective += _quote_entry(world, head, account, instrument, present)
+    world.events.done(head, effective, world.now_ms)
+
+
+def _resting(account: Account, instrument: Instrument, is_sell: bool) -> Order | None:
+    seat = account.seats.get(instrument.id)
+    return seat.quote(is_sell) if seat else None
+
+
+def _quote_entry(
+    world: World, head: Head, account: Account, instrument: Instrument, present: list[QuoteSide]
+) -> int:
+    """Both sides of an entry in the order that keeps the maker from crossing itself; how many took effect."""
+    crossed = (
+        len(present) == 2
+        and present[0].lots > 0
+        and present[1].lots > 0
+        and present[0].price_ticks >= present[1].price_ticks
+    )
+    ask_quote = _resting(account, instrument, is_sell=True)
+    if not crossed and len(present) == 2 and present[0].lots and ask_quote is not None:  # noqa: SIM102
+        if present[0].price_ticks >= ask_quote.price_ticks:
+            present = present[::-1]
+    effective = 0
+    for side in present:
+        try:
+            require(not crossed, why.QUOTE_CROSSED)
+            effective += _quote_side(world, head, account, instrument, side)
+        except Reject as rejected:
+            world.events.rejected(head, instrument.id, 0, rejected.reason, rejected.detail, side.at)
+            failed = _resting(account, instrument, side.is_sell)
+            if failed is not None:
+                matching.cancel(world, failed, r.CANCEL_QUOTE_FAILED)
+    return effective
+
+
+def _quote_side(
+    world: World, head: Head, account: Account, instrument: Instrument, side: QuoteSide
+) -> int:
+    """1 if the side took effect."""
+    resting = _resting(account, instrument, side.is_sell)
+    if side.lots == 0:
+        if resting is None:
+            return 0
+        matching.cancel(world, resting, r.CANCEL_USER)
+        return 1
+    draft = QuoteDraft(account, instrument, side.flags, side.price_ticks, side.lots, 0, replaces=resting)
+    if resting is None:
+        placing.check(world, draft)
+        order = placing.accept(world, draft, head, label=head.aux)
+        matching.run(world, order, r.ORDER_PLACED, trades=True)
+    elif resting.price_ticks == side.price_ticks and resting.open_lots > side.lots:
+        placing.check_flags(draft)
+        placing.check_size(draft)
+        _shrink(world, head, resting, side)
+    else:
+        placing.check(world, draft)
+        _replace(world, head, resting, draft)
+    return 1
+
+
+def _renew(order: Order, head: Head, flags: int, lots: int) -> None:
+    """What a resting quote takes from the new command."""
+    order.flags = flags
+    order.client_order_id, order.label, order.grant = head.client_order_id, head.aux, head.grant
+    order.size_lots = order.filled_lots + lots
+    order.open_lots = lots
+
+
+def _shrink(world: World, head: Head, order: Order, side: QuoteSide) -> None:
+    matching.count_open(order, side.lots - order.open_lots)
+    _renew(order, head, side.flags, side.lots)
+    order.shown_lots = min(order.shown_lots, order.open_lots)
+    world.events.order(order, r.ORDER_AMENDED, 0, world.now_ms)
+
+
+def _replace(world: World, head: Head, order: Order, draft: QuoteDraft) -> None:
+    old_price = order.price_ticks
+    matching.leave(world, order)
+    _renew(order, head, draft.flags, draft.size_lots)
+    order.price_ticks, order.hold_per_lot = draft.price_ticks, draft.hold_per_lot
+    moved = old_price if old_price != order.price_ticks else None
+    matching.run(world, order, r.ORDER_AMENDED, trades=True, old_price_ticks=moved)

@@ -1,0 +1,93 @@
+"""The whole state, and the look-ups every command shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference.accounts import Account, Order
+from tests.reference.instruments import Instrument, Underlying
+from tests.reference.outcome import Reject, require
+from tests.reference.output import Events
+
+SYSTEM_ACCOUNTS = (limits.ACCOUNT_FEES, limits.ACCOUNT_INSURANCE, limits.ACCOUNT_BRIDGE)
+
+
+class Head(NamedTuple):
+    """A command's header."""
+
+    type: int
+    version: int
+    units: int
+    flags: int
+    account: int
+    instrument: int
+    client_order_id: int
+    grant: int
+    aux: int
+
+
+@dataclass(slots=True, eq=False)
+class World:
+    """Everything the exchange knows. Counters name the next id to give."""
+
+    shard: int
+    events: Events
+    now_ms: int = 0
+    mode: int = r.MODE_OPEN
+    rules_version: int = limits.RULES_VERSION
+    last_deposit_id: int = 0
+    next_account: int = limits.FIRST_USER_ACCOUNT
+    next_order: int = 1
+    next_trade: int = 1
+    accounts: dict[int, Account] = field(default_factory=dict)
+    underlyings: list[Underlying] = field(default_factory=list)
+    instruments: list[Instrument] = field(default_factory=list)
+    orders: dict[int, Order] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for account_id in SYSTEM_ACCOUNTS:
+            self.accounts[account_id] = Account(account_id)
+
+    def take_order_id(self) -> int:
+        self.next_order += 1
+        return self.shard << limits.SHARD_SHIFT | self.next_order - 1
+
+    def take_trade_id(self) -> int:
+        self.next_trade += 1
+        return self.shard << limits.SHARD_SHIFT | self.next_trade - 1
+
+    def user(self, account_id: int) -> Account:
+        """A user's account, or UNKNOWN_ACCOUNT."""
+        found = self.accounts.get(account_id)
+        if found is None or account_id < limits.FIRST_USER_ACCOUNT:
+            raise Reject(why.UNKNOWN_ACCOUNT)
+        return found
+
+    def instrument(self, instrument_id: int) -> Instrument:
+        require(instrument_id < len(self.instruments), why.UNKNOWN_INSTRUMENT)
+        return self.instruments[instrument_id]
+
+    def underlying(self, underlying_id: int) -> Underlying:
+        require(underlying_id < len(self.underlyings), why.UNKNOWN_UNDERLYING)
+        return self.underlyings[underlying_id]
+
+    def check_venue_open(self) -> None:
+        require(self.mode == r.MODE_OPEN, why.VENUE_CANCEL_ONLY)
+
+    def check_instrument_open(self, instrument: Instrument) -> None:
+        require(instrument.open_for_orders(self.now_ms), why.INSTRUMENT_NOT_OPEN)
+
+    def check_valid_until(self, valid_until_ms: int) -> None:
+        require(valid_until_ms == 0 or valid_until_ms >= self.now_ms, why.TIMED_OUT)
+
+    def own_order(self, account: Account, order_id: int) -> Order:
+        """An open order of the account, or ORDER_NOT_FOUND or NOT_OWNER."""
+        found = self.orders.get(order_id)
+        if found is None:
+            raise Reject(why.ORDER_NOT_FOUND)
+        require(found.account is account, why.NOT_OWNER)
+        return found
