@@ -7,6 +7,7 @@ letting a NaN, an infinity or an overflow through. Rounding acts on the double `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -62,7 +63,13 @@ def half_away_units(
 
 def micro_scalar(value: float, *, low: int, high: int, name: str) -> int:
     """One price in micro-units, ties to even, within low…high or :class:`QuantizeError`."""
-    return int(half_even_units(value, MICRO_PER_UNIT, low=low, high=high, name=name))
+    scaled = value * MICRO_PER_UNIT
+    if math.isfinite(scaled):
+        whole = round(scaled)
+        if low <= whole <= high:
+            return whole
+    code = "out_of_range" if math.isfinite(value) else "not_finite"
+    raise QuantizeError(code, name, 0, value, low, high)
 
 
 def _half_away(scaled: NDArray[np.float64]) -> NDArray[np.float64]:

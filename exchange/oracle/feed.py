@@ -1,0 +1,25 @@
+"""The port through which index prices arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class IndexTick(NamedTuple):
+    """An index price: USDC per 1 of the underlying, and the moment it was true."""
+
+    underlying: str
+    price: float
+    at_ms: int
+
+
+class IndexFeed(Protocol):
+    """A source of index prices that is asked, not awaited."""
+
+    def advance(self, now_ms: int) -> Sequence[IndexTick]:
+        """What is new up to `now_ms`: at most one tick per underlying, the latest; often none.
+
+        Time that stands still or steps back brings nothing.
+        """
+        ...

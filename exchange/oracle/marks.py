@@ -1,0 +1,235 @@
+"""Marks: index and surface in, one packed MARKS command per underlying out.
+
+:class:`UnderlyingMarks` reprices the listed instruments of one underlying; :class:`MarkLoop` asks the feed
+and decides when. Both are plain objects: whoever owns the clock calls :meth:`MarkLoop.step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain.commands import InstrumentTerms
+from exchange.oracle.feed import IndexFeed, IndexTick
+from exchange.oracle.greeks import Greeks
+from exchange.oracle.marks_codec import MARK_UNIT, encode_marks
+from exchange.oracle.premium import PerpetualPremium
+from pricing.chain import Chain
+from pricing.forward import ForwardCurve
+from pricing.quantize import (
+    E9_PER_UNIT,
+    MICRO_PER_UNIT,
+    QuantizeError,
+    Row,
+    RowQuantizer,
+    half_even_units,
+    micro_scalar,
+)
+from pricing.surface import VolSurface
+
+# The rows of Chain.table, in its order.
+_TABLE_ROWS: Final = (
+    Row("mark_micro", MICRO_PER_UNIT, 0, limits.MAX_PRICE_MICRO),
+    Row("delta_e9", E9_PER_UNIT, -limits.DELTA_ONE_E9, limits.DELTA_ONE_E9),
+    Row("vega_micro", MICRO_PER_UNIT, 0, limits.MAX_VEGA_MICRO),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedInstrument:
+    """What marking needs of a listing. `kind` is KIND_OPTION or KIND_PERPETUAL of the record layouts."""
+
+    instrument_id: int
+    kind: int
+    strike_micro: int = 0
+    expiry_ms: int = 0
+    is_call: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in (r.KIND_OPTION, r.KIND_PERPETUAL):
+            raise ValueError(f"instrument {self.instrument_id}: unknown kind {self.kind}")
+        if self.kind == r.KIND_OPTION and (self.strike_micro <= 0 or self.expiry_ms <= 0):
+            raise ValueError(f"option {self.instrument_id} needs a positive strike and expiry")
+
+    @classmethod
+    def from_terms(cls, instrument_id: int, terms: InstrumentTerms) -> MarkedInstrument:
+        """The listing `terms` under `instrument_id`."""
+        is_call = terms.option_type == r.OPTION_CALL
+        return cls(instrument_id, terms.kind, terms.strike_micro, terms.expiry_ms, is_call)
+
+
+class UnderlyingMarks:
+    """Marks and Greeks of the listed instruments of one underlying, recomputed when asked.
+
+    An option past its expiry leaves the block: its delivery price decides from there, and a block that
+    names a delivered instrument would be rejected whole. `feed_seq` must grow over the venue's whole life:
+    after a restart pass the last one the core saw as `last_feed_seq`.
+    """
+
+    def __init__(
+        self,
+        underlying_id: int,
+        symbol: str,
+        surface: VolSurface,
+        curve: ForwardCurve,
+        premium: PerpetualPremium,
+        last_feed_seq: int = 0,
+    ) -> None:
+        self.underlying_id = underlying_id
+        self.symbol = symbol
+        self.feed_seq = last_feed_seq
+        self._surface = surface
+        self._curve = curve
+        self._premium = premium
+        self._quantize = RowQuantizer(_TABLE_ROWS)
+        self.set_instruments(())
+
+    def set_instruments(self, instruments: Iterable[MarkedInstrument]) -> None:
+        """List exactly these from now on. ValueError on a repeated id or more than a block holds."""
+        listed = sorted(instruments, key=lambda i: (i.kind, i.expiry_ms, i.strike_micro, not i.is_call))
+        if len(listed) > limits.MAX_MARKS:
+            raise ValueError(f"{self.symbol}: {len(listed)} instruments exceed a block of {limits.MAX_MARKS}")
+        if len({i.instrument_id for i in listed}) != len(listed):
+            raise ValueError(f"{self.symbol}: an instrument id is listed twice")
+        options = [i for i in listed if i.kind == r.KIND_OPTION]
+        self.chain = Chain(
+            [i.strike_micro / MICRO_PER_UNIT for i in options],
+            [i.expiry_ms for i in options],
+            [i.is_call for i in options],
+            self._surface,
+            self._curve,
+        )
+        self._expiry_ms = np.array([i.expiry_ms for i in options], dtype=np.int64)
+        self._units = np.zeros(len(listed), dtype=MARK_UNIT)
+        self._units["instrument"] = [i.instrument_id for i in listed]
+        # Options come first (KIND_OPTION < KIND_PERPETUAL), the perpetuals after them.
+        self._option_units = self._units[: len(options)]
+        self._perpetual_units = self._units[len(options) :]
+        self._perpetual_units["delta_e9"] = limits.DELTA_ONE_E9
+        self.greeks = Greeks(
+            self.symbol,
+            self.chain,
+            [i.instrument_id for i in options],
+            [i.instrument_id for i in listed[len(options) :]],
+        )
+
+    def set_surface(self, surface: VolSurface) -> None:
+        """Price by another surface from the next block on."""
+        self._surface = surface
+        self.chain.set_surface(surface)
+
+    def mark(self, index: float, now_ms: int) -> bytes:
+        """Reprice everything and return the MARKS command, which takes the next `feed_seq`.
+
+        :class:`pricing.quantize.QuantizeError` if the index, or a price made from it, is outside the core's
+        limits; then no command is made and no feed_seq taken.
+        """
+        index_micro = micro_scalar(index, low=1, high=limits.MAX_PRICE_MICRO, name="index_micro")
+        premium = self._premium.at(now_ms)
+        perpetual_micro = micro_scalar(
+            index * (1.0 + premium), low=1, high=limits.MAX_PRICE_MICRO, name="perpetual_mark_micro"
+        )
+        chain, units = self.chain, self._option_units
+        chain.refresh(index, now_ms)
+        mark_micro, delta_e9, vega_micro = self._quantize(chain.table)
+        forward_micro = half_even_units(
+            chain.expiry_forward, MICRO_PER_UNIT, low=1, high=limits.MAX_PRICE_MICRO, name="forward_micro"
+        )
+        units["mark_micro"] = mark_micro
+        units["delta_e9"] = delta_e9
+        units["vega_micro"] = vega_micro
+        units["forward_micro"] = forward_micro[chain.expiry_of_option]
+        self._perpetual_units["mark_micro"] = perpetual_micro
+        self._perpetual_units["forward_micro"] = index_micro
+        self.greeks.update(index, index * (1.0 + premium), now_ms)
+        self.feed_seq += 1
+        expired = int(self._expiry_ms.searchsorted(now_ms, side="right"))
+        return encode_marks(self.underlying_id, index_micro, self.feed_seq, self._units[expired:])
+
+
+@dataclass(slots=True)
+class _State:
+    marks: UnderlyingMarks
+    tick: IndexTick | None = None
+    next_due_ms: int = 0
+
+
+class MarkLoop:
+    """Makes a MARKS command on every index move and at least every `interval_ms`.
+
+    An underlying whose last tick is older than `stale_ms` gets no marks, rather than fresh ones from an old
+    price: see :meth:`stale`.
+    """
+
+    def __init__(
+        self,
+        feed: IndexFeed,
+        underlyings: Sequence[UnderlyingMarks],
+        interval_ms: int = 100,
+        stale_ms: int = 5_000,
+    ) -> None:
+        if interval_ms < 1 or stale_ms < 1:
+            raise ValueError("interval_ms and stale_ms must be at least 1")
+        self._feed = feed
+        self._states = {marks.symbol: _State(marks) for marks in underlyings}
+        if len(self._states) != len(underlyings):
+            raise ValueError("an underlying is given twice")
+        self._interval_ms = interval_ms
+        self._stale_ms = stale_ms
+        self.refused_count = 0
+        """Blocks not made because a price passed the core's limits; the price before stays."""
+
+    def step(self, now_ms: int) -> list[bytes]:
+        """The MARKS commands due at `now_ms`, at most one per underlying, in the order given."""
+        moved: dict[str, IndexTick] = {}
+        for tick in self._feed.advance(now_ms):
+            state = self._states.get(tick.underlying)
+            if state is None:
+                continue
+            if state.tick is None or tick.price != state.tick.price:
+                moved[tick.underlying] = tick
+            else:
+                state.tick = tick
+        due = []
+        for symbol, state in self._states.items():
+            command = self._command(state, moved.get(symbol), now_ms)
+            if command is not None:
+                due.append(command)
+        return due
+
+    def _command(self, state: _State, moved: IndexTick | None, now_ms: int) -> bytes | None:
+        if moved is not None:
+            command = self._mark(state, moved, now_ms)
+            if command is not None:
+                state.tick = moved
+                return command
+        tick = state.tick
+        if tick is None or now_ms < state.next_due_ms or now_ms - tick.at_ms > self._stale_ms:
+            return None
+        return self._mark(state, tick, now_ms)
+
+    def _mark(self, state: _State, tick: IndexTick, now_ms: int) -> bytes | None:
+        try:
+            command = state.marks.mark(tick.price, now_ms)
+        except QuantizeError:
+            self.refused_count += 1
+            return None
+        state.next_due_ms = now_ms + self._interval_ms
+        return command
+
+    def marks_of(self, symbol: str) -> UnderlyingMarks:
+        """The marks of one underlying; KeyError if unknown."""
+        return self._states[symbol].marks
+
+    def stale(self, now_ms: int) -> list[str]:
+        """Symbols without a fresh index: those to be kept cancel-only."""
+        return [
+            symbol
+            for symbol, state in self._states.items()
+            if state.tick is None or now_ms - state.tick.at_ms > self._stale_ms
+        ]

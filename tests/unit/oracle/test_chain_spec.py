@@ -1,0 +1,89 @@
+"""Which expiries and strikes are listed."""
+
+from datetime import UTC, date, datetime
+from itertools import pairwise
+
+import pytest
+
+from exchange.domain.names import expiry_code
+from exchange.oracle.chain_spec import ChainPlan, chain_spec, expiries, last_friday, strikes_micro
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def codes(now: str, plan: ChainPlan | None = None) -> list[str]:
+    return [expiry_code(expiry_ms) for expiry_ms in expiries(at(now), plan or ChainPlan())]
+
+
+def test_dailies_weeklies_monthlies_and_quarterlies() -> None:
+    # A Wednesday; 27NOV26 is a Friday and the last of its month.
+    assert codes("2026-11-18T12:00") == [
+        "19NOV26", "20NOV26", "27NOV26", "25DEC26", "26MAR27", "25JUN27",
+    ]  # fmt: skip
+
+
+def test_one_moment_before_and_after_eight_o_clock() -> None:
+    plan = ChainPlan(dailies=1, weeklies=0, monthlies=0, quarterlies=0, lead_ms=0)
+    assert codes("2026-11-18T07:59:59", plan) == ["18NOV26"]
+    assert codes("2026-11-18T08:00", plan) == ["19NOV26"]
+    assert all(ms % 86_400_000 == 8 * 3_600_000 for ms in expiries(at("2026-11-18T12:00")))
+
+
+def test_an_expiry_within_the_lead_is_not_listed() -> None:
+    plan = ChainPlan(dailies=1, weeklies=0, monthlies=0, quarterlies=0)
+    assert codes("2026-11-18T06:59:59", plan) == ["18NOV26"]
+    assert codes("2026-11-18T07:00", plan) == ["19NOV26"]
+
+
+def test_a_month_whose_last_friday_has_passed_is_skipped() -> None:
+    plan = ChainPlan(dailies=0, weeklies=0, monthlies=2, quarterlies=1)
+    assert codes("2026-12-28T12:00", plan) == ["29JAN27", "26FEB27", "26MAR27"]
+
+
+@pytest.mark.parametrize(
+    ("year", "month", "day"), [(2026, 11, 27), (2026, 12, 25), (2027, 1, 29), (2028, 2, 25), (2024, 5, 31)]
+)
+def test_last_friday(year: int, month: int, day: int) -> None:
+    assert last_friday(year, month) == date(year, month, day)
+
+
+@pytest.mark.parametrize("spot", [98_000.0, 3_400.0, 0.52, 43_217.77])
+@pytest.mark.parametrize("years", [1 / 8_760, 1 / 365, 30 / 365, 1.0])
+def test_strikes_are_round_distinct_and_around_the_spot(spot: float, years: float) -> None:
+    strikes = strikes_micro(spot, years)
+    assert strikes == sorted(set(strikes))
+    assert len(strikes) == 15
+    spot_micro = spot * 1e6
+    steps = [later - earlier for earlier, later in pairwise(strikes)]
+    assert strikes[0] < spot_micro < strikes[-1]
+    assert abs(strikes[7] - spot_micro) <= max(steps) / 2
+    assert all(len(str(strike).rstrip("0")) <= 4 for strike in strikes)
+
+
+def test_as_many_strikes_as_asked_for_while_there_is_room() -> None:
+    for count in (1, 2, 9, 30):
+        assert len(strikes_micro(50_000.0, 0.1, ChainPlan(strikes_per_expiry=count))) == count
+    few = strikes_micro(2e-6, 0.1, ChainPlan(strikes_per_expiry=9))
+    assert few[0] == 1
+    assert len(few) < 9
+
+
+def test_a_chain_is_every_strike_twice_in_order() -> None:
+    now_ms = at("2026-11-18T12:00")
+    spec = chain_spec(now_ms, 98_000.0, ChainPlan(strikes_per_expiry=5))
+    assert len(spec) == 6 * 5 * 2
+    assert len(set(spec)) == len(spec)
+    assert spec == sorted(spec, key=lambda o: (o.expiry_ms, o.strike_micro, not o.is_call))
+    assert chain_spec(now_ms, 98_000.0, ChainPlan(strikes_per_expiry=5)) == spec
+
+
+def test_senseless_plans_and_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        ChainPlan(dailies=-1)
+    with pytest.raises(ValueError, match="strike"):
+        ChainPlan(strikes_per_expiry=0)
+    for spot, years in ((0.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)):
+        with pytest.raises(ValueError, match="positive"):
+            strikes_micro(spot, years)
