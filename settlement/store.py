@@ -1,0 +1,140 @@
+"""Settlement's own database: state, cursor and built batches, moved together in one transaction.
+
+A batch, the state after it and the cursor behind its events become durable at once, so a kill leaves
+all of it or nothing, and the events of an unfinished batch are read again. Batches are kept: what the
+L1 lost or never took is posted from here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from exchange.domain.commands import pack_terms
+from exchange.domain.events import unpack_terms
+from settlement.batch import Batch, Header, counter, unpack_header
+from settlement.commitment import GENESIS_ROOT, Commitment, position_words, read_position_words
+from settlement.state import Account, Instrument, State
+
+FORMAT: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS progress (
+    one INTEGER PRIMARY KEY CHECK (one = 1), batch_id INTEGER NOT NULL, next_seq INTEGER NOT NULL,
+    root BLOB NOT NULL, last_deposit_id INTEGER NOT NULL, deposited_micro INTEGER NOT NULL,
+    withdrawn_micro INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS account (
+    id INTEGER PRIMARY KEY, owner BLOB NOT NULL, flags INTEGER NOT NULL, cash_micro INTEGER NOT NULL,
+    positions BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS instrument (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, terms BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS underlying (id INTEGER PRIMARY KEY, symbol BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, body BLOB NOT NULL);
+"""
+
+
+class StoreError(Exception):
+    """The database is not what it must be (critical): another format, or state that misses its root."""
+
+
+class Loaded(NamedTuple):
+    """What a restart continues from. `next_seq` is the counter of the first event not yet in a batch."""
+
+    state: State
+    batch_id: int
+    next_seq: int
+
+
+class Store:
+    """One SQLite file with one writer. `sqlite3.Error` passes through: the caller retries or stops."""
+
+    def __init__(self, path: str | Path) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if known not in (0, FORMAT):
+            raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
+        self._db.executescript(_SCHEMA + f"PRAGMA user_version={FORMAT};")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def load(self) -> Loaded:
+        """State, batch id and cursor of the last commit.
+
+        Raises:
+            StoreError: the state's root is not the one stored with it.
+        """
+        state = State()
+        for number, symbol in self._db.execute("SELECT id, symbol FROM underlying"):
+            state.underlyings[number] = int.from_bytes(symbol, "little")
+        for number, condition, terms in self._db.execute("SELECT id, state, terms FROM instrument"):
+            state.instruments[number] = Instrument(unpack_terms(terms, 0), condition)
+        for number, owner, flags, cash, words in self._db.execute("SELECT * FROM account"):
+            state.adopt(number, Account(owner, flags, cash, read_position_words(words)))
+        row = self._db.execute("SELECT * FROM progress").fetchone()
+        if row is None:
+            return Loaded(state, 0, 1)
+        _, batch_id, next_seq, root, *deposits = row
+        state.last_deposit_id, state.deposited_micro, state.withdrawn_micro = deposits
+        if Commitment(state).root != root:
+            raise StoreError(f"the stored state is not the one batch {batch_id} committed to")
+        return Loaded(state, batch_id, next_seq)
+
+    def commit(self, batch: Batch, state: State) -> None:
+        """Store a batch with the state it leads to and move the cursor behind it; durable on return."""
+        header = batch.header
+        accounts = [
+            (n, a.owner, a.flags, a.cash_micro, position_words(a))
+            for n, a in ((n, state.accounts[n]) for n in state.touched_accounts)
+        ]
+        instruments = [
+            (n, i.state, pack_terms(i.terms))
+            for n, i in ((n, state.instruments[n]) for n in state.touched_instruments)
+        ]
+        symbols = [(n, symbol.to_bytes(8, "little")) for n, symbol in state.underlyings.items()]
+        progress = (
+            header.batch_id,
+            counter(header.ranges[0].last_seq) + 1,
+            header.new_root,
+            state.last_deposit_id,
+            state.deposited_micro,
+            state.withdrawn_micro,
+        )
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?)", accounts)
+            self._db.executemany("INSERT OR REPLACE INTO instrument VALUES (?, ?, ?)", instruments)
+            self._db.executemany("INSERT OR REPLACE INTO underlying VALUES (?, ?)", symbols)
+            self._db.execute(
+                "INSERT INTO batch VALUES (?, ?, ?)", (header.batch_id, header.pack(), batch.body)
+            )
+            self._db.execute("INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?)", progress)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def last_batch_id(self) -> int:
+        """The newest built batch, 0 if there is none."""
+        return int(self._db.execute("SELECT COALESCE(MAX(id), 0) FROM batch").fetchone()[0])
+
+    def packed_batch(self, batch_id: int) -> tuple[bytes, bytes] | None:
+        """(header, body) as they are posted."""
+        row = self._db.execute("SELECT header, body FROM batch WHERE id = ?", (batch_id,)).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def header(self, batch_id: int) -> Header | None:
+        """A batch's header."""
+        row = self._db.execute("SELECT header FROM batch WHERE id = ?", (batch_id,)).fetchone()
+        return None if row is None else unpack_header(row[0])
+
+    def root_after(self, batch_id: int) -> bytes | None:
+        """The state root after a batch (0: the empty state's); None if there is no such batch."""
+        if batch_id == 0:
+            return GENESIS_ROOT
+        header = self.header(batch_id)
+        return None if header is None else header.new_root
