@@ -224,7 +224,9 @@ def find_tail(storage: Storage, kind: Kind, shard: int) -> tuple[Tail, Cut | Non
 def _tail_before(storage: Storage, kind: Kind, shard: int, segments: list[Segment]) -> Tail:
     """The tail when the newest segment never got its header: its predecessor, whole to the end."""
     if len(segments) == 1:
-        return EMPTY_TAIL._replace(next_seq=segments[0].first_seq)
+        if segments[0].first_seq > 1:  # its predecessors were deleted only after its header was durable
+            raise CorruptRecord(segments[0].name, 0, "the only segment has no file header")
+        return EMPTY_TAIL
     reader = SegmentReader(storage, kind, shard, segments[-2])
     for _ in reader.read_all():
         pass
