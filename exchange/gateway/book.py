@@ -1,0 +1,142 @@
+"""One instrument's displayed book as clients see it, and the changes its channels have not told yet.
+
+Levels come from the `level_lots` of ORDER events, so the view needs no order of its own. A *tracker*
+remembers, for every level touched since its channel last spoke, the lots that channel last knew; the
+difference to the book now is the channel's next change.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+NEW: Final = "new"
+CHANGE: Final = "change"
+DELETE: Final = "delete"
+
+Level = tuple[int, int]
+LevelChange = tuple[str, int, int]
+
+
+class Changes(NamedTuple):
+    """What one channel has to tell: (action, price_ticks, lots) a side, best prices first."""
+
+    prev_change_id: int
+    change_id: int
+    bids: list[LevelChange]
+    asks: list[LevelChange]
+
+
+class Tracker:
+    """What one book channel has told so far."""
+
+    __slots__ = ("change_id", "touched")
+
+    def __init__(self, change_id: int) -> None:
+        self.change_id = change_id
+        self.touched: dict[int, int] = {}  # price * 2 + side → lots the channel knows
+
+
+class Book:
+    """Displayed lots a price, both sides. Prices in ticks, sides: 0 bid, 1 ask.
+
+    `change_id` is the counter of the last command that changed the book; it only grows.
+    """
+
+    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids", "_trackers", "change_id")
+
+    def __init__(self, change_id: int = 0) -> None:
+        self.change_id = change_id
+        self._bids: dict[int, int] = {}
+        self._asks: dict[int, int] = {}
+        self._bid_prices: list[int] = []  # ascending: the best is last
+        self._ask_prices: list[int] = []  # ascending: the best is first
+        self._trackers: list[Tracker] = []
+
+    def load(self, bids: Iterable[Level], asks: Iterable[Level], change_id: int) -> None:
+        """Fill an empty book with (price_ticks, lots) levels."""
+        self._bids = dict(bids)
+        self._asks = dict(asks)
+        self._bid_prices = sorted(self._bids)
+        self._ask_prices = sorted(self._asks)
+        self.change_id = change_id
+
+    def update(self, side: int, price_ticks: int, lots: int, change_id: int) -> bool:
+        """Set a level's displayed lots; False if they were so already."""
+        levels = self._asks if side else self._bids
+        old = levels.get(price_ticks, 0)
+        if old == lots:
+            return False
+        if lots == 0:
+            del levels[price_ticks]
+            prices = self._ask_prices if side else self._bid_prices
+            del prices[bisect_left(prices, price_ticks)]
+        else:
+            levels[price_ticks] = lots
+            if old == 0:
+                insort(self._ask_prices if side else self._bid_prices, price_ticks)
+        self.change_id = change_id
+        for tracker in self._trackers:
+            tracker.touched.setdefault(price_ticks * 2 + side, old)
+        return True
+
+    def best_bid(self) -> Level | None:
+        """(price_ticks, lots) of the highest bid."""
+        if not self._bid_prices:
+            return None
+        price = self._bid_prices[-1]
+        return price, self._bids[price]
+
+    def best_ask(self) -> Level | None:
+        """(price_ticks, lots) of the lowest ask."""
+        if not self._ask_prices:
+            return None
+        price = self._ask_prices[0]
+        return price, self._asks[price]
+
+    def bids(self, depth: int | None = None) -> list[Level]:
+        """Levels from the best; all of them if `depth` is None."""
+        prices = self._bid_prices if depth is None else self._bid_prices[-depth:]
+        return [(price, self._bids[price]) for price in reversed(prices)]
+
+    def asks(self, depth: int | None = None) -> list[Level]:
+        """Levels from the best; all of them if `depth` is None."""
+        return [(price, self._asks[price]) for price in self._ask_prices[:depth]]
+
+    # --- change tracking ---------------------------------------------------------------------------
+
+    def track(self) -> Tracker:
+        """A tracker that knows the book as it is now."""
+        tracker = Tracker(self.change_id)
+        self._trackers.append(tracker)
+        return tracker
+
+    def untrack(self, tracker: Tracker) -> None:
+        """The tracker's channel has no listener any more."""
+        self._trackers.remove(tracker)
+
+    def take_changes(self, tracker: Tracker) -> Changes | None:
+        """What changed since the tracker's last take, or None. Levels back where they were are left
+        out; if nothing else is left the ids do not move either, so the chain has no gap."""
+        if not tracker.touched:
+            return None
+        bids: list[LevelChange] = []
+        asks: list[LevelChange] = []
+        for key, old in tracker.touched.items():
+            side, price = key & 1, key >> 1
+            now = (self._asks if side else self._bids).get(price, 0)
+            if now != old:
+                action = DELETE if now == 0 else CHANGE if old else NEW
+                (asks if side else bids).append((action, price, now))
+        tracker.touched = {}
+        if not bids and not asks:
+            return None
+        bids.sort(key=_price, reverse=True)
+        asks.sort(key=_price)
+        previous, tracker.change_id = tracker.change_id, self.change_id
+        return Changes(previous, self.change_id, bids, asks)
+
+
+def _price(change: LevelChange) -> int:
+    return change[1]

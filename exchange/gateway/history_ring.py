@@ -1,0 +1,126 @@
+"""Recent fills and closed orders of each account, in memory; what is older is in `exchange.history`.
+
+Records are kept packed, as the events they came in: most are never read. The rings fill from released
+events and, at the start, from what recovery replays.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from exchange.domain import records as r
+
+FILLS_PER_ACCOUNT: Final = 1_000
+ORDERS_PER_ACCOUNT: Final = 1_000
+
+_TRADE_IDS: Final = struct.Struct("<24xQQQ16xIIqq")  # trade_id, maker order, taker order, accounts, fees
+
+
+class Fill:
+    """One TRADE with the orders of both sides as they stood after it (empty: not seen)."""
+
+    __slots__ = ("maker_order", "taker_order", "tick_direction", "trade")
+
+    def __init__(self, trade: bytes, tick_direction: int) -> None:
+        self.trade = trade
+        self.tick_direction = tick_direction
+        self.maker_order = b""
+        self.taker_order = b""
+
+
+class ClosedOrder(NamedTuple):
+    """The last ORDER record of an order and the fees its fills paid (micro-USDC)."""
+
+    record: bytes
+    commission_micro: int
+
+
+class HistoryRing:
+    """Bounded memory of what happened to each account lately."""
+
+    def __init__(self) -> None:
+        self._fills: dict[int, deque[Fill]] = {}
+        self._closed: dict[int, ClosedOrder] = {}
+        self._closed_of: dict[int, deque[int]] = {}
+        self._commissions: dict[int, int] = {}  # of open orders that have fills
+        self.awaiting: list[Fill] = []
+        """Fills of an aggressor whose own ORDER has not come yet."""
+
+    def on_trade(self, trade: bytes, tick_direction: int) -> Fill:
+        """A match; both accounts remember it."""
+        _, maker_order, taker_order, maker, taker, maker_fee, taker_fee = _TRADE_IDS.unpack_from(trade)
+        fill = Fill(trade, tick_direction)
+        self.awaiting.append(fill)
+        self._remember(maker, fill)
+        if taker != maker:
+            self._remember(taker, fill)
+        commissions = self._commissions
+        commissions[maker_order] = commissions.get(maker_order, 0) + maker_fee
+        commissions[taker_order] = commissions.get(taker_order, 0) + taker_fee
+        return fill
+
+    def on_order(self, account: int, order_id: int, kind: int, state: int, record: bytes) -> None:
+        """An order changed. `record` is its ORDER event."""
+        if self.awaiting:
+            self._join(order_id, kind, record)
+        if state != r.ORDER_STATE_OPEN:
+            commission = self._commissions.pop(order_id, 0) if self._commissions else 0
+            self._close(account, order_id, ClosedOrder(record, commission))
+
+    def _join(self, order_id: int, kind: int, record: bytes) -> None:
+        """Give waiting fills their orders: a maker's follows its TRADE, the aggressor's ends the match."""
+        if kind == r.ORDER_FILLED:
+            self.awaiting[-1].maker_order = record
+        elif int.from_bytes(self.awaiting[0].trade[40:48], "little") == order_id:
+            for fill in self.awaiting:
+                fill.taker_order = record
+            self.awaiting = []
+
+    def _remember(self, account: int, fill: Fill) -> None:
+        ring = self._fills.get(account)
+        if ring is None:
+            ring = self._fills[account] = deque(maxlen=FILLS_PER_ACCOUNT)
+        ring.append(fill)
+
+    def _close(self, account: int, order_id: int, closed: ClosedOrder) -> None:
+        ring = self._closed_of.get(account)
+        if ring is None:
+            ring = self._closed_of[account] = deque()
+        if order_id in self._closed:
+            self._closed[order_id] = closed
+            return
+        self._closed[order_id] = closed
+        ring.append(order_id)
+        if len(ring) > ORDERS_PER_ACCOUNT:
+            del self._closed[ring.popleft()]
+
+    def fills(self, account: int) -> Iterator[Fill]:
+        """The account's fills, newest first."""
+        return reversed(self._fills.get(account, ()))
+
+    def closed_order(self, order_id: int) -> ClosedOrder | None:
+        """A closed order, if it is still remembered."""
+        return self._closed.get(order_id)
+
+    def closed_orders(self, account: int) -> Iterator[ClosedOrder]:
+        """The account's closed orders, the last closed first."""
+        for order_id in reversed(self._closed_of.get(account, ())):
+            yield self._closed[order_id]
+
+    def commission_micro(self, order_id: int) -> int:
+        """The fees the fills of an open order have paid so far."""
+        return self._commissions.get(order_id, 0)
+
+    def labels_in_use(self, account: int) -> set[int]:
+        """Label ids that remembered orders and fills of the account refer to."""
+        used = {_label_of(closed.record) for closed in self.closed_orders(account)}
+        for fill in self.fills(account):
+            used.update(_label_of(record) for record in (fill.maker_order, fill.taker_order) if record)
+        return used
+
+
+def _label_of(order_record: bytes) -> int:
+    return int.from_bytes(order_record[80:84], "little")

@@ -1,0 +1,106 @@
+"""What is listed: instruments by id and by name, underlyings, currencies.
+
+Fed by INSTRUMENT and UNDERLYING events; after a restore by the engine's queries. Every instrument is
+settled in USDC; the currency of an underlying answers for the instruments on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from exchange.domain import events
+from exchange.domain import records as r
+from exchange.domain.commands import InstrumentTerms, symbol_text
+from exchange.wire.instruments import InstrumentView
+from exchange.wire.names import QUOTE_CURRENCY
+
+ANY: Final = "any"
+_ENDED: Final = (r.STATE_DELISTED, r.STATE_DELIVERED)
+
+
+class Registry:
+    """The listings of one shard."""
+
+    def __init__(self) -> None:
+        self.instruments: list[InstrumentView] = []
+        """By id; ids are dense and never reused."""
+        self.by_name: dict[str, InstrumentView] = {}
+        """The newest instrument of a name."""
+        self.symbols: list[str] = []
+        """By underlying id."""
+        self.members: list[list[InstrumentView]] = []
+        """Instruments by underlying id."""
+
+    def on_underlying(self, event: events.Underlying) -> None:
+        """An underlying was listed."""
+        self.add_underlying(event.head.instrument, symbol_text(event.symbol))
+
+    def on_instrument(self, event: events.Instrument) -> InstrumentView:
+        """An instrument was listed or changed its state."""
+        instrument = event.head.instrument
+        if instrument < len(self.instruments):
+            view = self.instruments[instrument]
+            view.state = event.state
+            return view
+        return self.add_instrument(instrument, event.terms, event.state, event.time_ms)
+
+    def add_underlying(self, underlying: int, symbol: str) -> None:
+        """Append an underlying.
+
+        Raises:
+            ValueError: `underlying` is not the next id.
+        """
+        if underlying != len(self.symbols):
+            raise ValueError(f"underlying {underlying} does not follow {len(self.symbols) - 1}")
+        self.symbols.append(symbol)
+        self.members.append([])
+
+    def add_instrument(
+        self, instrument: int, terms: InstrumentTerms, state: int, created_ms: int
+    ) -> InstrumentView:
+        """Append an instrument.
+
+        Raises:
+            ValueError: `instrument` is not the next id.
+        """
+        if instrument != len(self.instruments):
+            raise ValueError(f"instrument {instrument} does not follow {len(self.instruments) - 1}")
+        view = InstrumentView(instrument, self.symbols[terms.underlying], terms, state, created_ms)
+        self.instruments.append(view)
+        self.members[terms.underlying].append(view)
+        self.by_name[view.name] = view
+        return view
+
+    @property
+    def currencies(self) -> list[str]:
+        """USDC and the listed underlyings."""
+        return [QUOTE_CURRENCY, *self.symbols]
+
+    def underlying_of(self, currency: str) -> int | None:
+        """The underlying id of a currency, or None (USDC, `any` and strangers)."""
+        try:
+            return self.symbols.index(currency)
+        except ValueError:
+            return None
+
+    def select(self, currency: str = ANY, kind: int = 0, *, ended: bool = False) -> Iterator[InstrumentView]:
+        """Instruments of a currency (USDC and `any`: all) and kind (0: any), in id order.
+
+        `ended` selects the delivered and delisted ones instead of those that trade.
+        """
+        if currency in (ANY, QUOTE_CURRENCY):
+            chosen = self.instruments
+        else:
+            underlying = self.underlying_of(currency)
+            chosen = [] if underlying is None else self.members[underlying]
+        for view in chosen:
+            if (kind == 0 or view.terms.kind == kind) and (view.state in _ENDED) == ended:
+                yield view
+
+    def covers(self, currency: str, kind: int, view: InstrumentView) -> bool:
+        """Whether an instrument is among those of a currency and kind."""
+        if kind and view.terms.kind != kind:
+            return False
+        return currency in (ANY, QUOTE_CURRENCY) or view.symbol == currency
+
