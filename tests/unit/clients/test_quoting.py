@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.fair_value import Valuation
-from clients.instruments import MICRO, Instrument, parse_instrument, to_micro
+from clients.instruments import MICRO, parse_instrument, to_micro
 from clients.quoting import ASK, BID, NO_QUOTE, Band, QuoteBook, QuoteConfig, Target, make_targets
 from tests.unit.clients.fake_venue import option_listing, perpetual_listing
 
