@@ -1,0 +1,75 @@
+"""The deterministic state machine: numbered commands in, events out, integers only.
+
+The modules of this package are compiled by mypyc where a compiler is at hand; the same source runs
+interpreted. `STRIKEBOOK_INTERPRETED=1` forces the interpreted form; a compiled module that cannot be
+imported falls back to it with a notice. Both give the same bytes and the same state hash.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+_HERE = Path(__file__).resolve().parent
+
+
+class CompiledCoreWarning(RuntimeWarning):
+    """The compiled core could not be loaded; the interpreted one runs instead."""
+
+
+class _SourceFinder(importlib.abc.MetaPathFinder):
+    """Loads this package's modules from their sources, past any compiled twin."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the finder protocol
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> importlib.machinery.ModuleSpec | None:
+        package, _, name = fullname.rpartition(".")
+        source = _HERE / f"{name}.py"
+        if package != __name__ or not source.exists():
+            return None
+        return importlib.util.spec_from_file_location(fullname, source)
+
+
+def _use_sources() -> None:
+    for name in [m for m in sys.modules if m.startswith(f"{__name__}.")]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _SourceFinder())
+
+
+def _choose() -> None:
+    if os.environ.get("STRIKEBOOK_INTERPRETED"):
+        _use_sources()
+        return
+    try:
+        importlib.import_module(f"{__name__}.engine")
+    except ImportError as error:
+        _use_sources()
+        try:
+            importlib.import_module(f"{__name__}.engine")
+        except ImportError:
+            raise error from None
+        warnings.warn(
+            f"the compiled core does not load ({error}); running interpreted, about twenty times slower",
+            CompiledCoreWarning,
+            stacklevel=2,
+        )
+
+
+_choose()
+
+
+def is_compiled() -> bool:
+    """Whether the engine in use is the compiled one."""
+    file = getattr(importlib.import_module(f"{__name__}.engine"), "__file__", "") or ""
+    return not file.endswith(".py")

@@ -1,0 +1,256 @@
+"""The checks an order passes before it trades, in the order docs/rules.md gives (5 to 16)."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from exchange.core import ledger, margin
+from exchange.core.book import Book
+from exchange.core.instruments import price_of, rank_of
+from exchange.core.layout import (
+    A_CASH,
+    A_ORDERS,
+    A_SEATS,
+    ACCOUNT_WORDS,
+    I_HIGHEST,
+    I_MARKED,
+    I_MAX_PRICE,
+    I_MIN_PRICE,
+    I_MIN_SIZE,
+    I_POSITION_LIMIT,
+    I_PRICE_LIMIT,
+    INSTRUMENT_WORDS,
+    S_ENTRY,
+    S_OPEN_BUY,
+    S_OPEN_SELL,
+    S_SIZE,
+    SEAT_WORDS,
+)
+from exchange.core.world import World
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as no
+
+
+def flags_valid(flags: i64, display: i64) -> bool:
+    """Check 5: the order flags fit together."""
+    if flags & ~r.NEW_FLAGS_ALLOWED != 0:
+        return False
+    kind = (flags >> r.TYPE_SHIFT) & r.TYPE_MASK
+    tif = (flags >> r.TIF_SHIFT) & r.TIF_MASK
+    if kind > r.TYPE_MARKET_LIMIT:
+        return False
+    limit_resting = kind == r.TYPE_LIMIT and tif <= r.TIF_GTD
+    if flags & r.FLAG_POST_ONLY != 0:
+        if not limit_resting:
+            return False
+    elif flags & r.FLAG_REJECT_POST_ONLY != 0:
+        return False
+    if kind == r.TYPE_MARKET_LIMIT and tif > r.TIF_GTD:
+        return False
+    if kind == r.TYPE_MARKET and tif == r.TIF_GTD:
+        return False
+    return display == 0 or limit_resting
+
+
+def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
+    """Checks 7 to 9 of a limit price; leaves `w.c_rank`. Returns a reject reason or 0."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    if price < 1 or price > data[i + I_PRICE_LIMIT]:
+        return no.BAD_PRICE
+    rank = rank_of(w, instrument, price)
+    if rank < 0:
+        return no.PRICE_OFF_TICK
+    w.c_rank = rank
+    if w.null_ledger:
+        return 0
+    if data[i + I_MARKED] == 0:
+        return no.NO_MARK
+    if sell != 0:
+        if price < data[i + I_MIN_PRICE]:
+            w.detail = data[i + I_MIN_PRICE]
+            return no.PRICE_TOO_LOW
+    elif price > data[i + I_MAX_PRICE]:
+        w.detail = data[i + I_MAX_PRICE]
+        return no.PRICE_TOO_HIGH
+    return 0
+
+
+def new_refused(
+    w: World,
+    book: Book,
+    account: i64,
+    instrument: i64,
+    flags: i64,
+    price: i64,
+    lots: i64,
+    display: i64,
+    own_lots: i64,
+    own_hold: i64,
+    own_orders: i64,
+) -> i64:
+    """Checks 5 to 16. `own_…` is a resting quote that the order replaces (0: none).
+
+    Leaves price, rank, lots, display, hold and seat in `w.c_…`. Returns a reject reason or 0.
+    """
+    w.detail = 0
+    if not flags_valid(flags, display):
+        return no.BAD_FLAGS
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    sell = flags & 1
+    if lots < data[i + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
+        return no.BAD_SIZE
+    if display < 0 or display > lots:
+        return no.BAD_DISPLAY
+    kind = (flags >> r.TYPE_SHIFT) & r.TYPE_MASK
+    w.c_price = price
+    if kind == r.TYPE_LIMIT:
+        reason = price_refused(w, instrument, sell, price)
+        if reason != 0:
+            return reason
+    else:
+        if price != 0:
+            return no.BAD_PRICE
+        if not w.null_ledger and data[i + I_MARKED] == 0:
+            return no.NO_MARK
+        _market_price(w, book, instrument, sell, kind)
+    w.c_lots = lots
+    w.c_display = display
+    if w.open_orders - own_orders >= limits.MAX_OPEN_ORDERS:
+        return no.TOO_MANY_ORDERS
+    if w.null_ledger:
+        w.c_seat = 0
+        if flags & r.FLAG_POST_ONLY != 0:
+            return slide(w, book, instrument, flags)
+        return 0
+    return _account_refuses(w, book, account, instrument, flags, own_lots, own_hold, own_orders)
+
+
+def _account_refuses(
+    w: World,
+    book: Book,
+    account: i64,
+    instrument: i64,
+    flags: i64,
+    own_lots: i64,
+    own_hold: i64,
+    own_orders: i64,
+) -> i64:
+    """Checks 10 to 16 on `w.c_…`."""
+    a = account * ACCOUNT_WORDS
+    if w.accounts[a + A_ORDERS] - own_orders >= limits.MAX_OPEN_ORDERS_PER_ACCOUNT:
+        return no.TOO_MANY_ORDERS
+    sell = flags & 1
+    seat = ledger.find_seat(w, account, instrument)
+    if flags & r.FLAG_REDUCE_ONLY != 0:
+        capacity = reduce_capacity(w, seat, sell, own_lots)
+        if capacity <= 0:
+            return no.REDUCE_ONLY
+        if w.c_lots > capacity:
+            w.c_lots = capacity
+        if w.c_display > w.c_lots:
+            w.c_display = w.c_lots
+    if flags & r.FLAG_POST_ONLY != 0:
+        reason = slide(w, book, instrument, flags)
+        if reason != 0:
+            return reason
+    if seat == 0 and w.accounts[a + A_SEATS] >= limits.MAX_SEATS:
+        return no.TOO_MANY_SEATS
+    w.c_seat = seat
+    reason = position_refused(w, seat, instrument, sell, w.c_lots, own_lots)
+    if reason != 0:
+        return reason
+    reason = accumulation_refused(w, account, seat)
+    if reason != 0:
+        return reason
+    if w.c_price == 0:  # a market-limit order without a price trades nothing
+        w.c_hold = 0
+        return 0
+    w.c_hold = margin.hold_per_lot(w, instrument, sell, w.c_price)
+    return margin.refuse(w, account, seat, instrument, sell, w.c_lots, w.c_hold, own_lots, own_hold)
+
+
+def _market_price(w: World, book: Book, instrument: i64, sell: i64, kind: i64) -> None:
+    """The price of a market or market-limit order, 0 if the latter finds none."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    edge = data[i + I_MIN_PRICE] if sell != 0 else data[i + I_MAX_PRICE]
+    if kind == r.TYPE_MARKET:
+        w.c_price = edge
+        w.c_rank = rank_of(w, instrument, edge)
+        return
+    rank = book.best_bid if sell != 0 else book.best_ask
+    w.c_price = 0
+    w.c_rank = -1
+    if rank < 0:
+        return
+    price = price_of(w, instrument, rank)
+    if price < edge if sell != 0 else price > edge:
+        return
+    w.c_price = price
+    w.c_rank = rank
+
+
+def reduce_capacity(w: World, seat: i64, sell: i64, own_lots: i64) -> i64:
+    """Lots of the opposite position not yet spoken for by open orders of this side."""
+    if seat == 0:
+        return 0
+    data = w.seats.data
+    s = seat * SEAT_WORDS
+    if sell != 0:
+        return data[s + S_SIZE] - (data[s + S_OPEN_SELL] - own_lots)
+    return -data[s + S_SIZE] - (data[s + S_OPEN_BUY] - own_lots)
+
+
+def crosses(book: Book, sell: i64, rank: i64) -> bool:
+    """Whether a price of this rank would trade at once."""
+    if sell != 0:
+        return book.best_bid >= 0 and rank <= book.best_bid
+    return book.best_ask >= 0 and rank >= book.best_ask
+
+
+def slide(w: World, book: Book, instrument: i64, flags: i64) -> i64:
+    """Check 12: a crossing post-only order moves one tick off the touch, or is refused."""
+    sell = flags & 1
+    if not crosses(book, sell, w.c_rank):
+        return 0
+    if flags & r.FLAG_REJECT_POST_ONLY != 0:
+        return no.POST_ONLY_REJECT
+    rank = book.best_bid + 1 if sell != 0 else book.best_ask - 1
+    if rank < 1:
+        return no.POST_ONLY_REJECT
+    price = price_of(w, instrument, rank)
+    if price > w.instruments[instrument * INSTRUMENT_WORDS + I_HIGHEST]:
+        return no.POST_ONLY_REJECT
+    w.c_rank = rank
+    w.c_price = price
+    return 0
+
+
+def position_refused(w: World, seat: i64, instrument: i64, sell: i64, lots: i64, own_lots: i64) -> i64:
+    """Check 14: the position stays within its limit whatever fills."""
+    worst = lots - own_lots
+    if seat != 0:
+        data = w.seats.data
+        s = seat * SEAT_WORDS
+        if sell != 0:
+            worst += data[s + S_OPEN_SELL] - data[s + S_SIZE]
+        else:
+            worst += data[s + S_OPEN_BUY] + data[s + S_SIZE]
+    if worst > w.instruments[instrument * INSTRUMENT_WORDS + I_POSITION_LIMIT]:
+        return no.POSITION_LIMIT
+    return 0
+
+
+def accumulation_refused(w: World, account: i64, seat: i64) -> i64:
+    """Check 15: cash and entry value have not run away."""
+    cash = w.accounts[account * ACCOUNT_WORDS + A_CASH]
+    if cash >= limits.ACCUMULATION_LIMIT or cash <= -limits.ACCUMULATION_LIMIT:
+        return no.LIMIT_REACHED
+    if seat != 0:
+        entry = w.seats.data[seat * SEAT_WORDS + S_ENTRY]
+        if entry >= limits.ACCUMULATION_LIMIT or entry <= -limits.ACCUMULATION_LIMIT:
+            return no.LIMIT_REACHED
+    return 0

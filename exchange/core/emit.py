@@ -1,0 +1,254 @@
+"""Events out: each function writes one packed event (docs/formats.md) into the world's buffer."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from exchange.core.layout import (
+    A_FLAGS,
+    A_OWNER,
+    ACCOUNT_WORDS,
+    I_FORWARD,
+    I_INDEX,
+    I_MARK,
+    I_STATE,
+    I_TERMS,
+    I_TRADE_SEQ,
+    INSTRUMENT_WORDS,
+    O_CLIENT,
+    O_CREATED,
+    O_FLAGS,
+    O_ID,
+    O_LABEL,
+    O_OPEN,
+    O_PRICE,
+    O_SHOWN,
+    O_SIZE,
+    O_UPDATED,
+    O_VALUE,
+    O_WHO,
+    ORDER_WORDS,
+)
+from exchange.core.world import World, pack
+from exchange.domain import records as r
+
+_ORDER4 = r.EV_ORDER | 1 << 8 | 4 << 16
+
+
+def begin(w: World, kind: i64, units: i64, who: i64, ident: i64) -> i64:
+    """Write an event's header; `who` is account | instrument << 32. Returns the word offset of its body."""
+    w.reserve_out(units * r.UNIT_WORDS)
+    at = w.out_words
+    out = w.out
+    out[at] = kind | 1 << 8 | units << 16 | w.index << 32
+    out[at + 1] = w.seq
+    out[at + 2] = who
+    out[at + 3] = ident
+    w.index += 1
+    w.out_words = at + units * r.UNIT_WORDS
+    return at + r.UNIT_WORDS
+
+
+def rejected(
+    w: World, command: i64, who: i64, client: i64, reason: i64, ident: i64, detail: i64, position: i64
+) -> None:
+    """REJECTED."""
+    at = begin(w, r.EV_REJECTED, 2, who, ident)
+    out = w.out
+    out[at] = reason | command << 32
+    out[at + 1] = client
+    out[at + 2] = detail
+    out[at + 3] = position
+
+
+def order(w: World, slot: i64, kind: i64, state: i64, reason: i64, level_lots: i64) -> None:
+    """ORDER: the state of the order in `slot` after a change."""
+    w.reserve_out(16)
+    at = w.out_words
+    out = w.out
+    data = w.orders.data
+    o = slot * ORDER_WORDS
+    size = data[o + O_SIZE] & r.U32
+    opened = data[o + O_OPEN]
+    out[at] = (r.EV_ORDER | 1 << 8 | 4 << 16) | w.index << 32
+    out[at + 1] = w.seq
+    out[at + 2] = data[o + O_WHO]
+    out[at + 3] = data[o + O_ID]
+    out[at + 4] = data[o + O_PRICE]
+    out[at + 5] = size
+    # `open` counts what may still trade; a cancelled order reports none, so its fills come from O_FILLED.
+    out[at + 6] = size - opened
+    out[at + 7] = opened
+    out[at + 8] = (data[o + O_FLAGS] & r.U32) | kind << 32 | state << 40 | reason << 48
+    out[at + 9] = data[o + O_CLIENT]
+    out[at + 10] = data[o + O_LABEL]
+    out[at + 11] = data[o + O_VALUE]
+    out[at + 12] = data[o + O_UPDATED]
+    out[at + 13] = data[o + O_CREATED]
+    out[at + 14] = data[o + O_SHOWN]
+    out[at + 15] = level_lots
+    if state == r.ORDER_STATE_CANCELLED:
+        out[at + 7] = 0
+        out[at + 14] = 0
+    w.index += 1
+    w.out_words = at + 16
+
+
+def order_moved(
+    w: World, slot: i64, state: i64, reason: i64, level_lots: i64, old_price: i64, old_level_lots: i64
+) -> None:
+    """ORDER of kind amended for an order that left another price level."""
+    start = w.out_words
+    order(w, slot, r.ORDER_AMENDED, state, reason, level_lots)
+    w.reserve_out(4)
+    out = w.out
+    out[start] += 1 << 16  # one unit more
+    at = w.out_words
+    out[at] = old_price
+    out[at + 1] = old_level_lots
+    out[at + 2] = 0
+    out[at + 3] = 0
+    w.out_words = at + 4
+
+
+def trade(
+    w: World,
+    trade_id: i64,
+    taker_who: i64,
+    maker_slot: i64,
+    taker_order: i64,
+    taker_label: i64,
+    sell: i64,
+    price: i64,
+    lots: i64,
+    value: i64,
+    maker_fee: i64,
+    taker_fee: i64,
+) -> None:
+    """TRADE: one match, both sides."""
+    at = begin(w, r.EV_TRADE, 5, taker_who, trade_id)
+    out = w.out
+    data = w.orders.data
+    maker = maker_slot * ORDER_WORDS
+    instruments = w.instruments
+    i = (taker_who >> 32) * INSTRUMENT_WORDS
+    out[at] = data[maker + O_ID]
+    out[at + 1] = taker_order
+    out[at + 2] = price
+    out[at + 3] = lots
+    out[at + 4] = (data[maker + O_WHO] & r.U32) | (taker_who & r.U32) << 32
+    out[at + 5] = maker_fee
+    out[at + 6] = taker_fee
+    out[at + 7] = sell
+    out[at + 8] = w.now_ms
+    out[at + 9] = instruments[i + I_INDEX]
+    out[at + 10] = instruments[i + I_MARK]
+    out[at + 11] = instruments[i + I_FORWARD]
+    out[at + 12] = instruments[i + I_TRADE_SEQ]
+    out[at + 13] = value
+    out[at + 14] = pack(data[maker + O_LABEL] & r.U32, taker_label)
+    out[at + 15] = 0
+
+
+def cash(w: World, account: i64, kind: i64, ident: i64, delta: i64, balance: i64, counter: i64) -> None:
+    """CASH: a deposit or withdrawal."""
+    at = begin(w, r.EV_CASH, 3, account, ident)
+    out = w.out
+    out[at] = delta
+    out[at + 1] = balance
+    out[at + 2] = kind | counter << 32
+    out[at + 3] = w.now_ms
+    clear(w, at + 4, 4)
+
+
+def settled(
+    w: World,
+    kind: i64,
+    who: i64,
+    size: i64,
+    delta: i64,
+    fee: i64,
+    price: i64,
+    entry_before: i64,
+    entry_after: i64,
+    balance: i64,
+) -> None:
+    """SETTLED: one position at a delivery, perpetual settlement or funding."""
+    at = begin(w, r.EV_SETTLED, 4, who, kind)
+    out = w.out
+    out[at] = size
+    out[at + 1] = delta
+    out[at + 2] = fee
+    out[at + 3] = price
+    out[at + 4] = w.now_ms
+    out[at + 5] = entry_before
+    out[at + 6] = entry_after
+    out[at + 7] = balance
+    clear(w, at + 8, 4)
+
+
+def account(w: World, account_id: i64) -> None:
+    """ACCOUNT: created or configured."""
+    at = begin(w, r.EV_ACCOUNT, 3, account_id, 0)
+    out = w.out
+    data = w.accounts
+    a = account_id * ACCOUNT_WORDS
+    out[at] = data[a + A_OWNER]
+    out[at + 1] = data[a + A_OWNER + 1]
+    out[at + 2] = data[a + A_OWNER + 2]
+    out[at + 3] = w.now_ms
+    out[at + 4] = data[a + A_FLAGS]
+    clear(w, at + 5, 3)
+
+
+def instrument(w: World, instrument_id: i64) -> None:
+    """INSTRUMENT: listed, or its state changed."""
+    at = begin(w, r.EV_INSTRUMENT, 8, instrument_id << 32, 0)
+    out = w.out
+    data = w.instruments
+    i = instrument_id * INSTRUMENT_WORDS
+    word: i64 = 0
+    while word < 24:
+        out[at + word] = data[i + I_TERMS + word]
+        word += 1
+    out[at + 24] = data[i + I_STATE]
+    out[at + 25] = w.now_ms
+    clear(w, at + 26, 2)
+
+
+def marked(w: World, underlying: i64, feed_seq: i64, index_micro: i64, units: i64) -> None:
+    """MARKED: a marks block was applied."""
+    at = begin(w, r.EV_MARKED, 2, underlying << 32, feed_seq)
+    out = w.out
+    out[at] = index_micro
+    out[at + 1] = units
+    out[at + 2] = w.now_ms
+    out[at + 3] = 0
+
+
+def done(w: World, command: i64, who: i64, client: i64, affected: i64) -> None:
+    """DONE: the command took effect and nothing else tells its end."""
+    at = begin(w, r.EV_DONE, 2, who, 0)
+    out = w.out
+    out[at] = command | affected << 32
+    out[at + 1] = client
+    out[at + 2] = w.now_ms
+    out[at + 3] = 0
+
+
+def underlying(w: World, underlying_id: i64, symbol: i64) -> None:
+    """UNDERLYING: listed."""
+    at = begin(w, r.EV_UNDERLYING, 2, underlying_id << 32, 0)
+    out = w.out
+    out[at] = symbol
+    out[at + 1] = w.now_ms
+    clear(w, at + 2, 2)
+
+
+def clear(w: World, at: i64, words: i64) -> None:
+    """Zero reserved words."""
+    out = w.out
+    end = at + words
+    while at < end:
+        out[at] = 0
+        at += 1

@@ -1,0 +1,276 @@
+"""The engine: `apply(batch) -> events`, and nothing else that changes state.
+
+Deterministic: no clock, no randomness, no input or output, no floats. Time and prices enter as
+commands. `apply` never raises for what a user sent: rejects are events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
+from exchange.core import emit, instruments, lifecycle, orders, quotes, state
+from exchange.core.world import World
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as no
+
+
+class BatchError(ValueError):
+    """A batch whose record lengths do not add up: a fault of the caller, not of a user."""
+
+
+class Engine:
+    """One shard's state machine.
+
+    `null_ledger=True` keeps books and events but no accounts, funds or fees: for measuring matching
+    alone.
+    """
+
+    def __init__(self, shard: int = 0, null_ledger: bool = False) -> None:
+        self.world = World(shard, null_ledger)
+
+    @property
+    def next_seq(self) -> int:
+        """Counter of the next command, from 1, without shard bits."""
+        return self.world.next_seq
+
+    @property
+    def now_ms(self) -> int:
+        return self.world.now_ms
+
+    @property
+    def mode(self) -> int:
+        return self.world.mode
+
+    @property
+    def rules_version(self) -> int:
+        return self.world.rules
+
+    @property
+    def last_deposit_id(self) -> int:
+        return self.world.last_deposit
+
+    @property
+    def account_count(self) -> int:
+        """The next account id."""
+        return self.world.account_count
+
+    @property
+    def instrument_count(self) -> int:
+        return self.world.instrument_count
+
+    @property
+    def underlying_count(self) -> int:
+        return self.world.underlying_count
+
+    @property
+    def open_order_count(self) -> int:
+        return self.world.open_orders
+
+    def apply(self, batch: bytes) -> bytes:
+        """Apply a run of packed commands; returns the packed events, in order.
+
+        Raises:
+            BatchError: unit counts do not add up to the batch's length; nothing was applied.
+        """
+        w = self.world
+        size: i64 = len(batch)
+        _check_lengths(batch, size)
+        w.out_words = 0
+        at: i64 = 0
+        while at < size:
+            units = (read_i64_le(batch, at) >> 16) & 0xFFFF
+            w.seq = w.prefix | w.next_seq
+            w.index = 0
+            _command(w, batch, at, units)
+            w.next_seq += 1
+            at += units * r.UNIT_BYTES
+        return bytes(memoryview(w.out)[: w.out_words])
+
+    def state_bytes(self) -> bytes:
+        """The canonical logical state (layout: `exchange.core.state`)."""
+        return state.write(self.world)
+
+    def state_hash(self) -> bytes:
+        """sha256 of `state_bytes`."""
+        return hashlib.sha256(self.state_bytes()).digest()
+
+    @classmethod
+    def restore(cls, data: bytes) -> Engine:
+        """The engine whose `state_bytes()` were `data`.
+
+        Raises:
+            StateError: the bytes are not a canonical state this code can read.
+        """
+        return restore(data)
+
+
+def restore(data: bytes) -> Engine:
+    """As `Engine.restore`."""
+    engine = Engine()
+    engine.world = state.read(data)
+    return engine
+
+
+def _check_lengths(batch: bytes, size: i64) -> None:
+    at: i64 = 0
+    while at + r.UNIT_BYTES <= size:
+        units = (read_i64_le(batch, at) >> 16) & 0xFFFF
+        if units == 0:
+            raise BatchError(f"the record at byte {at} has no units")
+        at += units * r.UNIT_BYTES
+    if at != size:
+        raise BatchError(f"the batch of {size} bytes ends inside a record")
+
+
+def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
+    """Apply one command; a reject becomes its REJECTED event."""
+    w0 = read_i64_le(batch, at)
+    who = read_i64_le(batch, at + 8)
+    kind = w0 & 0xFF
+    flags = (w0 >> 32) & r.U32
+    w.detail = 0
+    reason: i64 = no.MALFORMED
+    ident: i64 = 0
+    if (w0 >> 8) & 0xFF == limits.RECORD_VERSION:
+        if kind == r.NEW_ORDER:
+            if units == 2:
+                reason = orders.new_order(w, batch, at, flags, who)
+        elif kind == r.CANCEL:
+            if units == 2 and flags == 0 and _zero(batch, at + 40, 3):
+                ident = read_i64_le(batch, at + 32)
+                reason = orders.cancel_order(w, who & r.U32, ident)
+        elif kind == r.AMEND:
+            if units == 3 and _zero(batch, at + 72, 3) and _time_fits(read_i64_le(batch, at + 64)):
+                ident = read_i64_le(batch, at + 32)
+                reason = orders.amend(w, batch, at, flags, who & r.U32)
+        elif kind == r.MASS_QUOTE:
+            if 2 <= units and units <= 2 + limits.MAX_QUOTES and flags == 0:
+                reason = quotes.mass_quote(w, batch, at, units, who)
+        else:
+            reason = _rare(w, batch, at, units, kind, flags, who)
+    if reason != 0:
+        client = read_i64_le(batch, at + 16)
+        emit.rejected(w, kind, who, client, reason, ident, w.detail, -1)
+
+
+def _time_fits(time_ms: i64) -> bool:
+    return 0 <= time_ms and time_ms <= limits.MAX_TIME_MS
+
+
+def _zero(batch: bytes, at: i64, words: i64) -> bool:
+    while words > 0:
+        if read_i64_le(batch, at) != 0:
+            return False
+        at += 8
+        words -= 1
+    return True
+
+
+def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, who: i64) -> i64:
+    """Commands that do not carry orders: shape first, then the command itself."""
+    account = who & r.U32
+    target = (who >> 32) & r.U32
+    client = read_i64_le(batch, at + 16)
+    aux = (read_i64_le(batch, at + 24) >> 32) & r.U32
+    if kind == r.CANCEL_MANY:
+        if units != 1:
+            return no.MALFORMED
+        return orders.cancel_many(w, flags, who, client, aux)
+    if kind == r.CONFIGURE_ACCOUNT and units == 1:
+        return lifecycle.configure_account(w, account, flags)
+    if kind == r.SET_INSTRUMENT_STATE and units == 1:
+        return lifecycle.set_instrument_state(w, target, flags)
+    if kind == r.SET_MODE and units == 1:
+        if flags > r.MODE_CANCEL_ONLY:
+            return no.BAD_FLAGS
+        w.mode = flags
+        emit.done(w, kind, who, client, 0)
+        return 0
+    if flags != 0:
+        return no.MALFORMED
+    if kind == r.MARKS:
+        if units < 2 or units > 2 + limits.MAX_MARKS or not _zero(batch, at + 48, 2):
+            return no.MALFORMED
+        found = instruments.marks(w, batch, at + 32, units - 2, target)
+        w.detail = found >> 8
+        return found & 0xFF
+    if kind == r.LABEL:
+        return _label(w, batch, at, units, account, client, aux, who)
+    if kind == r.LIST_INSTRUMENT:
+        if units != 7 or not _terms_shape(batch, at + 32):
+            return no.MALFORMED
+        return instruments.list_instrument(w, batch, at + 32, target)
+    if kind == r.EXPIRE_DAY and units == 1:
+        return lifecycle.expire_day(w, who, client)
+    if kind == r.SET_RULES and units == 1:
+        if aux < w.rules or aux > limits.RULES_VERSION:
+            return no.BAD_VALUE
+        w.rules = aux
+        emit.done(w, kind, who, client, 0)
+        return 0
+    if units == 2:
+        return _two_units(w, batch, at + 32, kind, account, target, client, who)
+    return no.MALFORMED
+
+
+def _two_units(
+    w: World, batch: bytes, body: i64, kind: i64, account: i64, target: i64, client: i64, who: i64
+) -> i64:
+    """Commands of one body unit."""
+    first = read_i64_le(batch, body)
+    second = read_i64_le(batch, body + 8)
+    if kind == r.CREATE_ACCOUNT:
+        return lifecycle.create_account(w, batch, body, account)
+    if not _zero(batch, body + 16, 2):
+        return no.MALFORMED
+    if kind == r.DEPOSIT:
+        return lifecycle.deposit(w, account, first, second)
+    if kind == r.WITHDRAW:
+        return lifecycle.withdraw(w, account, first, second)
+    if second != 0:
+        return no.MALFORMED
+    if kind == r.TIME:
+        if first < w.now_ms or first > limits.MAX_TIME_MS:
+            return no.BAD_VALUE
+        w.now_ms = first
+        emit.done(w, kind, who, client, 0)
+        return 0
+    if kind == r.LIST_UNDERLYING:
+        return instruments.list_underlying(w, target, first)
+    if kind == r.SETTLE_PERPETUAL:
+        return lifecycle.settle_perpetual(w, who, client, first)
+    if kind == r.FUNDING:
+        return lifecycle.funding(w, who, client, first)
+    if kind == r.DELIVER:
+        return lifecycle.deliver(w, target, first)
+    return no.MALFORMED
+
+
+def _label(
+    w: World, batch: bytes, at: i64, units: i64, account: i64, length: i64, label: i64, who: i64
+) -> i64:
+    """LABEL: a side record; only its shape and account matter here."""
+    if length < 1 or length > limits.MAX_LABEL_BYTES or units != 1 + (length + 31) // 32 or label == 0:
+        return no.MALFORMED
+    byte = at + r.UNIT_BYTES + length
+    while byte < at + units * r.UNIT_BYTES:
+        if batch[byte] != 0:
+            return no.MALFORMED
+        byte += 1
+    if not orders.is_user(w, account):
+        return no.UNKNOWN_ACCOUNT
+    emit.done(w, r.LABEL, who, length, 0)
+    return 0
+
+
+def _terms_shape(batch: bytes, at: i64) -> bool:
+    """The words and bits of LIST_INSTRUMENT that have no meaning are zero."""
+    if (read_i64_le(batch, at) >> 24) & 0xFF != 0:
+        return False
+    if (read_i64_le(batch, at + 80) >> 32) & r.U32 != 0 or read_i64_le(batch, at + 88) != 0:
+        return False
+    return _zero(batch, at + 160, 4)

@@ -1,0 +1,193 @@
+"""Accounts, seats and the booking of matches. A seat is one account's place in one instrument."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from exchange.core import margin
+from exchange.core.layout import (
+    A_CASH,
+    A_ORDER_HEAD,
+    A_ORDER_TAIL,
+    A_ORDERS,
+    A_SEAT_HEAD,
+    A_SEATS,
+    ACCOUNT_WORDS,
+    I_FEE_CAP,
+    I_KIND,
+    INSTRUMENT_WORDS,
+    O_ANEXT,
+    O_APREV,
+    O_FLAGS,
+    O_HOLD,
+    O_OPEN,
+    O_SEAT,
+    O_WHO,
+    ORDER_WORDS,
+    S_ENTRY,
+    S_HOLD,
+    S_KEY,
+    S_NEXT,
+    S_OPEN_BUY,
+    S_OPEN_SELL,
+    S_PREV,
+    S_QUOTE_ASK,
+    S_QUOTE_BID,
+    S_REQUIREMENT,
+    S_SIZE,
+    S_VALUE,
+    SEAT_SHIFT,
+    SEAT_WORDS,
+)
+from exchange.core.world import World
+from exchange.domain import records as r
+from exchange.domain.limits import ACCOUNT_FEES
+
+
+def find_seat(w: World, account: i64, instrument: i64) -> i64:
+    """The seat's slot, or 0."""
+    return w.seat_ids.find(account << SEAT_SHIFT | instrument)
+
+
+def make_seat(w: World, account: i64, instrument: i64) -> i64:
+    """A new, empty seat at the head of the account's list."""
+    slot = w.seats.alloc()
+    data = w.seats.data
+    s = slot * SEAT_WORDS
+    word: i64 = 0
+    while word < SEAT_WORDS:
+        data[s + word] = 0
+        word += 1
+    data[s + S_KEY] = account << SEAT_SHIFT | instrument
+    accounts = w.accounts
+    a = account * ACCOUNT_WORDS
+    head = accounts[a + A_SEAT_HEAD]
+    data[s + S_NEXT] = head
+    if head != 0:
+        data[head * SEAT_WORDS + S_PREV] = slot
+    accounts[a + A_SEAT_HEAD] = slot
+    accounts[a + A_SEATS] += 1
+    w.seat_ids.insert(data[s + S_KEY], slot)
+    return slot
+
+
+def drop_seat(w: World, slot: i64) -> None:
+    """Remove a seat without orders; what it contributed to the account's sums leaves with it."""
+    data = w.seats.data
+    s = slot * SEAT_WORDS
+    margin.withdraw_seat(w, slot)
+    account = data[s + S_KEY] >> SEAT_SHIFT
+    a = account * ACCOUNT_WORDS
+    accounts = w.accounts
+    following = data[s + S_NEXT]
+    before = data[s + S_PREV]
+    if before == 0:
+        accounts[a + A_SEAT_HEAD] = following
+    else:
+        data[before * SEAT_WORDS + S_NEXT] = following
+    if following != 0:
+        data[following * SEAT_WORDS + S_PREV] = before
+    accounts[a + A_SEATS] -= 1
+    w.seat_ids.remove(data[s + S_KEY])
+    w.seats.release(slot)
+
+
+def add_open(w: World, order_slot: i64) -> None:
+    """Count a newly resting order: the account's list, the seat's open lots and hold."""
+    orders = w.orders.data
+    o = order_slot * ORDER_WORDS
+    a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
+    accounts = w.accounts
+    tail = accounts[a + A_ORDER_TAIL]
+    orders[o + O_ANEXT] = 0
+    orders[o + O_APREV] = tail
+    if tail == 0:
+        accounts[a + A_ORDER_HEAD] = order_slot
+    else:
+        orders[tail * ORDER_WORDS + O_ANEXT] = order_slot
+    accounts[a + A_ORDER_TAIL] = order_slot
+    accounts[a + A_ORDERS] += 1
+    if orders[o + O_FLAGS] & r.FLAG_QUOTE != 0:
+        quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
+        w.seats.data[orders[o + O_SEAT] * SEAT_WORDS + quote] = order_slot
+    change_open(w, order_slot, orders[o + O_OPEN])
+
+
+def remove_open(w: World, order_slot: i64) -> None:
+    """Undo `add_open` for an order about to be released; what is still open is no longer held."""
+    orders = w.orders.data
+    o = order_slot * ORDER_WORDS
+    a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
+    accounts = w.accounts
+    following = orders[o + O_ANEXT]
+    before = orders[o + O_APREV]
+    if before == 0:
+        accounts[a + A_ORDER_HEAD] = following
+    else:
+        orders[before * ORDER_WORDS + O_ANEXT] = following
+    if following == 0:
+        accounts[a + A_ORDER_TAIL] = before
+    else:
+        orders[following * ORDER_WORDS + O_APREV] = before
+    accounts[a + A_ORDERS] -= 1
+    if orders[o + O_FLAGS] & r.FLAG_QUOTE != 0:
+        quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
+        w.seats.data[orders[o + O_SEAT] * SEAT_WORDS + quote] = 0
+    if orders[o + O_OPEN] != 0:
+        change_open(w, order_slot, -orders[o + O_OPEN])
+
+
+def change_open(w: World, order_slot: i64, lots: i64) -> None:
+    """Add `lots` (negative: release) to what the order's seat holds open, and revalue the seat."""
+    orders = w.orders.data
+    o = order_slot * ORDER_WORDS
+    seat = orders[o + O_SEAT]
+    data = w.seats.data
+    s = seat * SEAT_WORDS
+    if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
+        data[s + S_OPEN_SELL] += lots
+    else:
+        data[s + S_OPEN_BUY] += lots
+    data[s + S_HOLD] += lots * orders[o + O_HOLD]
+    margin.revalue_seat(w, seat)
+
+
+def fee_micro(w: World, instrument: i64, nano_per_lot: i64, lots: i64, value: i64) -> i64:
+    """One side's fee in micro-USDC: rounded up; capped, rounded down, for options."""
+    i = instrument * INSTRUMENT_WORDS
+    fee = -(-(nano_per_lot * lots) // 1000)
+    cap = w.instruments[i + I_FEE_CAP]
+    if cap > 0 and w.instruments[i + I_KIND] == r.KIND_OPTION:
+        most = value * cap // 1000
+        if fee > most:
+            fee = most
+    return fee
+
+
+def book_side(w: World, seat: i64, instrument: i64, sell: i64, lots: i64, value: i64, fee: i64) -> None:
+    """Book one side of a match: position, entry value, premium and fee. The caller revalues the seat."""
+    data = w.seats.data
+    s = seat * SEAT_WORDS
+    accounts = w.accounts
+    a = (data[s + S_KEY] >> SEAT_SHIFT) * ACCOUNT_WORDS
+    if sell != 0:
+        data[s + S_SIZE] -= lots
+        data[s + S_ENTRY] -= value
+    else:
+        data[s + S_SIZE] += lots
+        data[s + S_ENTRY] += value
+    cash = accounts[a + A_CASH] - fee
+    if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION:
+        if sell != 0:
+            cash += value
+        else:
+            cash -= value
+    accounts[a + A_CASH] = cash
+    accounts[ACCOUNT_FEES * ACCOUNT_WORDS + A_CASH] += fee
+
+
+def reset_cached(w: World, seat: i64) -> None:
+    """Forget a seat's cached requirement and value (they are summed anew on the next use)."""
+    data = w.seats.data
+    data[seat * SEAT_WORDS + S_REQUIREMENT] = 0
+    data[seat * SEAT_WORDS + S_VALUE] = 0

@@ -1,0 +1,363 @@
+"""Accounts, money in and out, time, settlement of perpetuals, funding, delivery, modes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
+from exchange.core import emit, ledger, margin
+from exchange.core.instruments import ceil_div, price_fits
+from exchange.core.layout import (
+    A_CASH,
+    A_CREATED,
+    A_FLAGS,
+    A_OWNER,
+    A_REQUIREMENT,
+    ACCOUNT_WORDS,
+    I_DELIVERY_PPM,
+    I_EXPIRY,
+    I_FEE_CAP,
+    I_KIND,
+    I_LOT_E8,
+    I_MULTIPLIER,
+    I_OPTION_TYPE,
+    I_POSITION_LIMIT,
+    I_PRICE_LIMIT,
+    I_STATE,
+    I_STRIKE,
+    INSTRUMENT_WORDS,
+    L_HEAD,
+    L_RANK,
+    LEVEL_WORDS,
+    O_FLAGS,
+    O_NEXT,
+    ORDER_WORDS,
+    S_ENTRY,
+    S_SIZE,
+    SEAT_WORDS,
+)
+from exchange.core.matching import cancel
+from exchange.core.orders import is_user
+from exchange.core.world import World
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as no
+
+_E8: Final = 100_000_000
+
+
+def create_account(w: World, data: bytes, at: i64, account: i64) -> i64:
+    """CREATE_ACCOUNT. Returns a reject reason or 0."""
+    if read_i64_le(data, at + 16) >> 32 != 0 or read_i64_le(data, at + 24) != 0:
+        return no.MALFORMED
+    if account != w.account_count or account >= limits.MAX_ACCOUNTS:
+        return no.BAD_ID
+    a = w.add_account() * ACCOUNT_WORDS
+    word: i64 = 0
+    while word < 3:
+        w.accounts[a + A_OWNER + word] = read_i64_le(data, at + 8 * word)
+        word += 1
+    w.accounts[a + A_CREATED] = w.now_ms
+    emit.account(w, account)
+    return 0
+
+
+def configure_account(w: World, account: i64, flags: i64) -> i64:
+    """CONFIGURE_ACCOUNT. Returns a reject reason or 0."""
+    if not is_user(w, account):
+        return no.UNKNOWN_ACCOUNT
+    if flags > 1:
+        return no.BAD_FLAGS
+    w.accounts[account * ACCOUNT_WORDS + A_FLAGS] = flags
+    emit.account(w, account)
+    return 0
+
+
+def deposit(w: World, account: i64, amount: i64, deposit_id: i64) -> i64:
+    """DEPOSIT. Returns a reject reason or 0."""
+    if not is_user(w, account):
+        return no.UNKNOWN_ACCOUNT
+    if amount < 1 or amount > limits.MAX_DEPOSIT_MICRO:
+        return no.BAD_VALUE
+    if deposit_id <= w.last_deposit:
+        return no.DUPLICATE
+    if w.deposits_net + amount > limits.MAX_TOTAL_DEPOSITS_MICRO:
+        return no.LIMIT_REACHED
+    w.last_deposit = deposit_id
+    _move_cash(w, account, r.CASH_DEPOSIT, amount, deposit_id)
+    return 0
+
+
+def withdraw(w: World, account: i64, amount: i64, withdrawal_id: i64) -> i64:
+    """WITHDRAW. Returns a reject reason or 0."""
+    if not is_user(w, account):
+        return no.UNKNOWN_ACCOUNT
+    if amount < 1 or amount > limits.MAX_DEPOSIT_MICRO:
+        return no.BAD_VALUE
+    margin.refresh(w, account)
+    free = margin.funds(w, account)
+    cash = w.accounts[account * ACCOUNT_WORDS + A_CASH]
+    if cash < free:
+        free = cash
+    free -= w.accounts[account * ACCOUNT_WORDS + A_REQUIREMENT]
+    if amount > free or margin.equity(w, account) < 0:
+        return no.INSUFFICIENT_FUNDS
+    _move_cash(w, account, r.CASH_WITHDRAWAL, -amount, withdrawal_id)
+    return 0
+
+
+def _move_cash(w: World, account: i64, kind: i64, delta: i64, ident: i64) -> None:
+    accounts = w.accounts
+    accounts[account * ACCOUNT_WORDS + A_CASH] += delta
+    accounts[limits.ACCOUNT_BRIDGE * ACCOUNT_WORDS + A_CASH] -= delta
+    w.deposits_net += delta
+    balance = accounts[account * ACCOUNT_WORDS + A_CASH]
+    emit.cash(w, account, kind, ident, delta, balance, limits.ACCOUNT_BRIDGE)
+
+
+def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
+    """SET_INSTRUMENT_STATE. Returns a reject reason or 0."""
+    if instrument >= w.instrument_count:
+        return no.UNKNOWN_INSTRUMENT
+    i = instrument * INSTRUMENT_WORDS
+    if w.instruments[i + I_STATE] >= r.STATE_DELISTED:
+        return no.INSTRUMENT_NOT_OPEN
+    if state > r.STATE_DELISTED:
+        return no.BAD_FLAGS
+    if state == r.STATE_DELISTED:
+        book = w.books[instrument]
+        if book.bid_levels != 0 or book.ask_levels != 0 or _has_position(w, instrument):
+            return no.NOT_EMPTY
+        _drop_seats(w, instrument)
+    w.instruments[i + I_STATE] = state
+    emit.instrument(w, instrument)
+    return 0
+
+
+def _has_position(w: World, instrument: i64) -> bool:
+    account: i64 = limits.FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        seat = ledger.find_seat(w, account, instrument)
+        if seat != 0:
+            s = seat * SEAT_WORDS
+            if w.seats.data[s + S_SIZE] != 0 or w.seats.data[s + S_ENTRY] != 0:
+                return True
+        account += 1
+    return False
+
+
+def _drop_seats(w: World, instrument: i64) -> None:
+    account: i64 = limits.FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        seat = ledger.find_seat(w, account, instrument)
+        if seat != 0:
+            ledger.drop_seat(w, seat)
+        account += 1
+
+
+def _settle_refused(w: World, instrument: i64, kind: i64) -> i64:
+    if instrument >= w.instrument_count:
+        return no.UNKNOWN_INSTRUMENT
+    i = instrument * INSTRUMENT_WORDS
+    if w.instruments[i + I_KIND] != kind:
+        return no.BAD_VALUE
+    if w.instruments[i + I_STATE] >= r.STATE_DELISTED:
+        return no.INSTRUMENT_NOT_OPEN
+    return 0
+
+
+def _delta(w: World, seat: i64, rate: i64, realise: bool) -> i64:
+    """What a settlement at value per lot `rate`, or a funding at `rate` per lot, pays a seat."""
+    s = seat * SEAT_WORDS
+    size = w.seats.data[s + S_SIZE]
+    if realise:
+        return size * rate - w.seats.data[s + S_ENTRY]
+    return -size * rate
+
+
+def _settle_all(
+    w: World, instrument: i64, kind: i64, rate: i64, price: i64, command: i64, who: i64, client: i64
+) -> i64:
+    """Pay every position of a perpetual, in account order. Returns LIMIT_REACHED or 0."""
+    realise = kind == r.SETTLED_PERPETUAL
+    account: i64 = limits.FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        seat = ledger.find_seat(w, account, instrument)
+        if seat != 0:
+            cash = w.accounts[account * ACCOUNT_WORDS + A_CASH] + _delta(w, seat, rate, realise)
+            if cash > limits.CASH_LIMIT or cash < -limits.CASH_LIMIT:
+                return no.LIMIT_REACHED
+        account += 1
+    affected: i64 = 0
+    account = limits.FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        seat = ledger.find_seat(w, account, instrument)
+        if seat != 0:
+            affected += _settle_seat(w, account, instrument, seat, kind, rate, price)
+        account += 1
+    emit.done(w, command, who, client, affected)
+    return 0
+
+
+def _settle_seat(w: World, account: i64, instrument: i64, seat: i64, kind: i64, rate: i64, price: i64) -> i64:
+    realise = kind == r.SETTLED_PERPETUAL
+    data = w.seats.data
+    s = seat * SEAT_WORDS
+    size = data[s + S_SIZE]
+    entry = data[s + S_ENTRY]
+    if size == 0 and (entry == 0 or not realise):
+        return 0
+    delta = _delta(w, seat, rate, realise)
+    if realise:
+        data[s + S_ENTRY] = size * rate
+    a = account * ACCOUNT_WORDS
+    w.accounts[a + A_CASH] += delta
+    margin.revalue_seat(w, seat)
+    emit.settled(
+        w,
+        kind,
+        account | instrument << 32,
+        size,
+        delta,
+        0,
+        price,
+        entry,
+        data[s + S_ENTRY],
+        w.accounts[a + A_CASH],
+    )
+    return 1
+
+
+def settle_perpetual(w: World, who: i64, client: i64, price: i64) -> i64:
+    """SETTLE_PERPETUAL. Returns a reject reason or 0."""
+    instrument = (who >> 32) & r.U32
+    reason = _settle_refused(w, instrument, r.KIND_PERPETUAL)
+    if reason != 0:
+        return reason
+    i = instrument * INSTRUMENT_WORDS
+    if price < 1 or price > w.instruments[i + I_PRICE_LIMIT]:
+        return no.BAD_VALUE
+    rate = price * w.instruments[i + I_MULTIPLIER]
+    return _settle_all(w, instrument, r.SETTLED_PERPETUAL, rate, price, r.SETTLE_PERPETUAL, who, client)
+
+
+def funding(w: World, who: i64, client: i64, rate: i64) -> i64:
+    """FUNDING. Returns a reject reason or 0."""
+    instrument = (who >> 32) & r.U32
+    reason = _settle_refused(w, instrument, r.KIND_PERPETUAL)
+    if reason != 0:
+        return reason
+    most = limits.MAX_VALUE_MICRO // w.instruments[instrument * INSTRUMENT_WORDS + I_POSITION_LIMIT]
+    if rate > most or rate < -most:
+        return no.BAD_VALUE
+    return _settle_all(w, instrument, r.SETTLED_FUNDING, rate, rate, r.FUNDING, who, client)
+
+
+def deliver(w: World, instrument: i64, price_micro: i64) -> i64:
+    """DELIVER. Returns a reject reason or 0."""
+    reason = _settle_refused(w, instrument, r.KIND_OPTION)
+    if reason != 0:
+        return reason
+    i = instrument * INSTRUMENT_WORDS
+    data = w.instruments
+    if w.now_ms < data[i + I_EXPIRY]:
+        return no.NOT_EXPIRED
+    if not price_fits(w, instrument, price_micro):
+        return no.BAD_VALUE
+    lot = data[i + I_LOT_E8]
+    worth = price_micro - data[i + I_STRIKE]
+    if data[i + I_OPTION_TYPE] == r.OPTION_PUT:
+        worth = -worth
+    if worth < 0:
+        worth = 0
+    payoff_per_lot = worth * lot // _E8
+    nano = ceil_div(ceil_div(price_micro * lot, _E8) * data[i + I_DELIVERY_PPM], 1000)
+    _cancel_book(w, instrument, -1)
+    account: i64 = limits.FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        seat = ledger.find_seat(w, account, instrument)
+        if seat != 0:
+            _deliver_seat(w, account, instrument, seat, payoff_per_lot, nano, price_micro)
+            ledger.drop_seat(w, seat)
+        account += 1
+    data[i + I_STATE] = r.STATE_DELIVERED
+    emit.instrument(w, instrument)
+    return 0
+
+
+def _deliver_seat(
+    w: World, account: i64, instrument: i64, seat: i64, payoff_per_lot: i64, nano: i64, price_micro: i64
+) -> None:
+    seats = w.seats.data
+    s = seat * SEAT_WORDS
+    size = seats[s + S_SIZE]
+    entry = seats[s + S_ENTRY]
+    if size == 0 and entry == 0:
+        return
+    payoff = size * payoff_per_lot
+    lots = size if size > 0 else -size
+    fee = ceil_div(nano * lots, 1000)
+    cap = w.instruments[instrument * INSTRUMENT_WORDS + I_FEE_CAP]
+    if cap > 0:
+        most = (payoff if payoff > 0 else -payoff) * cap // 1000
+        if fee > most:
+            fee = most
+    accounts = w.accounts
+    a = account * ACCOUNT_WORDS
+    accounts[a + A_CASH] += payoff - fee
+    accounts[limits.ACCOUNT_FEES * ACCOUNT_WORDS + A_CASH] += fee
+    seats[s + S_SIZE] = 0
+    seats[s + S_ENTRY] = 0
+    emit.settled(
+        w,
+        r.SETTLED_DELIVERY,
+        account | instrument << 32,
+        size,
+        payoff - fee,
+        fee,
+        price_micro,
+        entry,
+        0,
+        accounts[a + A_CASH],
+    )
+
+
+def _cancel_book(w: World, instrument: i64, most: i64) -> i64:
+    """Cancel orders of a book, bids best first in queue order, then asks.
+
+    With `most` < 0 all of them (delivery); else up to `most` good-til-day orders (day end). Returns
+    how many.
+    """
+    affected: i64 = 0
+    sell: i64 = 0
+    book = w.books[instrument]
+    while sell < 2:
+        level = book.best_level(sell)
+        while level != 0 and affected != most:
+            rank = w.levels.data[level * LEVEL_WORDS + L_RANK]
+            slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
+            while slot != 0 and affected != most:
+                following = w.orders.data[slot * ORDER_WORDS + O_NEXT]
+                flags = w.orders.data[slot * ORDER_WORDS + O_FLAGS]
+                if most < 0:
+                    cancel(w, slot, r.CANCEL_DELIVERY)
+                    affected += 1
+                elif (flags >> r.TIF_SHIFT) & r.TIF_MASK == r.TIF_GTD:
+                    cancel(w, slot, r.CANCEL_DAY_END)
+                    affected += 1
+                slot = following
+            level = book.next_level(sell, rank)
+        sell += 1
+    return affected
+
+
+def expire_day(w: World, who: i64, client: i64) -> i64:
+    """EXPIRE_DAY. Returns a reject reason or 0."""
+    instrument = (who >> 32) & r.U32
+    if instrument >= w.instrument_count:
+        return no.UNKNOWN_INSTRUMENT
+    affected = _cancel_book(w, instrument, limits.MAX_EXPIRE_DAY_CANCELS)
+    emit.done(w, r.EXPIRE_DAY, who, client, affected)
+    return 0

@@ -1,0 +1,304 @@
+"""Orders meeting the book: matching, resting, leaving."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from exchange.core import emit, ledger, margin
+from exchange.core.book import Book
+from exchange.core.instruments import rank_of
+from exchange.core.layout import (
+    A_FLAGS,
+    ACCOUNT_WORDS,
+    I_MAKER_NANO,
+    I_MULTIPLIER,
+    I_TAKER_NANO,
+    I_TRADE_SEQ,
+    INSTRUMENT_WORDS,
+    L_HEAD,
+    L_PRICE,
+    L_RANK,
+    L_SHOWN,
+    LEVEL_WORDS,
+    O_FLAGS,
+    O_ID,
+    O_NEXT,
+    O_OPEN,
+    O_PRICE,
+    O_PRIORITY,
+    O_SEAT,
+    O_SHOWN,
+    O_SIZE,
+    O_UPDATED,
+    O_VALUE,
+    O_WHO,
+    ORDER_WORDS,
+    S_SIZE,
+    SEAT_WORDS,
+)
+from exchange.core.world import World
+from exchange.domain import records as r
+
+
+def shown_of(opened: i64, display: i64) -> i64:
+    """What an order with `opened` lots shows: all of it, or its display size."""
+    if display > 0 and display < opened:
+        return display
+    return opened
+
+
+def rest(w: World, book: Book, slot: i64) -> i64:
+    """Queue an order at the end of its price level. Returns the level's displayed lots."""
+    data = w.orders.data
+    o = slot * ORDER_WORDS
+    sell = data[o + O_FLAGS] & 1
+    price = data[o + O_PRICE]
+    rank = rank_of(w, data[o + O_WHO] >> 32, price)
+    level = book.level_at(sell, rank)
+    if level == 0:
+        level = book.make_level(sell, rank, price)
+    data[o + O_PRIORITY] = w.next_priority
+    w.next_priority += 1
+    return book.enqueue(level, slot, shown_of(data[o + O_OPEN], data[o + O_SIZE] >> 32))
+
+
+def level_lots(w: World, book: Book, sell: i64, instrument: i64, price: i64) -> i64:
+    """Displayed lots at a price of a side, 0 if there is no such level (or no such price)."""
+    if price < 1:
+        return 0
+    rank = rank_of(w, instrument, price)
+    if rank < 0:
+        return 0
+    level = book.level_at(sell, rank)
+    if level == 0:
+        return 0
+    return w.levels.data[level * LEVEL_WORDS + L_SHOWN]
+
+
+def forget(w: World, slot: i64) -> None:
+    """Release an order that has left its level."""
+    if not w.null_ledger:
+        ledger.remove_open(w, slot)
+    w.open_orders -= 1
+    w.order_ids.remove(w.orders.data[slot * ORDER_WORDS + O_ID])
+    w.orders.release(slot)
+
+
+def cancel(w: World, slot: i64, reason: i64) -> None:
+    """Cancel a resting order: it leaves its level, its ORDER event is written, its slot is free."""
+    data = w.orders.data
+    o = slot * ORDER_WORDS
+    book = w.books[data[o + O_WHO] >> 32]
+    lots = book.dequeue(data[o + O_FLAGS] & 1, slot)
+    data[o + O_UPDATED] = w.now_ms
+    emit.order(w, slot, r.ORDER_CANCELLED, r.ORDER_STATE_CANCELLED, reason, lots)
+    forget(w, slot)
+
+
+def _closing_lots(w: World, seat: i64, sell: i64) -> i64:
+    """Lots of the position that an order of this side would reduce."""
+    size = w.seats.data[seat * SEAT_WORDS + S_SIZE]
+    if sell == 0:
+        size = -size
+    return size if size > 0 else 0
+
+
+def match(
+    w: World,
+    book: Book,
+    who: i64,
+    seat: i64,
+    order_id: i64,
+    label: i64,
+    sell: i64,
+    rank: i64,
+    lots: i64,
+) -> None:
+    """Match `lots` of a taker against the book down (up) to `rank`.
+
+    Leaves the rest in `w.rest`, the traded price * lots in `w.value`, and in `w.stopped` whether
+    self-trade prevention stopped it.
+    """
+    w.rest = lots
+    w.value = 0
+    w.stopped = 0
+    data = w.orders.data
+    levels = w.levels.data
+    other: i64 = 1 - sell
+    while w.rest > 0:
+        best = book.best_bid if sell != 0 else book.best_ask
+        if best < 0 or (best < rank if sell != 0 else best > rank):
+            return
+        level = book.best_level(other)
+        maker = levels[level * LEVEL_WORDS + L_HEAD]
+        m = maker * ORDER_WORDS
+        if w.null_ledger:
+            quantity = data[m + O_SHOWN]
+            if quantity > w.rest:
+                quantity = w.rest
+            _fill_bare(w, book, maker, level, who, order_id, label, sell, quantity)
+            continue
+        if data[m + O_WHO] & r.U32 == who & r.U32:
+            if w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_FLAGS] & 1 == r.STP_REJECT_TAKER:
+                w.stopped = 1
+                return
+            cancel(w, maker, r.CANCEL_SELF_TRADE)
+            continue
+        quantity = data[m + O_SHOWN]
+        if data[m + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
+            cap = _closing_lots(w, data[m + O_SEAT], other)
+            if cap == 0:
+                cancel(w, maker, r.CANCEL_REDUCE_ONLY)
+                continue
+            if quantity > cap:
+                quantity = cap
+        if quantity > w.rest:
+            quantity = w.rest
+        _fill(w, book, maker, level, who, seat, order_id, label, sell, quantity)
+
+
+def offers(w: World, book: Book, who: i64, sell: i64, rank: i64, lots: i64) -> bool:
+    """Whether the book offers a fill-or-kill taker all its lots down (up) to `rank`."""
+    other: i64 = 1 - sell
+    stops = w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_FLAGS] & 1 == r.STP_REJECT_TAKER
+    if w.null_ledger:
+        stops = False
+    levels = w.levels.data
+    found: i64 = 0
+    level = book.best_level(other)
+    while level != 0 and found < lots:
+        at = levels[level * LEVEL_WORDS + L_RANK]
+        if at < rank if sell != 0 else at > rank:
+            break
+        if stops and _holds_own(w, level, who):
+            return found + _shown_before_own(w, level, who) >= lots
+        found += _open_of_others(w, level, who)
+        level = book.next_level(other, at)
+    return found >= lots
+
+
+def _holds_own(w: World, level: i64, who: i64) -> bool:
+    data = w.orders.data
+    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
+    while slot != 0:
+        if data[slot * ORDER_WORDS + O_WHO] == who:
+            return True
+        slot = data[slot * ORDER_WORDS + O_NEXT]
+    return False
+
+
+def _counts(w: World, order: i64) -> bool:
+    return w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY == 0
+
+
+def _shown_before_own(w: World, level: i64, who: i64) -> i64:
+    data = w.orders.data
+    found: i64 = 0
+    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
+    while data[slot * ORDER_WORDS + O_WHO] != who:
+        if _counts(w, slot * ORDER_WORDS):
+            found += data[slot * ORDER_WORDS + O_SHOWN]
+        slot = data[slot * ORDER_WORDS + O_NEXT]
+    return found
+
+
+def _open_of_others(w: World, level: i64, who: i64) -> i64:
+    data = w.orders.data
+    found: i64 = 0
+    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
+    while slot != 0:
+        o = slot * ORDER_WORDS
+        if (data[o + O_WHO] != who or w.null_ledger) and _counts(w, o):
+            found += data[o + O_OPEN]
+        slot = data[o + O_NEXT]
+    return found
+
+
+def _fill_bare(
+    w: World, book: Book, maker: i64, level: i64, who: i64, order_id: i64, label: i64, sell: i64, lots: i64
+) -> None:
+    price = w.levels.data[level * LEVEL_WORDS + L_PRICE]
+    i = (who >> 32) * INSTRUMENT_WORDS
+    w.instruments[i + I_TRADE_SEQ] += 1
+    trade_id = w.prefix | w.next_trade
+    w.next_trade += 1
+    value = price * lots * w.instruments[i + I_MULTIPLIER]
+    emit.trade(w, trade_id, who, maker, order_id, label, sell, price, lots, value, 0, 0)
+    w.rest -= lots
+    w.value += price * lots
+    _reduce_maker(w, book, maker, level, lots)
+
+
+def _fill(
+    w: World,
+    book: Book,
+    maker: i64,
+    level: i64,
+    who: i64,
+    seat: i64,
+    order_id: i64,
+    label: i64,
+    sell: i64,
+    lots: i64,
+) -> None:
+    """One match: book both sides, write TRADE, reduce the maker and write its ORDER."""
+    price = w.levels.data[level * LEVEL_WORDS + L_PRICE]
+    instrument = who >> 32
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    data[i + I_TRADE_SEQ] += 1
+    trade_id = w.prefix | w.next_trade
+    w.next_trade += 1
+    value = price * lots * data[i + I_MULTIPLIER]
+    maker_fee = ledger.fee_micro(w, instrument, data[i + I_MAKER_NANO], lots, value)
+    taker_fee = ledger.fee_micro(w, instrument, data[i + I_TAKER_NANO], lots, value)
+    maker_seat = w.orders.data[maker * ORDER_WORDS + O_SEAT]
+    ledger.book_side(w, seat, instrument, sell, lots, value, taker_fee)
+    ledger.book_side(w, maker_seat, instrument, 1 - sell, lots, value, maker_fee)
+    emit.trade(w, trade_id, who, maker, order_id, label, sell, price, lots, value, maker_fee, taker_fee)
+    w.rest -= lots
+    w.value += price * lots
+    margin.revalue_seat(w, seat)
+    ledger.change_open(w, maker, -lots)
+    _reduce_maker(w, book, maker, level, lots)
+
+
+def _reduce_maker(w: World, book: Book, maker: i64, level: i64, lots: i64) -> None:
+    """Take traded lots off the maker at the head of its level; write its ORDER event."""
+    data = w.orders.data
+    m = maker * ORDER_WORDS
+    opened = data[m + O_OPEN] - lots
+    data[m + O_OPEN] = opened
+    data[m + O_VALUE] += data[m + O_PRICE] * lots
+    data[m + O_UPDATED] = w.now_ms
+    shown = data[m + O_SHOWN] - lots
+    if opened == 0:
+        left = book.dequeue(data[m + O_FLAGS] & 1, maker)
+        data[m + O_SHOWN] = 0
+        emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_FILLED, 0, left)
+        forget(w, maker)
+        return
+    if shown > 0:
+        data[m + O_SHOWN] = shown
+        at = level * LEVEL_WORDS + L_SHOWN
+        w.levels.data[at] -= lots
+        emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_OPEN, 0, w.levels.data[at])
+        return
+    # An iceberg's tip is gone: the next one is shown at the end of the queue.
+    emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_OPEN, 0, _requeue(w, book, maker, level))
+
+
+def _requeue(w: World, book: Book, slot: i64, level: i64) -> i64:
+    """Show an iceberg's next tip at the end of its level's queue. Returns the level's displayed lots."""
+    data = w.orders.data
+    o = slot * ORDER_WORDS
+    levels = w.levels.data
+    tip = shown_of(data[o + O_OPEN], data[o + O_SIZE] >> 32)
+    data[o + O_PRIORITY] = w.next_priority
+    w.next_priority += 1
+    if data[o + O_NEXT] == 0:
+        levels[level * LEVEL_WORDS + L_SHOWN] += tip - data[o + O_SHOWN]
+        data[o + O_SHOWN] = tip
+        return levels[level * LEVEL_WORDS + L_SHOWN]
+    book.dequeue(data[o + O_FLAGS] & 1, slot)
+    return book.enqueue(level, slot, tip)

@@ -1,0 +1,129 @@
+"""Everything the state machine knows, and the buffer its events leave through."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.vecs import append, vec
+from mypy_extensions import i64
+
+from exchange.core.book import Book
+from exchange.core.layout import (
+    ACCOUNT_WORDS,
+    INSTRUMENT_WORDS,
+    LEVEL_WORDS,
+    ORDER_WORDS,
+    SEAT_WORDS,
+    UNDERLYING_WORDS,
+)
+from exchange.core.pool import IdMap, Pool, zeros
+from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, SHARD_SHIFT
+
+_ORDER_CELLS: Final = 1 << 21
+_SEAT_CELLS: Final = 1 << 16
+_SEATS_RESERVED: Final = 1 << 20
+_LEVELS_RESERVED: Final = 1 << 20
+_OUT_WORDS: Final = 1 << 16
+
+
+class World:
+    """The state of one shard. Pools hold records laid out by `layout`; scalars are attributes."""
+
+    def __init__(self, shard: i64, null_ledger: bool) -> None:
+        self.shard: i64 = shard
+        self.prefix: i64 = shard << SHARD_SHIFT
+        self.null_ledger: bool = null_ledger
+        self.next_seq: i64 = 1
+        self.next_order: i64 = 1
+        self.next_trade: i64 = 1
+        self.next_priority: i64 = 1
+        self.now_ms: i64 = 0
+        self.mode: i64 = 0
+        self.rules: i64 = 1
+        self.open_orders: i64 = 0
+        self.last_deposit: i64 = 0
+        self.deposits_net: i64 = 0
+        self.epoch: i64 = 1  # grows with every marks block; seats are revalued lazily
+
+        self.orders = Pool(ORDER_WORDS, MAX_OPEN_ORDERS + 2)
+        self.order_ids = IdMap(self.orders, _ORDER_CELLS)
+        self.levels = Pool(LEVEL_WORDS, _LEVELS_RESERVED)
+        self.seats = Pool(SEAT_WORDS, _SEATS_RESERVED)
+        self.seat_ids = IdMap(self.seats, _SEAT_CELLS)
+        self.accounts = zeros(FIRST_USER_ACCOUNT * ACCOUNT_WORDS)
+        self.account_count: i64 = FIRST_USER_ACCOUNT
+        self.instruments = vec[i64](capacity=64 * INSTRUMENT_WORDS)
+        self.instrument_count: i64 = 0
+        self.underlyings = vec[i64](capacity=8 * UNDERLYING_WORDS)
+        self.underlying_count: i64 = 0
+        self.books: list[Book] = []
+
+        self.out = zeros(_OUT_WORDS)
+        self.out_words: i64 = 0
+        self.seq: i64 = 0  # of the command under way
+        self.index: i64 = 0  # of its next event
+
+        # What `matching.match` leaves for its caller.
+        self.rest: i64 = 0
+        self.value: i64 = 0
+        self.stopped: i64 = 0
+
+        # What `checks` leaves: the order as it will trade.
+        self.c_price: i64 = 0
+        self.c_rank: i64 = 0
+        self.c_lots: i64 = 0
+        self.c_display: i64 = 0
+        self.c_hold: i64 = 0
+        self.c_seat: i64 = 0
+        self.detail: i64 = 0
+
+    def reserve_out(self, words: i64) -> None:
+        """Make room for one event of at most `words` words."""
+        need = self.out_words + words
+        if need > i64(len(self.out)):
+            out = self.out
+            target = i64(len(out)) * 2
+            while i64(len(out)) < target:
+                out = append(out, 0)
+            self.out = out
+
+    def add_account(self) -> i64:
+        """Append an account of zeros; its id."""
+        accounts = self.accounts
+        at: i64 = 0
+        while at < ACCOUNT_WORDS:
+            accounts = append(accounts, 0)
+            at += 1
+        self.accounts = accounts
+        self.account_count += 1
+        return self.account_count - 1
+
+    def add_instrument(self) -> i64:
+        """Append an instrument of zeros with an empty book; its id."""
+        instruments = self.instruments
+        at: i64 = 0
+        while at < INSTRUMENT_WORDS:
+            instruments = append(instruments, 0)
+            at += 1
+        self.instruments = instruments
+        self.books.append(Book(self.orders, self.levels))
+        self.instrument_count += 1
+        return self.instrument_count - 1
+
+    def add_underlying(self) -> i64:
+        """Append an underlying of zeros; its id."""
+        underlyings = self.underlyings
+        at: i64 = 0
+        while at < UNDERLYING_WORDS:
+            underlyings = append(underlyings, 0)
+            at += 1
+        self.underlyings = underlyings
+        self.underlying_count += 1
+        return self.underlying_count - 1
+
+
+def pack(low: i64, high: i64) -> i64:
+    """Two 32-bit halves in one word, as a signed integer."""
+    if high >= 0x80000000:
+        high -= 0x100000000
+    return (high << 32) | low

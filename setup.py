@@ -1,0 +1,46 @@
+"""Build hook: compiles the matching core with mypyc. Everything else is in pyproject.toml.
+
+Without a working C compiler the build goes on and the core runs interpreted, with a notice.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+
+CORE = Path("exchange/core")
+COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name != "__init__.py")
+
+
+class OptionalBuild(build_ext):
+    """Builds the extensions; where that fails, says so and leaves the interpreted core in place."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:  # any compiler failure at all: the interpreted core still works
+            if os.environ.get("STRIKEBOOK_REQUIRE_COMPILED"):
+                raise
+            print(f"strikebook: no compiled core ({error}); it will run interpreted", file=sys.stderr)
+
+
+def extensions() -> list[object]:
+    """The compiled core's extension modules, or none when it is switched off or mypyc is missing."""
+    if os.environ.get("STRIKEBOOK_INTERPRETED"):
+        return []
+    try:
+        from mypyc.build import mypycify
+    except ImportError:
+        print("strikebook: mypyc is not installed; the core will run interpreted", file=sys.stderr)
+        return []
+    modules = mypycify(
+        ["--config-file", "mypyc.ini", *COMPILED], opt_level="3", debug_level="0", group_name="strikebook_core"
+    )
+    return list(modules)
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild})
