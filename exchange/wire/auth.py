@@ -2,8 +2,8 @@
 
 Signing is HMAC-SHA256 with the key's secret, lower-case hex, over one of two strings of lines: on a
 WebSocket timestamp, nonce and data; over HTTP timestamp, nonce, METHOD, the request target exactly as
-sent, and the body, the last line ended too. A nonce is not remembered: clients use the millisecond, and two calls in one
-millisecond are both good. What bounds a replay is the timestamp's window.
+sent, and the body, the last line ended too. A nonce is not remembered: clients use the millisecond,
+and two calls in one millisecond are both good. What bounds a replay is the timestamp's window.
 """
 
 from __future__ import annotations

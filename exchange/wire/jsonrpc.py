@@ -50,7 +50,9 @@ def decode_request(data: bytes, received_us: int) -> Request:
         raise _diagnose(_parsed(data)) from None
     if envelope.jsonrpc != "2.0":
         raise BadRequest(errors.BAD_REQUEST, "jsonrpc must be 2.0", envelope.id)
-    method = _method(envelope.method, envelope.id)
+    method = envelope.method
+    if method.startswith("/") or len(method) > METHOD_CHARS_MAX:
+        method = _method(method, envelope.id)
     return Request(envelope.id, method, envelope.params or {}, received_us)
 
 

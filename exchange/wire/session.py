@@ -59,7 +59,7 @@ class Session:
         "closed",
         "context",
         "credits",
-        "failed",
+        "error_code",
         "heartbeat",
         "is_websocket",
         "outbox",
@@ -90,7 +90,7 @@ class Session:
         self.authenticated = False
         self.subscriptions: set[str] = set()
         self.closed = False
-        self.failed = False  # an HTTP shell answers 400 instead of 200
+        self.error_code = 0  # of the last failure; an HTTP shell chooses its status by it
         self.close_code = 0  # WebSocket close code the session asks for; 0: stay open
         self.close_reason = ""
         self.outbox: list[bytes] = []
@@ -122,7 +122,7 @@ class Session:
 
     def fail_id(self, request_id: int | str | None, error: RpcError, received_us: int) -> None:
         """Answer with an error where there is no request to speak of: its bytes made no sense."""
-        self.failed = True
+        self.error_code = error.code
         self.send(
             error_frame(
                 request_id,

@@ -1,0 +1,345 @@
+"""One TCP connection: HTTP until it upgrades, a WebSocket from then on."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final, cast
+
+from exchange.gateway import http
+from exchange.gateway.websocket import WebSocketStream, accept, join_frames
+from exchange.wire import errors
+from exchange.wire.credits import CreditMeter
+from exchange.wire.envelope import error_frame
+from exchange.wire.errors import error
+from exchange.wire.heartbeat import CLOSE_HEARTBEAT
+from exchange.wire.jsonrpc import BadRequest, decode_request
+from exchange.wire.session import RpcError, Session
+
+if TYPE_CHECKING:
+    from exchange.gateway.server import Server
+
+CLOSE_TOO_SLOW: Final = 1008
+TOO_SLOW: Final = "connection_too_slow"
+_PLAIN: Final = "text/plain; charset=utf-8"
+_FILE_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
+
+
+class Connection(asyncio.Protocol):
+    """The protocol object of one accepted socket."""
+
+    def __init__(self, server: Server) -> None:
+        self.remote = ""
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._parser = http.HttpParser()
+        self._queue = http.ResponseQueue()
+        self._stream: WebSocketStream | None = None
+        self._session: Session | None = None  # of the WebSocket
+        self._meter: CreditMeter | None = None
+        self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
+        self._dirty = False
+        self._refused = False
+        self._closing = False  # nothing more is read, or written after what is queued
+        self._paused = False
+        self._active_ms = 0
+
+    # --- asyncio ---------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport has the interface of asyncio's, but is no subclass of it.
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.remote = peer[0] if isinstance(peer, tuple) else str(peer or "")
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._active_ms = self._server.clock.now_ms()
+        full = self._server.is_full()
+        self._refused = not self._server.admit_connection(self, self.remote)
+        if full:
+            self.abort()
+        policy = self._server.config.credits
+        if policy is not None:
+            self._meter = CreditMeter(policy, self._server.clock.now_us())
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing and self._stream is None:
+            return
+        now_us = self._server.clock.now_us()
+        self._active_ms = now_us // 1_000
+        if self._stream is not None:
+            self._on_websocket_bytes(data, now_us)
+        else:
+            self._on_http_bytes(data, now_us)
+
+    def eof_received(self) -> bool:
+        """A client may close its half and still read replies that are on their way, over HTTP only."""
+        if self._stream is None and len(self._queue):
+            self._closing = True
+            return True
+        return False
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._closing = True
+        self._transport = None
+        if self._session is not None:
+            self._server.end_session(self._session)
+        for exchange in self._queue.exchanges():
+            if exchange.session is not None:
+                self._server.end_session(exchange.session)
+        self._server.forget_connection(self, self.remote)
+
+    # --- HTTP ------------------------------------------------------------------------------------------
+
+    def _on_http_bytes(self, data: bytes, now_us: int) -> None:
+        for request in self._parser.receive(data):
+            if self._closing:
+                return
+            if self._refused:
+                self._refuse(429, "too many connections from this address")
+                return
+            if self._parser.upgraded is not None and request.upgrade and not self._queue:
+                self._upgrade(request, now_us)
+                return
+            self._on_http_request(request, now_us)
+        fault = self._parser.fault
+        if fault is not None:
+            self._refuse(fault.status, fault.reason)
+        elif self._parser.upgraded is not None:
+            self._refuse(400, "only a WebSocket upgrade of " + http.WEBSOCKET_PATH)
+        elif self._parser.wants_continue and not self._queue:
+            self._parser.wants_continue = False
+            self._direct.append(http.CONTINUE)
+            self.mark_dirty()
+        elif len(self._queue) >= self._server.config.pipelined_max and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _on_http_request(self, request: http.HttpRequest, now_us: int) -> None:
+        path = request.path
+        if path == http.API_ROOT or path.startswith(http.API_ROOT + "/"):
+            if request.verb in ("GET", "POST"):
+                self._on_rpc(request, now_us)
+            else:
+                self._answer(request, 405, _PLAIN, b"GET or POST\n", (("Allow", "GET, POST"),))
+            return
+        if path == http.WEBSOCKET_PATH:
+            self._answer(request, 426, _PLAIN, b"a WebSocket endpoint\n", (("Upgrade", "websocket"),))
+            return
+        if request.verb not in ("GET", "HEAD"):
+            self._answer(request, 405, _PLAIN, b"GET\n", (("Allow", "GET, HEAD"),))
+            return
+        page = self._server.page(request)
+        if page is None:
+            self._answer(request, 404, _PLAIN, b"not found\n")
+        else:
+            self._answer(request, *page, _FILE_HEADERS)
+
+    def _answer(
+        self,
+        request: http.HttpRequest,
+        status: int,
+        content_type: str,
+        body: bytes,
+        extra: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        exchange = http.Exchange(None, request.keep_alive, request.verb == "HEAD")
+        exchange.respond(status, content_type, body, extra)
+        self._queue.add(exchange)
+        self.mark_dirty()
+
+    def _on_rpc(self, request: http.HttpRequest, now_us: int) -> None:
+        """One request under /api/v2: its own session, whose first frame is the response."""
+        session = self._server.new_session(self, is_websocket=False, remote=self.remote)
+        session.credits = self._meter
+        self._queue.add(http.Exchange(session, request.keep_alive))
+        try:
+            rpc = http.rpc_request(request, now_us)
+        except BadRequest as bad:
+            session.fail_id(bad.request_id, bad, now_us)
+            return
+        try:
+            self._server.authenticate_http(session, request)
+        except RpcError as refused:
+            session.fail(rpc, refused)
+            return
+        self._server.handle(session, rpc)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer what is no usable request with an error, after all that waits, and close."""
+        code = errors.TOO_LARGE if status in (413, 414, 431) else errors.BAD_REQUEST
+        code = errors.TOO_MANY_REQUESTS if status == 429 else code
+        wrong = error(code, reason=reason)
+        now_us = self._server.clock.now_us()
+        body = error_frame(
+            None, wrong.code, wrong.message, wrong.data, now_us, now_us, self._server.config.testnet
+        )
+        exchange = http.Exchange(None, keep_alive=False)
+        exchange.respond(status, http.JSON, body)
+        self._queue.add(exchange)
+        self._closing = True
+        self.mark_dirty()
+
+    # --- WebSocket -------------------------------------------------------------------------------------
+
+    def _upgrade(self, request: http.HttpRequest, now_us: int) -> None:
+        accepted, response = accept(request.verb, request.target.decode("latin-1"), request.headers)
+        self._direct.append(response)
+        self.mark_dirty()
+        if not accepted:
+            self._closing = True
+            return
+        self._stream = WebSocketStream()
+        self._session = self._server.new_session(self, is_websocket=True, remote=self.remote)
+        self._session.credits = self._meter
+        if self._parser.upgraded:
+            self._on_websocket_bytes(self._parser.upgraded, now_us)
+
+    def _on_websocket_bytes(self, data: bytes, now_us: int) -> None:
+        stream, session = self._stream, self._session
+        assert stream is not None
+        assert session is not None
+        messages = stream.receive(data)
+        if not self._closing:
+            if session.heartbeat is not None:
+                session.heartbeat.on_frame(now_us // 1_000)
+            handle = self._server.handle
+            for message in messages:
+                if session.close_code:
+                    break
+                try:
+                    if message is None:
+                        raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")
+                    request = decode_request(message, now_us)
+                except BadRequest as bad:
+                    session.fail_id(bad.request_id, bad, now_us)
+                else:
+                    handle(session, request)
+        control = stream.take_control()
+        if control:
+            self._direct.append(control)
+        if control or stream.finished:
+            self.mark_dirty()
+
+    # --- writing and closing ---------------------------------------------------------------------------
+
+    def mark_dirty(self) -> None:
+        """Something waits to be written, or the session asks to be closed."""
+        if not self._dirty and self._transport is not None:
+            self._dirty = True
+            self._server.mark_dirty(self)
+
+    def flush(self) -> None:
+        """Write all that waits in one call. The server calls it once per loop iteration."""
+        self._dirty = False
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._stream is None:
+            self._flush_http()
+        else:
+            self._flush_websocket(self._stream)
+
+    def _flush_http(self) -> None:
+        responses, ended, close = self._queue.collect()
+        assert self._transport is not None
+        data = b"".join([*self._direct, *responses])
+        self._direct.clear()
+        if data:
+            self._transport.write(data)
+        for session in ended:
+            self._server.end_session(session)
+            close = close or bool(session.close_code)
+        if close or (self._closing and not self._queue):
+            self._close_gently()
+        elif self._paused and len(self._queue) < self._server.config.pipelined_max // 2:
+            self._paused = False
+            self._transport.resume_reading()
+        self._check_speed()
+
+    def _flush_websocket(self, stream: WebSocketStream) -> None:
+        session = self._session
+        assert session is not None
+        assert self._transport is not None
+        frames = join_frames(session.take()) if session.outbox else b""
+        # The handshake response precedes every frame, a close frame follows them all.
+        if stream.finished:
+            data = frames + b"".join(self._direct)
+        else:
+            data = b"".join(self._direct) + frames
+        self._direct.clear()
+        if session.close_code and not self._closing:
+            self._begin_close(stream, session.close_code, session.close_reason)
+            data += stream.take_control()
+        if data:
+            self._transport.write(data)
+        if stream.finished:
+            self._closing = True
+            self._close_gently()
+        else:
+            self._check_speed()
+
+    def _begin_close(self, stream: WebSocketStream, code: int, reason: str) -> None:
+        """Send our close frame after what is queued; cut the connection if no answer comes."""
+        self._closing = True
+        stream.close(code, reason)
+        self._server.loop.call_later(self._server.config.close_timeout_s, self.abort)
+        if self._session is not None:
+            self._server.end_session(self._session)
+
+    def _check_speed(self) -> None:
+        """Cut off a client that does not read what it asked for."""
+        transport = self._transport
+        limit = self._server.config.write_buffer_bytes_max
+        if transport is None or transport.get_write_buffer_size() <= limit:
+            return
+        if self._session is not None and self._stream is not None and not self._closing:
+            self._begin_close(self._stream, CLOSE_TOO_SLOW, TOO_SLOW)
+            transport.write(self._stream.take_control())
+        elif self._stream is None:
+            self.abort()
+
+    def _close_gently(self) -> None:
+        """Close after what is written has left; what the peer still sends is read and dropped."""
+        self._closing = True
+        transport = self._transport
+        if transport is None:
+            return
+        if self._stream is not None or not transport.can_write_eof():
+            transport.close()
+        else:
+            transport.write_eof()
+        self._server.loop.call_later(self._server.config.close_timeout_s, self.abort)
+
+    def shut(self, code: int, reason: str) -> None:
+        """The venue ends this connection."""
+        if self._session is not None:
+            self._session.close(code, reason)
+        elif len(self._queue):
+            self._closing = True
+            self.mark_dirty()
+        else:
+            self._close_gently()
+
+    def abort(self) -> None:
+        """Cut the connection; nothing more is written."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def tick(self, now_ms: int) -> None:
+        """Once a second: the heartbeat of a WebSocket, the idle time of an HTTP connection."""
+        session = self._session
+        if session is not None and session.heartbeat is not None:
+            heartbeat = session.heartbeat
+            if heartbeat.expired(now_ms):
+                session.heartbeat = None
+                session.close(CLOSE_HEARTBEAT, "heartbeat_timeout")
+            else:
+                frame = heartbeat.poll(now_ms)
+                if frame is not None:
+                    session.send(frame)
+        elif session is None and not len(self._queue):
+            limit_ms = self._server.config.http_idle_ms_max
+            if limit_ms and now_ms - self._active_ms >= limit_ms:
+                self.abort()

@@ -1,0 +1,235 @@
+"""The venue's one port: HTTP and WebSocket connections on an asyncio loop.
+
+All frames that have arrived at a wake-up are decoded and dispatched in one go, and everything a
+connection has to say is written once per loop iteration: a reply marks its connection dirty, and one
+`call_soon` flushes all dirty connections. A connection that does not read is cut off
+(`connection_too_slow`), and nothing one client sends disturbs another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from exchange.gateway import http
+from exchange.gateway.connection import Connection
+from exchange.wire.auth import check_access
+from exchange.wire.credits import CreditPolicy
+from exchange.wire.errors import INTERNAL_ERROR, TOO_MANY_REQUESTS, error
+from exchange.wire.params import has, text
+from exchange.wire.session import Request, RpcError, Session
+from exchange.wire.session_methods import Clock
+
+CLOSE_GOING_AWAY: Final = 1001
+CLOSE_POLICY: Final = 1008
+_log: Final = logging.getLogger("exchange.gateway.server")
+
+Dispatcher = Callable[[Session, Request], None]
+
+
+class Authenticator(Protocol):
+    """Binds a session to an account by what the client shows; raises RpcError if it is no good."""
+
+    def by_token(self, session: Session, token: str) -> None: ...
+
+    def by_header(self, session: Session, header: str, verb: str, target: bytes, body: bytes) -> None: ...
+
+
+class ServerConfig(NamedTuple):
+    """Limits of the port. A limit of 0 is none; `credits` None switches rate credits off."""
+
+    connections_max: int = 4_096
+    connections_per_ip_max: int = 256
+    write_buffer_bytes_max: int = 4 * 1024 * 1024
+    pipelined_max: int = 64
+    http_idle_ms_max: int = 75_000
+    close_timeout_s: float = 2.0
+    backlog: int = 512
+    credits: CreditPolicy | None = CreditPolicy()
+    testnet: bool = True
+
+
+def _no_close(_session: Session) -> None:
+    """Nobody wants to know of closed sessions."""
+
+
+def _always_well() -> dict[str, object]:
+    return {"ok": True}
+
+
+class Server:
+    """The listening port and its connections. Construct it, then `await start(...)`.
+
+    `dispatcher(session, request)` handles every request, at once or later; `on_close(session)` is
+    called once for each session when it is over. `static` maps paths to files; `health` is asked by
+    `GET /health` and answers with at least `ok`.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        config: ServerConfig | None = None,
+        *,
+        authenticator: Authenticator | None = None,
+        on_close: Callable[[Session], None] = _no_close,
+        static: Mapping[str, http.StaticFile] | None = None,
+        health: Callable[[], Mapping[str, object]] = _always_well,
+    ) -> None:
+        self.clock = clock
+        self.config = config or ServerConfig()
+        self.static = dict(static or {})
+        self.authenticator = authenticator
+        self.connections: dict[Connection, None] = {}
+        self._dispatcher = dispatcher
+        self._on_close = on_close
+        self._health = health
+        self._per_ip: Counter[str] = Counter()
+        self._dirty: list[Connection] = []
+        self._sessions_made = 0
+        self._listener: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, chosen by the system if 0 was asked for."""
+        self._loop = asyncio.get_running_loop()
+        self._listener = await self._loop.create_server(
+            lambda: Connection(self), host, port, backlog=self.config.backlog
+        )
+        self._timer = self._loop.call_later(1.0, self._tick)
+        bound: int = self._listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening, say goodbye (1001) to every session and close all connections."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self.connections):
+            connection.shut(CLOSE_GOING_AWAY, "going away")
+        deadline_s = self.loop.time() + self.config.close_timeout_s
+        while self.connections and self.loop.time() < deadline_s:
+            await asyncio.sleep(0.01)
+        for connection in list(self.connections):
+            connection.abort()
+        if self._listener is not None:
+            await self._listener.wait_closed()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop the server was started on."""
+        if self._loop is None:
+            raise RuntimeError("the server has not been started")
+        return self._loop
+
+    def _tick(self) -> None:
+        """Once a second: heartbeats, idle HTTP connections."""
+        now_ms = self.clock.now_ms()
+        for connection in list(self.connections):
+            connection.tick(now_ms)
+        self._timer = self.loop.call_later(1.0, self._tick)
+
+    # --- what connections ask for ----------------------------------------------------------------------
+
+    def admit_connection(self, connection: Connection, remote: str) -> bool:
+        """Count a new connection; False if its address has too many."""
+        self.connections[connection] = None
+        self._per_ip[remote] += 1
+        limit = self.config.connections_per_ip_max
+        return not limit or self._per_ip[remote] <= limit
+
+    def forget_connection(self, connection: Connection, remote: str) -> None:
+        """A connection is gone."""
+        self.connections.pop(connection, None)
+        self._per_ip[remote] -= 1
+        if self._per_ip[remote] <= 0:
+            del self._per_ip[remote]
+
+    def is_full(self) -> bool:
+        """Whether the venue takes no more connections at all."""
+        limit = self.config.connections_max
+        return bool(limit) and len(self.connections) >= limit
+
+    def new_session(self, connection: Connection, *, is_websocket: bool, remote: str) -> Session:
+        """A session on a connection."""
+        self._sessions_made += 1
+        return Session(
+            self._sessions_made,
+            is_websocket=is_websocket,
+            now_us=self.clock.now_us,
+            wake=connection.mark_dirty,
+            remote=remote,
+            testnet=self.config.testnet,
+        )
+
+    def end_session(self, session: Session) -> None:
+        """Tell the gateway that a session is over, once."""
+        if session.closed:
+            return
+        session.closed = True
+        try:
+            self._on_close(session)
+        except Exception:
+            _log.exception("closing session %d failed", session.session_id)
+
+    def handle(self, session: Session, request: Request) -> None:
+        """Admit one request (credits, token, scope) and dispatch it; failures become replies."""
+        try:
+            if session.credits is not None and not session.credits.spend(
+                request.method, request.received_us
+            ):
+                session.fail(request, error(TOO_MANY_REQUESTS))
+                session.close(CLOSE_POLICY, "too_many_requests")
+                return
+            if self.authenticator is not None and has(request.params, "access_token"):
+                self.authenticator.by_token(session, text(request.params, "access_token"))
+            check_access(request.method, session.authenticated, session.scopes)
+            self._dispatcher(session, request)
+        except RpcError as refused:
+            session.fail(request, refused)
+        except Exception:
+            _log.exception("%s failed", request.method)
+            session.fail(request, error(INTERNAL_ERROR))
+
+    def authenticate_http(self, session: Session, request: http.HttpRequest) -> None:
+        """Bind an HTTP exchange by its Authorization header, if it has one. Raises RpcError."""
+        header = request.headers.get("authorization")
+        if header is not None and self.authenticator is not None:
+            self.authenticator.by_header(session, header, request.verb, request.target, request.body)
+
+    def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None:
+        """(status, content type, body) of `/health` or a static file; None if there is none."""
+        path = request.path
+        if path == "/health":
+            health = self._health()
+            status = 200 if health.get("ok", True) else 503
+            return status, http.JSON, msgspec.json.encode(health)
+        found = self.static.get(path)
+        return None if found is None else (200, found.content_type, found.body)
+
+    # --- writing ---------------------------------------------------------------------------------------
+
+    def mark_dirty(self, connection: Connection) -> None:
+        """A connection has something to write: flush it, with all others, in this loop iteration."""
+        if not self._dirty:
+            self.loop.call_soon(self._flush)
+        self._dirty.append(connection)
+
+    def _flush(self) -> None:
+        dirty = self._dirty
+        self._dirty = []
+        for connection in dirty:
+            try:
+                connection.flush()
+            except Exception:
+                _log.exception("writing to %s failed", connection.remote)
+                connection.abort()
