@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricing.black76 import black76
@@ -15,9 +15,13 @@ moneyness = st.floats(-2.5, 2.5)
 years = st.floats(1e-6, 5.0)
 vols = st.floats(0.01, 4.0)
 discounts = st.floats(0.5, 1.0)
+# A busy machine is no failure.
+unhurried = settings(deadline=None)
+
 anything = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@unhurried
 @given(forwards, moneyness, years, vols, discounts)
 def test_put_call_parity(forward: float, x: float, t: float, vol: float, discount: float) -> None:
     strike = forward * math.exp(x)
@@ -29,6 +33,7 @@ def test_put_call_parity(forward: float, x: float, t: float, vol: float, discoun
     assert call.vega == put.vega
 
 
+@unhurried
 @given(forwards, moneyness, years, vols, st.booleans(), discounts)
 def test_bounds_and_signs(
     forward: float, x: float, t: float, vol: float, is_call: bool, discount: float
@@ -46,6 +51,7 @@ def test_bounds_and_signs(
         assert out.theta <= 0.0
 
 
+@unhurried
 @given(forwards, moneyness, years, vols, st.floats(1.001, 1.5), st.booleans())
 def test_more_volatility_never_costs_less(
     forward: float, x: float, t: float, vol: float, factor: float, is_call: bool
@@ -55,6 +61,7 @@ def test_more_volatility_never_costs_less(
     assert low <= high * (1 + 1e-14)
 
 
+@unhurried
 @given(anything, anything, anything, anything, st.booleans(), anything)
 def test_no_argument_raises_or_warns(
     forward: float, strike: float, t: float, vol: float, is_call: bool, discount: float
@@ -67,6 +74,7 @@ def test_no_argument_raises_or_warns(
         assert 0.0 < back.vol < math.inf
 
 
+@unhurried
 @given(forwards, moneyness, years, vols, st.booleans(), discounts)
 def test_implied_volatility_round_trip(
     forward: float, x: float, t: float, vol: float, is_call: bool, discount: float
@@ -88,6 +96,7 @@ def test_implied_volatility_round_trip(
         assert abs(float(out.vol) / vol - 1.0) < 1e-11
 
 
+@unhurried
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_floor_nearest_and_ceiling_are_in_order_and_within_one(values: list[float]) -> None:
     low, near, high = (f(values, 1_000_000) for f in (floor_units, half_even_units, ceil_units))
