@@ -40,6 +40,7 @@ class Account:
     owner: bytes = bytes(20)
     flags: int = 0
     cash_micro: int = 0
+    created_ms: int = 0
     seats: dict[int, Seat] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
 
@@ -68,6 +69,8 @@ class Order:
     filled_lots: int = 0
     filled_value: int = 0
     shown_lots: int = 0
+    priority: int = 0  # numbers every joining of a queue, over the whole shard
+    updated_ms: int = 0
 
     @property
     def instrument(self) -> Instrument:

@@ -126,7 +126,7 @@ def _change(world: World, order: Order, draft: Draft, in_place: bool) -> None:
         matching.count_open(order, open_lots - order.open_lots)
         order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
         order.shown_lots = min(order.shown_lots, open_lots)
-        world.events.order(order, r.ORDER_AMENDED, 0, world.now_ms)
+        matching.tell(world, order, r.ORDER_AMENDED)
         return
     matching.leave(world, order)
     order.price_ticks, order.hold_per_lot = draft.price_ticks, draft.hold_per_lot

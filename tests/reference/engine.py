@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Callable
 
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import amending, cancelling, lifecycle, placing, quoting, settling
+from tests.reference import amending, cancelling, lifecycle, placing, quoting, settling, state
 from tests.reference.outcome import BatchError, Reject, require
 from tests.reference.output import Events
 from tests.reference.world import Head, World
@@ -59,7 +60,8 @@ BODY_WORDS = {
     r.MASS_QUOTE: 2,
     r.MARKS: 2,
 }
-BODY = slice(32, 64)
+# The body word that holds valid_until_ms.
+VALID_UNTIL = {r.NEW_ORDER: 3, r.AMEND: 4, r.MASS_QUOTE: 1}
 BLOCK = slice(64, None)
 
 ByWords = Callable[[World, Head, tuple[int, ...]], None]
@@ -119,7 +121,7 @@ def _reserved_zero(head: Head, record: bytes) -> bool:
     if head.type not in HAVE_FLAGS and head.flags:
         return False
     if head.type == r.LABEL:
-        return head.aux > 0
+        return head.aux > 0 and not any(record[32 + head.client_order_id :])
     if head.type == r.CREATE_ACCOUNT:
         return not any(record[52:])
     if head.type == r.LIST_INSTRUMENT:
@@ -134,9 +136,19 @@ def _reserved_zero(head: Head, record: bytes) -> bool:
     return True
 
 
+def _time_limit_fits(head: Head, record: bytes) -> bool:
+    word = VALID_UNTIL.get(head.type)
+    return word is None or 0 <= words_of(record[:128])[word] <= limits.MAX_TIME_MS
+
+
 def well_formed(head: Head, record: bytes) -> bool:
     """The shape check of every command."""
-    return head.version == limits.RECORD_VERSION and _units_fit(head) and _reserved_zero(head, record)
+    return (
+        head.version == limits.RECORD_VERSION
+        and _units_fit(head)
+        and _reserved_zero(head, record)
+        and _time_limit_fits(head, record)
+    )
 
 
 class ReferenceEngine:
@@ -204,3 +216,10 @@ class ReferenceEngine:
             lifecycle.create_account(self.world, head, record[32:])
         else:
             lifecycle.list_instrument(self.world, head, record[32:])
+
+    def state_bytes(self) -> bytes:
+        """The canonical state, as `exchange.core.state` describes it."""
+        return state.pack(self.world, self.next_seq)
+
+    def state_hash(self) -> bytes:
+        return hashlib.sha256(self.state_bytes()).digest()

@@ -28,7 +28,7 @@ _MARK = struct.Struct("<Iiqqq")
 def create_account(world: World, head: Head, body: bytes) -> None:
     """CREATE_ACCOUNT."""
     require(head.account == world.next_account and head.account < limits.MAX_ACCOUNTS, why.BAD_ID)
-    account = Account(head.account, owner=body[:20])
+    account = Account(head.account, owner=body[:20], created_ms=world.now_ms)
     world.accounts[account.id] = account
     world.next_account += 1
     world.events.account(account, world.now_ms)

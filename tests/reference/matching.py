@@ -30,6 +30,7 @@ class Fill:
 def rest(world: World, order: Order) -> None:
     """Put an order with open lots at the end of its level's queue and count it in its seat."""
     order.shown_lots = order.to_show()
+    order.priority = world.take_priority()
     order.instrument.book.side(order.is_sell).join(order)
     world.orders[order.id] = order
     order.account.orders[order.id] = order
@@ -72,7 +73,15 @@ def cancel(world: World, order: Order, reason: int) -> None:
     """Cancel a resting order and tell it."""
     leave(world, order)
     order.open_lots = 0
-    world.events.order(order, r.ORDER_CANCELLED, reason, world.now_ms)
+    tell(world, order, r.ORDER_CANCELLED, reason)
+
+
+def tell(
+    world: World, order: Order, kind: int, reason: int = 0, old_price_ticks: int | None = None
+) -> None:
+    """The order's ORDER event, which dates its last change."""
+    order.updated_ms = world.now_ms
+    world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
 
 
 # --- an order's whole way ----------------------------------------------------------------------------
@@ -87,7 +96,7 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
         order.open_lots = 0
     elif order.open_lots:
         rest(world, order)
-    world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
+    tell(world, order, kind, reason, old_price_ticks)
 
 
 def _cancel_reason(world: World, order: Order) -> int:
@@ -169,7 +178,7 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     _book_side(world, taker, fill, fill.taker_fee)
     world.events.trade(fill, world.now_ms)
     _after_fill(world, maker, lots)
-    world.events.order(maker, r.ORDER_FILLED, 0, world.now_ms)
+    tell(world, maker, r.ORDER_FILLED)
 
 
 def _book_side(world: World, order: Order, fill: Fill, fee: int) -> None:
@@ -197,4 +206,5 @@ def _after_fill(world: World, maker: Order, lots: int) -> None:
         leave(world, maker)
     elif maker.shown_lots == 0:
         maker.shown_lots = maker.to_show()
+        maker.priority = world.take_priority()
         side.to_back(maker)

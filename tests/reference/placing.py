@@ -69,7 +69,7 @@ def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
     order = accept(world, draft, head, label=head.aux)
     if draft.use_price is None:
         order.open_lots = 0
-        world.events.order(order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY, world.now_ms)
+        matching.tell(world, order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY)
     else:
         matching.run(world, order, r.ORDER_PLACED, trades=True)
 

@@ -56,12 +56,8 @@ def entries(units: bytes) -> Iterator[tuple[int, QuoteSide, QuoteSide]]:
 
 
 def well_formed(units: bytes) -> bool:
-    """Bit 31 of each side zero, and all bits of a side that is not present."""
-    for _, bid, ask in entries(units):
-        for side in (bid, ask):
-            if side.word >> 31 or (side.word and not side.present):
-                return False
-    return True
+    """Bit 31 of each side is zero."""
+    return not any(bid.word >> 31 or ask.word >> 31 for _, bid, ask in entries(units))
 
 
 def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -> None:
@@ -154,7 +150,7 @@ def _shrink(world: World, head: Head, order: Order, side: QuoteSide) -> None:
     matching.count_open(order, side.lots - order.open_lots)
     _renew(order, head, side.flags, side.lots)
     order.shown_lots = min(order.shown_lots, order.open_lots)
-    world.events.order(order, r.ORDER_AMENDED, 0, world.now_ms)
+    matching.tell(world, order, r.ORDER_AMENDED)
 
 
 def _replace(world: World, head: Head, order: Order, draft: QuoteDraft) -> None:

@@ -43,6 +43,7 @@ class World:
     next_account: int = limits.FIRST_USER_ACCOUNT
     next_order: int = 1
     next_trade: int = 1
+    next_priority: int = 1
     accounts: dict[int, Account] = field(default_factory=dict)
     underlyings: list[Underlying] = field(default_factory=list)
     instruments: list[Instrument] = field(default_factory=list)
@@ -59,6 +60,10 @@ class World:
     def take_trade_id(self) -> int:
         self.next_trade += 1
         return self.shard << limits.SHARD_SHIFT | self.next_trade - 1
+
+    def take_priority(self) -> int:
+        self.next_priority += 1
+        return self.next_priority - 1
 
     def user(self, account_id: int) -> Account:
         """A user's account, or UNKNOWN_ACCOUNT."""
