@@ -87,10 +87,14 @@ class UnderlyingMarks:
         self._curve = curve
         self._premium = premium
         self._quantize = RowQuantizer(_TABLE_ROWS)
+        self._last: tuple[float, float, int] | None = None
         self.set_instruments(())
 
     def set_instruments(self, instruments: Iterable[MarkedInstrument]) -> None:
-        """List exactly these from now on. ValueError on a repeated id or more than a block holds."""
+        """List exactly these from now on. ValueError on a repeated id or more than a block holds.
+
+        Makes a new `chain` and a new `greeks`, already priced as of the last block if there was one.
+        """
         listed = sorted(instruments, key=lambda i: (i.kind, i.expiry_ms, i.strike_micro, not i.is_call))
         if len(listed) > limits.MAX_MARKS:
             raise ValueError(f"{self.symbol}: {len(listed)} instruments exceed a block of {limits.MAX_MARKS}")
@@ -117,6 +121,10 @@ class UnderlyingMarks:
             [i.instrument_id for i in options],
             [i.instrument_id for i in listed[len(options) :]],
         )
+        if self._last is not None:
+            index, perpetual_mark, at_ms = self._last
+            self.chain.refresh(index, at_ms)
+            self.greeks.update(index, perpetual_mark, at_ms)
 
     def set_surface(self, surface: VolSurface) -> None:
         """Price by another surface from the next block on."""
@@ -146,7 +154,8 @@ class UnderlyingMarks:
         units["forward_micro"] = forward_micro[chain.expiry_of_option]
         self._perpetual_units["mark_micro"] = perpetual_micro
         self._perpetual_units["forward_micro"] = index_micro
-        self.greeks.update(index, index * (1.0 + premium), now_ms)
+        self._last = (index, index * (1.0 + premium), now_ms)
+        self.greeks.update(*self._last)
         self.feed_seq += 1
         expired = int(self._expiry_ms.searchsorted(now_ms, side="right"))
         return encode_marks(self.underlying_id, index_micro, self.feed_seq, self._units[expired:])
@@ -225,6 +234,13 @@ class MarkLoop:
     def marks_of(self, symbol: str) -> UnderlyingMarks:
         """The marks of one underlying; KeyError if unknown."""
         return self._states[symbol].marks
+
+    def greeks_of(self, underlying_id: int) -> Greeks | None:
+        """The live Greeks of one underlying. Ask anew each time: relisting makes new ones."""
+        for state in self._states.values():
+            if state.marks.underlying_id == underlying_id:
+                return state.marks.greeks
+        return None
 
     def stale(self, now_ms: int) -> list[str]:
         """Symbols without a fresh index: those to be kept cancel-only."""

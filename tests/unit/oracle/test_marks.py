@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from exchange.domain import commands, limits
+from exchange.core.engine import Engine
+from exchange.domain import commands, events, limits
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, Mark
 from exchange.oracle.chain_spec import chain_spec
@@ -47,6 +48,37 @@ def decode(command: bytes) -> tuple[int, int, int, list[Mark]]:
     index_micro, feed_seq, *zero = struct.unpack_from("<qqqq", command, 32)
     assert zero == [0, 0]
     return underlying, index_micro, feed_seq, [Mark(*u) for u in struct.iter_unpack("<Iiqqq", command[64:])]
+
+
+def test_the_core_takes_a_whole_block_before_and_after_an_expiry() -> None:
+    engine = Engine()
+    marks = UnderlyingMarks(
+        0, "BTC", simulated_surface("BTC"), FlatCarry(0.05), PerpetualPremium(1, NOW_MS)
+    )
+    spec = chain_spec(NOW_MS, 98_000.0)
+    perpetual = InstrumentTerms(
+        kind=r.KIND_PERPETUAL, option_type=r.OPTION_NONE, underlying=0, expiry_ms=0, strike_micro=0,
+        tick_micro=500_000, lot_e8=1_000_000, min_size_lots=1, price_limit_ticks=2_000_000,
+        position_limit_lots=10_000, maker_fee_ppm=300, taker_fee_ppm=300, fee_cap_permille=125,
+        delivery_fee_ppm=150, band_ppm=50_000,
+    )  # fmt: skip
+    terms = [perpetual]
+    for option in spec:
+        kind = r.OPTION_CALL if option.is_call else r.OPTION_PUT
+        terms.append(perpetual._replace(kind=r.KIND_OPTION, option_type=kind))
+        terms[-1] = terms[-1]._replace(expiry_ms=option.expiry_ms, strike_micro=option.strike_micro)
+    setup = [commands.time(NOW_MS), commands.list_underlying(0, "BTC")]
+    setup += [commands.list_instrument(number, one) for number, one in enumerate(terms)]
+    listed = list(events.read_events(engine.apply(b"".join(setup))))
+    assert not [event for event in listed if isinstance(event, events.Rejected)]
+    marks.set_instruments(MarkedInstrument.from_terms(number, one) for number, one in enumerate(terms))
+    gone = sum(option.expiry_ms == spec[0].expiry_ms for option in spec)
+    for seq, (now_ms, index, count) in enumerate(
+        ((NOW_MS, 98_000.0, len(terms)), (spec[0].expiry_ms, 12_345.67, len(terms) - gone)), start=1
+    ):
+        (event,) = events.read_events(engine.apply(marks.mark(index, now_ms)))
+        assert isinstance(event, events.Marked), event
+        assert (event.head.id, event.index_micro, event.units) == (seq, round(index * 1e6), count)
 
 
 def test_the_packed_block_is_the_domains_own() -> None:
@@ -118,6 +150,18 @@ def test_relisting_replaces_the_whole_set() -> None:
     assert decode(marks.mark(98_000.0, NOW_MS))[3] == []
 
 
+def test_what_is_newly_listed_has_greeks_at_once() -> None:
+    marks = make_marks()
+    marks.mark(98_000.0, NOW_MS)
+    marks.set_instruments(
+        [MarkedInstrument(900, r.KIND_OPTION, 98_000_000_000, NOW_MS + 24 * HOUR_MS, True)]
+    )
+    shown = marks.greeks.get(900)
+    assert shown is not None
+    assert shown.delta == pytest.approx(0.5, abs=0.05)
+    assert marks.feed_seq == 1
+
+
 def test_listings_that_cannot_be_marked_are_refused() -> None:
     marks = make_marks()
     with pytest.raises(ValueError, match="twice"):
@@ -182,6 +226,8 @@ def test_one_block_per_underlying_in_the_order_given() -> None:
     assert loop.step(NOW_MS + 50) == []
     assert [decode(command)[0] for command in loop.step(NOW_MS + 100)] == [0, 1]
     assert loop.marks_of("ETH").underlying_id == 1
+    assert loop.greeks_of(1) is loop.marks_of("ETH").greeks
+    assert loop.greeks_of(2) is None
 
 
 def test_the_same_seed_makes_the_same_bytes() -> None:
