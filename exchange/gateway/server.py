@@ -27,6 +27,7 @@ from exchange.wire.session_methods import Clock
 
 CLOSE_GOING_AWAY: Final = 1001
 CLOSE_POLICY: Final = 1008
+TICK_S: Final = 1.0
 _log: Final = logging.getLogger("exchange.gateway.server")
 
 Dispatcher = Callable[[Session, Request], None]
@@ -104,7 +105,7 @@ class Server:
         self._listener = await self._loop.create_server(
             lambda: Connection(self), host, port, backlog=self.config.backlog
         )
-        self._timer = self._loop.call_later(1.0, self._tick)
+        self._timer = self._loop.call_later(TICK_S, self._on_timer)
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
@@ -131,12 +132,14 @@ class Server:
             raise RuntimeError("the server has not been started")
         return self._loop
 
-    def _tick(self) -> None:
-        """Once a second: heartbeats, idle HTTP connections."""
-        now_ms = self.clock.now_ms()
+    def _on_timer(self) -> None:
+        self.tick(self.clock.now_ms())
+        self._timer = self.loop.call_later(TICK_S, self._on_timer)
+
+    def tick(self, now_ms: int) -> None:
+        """Heartbeats and idle HTTP connections; called once a second."""
         for connection in list(self.connections):
             connection.tick(now_ms)
-        self._timer = self.loop.call_later(1.0, self._tick)
 
     # --- what connections ask for ----------------------------------------------------------------------
 
