@@ -204,9 +204,7 @@ class BatchBuilder:
         faults = list(self.state.conservation_faults())
         if faults:
             raise LedgerMismatch("; ".join(faults))
-        body = codec.encode(self._operations)
-        if codec.decode(body) != self._operations:
-            raise LedgerMismatch(f"batch {self.last_batch_id + 1} does not read back from its body")
+        body = self._body()
         previous_root, self.root = self.root, self._commitment.update()
         seq = self._shard << SHARD_SHIFT
         header = Header(
@@ -221,6 +219,17 @@ class BatchBuilder:
             (ShardRange(self._shard, seq | self._first_seq, seq | self.last_seq, chain_head),),
         )
         return Batch(header, body)
+
+    def _body(self) -> bytes:
+        """The encoded operations, read back once before anybody relies on them."""
+        try:
+            body = codec.encode(self._operations)
+            same = codec.decode(body) == self._operations
+        except ValueError as error:
+            raise LedgerMismatch(f"batch {self.last_batch_id + 1} can not be encoded: {error}") from error
+        if not same:
+            raise LedgerMismatch(f"batch {self.last_batch_id + 1} does not read back from its body")
+        return body
 
     def begin(self) -> None:
         """Start the next batch."""
