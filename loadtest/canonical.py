@@ -41,6 +41,27 @@ def table(events: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return flat.reshape(-1, FIELDS_COUNT)
 
 
-def checksum(events: Sequence[int] | NDArray[np.int64]) -> int:
+class EventDigest:
     """A 64-bit integer that depends on every field of every event and on their order."""
-    return int.from_bytes(hashlib.sha256(table(events).tobytes()).digest()[:8], "little")
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+
+    def add(self, events: Sequence[int] | NDArray[np.int64]) -> None:
+        """Take in the next events.
+
+        Raises ValueError when their flat length is no multiple of six.
+        """
+        self._sha256.update(table(events).tobytes())
+
+    @property
+    def value(self) -> int:
+        """The first eight bytes of the SHA-256 over all fields as little-endian words."""
+        return int.from_bytes(self._sha256.digest()[:8], "little")
+
+
+def checksum(events: Sequence[int] | NDArray[np.int64]) -> int:
+    """The digest of one run of events."""
+    digest = EventDigest()
+    digest.add(events)
+    return digest.value
