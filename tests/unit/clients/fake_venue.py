@@ -137,7 +137,8 @@ class FakeVenue:
         message = {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}
         for connection, channels in list(self._channels.items()):
             if channel in channels:
-                await connection.send(json.dumps(message))
+                with contextlib.suppress(ConnectionClosed):
+                    await connection.send(json.dumps(message))
 
     async def send_raw(self, frame: str) -> None:
         for connection in list(self._channels):

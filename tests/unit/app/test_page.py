@@ -1,0 +1,66 @@
+"""The page at ``/``: self-contained, and unable to turn data into markup."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import exchange.app
+
+PAGE = Path(exchange.app.__file__).parent / "page"
+SCRIPT = (PAGE / "page.js").read_text()
+STYLE = (PAGE / "page.css").read_text()
+MARKUP = (PAGE / "index.html").read_text()
+
+
+class _Markup(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: list[str] = []
+        self.inline = 0
+        self._script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.attributes += found
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        self.links += [value for key, value in attrs if key in ("src", "href") and value]
+        self._script = tag in ("script", "style")
+
+    def handle_data(self, data: str) -> None:
+        self.inline += self._script and bool(data.strip())
+        self._script = False
+
+
+def parsed() -> _Markup:
+    markup = _Markup()
+    markup.feed(MARKUP)
+    return markup
+
+
+def test_it_needs_nothing_from_elsewhere() -> None:
+    assert sorted(parsed().links) == ["data:,", "page.css", "page.js"]
+    for text in (SCRIPT, STYLE, MARKUP):
+        assert not re.search(r"https?://", text)
+    assert "@import" not in STYLE
+    assert "url(" not in STYLE
+
+
+def test_nothing_is_inline_so_a_strict_content_policy_holds() -> None:
+    markup = parsed()
+    assert markup.inline == 0
+    assert not [name for name in markup.attributes if name == "style" or name.startswith("on")]
+
+
+def test_data_never_becomes_markup() -> None:
+    for means in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("):
+        assert means not in SCRIPT
+
+
+def test_every_element_the_script_asks_for_exists_once() -> None:
+    ids = parsed().ids
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'\$\("([a-z0-9-]+)"\)', SCRIPT)) <= set(ids)
