@@ -35,8 +35,8 @@ def compare_stream(
 ) -> Run:
     """Compare events of every batch, and states and restored engines at intervals.
 
-    Batches of one seed vary from 1 to 100 commands; the reference always gets them one record at a time,
-    so agreement also shows that the cut into batches changes nothing.
+    Batches vary from 1 to 100 commands. At every `restore_every` commands the engine is replaced by one
+    restored from its own state, which must go on alike.
 
     Raises:
         Disagreement: at the first difference.
@@ -48,7 +48,7 @@ def compare_stream(
     next_state, next_restore = state_every, restore_every
     batch = traffic.opening()
     while True:
-        run.events_bytes += len(_compare_batch(seed, reference, engine, batch))
+        run.events_bytes += len(compare_batch(seed, reference, engine, batch))
         run.commands = reference.next_seq - 1
         if keep:
             run.batches.append(batch)
@@ -66,7 +66,8 @@ def compare_stream(
         batch = traffic.batch(min(sizes.choice((1, 3, 20, MAX_BATCH)), commands - run.commands))
 
 
-def _compare_batch(seed: int, reference: ReferenceEngine, engine: Engine, batch: bytes) -> bytes:
+def compare_batch(seed: int, reference: ReferenceEngine, engine: Engine, batch: bytes) -> bytes:
+    """Apply one batch to both; the events. Raises Disagreement."""
     first_seq = reference.next_seq
     expected = reference.apply(batch)
     try:

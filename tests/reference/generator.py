@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference.accounts import Order
+from tests.reference.accounts import Order, Seat
 from tests.reference.engine import ReferenceEngine
 from tests.reference.hostile import Hostile
 from tests.reference.instruments import Instrument
@@ -33,11 +33,12 @@ class Profile:
     time_step_ms: int = 3_000
     huge: bool = False
     hostility: float = 0.03
+    jumps: float = 0.02  # share of marks blocks that move the index by a lot
 
 
 PROFILES = (
     Profile("busy"),
-    Profile("poor", deposit_micro=3 * 10**9, sizes=8),
+    Profile("poor", deposit_micro=10**9, sizes=16, jumps=0.25),
     Profile("deep", accounts=12, sizes=60, spread_steps=15.0, deposit_micro=10**13),
     Profile("huge", huge=True, deposit_micro=1 << 52, sizes=40),
     Profile("crowded", accounts=3, options=1, spread_steps=2.0),
@@ -57,7 +58,7 @@ class Traffic:
         self.engine = engine
         self.world = engine.world
         self.profile = profile or profile_for(seed)
-        self.listings = Listings(self.rng, self.profile.huge)
+        self.listings = Listings(self.rng, self.profile.huge, self.profile.jumps)
         self.hostile = Hostile(self.rng)
         self.deposit_id = 0
         self.pending_instruments = 0
@@ -83,7 +84,7 @@ class Traffic:
             (1.0, self.deliver),
             (0.5, self.configure),
             (0.9, self.instrument_state),
-            (1.0, self.mode),
+            (0.4, self.mode),
             (0.4, self.expire_day),
             (0.3, self.label),
             (0.1, self.rules),
@@ -104,8 +105,8 @@ class Traffic:
             made.append(self._deposit(account, self.profile.deposit_micro))
             made.append(c.configure_account(account, cancel_maker=n % 2 == 1))
         for underlying in (0, 1):
-            for n in range(self.profile.options + 1):
-                made.append(self._listing(underlying, perpetual=n == 0))
+            kinds = (True, *(False,) * self.profile.options)
+            made.extend(self._listing(underlying, perpetual=perpetual) for perpetual in kinds)
         return b"".join(made)
 
     def batch(self, count: int) -> bytes:
@@ -115,6 +116,9 @@ class Traffic:
         ended = (r.STATE_DELISTED, r.STATE_DELIVERED)
         self.tradable = [i for i in self.world.instruments if i.state not in ended]
         made = []
+        if self.world.mode != r.MODE_OPEN and self._one_in(2):
+            made.append(c.set_mode(r.MODE_OPEN))
+            count -= 1
         for make in self.rng.choices(self._makers, self._weights, k=count):
             command = make()
             if self.rng.random() < self.profile.hostility:
@@ -148,7 +152,8 @@ class Traffic:
             return rng.choice((*edges, instrument.max_price + 1, instrument.min_price - 1, limits.I64_MAX))
         centre = max(1, instrument.mark_micro // terms.tick_micro)
         if self._one_in(12):
-            centre = max(1, rng.choice((instrument.min_price, instrument.max_price, centre * 3)))
+            edge = rng.choice((instrument.min_price, instrument.min_price, instrument.max_price, centre * 3))
+            centre = max(1, edge)
         step = instrument.step_at(centre)
         price = max(1, centre + int(rng.gauss(0, self.profile.spread_steps)) * step)
         if self._one_in(30):
@@ -180,22 +185,26 @@ class Traffic:
             return flags | r.TYPE_MARKET_LIMIT << r.TYPE_SHIFT | rng.getrandbits(1) << r.TIF_SHIFT
         tif = rng.choices((r.TIF_GTC, r.TIF_GTD, r.TIF_IOC, r.TIF_FOK), (60, 15, 15, 10))[0]
         flags |= tif << r.TIF_SHIFT
-        if tif < r.TIF_IOC and self._one_in(6):
+        if tif < r.TIF_IOC and self._one_in(4):
             flags |= r.FLAG_POST_ONLY | rng.getrandbits(1) * r.FLAG_REJECT_POST_ONLY
         return flags
 
     def new_order(self) -> bytes:
         """NEW_ORDER of any type, time in force and flag."""
-        rng, instrument, flags = self.rng, self._instrument(), self._order_flags()
-        if self._one_in(8):
+        rng, account, instrument, flags = self.rng, self._account(), self._instrument(), self._order_flags()
+        if self._one_in(7):
             flags |= r.FLAG_REDUCE_ONLY
+            seat = self._position(account)
+            if seat is not None and not self._one_in(6):
+                instrument = seat.instrument
+                flags = flags & ~r.FLAG_SELL | (seat.size_lots > 0)
         lots = self._lots(instrument)
         limit = flags >> r.TYPE_SHIFT & r.TYPE_MASK == r.TYPE_LIMIT
         display = 0
         if self._one_in(7 if limit and not flags & 1 << 4 else 60):
             display = rng.choice((1, 2, 3, lots // 3, lots, lots + 1, -1))
         return c.new_order(
-            self._account(),
+            account,
             instrument.id if not self._one_in(200) else len(self.world.instruments) + rng.getrandbits(2),
             flags,
             self._price(instrument) if limit or self._one_in(60) else 0,
@@ -206,6 +215,12 @@ class Traffic:
             label=rng.getrandbits(2),
             grant=rng.getrandbits(1),
         )
+
+    def _position(self, account_id: int) -> Seat | None:
+        """Any seat of the account with a position."""
+        account = self.world.accounts.get(account_id)
+        seats = [s for s in account.seats.values() if s.size_lots] if account else []
+        return self.rng.choice(seats) if seats else None
 
     def _valid_until(self) -> int:
         if self._one_in(25):
@@ -233,9 +248,9 @@ class Traffic:
         what = rng.choices((1, 2, 3, 4, 8, 16, rng.getrandbits(5)), (6, 6, 3, 2, 1, 1, 4))[0]
         size = None
         if what & 2:
-            size = order.filled_lots + rng.choice(
-                (order.open_lots - 1, order.open_lots + 1, order.open_lots // 2, 0, self._lots(order.instrument))
-            )
+            now = order.open_lots
+            open_lots = rng.choice((now - 1, now + 1, now // 2, 0, self._lots(order.instrument)))
+            size = order.filled_lots + open_lots
         post = bool(rng.getrandbits(1)) if what & 8 else None
         return c.amend(
             account,
@@ -399,10 +414,8 @@ class Traffic:
         return c.set_instrument_state(self._instrument().id if not self._one_in(20) else 9_999, state)
 
     def mode(self) -> bytes:
-        """SET_MODE; cancel-only is rare and short."""
-        closed = self.world.mode != r.MODE_OPEN
-        # Tried often, so that a closed venue opens again after some hundred commands.
-        return c.set_mode(self.rng.choice((0, 0, 0, 7) if closed else (0, 0, 0, 0, 1, 7)))
+        """SET_MODE; `batch` soon opens a closed venue again."""
+        return c.set_mode(self.rng.choice((0, 0, 1, 7)))
 
     def expire_day(self) -> bytes:
         """EXPIRE_DAY."""
@@ -428,7 +441,7 @@ class Traffic:
 
     def list_instrument(self) -> bytes:
         """LIST_INSTRUMENT: good while few are live, otherwise with one term spoiled."""
-        rng, underlying = self.rng, self.rng.getrandbits(1)
+        underlying = self.rng.getrandbits(1)
         mine = [i for i in self.tradable if i.terms.underlying == underlying]
         options = sum(i.is_option and i.terms.expiry_ms > self.world.now_ms for i in mine)
         if options + self.pending_instruments < self.profile.options:

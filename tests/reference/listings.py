@@ -23,9 +23,10 @@ FIRST_INDEX = (50_000_000_003, 2_500_000_007)
 class Listings:
     """Terms near a random index per underlying, which `move` walks."""
 
-    def __init__(self, rng: random.Random, huge: bool) -> None:
+    def __init__(self, rng: random.Random, huge: bool, jumps: float) -> None:
         self.rng = rng
         self.huge = huge
+        self.jumps = jumps
         self._index = list(FIRST_INDEX)
 
     def index(self, underlying: int) -> int:
@@ -106,8 +107,8 @@ class Listings:
         rng = self.rng
         index = self.index(underlying.id)
         index = max(1_000_003, int(index * rng.gauss(1, 0.0005)))
-        if rng.random() < 0.02:
-            index = max(1_000_003, min(int(index * rng.choice((0.5, 0.9, 1.1, 1.7))), 4 * 10**11))
+        if rng.random() < self.jumps:
+            index = max(1_000_003, min(int(index * rng.choice((0.33, 0.6, 0.9, 1.1, 1.7, 3.0))), 4 * 10**11))
         if underlying.id < len(self._index):
             self._index[underlying.id] = index
         picked = [i for i in instruments if rng.random() < 0.9 or not i.marked]
@@ -117,7 +118,7 @@ class Listings:
         rng = self.rng
         if not instrument.is_option:
             mark = index + rng.randrange(-1_000_000, 1_000_001)
-        elif instrument.mark_micro == 0 or rng.random() < 0.02:
+        elif instrument.mark_micro == 0 or rng.random() < self.jumps / 2:
             mark = rng.choice((0, index // 500, index // 40, index // 12)) + rng.randrange(1_000_000)
         else:
             mark = instrument.mark_micro + rng.randrange(-1_000_000, 1_000_001)
