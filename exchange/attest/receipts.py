@@ -134,10 +134,12 @@ def unpack_receipt(raw: bytes) -> Receipt:
     version, length, shard, seq, count, index, zero = _LAYOUT.unpack_from(raw)
     if version != RECEIPT_VERSION:
         raise ValueError(f"unknown receipt version {version}")
+    counter = seq & COUNTER_MASK
     if zero or length > _MAX_PATH or len(raw) != (2 + length) * UNIT_BYTES or seq >> SHARD_SHIFT != shard:
         raise ValueError("malformed receipt")
+    shard_seq(shard, counter)
     nodes = tuple(raw[at : at + HASH_BYTES] for at in range(2 * UNIT_BYTES, len(raw), HASH_BYTES))
-    return Receipt(shard, seq & COUNTER_MASK, count, index, raw[UNIT_BYTES : 2 * UNIT_BYTES], nodes)
+    return Receipt(shard, counter, count, index, raw[UNIT_BYTES : 2 * UNIT_BYTES], nodes)
 
 
 def _is_one_record(command: bytes) -> bool:

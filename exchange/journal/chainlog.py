@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from exchange.domain.limits import COUNTER_MASK, SHARD_SHIFT
 from exchange.journal.errors import CorruptRecord, JournalPoisoned, SequenceGap, StorageError
 from exchange.journal.frames import CHECKSUM_BYTES, NO_HEAD, wire_seq
-from exchange.journal.reader import Cut
+from exchange.journal.reader import Cut, apply_cut, rewrite
 from exchange.journal.storage import Storage
 
 ENTRY_BYTES: Final = 96
@@ -127,10 +127,11 @@ class ChainLog:
             raise
 
     def repair(self) -> None:
-        """Remove what stands behind the last good entry; durable on return."""
+        """Remove what stands behind the last good entry, and make sure of the rest; durable on return."""
         if self.cut is not None:
-            self._storage.truncate(self.name, self.cut.offset)
+            apply_cut(self._storage, self.cut)
             self.cut = None
+        rewrite(self._storage, self.name, 0, self._size)
 
     def entries(self, from_seq: int = 1) -> Iterator[ChainEntry]:
         """The entries that hold `from_seq` or later, in order; none that is appended meanwhile."""

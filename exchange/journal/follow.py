@@ -67,22 +67,21 @@ class _Follower:
 
     def _read(self) -> list[f.Frame]:
         reader = self._reader or self._open()
-        if reader is None:
-            return []
-        found = reader.read()
-        if found:
-            return found
-        segments = list_segments(self._storage, self._kind, self._shard)
-        newer = [segment for segment in segments if segment.first_seq > reader.first_seq]
-        if not newer:
-            return []
-        # The newer segment appeared after the read above: what was written before it is whole by now.
-        found = reader.read()
-        if found:
-            return found
-        check_sealed(reader, newer[0])
-        self._reader = SegmentReader(self._storage, self._kind, self._shard, newer[0])
-        return self._reader.read()
+        while reader is not None:
+            found = reader.read()
+            if found:
+                return found
+            segments = list_segments(self._storage, self._kind, self._shard)
+            newer = [segment for segment in segments if segment.first_seq > reader.first_seq]
+            if not newer:
+                return []
+            # The newer segment appeared after the read above: what was written before it is whole now.
+            found = reader.read()
+            if found:
+                return found
+            check_sealed(reader, newer[0])
+            reader = self._reader = SegmentReader(self._storage, self._kind, self._shard, newer[0])
+        return []
 
     def _open(self) -> SegmentReader | None:
         segments = list_segments(self._storage, self._kind, self._shard)

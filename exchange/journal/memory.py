@@ -29,11 +29,25 @@ class PowerLoss(BaseException):
 
 @dataclass
 class _File:
-    """`data` is what readers see, the first `durable` bytes of it survive, `lost` ranges never will."""
+    """`data` is what readers see, the first `durable` bytes of it survive, `lost` ranges never will.
+
+    `rewritten` ranges survive after the next sync. `named` says whether the file's name survives.
+    """
 
     data: bytearray = field(default_factory=bytearray)
     durable: int = 0
+    named: bool = False
     lost: list[tuple[int, int]] = field(default_factory=list)
+    rewritten: list[tuple[int, int]] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """A sync succeeded: all is durable, save what an earlier failure lost and nobody wrote again."""
+        self.durable = len(self.data)
+        for start, end in self.rewritten:
+            before = [(a, min(b, start)) for a, b in self.lost if a < start]
+            behind = [(max(a, end), b) for a, b in self.lost if b > end]
+            self.lost = before + behind
+        self.rewritten.clear()
 
 
 class MemoryStorage:
@@ -66,6 +80,7 @@ class MemoryStorage:
         if dying:
             raise PowerLoss(f"create {name}")
         self._files[name].durable = len(data)
+        self._files[name].named = True
 
     def append(self, name: str, data: bytes) -> None:
         file = self._file("append", name)
@@ -78,6 +93,15 @@ class MemoryStorage:
         if self._power_goes():
             raise PowerLoss(f"append to {name}")
 
+    def rewrite(self, name: str, offset: int, data: bytes) -> None:
+        file = self._file("rewrite", name)
+        if file.data[offset : offset + len(data)] != data:
+            raise StorageError("rewrite", name, "the bytes are not those that stand there", errno.EINVAL)
+        self._fail("rewrite", name)
+        if self._power_goes():
+            raise PowerLoss(f"rewrite of {name}")
+        file.rewritten.append((offset, offset + len(data)))
+
     def fdatasync(self, name: str) -> None:
         file = self._file("fdatasync", name)
         try:
@@ -85,10 +109,11 @@ class MemoryStorage:
         except StorageError:
             if file.durable < len(file.data):
                 file.lost.append((file.durable, len(file.data)))
+            file.rewritten.clear()
             raise
         if self._power_goes():
             raise PowerLoss(f"fdatasync of {name}")
-        file.durable = len(file.data)
+        file.settle()
         self.synced_count += 1
 
     def truncate(self, name: str, size: int) -> None:
@@ -104,7 +129,7 @@ class MemoryStorage:
         self._fail("replace", name)
         if self._power_goes():
             raise PowerLoss(f"replace {name}")
-        self._files[name] = _File(bytearray(data), len(data))
+        self._files[name] = _File(bytearray(data), len(data), True)
 
     def delete(self, name: str) -> None:
         self._file("delete", name)
@@ -116,6 +141,8 @@ class MemoryStorage:
     def sync_directory(self) -> None:
         if self._power_goes():
             raise PowerLoss("sync of the directory")
+        for file in self._files.values():
+            file.named = True
 
     def release(self, name: str) -> None:
         """Nothing is held."""
@@ -141,15 +168,17 @@ class MemoryStorage:
         for name in self.names():
             file = self._files[name]
             unsynced = len(file.data) - file.durable
-            if file.durable == 0 and random.randrange(2):
-                del self._files[name]  # its name was not durable either
+            if not file.named and random.randrange(2):
+                del self._files[name]
                 continue
+            file.named = True
             for start, end in file.lost:
                 file.data[start:end] = bytes(end - start)
             if unsynced > 0:
                 self._tear(file, random)
             file.durable = len(file.data)
             file.lost.clear()
+            file.rewritten.clear()
 
     def _tear(self, file: _File, random: RandomPort) -> None:
         keep = file.durable + random.randrange(len(file.data) - file.durable + 1)

@@ -48,6 +48,7 @@ class SegmentReader:
         self.offset = 0
         self.checksum = b""
         self.frames = 0
+        self.last_offset = 0
         self.header: f.FileHeader | None = None
         self.why = ""
 
@@ -84,7 +85,9 @@ class SegmentReader:
 
     def tail(self) -> Tail:
         """Where the next frame goes, if nothing stands behind the last whole one."""
-        return Tail(self.name, self.offset, self.checksum, self.next_seq, self.frames)
+        return Tail(
+            self.name, self.offset, self.checksum, self.next_seq, self.frames, self.last_offset
+        )
 
     def frame_behind(self) -> bool:
         """Whether a frame's undamaged header stands behind the place where reading stopped."""
@@ -145,6 +148,7 @@ class SegmentReader:
             )
             self.next_seq = header.next_seq
             self.checksum = header.checksum
+            self.last_offset = self.offset
             self.offset += end - at
             self.frames += 1
             at = end
@@ -240,6 +244,15 @@ def apply_cut(storage: Storage, cut: Cut) -> None:
         storage.delete(cut.name)
     else:
         storage.truncate(cut.name, cut.offset)
+
+
+def rewrite(storage: Storage, name: str, start: int, end: int) -> None:
+    """Write the bytes of a range once more and sync them (see the fault model, 4). Raises StorageError."""
+    if start >= end:
+        return
+    for at in range(start, end, _WINDOW_BYTES):
+        storage.rewrite(name, at, storage.read(name, at, min(_WINDOW_BYTES, end - at)))
+    storage.fdatasync(name)
 
 
 def skip_commands(payload: bytes, count: int) -> int:

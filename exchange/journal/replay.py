@@ -14,7 +14,7 @@ from exchange.journal import frames as f
 from exchange.journal.chainlog import Chain, ChainEntry, ChainLog
 from exchange.journal.cursor import read_cursors
 from exchange.journal.errors import CorruptRecord, ReplayMismatch, SequenceGap
-from exchange.journal.reader import Cut, apply_cut, find_tail, scan, trim_events
+from exchange.journal.reader import Cut, apply_cut, find_tail, rewrite, scan, trim_events
 from exchange.journal.segments import SEGMENT_BYTES, Kind, Tail, list_segments
 from exchange.journal.snapshots import Snapshot, SnapshotStore
 from exchange.journal.storage import Storage
@@ -172,14 +172,25 @@ def recover(
     for cut in tails.cuts:
         apply_cut(storage, cut)
     if tails.chain_log is not None:
+        if tails.chain_log.cut is not None:
+            tails.cuts.append(tails.chain_log.cut)
         tails.chain_log.repair()
+    _make_durable(storage, tails)
     writer = JournalWriter(storage, shard, rules_version=rules_version, segment_bytes=segment_bytes)
-    # A killed process may have left whole frames, or a name, that were never synced: what is replayed here
-    # will be seen by others, so it must be durable first.
-    if tails.commands.segment is not None:
-        storage.fdatasync(tails.commands.segment)
-    storage.sync_directory()
     return _Run(storage, shard, machine, tails, writer, chain, verify_roots).go()
+
+
+def _make_durable(storage: Storage, tails: _Tails) -> None:
+    """What is replayed will be seen by others, so that it must be durable first.
+
+    A killed process may have left a whole frame, or a name, that was never synced, or whose sync failed.
+    Of the commands that can be the last frame only; events are synced less often.
+    """
+    if tails.commands.segment is not None:
+        rewrite(storage, tails.commands.segment, tails.commands.last_offset, tails.commands.size)
+    if tails.events.segment is not None:
+        rewrite(storage, tails.events.segment, 0, tails.events.size)
+    storage.sync_directory()
 
 
 @dataclass
@@ -202,8 +213,6 @@ def _judge(storage: Storage, shard: int, chain: Chain | None) -> _Tails:
     events, event_cut = find_tail(storage, Kind.EVENTS, shard)
     chain_log = ChainLog(storage, chain, shard) if chain is not None else None
     cuts = [cut for cut in (command_cut, event_cut) if cut is not None]
-    if chain_log is not None and chain_log.cut is not None:
-        cuts.append(chain_log.cut)
     snapshots = SnapshotStore(storage, shard)
     newest, damaged = snapshots.newest()
     witnesses = {f"cursor {consumer}": seq for consumer, seq in read_cursors(storage, shard).items()}

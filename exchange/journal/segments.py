@@ -34,13 +34,17 @@ class Segment(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """Where the next frame of a kind goes. `segment` is None before the first one."""
+    """Where the next frame of a kind goes. `segment` is None before the first one.
+
+    `last_offset` is where the last frame starts; 0, the file header, if there is none.
+    """
 
     segment: str | None
     size: int
     checksum: bytes
     next_seq: int
     frames: int = 0
+    last_offset: int = 0
 
 
 EMPTY_TAIL: Final = Tail(None, 0, b"", 1)

@@ -10,9 +10,11 @@
    and the checksum of the frame before).
 3. A new, renamed or deleted name is durable once the directory was synced after it; before, either may
    be found. `create`, `replace` and `delete` return after that sync.
-4. `fdatasync` that fails has lost an unknown part of what was written, and a later success does not bring
-   it back (the kernel marks the pages clean). So a failed write or sync poisons its writer: nothing is
-   acknowledged by that process any more; the next start reads what is really there.
+4. `fdatasync` that fails has lost an unknown part of what was written. A later success does not bring it
+   back, and yet the page cache shows it to every reader until the machine goes down. So a failed write or
+   sync poisons its writer: nothing is acknowledged by that process any more. And the next process does
+   not trust what it reads of the end of a file: recovery writes the same bytes once more over what may
+   never have been synced, and syncs that.
 5. A full disk (ENOSPC) may leave part of a write in the file. That is a torn tail like any other.
 6. At most one process writes a directory: a lock keeps the second out and dies with its holder.
 7. Commands are the truth. One command frame is written for each sync, so a whole frame *behind* a damaged
@@ -63,8 +65,14 @@ class Storage(Protocol):
     def append(self, name: str, data: bytes) -> None:
         """Write at the end of the file: visible to readers, not yet durable."""
 
+    def rewrite(self, name: str, offset: int, data: bytes) -> None:
+        """Write the bytes that stand at `offset` once more; `fdatasync` then makes them durable.
+
+        A power loss during it leaves what was durable as it was: the bytes are the same.
+        """
+
     def fdatasync(self, name: str) -> None:
-        """All that was appended to the file is durable on return."""
+        """All that was appended or rewritten is durable on return."""
 
     def truncate(self, name: str, size: int) -> None:
         """Cut the file to `size` bytes; durable on return."""
@@ -154,6 +162,14 @@ class DiskStorage:
         with _wrapped("append", name):
             _write_fully(self._append_fd(name), data)
 
+    def rewrite(self, name: str, offset: int, data: bytes) -> None:
+        with _wrapped("rewrite", name):
+            fd = self._open(name, 0)  # without O_APPEND, which would put the bytes at the end
+            try:
+                _write_fully_at(fd, offset, data)
+            finally:
+                os.close(fd)
+
     def fdatasync(self, name: str) -> None:
         with _wrapped("fdatasync", name):
             os.fdatasync(self._append_fd(name))
@@ -219,6 +235,12 @@ def _write_fully(fd: int, data: bytes) -> None:
     written = os.write(fd, data)
     while written < len(data):  # a disk about to be full takes a part first
         written += os.write(fd, memoryview(data)[written:])
+
+
+def _write_fully_at(fd: int, offset: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(fd, memoryview(data)[written:], offset + written)
 
 
 def _read_fully(fd: int, offset: int, length: int) -> bytes:

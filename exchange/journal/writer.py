@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from exchange.domain.limits import RULES_VERSION
+from exchange.domain.records import UNIT_BYTES
 from exchange.journal import frames as f
 from exchange.journal.errors import CorruptRecord, JournalPoisoned, SequenceGap, StorageError
 from exchange.journal.reader import find_tail
@@ -103,13 +104,14 @@ class JournalWriter:
 
         Raises:
             SequenceGap: `first_seq` is not `next_seq`.
+            ValueError: no commands, or not whole units.
             JournalPoisoned: after a failure.
         """
         self._check_usable("append")
         if first_seq != self._next_seq:
             raise SequenceGap("commands", 0, self._next_seq, first_seq)
-        if count <= 0 or not commands:
-            raise ValueError("no commands to append")
+        if count <= 0 or not commands or len(commands) % UNIT_BYTES:
+            raise ValueError(f"{count} commands cannot have {len(commands)} bytes")
         self._pending.append(commands)
         self._next_seq += count
 
