@@ -89,9 +89,7 @@ class CredentialAuthenticator:
         if grant == "client_credentials":
             secret = text(params, "client_secret")
             key = self.credentials.key(client_id)
-            if key is None or not hmac.compare_digest(
-                key.secret.encode(), secret.encode("utf-8", "replace")
-            ):
+            if key is None or not hmac.compare_digest(key.secret.encode(), secret.encode("utf-8", "replace")):
                 raise error(errors.INVALID_CREDENTIALS)
             return key, key.scopes
         time_ms = timestamp_ms(params, "timestamp")

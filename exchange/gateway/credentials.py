@@ -128,8 +128,9 @@ class Credentials:
         except sqlite3.DatabaseError as wrong:
             self._db.close()
             raise CredentialsError(f"{path} is not a credentials database: {wrong}") from wrong
-        for row in self._db.execute("SELECT account, name, owner, created_ms FROM accounts WHERE state = ?",
-                                    (_CONFIRMED,)):
+        for row in self._db.execute(
+            "SELECT account, name, owner, created_ms FROM accounts WHERE state = ?", (_CONFIRMED,)
+        ):
             self._profiles[row[0]] = Profile(*row)
         self._load_keys()
 
@@ -179,9 +180,7 @@ class Credentials:
         """An address for an account whose owner named none: random, so that nobody holds its key."""
         return self._entropy.token_bytes(ADDRESS_BYTES)
 
-    def begin_account(
-        self, name: str, owner: bytes, scopes: frozenset[str] = DEFAULT_SCOPES
-    ) -> Pending:
+    def begin_account(self, name: str, owner: bytes, scopes: frozenset[str] = DEFAULT_SCOPES) -> Pending:
         """Write down an account and its first key, durably, before its command is sequenced."""
         if len(owner) != ADDRESS_BYTES:
             raise ValueError("an owner's address has 20 bytes")
@@ -287,9 +286,7 @@ class Credentials:
     def _new_secret(self) -> str:
         return base64.urlsafe_b64encode(self._entropy.token_bytes(32)).rstrip(b"=").decode()
 
-    def _insert_key(
-        self, client_id: str, row: int, secret: str, scopes: frozenset[str], now_ms: int
-    ) -> None:
+    def _insert_key(self, client_id: str, row: int, secret: str, scopes: frozenset[str], now_ms: int) -> None:
         self._db.execute(
             "INSERT INTO keys VALUES (?, ?, ?, ?, 1, ?)",
             (client_id, row, secret, scope_text(scopes), now_ms),

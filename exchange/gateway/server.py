@@ -187,9 +187,7 @@ class Server:
     def handle(self, session: Session, request: Request) -> None:
         """Admit one request (credits, token, scope) and dispatch it; failures become replies."""
         try:
-            if session.credits is not None and not session.credits.spend(
-                request.method, request.received_us
-            ):
+            if session.credits is not None and not session.credits.spend(request.method, request.received_us):
                 session.fail(request, error(TOO_MANY_REQUESTS))
                 session.close(CLOSE_POLICY, "too_many_requests")
                 return

@@ -76,9 +76,7 @@ class WebSocketStream:
     __slots__ = ("_fragments", "_is_text", "_library", "_rest", "_spoke", "finished")
 
     def __init__(self) -> None:
-        self._library = Protocol(
-            Side.SERVER, state=State.OPEN, max_size=MESSAGE_BYTES_HARD_MAX, logger=_log
-        )
+        self._library = Protocol(Side.SERVER, state=State.OPEN, max_size=MESSAGE_BYTES_HARD_MAX, logger=_log)
         self._rest = b""
         self._fragments: list[bytes] | None = None  # of the message whose last fragment is to come
         self._is_text = False

@@ -16,9 +16,7 @@ from exchange.wire.names import KINDS_KNOWN
 INTERVALS: Final = frozenset({"raw", "100ms", "agg2"})
 GROUPS: Final = frozenset({"none", "1", "2", "5", "10", "25", "100", "250"})
 DEPTHS: Final = frozenset({"1", "10", "20"})
-_RESOLUTIONS: Final = frozenset(
-    {"1", "3", "5", "10", "15", "30", "60", "120", "180", "360", "720", "1D"}
-)
+_RESOLUTIONS: Final = frozenset({"1", "3", "5", "10", "15", "30", "60", "120", "180", "360", "720", "1D"})
 
 _INSTRUMENT: Final = re.compile(r"[A-Za-z0-9]{1,12}(_[A-Za-z0-9]{1,8})?-[A-Za-z0-9_-]{1,48}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}|any", re.ASCII)

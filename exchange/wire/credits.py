@@ -65,9 +65,7 @@ class CreditMeter:
         policy = self._policy
         passed_us = max(0, now_us - self._at_us)
         self._at_us = now_us
-        self._pool_micro = min(
-            policy.pool * 1_000_000, self._pool_micro + passed_us * policy.refill_per_s
-        )
+        self._pool_micro = min(policy.pool * 1_000_000, self._pool_micro + passed_us * policy.refill_per_s)
         self._subscribe_micro = min(
             policy.subscribe_pool * 1_000_000,
             self._subscribe_micro + passed_us * policy.subscribe_refill_per_s,

@@ -80,6 +80,10 @@ def _diagnose(value: object) -> BadRequest:
         return BadRequest(errors.BAD_REQUEST, "jsonrpc must be 2.0", request_id)
     if isinstance(value.get("params", {}), dict):
         return BadRequest(errors.BAD_REQUEST, "not a JSON-RPC 2.0 request", request_id)
+    return _params_error(request_id)
+
+
+def _params_error(request_id: int | str | None) -> BadRequest:
     wrong = BadRequest(errors.INVALID_PARAMS, request_id=request_id)
     wrong.data = {"param": "params", "reason": "must be an object"}
     return wrong
@@ -99,9 +103,7 @@ def request_from_query(method: str, query: str, received_us: int) -> Request:
         BadRequest: 11050 a query that is not UTF-8 or holds too many fields.
     """
     try:
-        fields = parse_qsl(
-            query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX
-        )
+        fields = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
     except ValueError:
         raise BadRequest(errors.BAD_REQUEST, "unreadable query string") from None
     params: dict[str, object] = {}
@@ -139,5 +141,5 @@ def request_from_body(method: str, body: bytes, received_us: int) -> Request:
         raise BadRequest(errors.BAD_REQUEST, "path and body name different methods", request_id)
     params = value.get("params")
     if params is not None and not isinstance(params, dict):
-        raise _diagnose({"id": 0 if request_id is None else request_id, "method": method})
+        raise _params_error(request_id)
     return Request(request_id, method, params or {}, received_us)

@@ -16,9 +16,7 @@ _TYPE_FLAGS: Final = {
     "market": r.TYPE_MARKET << r.TYPE_SHIFT,
     "market_limit": r.TYPE_MARKET_LIMIT << r.TYPE_SHIFT,
 }
-_TRIGGER_TYPES: Final = frozenset(
-    {"stop_limit", "stop_market", "take_limit", "take_market", "trailing_stop"}
-)
+_TRIGGER_TYPES: Final = frozenset({"stop_limit", "stop_market", "take_limit", "take_market", "trailing_stop"})
 _ORDER_TYPES: Final = frozenset(_TYPE_FLAGS) | _TRIGGER_TYPES
 _TIF_FLAGS: Final = {
     "good_til_cancelled": r.TIF_GTC << r.TIF_SHIFT,

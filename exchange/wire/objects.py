@@ -152,9 +152,7 @@ def user_trade_object(
     finality: str | None = None,
 ) -> JsonObject:
     """`<user_trade>`: one side's fill. `order` is that side's order after the fill, if it is known."""
-    found = public_trade_object(
-        trade, view, tick_direction=tick_direction, iv=iv, finality=finality
-    )
+    found = public_trade_object(trade, view, tick_direction=tick_direction, iv=iv, finality=finality)
     flags = order.flags if order is not None else 0
     found["order_id"] = str(trade.maker_order_id if is_maker else trade.taker_order_id)
     found["order_type"] = names.order_type(flags)

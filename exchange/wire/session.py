@@ -112,9 +112,7 @@ class Session:
         """Answer a request; `seq` is the sequence number of the command behind a change of state."""
         if self.closed or self.close_code:
             return
-        self.send(
-            result_frame(request.id, result, request.received_us, self._now_us(), self.testnet, seq)
-        )
+        self.send(result_frame(request.id, result, request.received_us, self._now_us(), self.testnet, seq))
 
     def fail(self, request: Request, error: RpcError) -> None:
         """Answer a request with an error."""

@@ -1,0 +1,131 @@
+"""Channel names: what they mean, what is tolerated, what is left out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.wire.channels import Channel, parse_channel
+
+I = "BTC_USDC-27DEC26-100000-C"  # noqa: E741
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        (f"book.{I}.raw", {"family": "book", "instrument": I, "interval": "raw"}),
+        (f"book.{I}.100ms", {"family": "book", "interval": "100ms"}),
+        (f"book.{I}.agg2", {"family": "book", "interval": "agg2"}),
+        (f"book.{I}.none.20.100ms", {"family": "grouped_book", "group": "none", "depth": 20}),
+        ("ticker.XRP_USDC-27DEC26-0d52-C.raw", {"family": "ticker", "instrument": "XRP_USDC-27DEC26-0d52-C"}),
+        ("ticker.BTC_USDC-PERPETUAL.100ms", {"family": "ticker", "instrument": "BTC_USDC-PERPETUAL"}),
+        (f"quote.{I}", {"family": "quote", "instrument": I}),
+        (f"incremental_ticker.{I}", {"family": "incremental_ticker"}),
+        (f"trades.{I}.raw", {"family": "trades", "instrument": I, "kind": ""}),
+        ("trades.option.USDC.100ms", {"family": "trades", "kind": "option", "currency": "USDC"}),
+        ("trades.future_combo.any.raw", {"family": "trades", "kind": "future_combo", "currency": "any"}),
+        (
+            "user.orders.any.any.raw",
+            {"family": "user_orders", "private": True, "kind": "any", "currency": "any"},
+        ),
+        (f"user.orders.{I}.raw", {"family": "user_orders", "private": True, "instrument": I}),
+        ("user.trades.option.btc.100ms", {"family": "user_trades", "private": True, "currency": "BTC"}),
+        (f"user.changes.{I}.raw", {"family": "user_changes", "private": True}),
+        ("user.portfolio.btc", {"family": "user_portfolio", "private": True, "currency": "BTC"}),
+        ("user.portfolio.any", {"family": "user_portfolio", "currency": "any"}),
+        ("deribit_price_index.btc_usdc", {"family": "price_index", "index_name": "btc_usdc"}),
+    ],
+)
+def test_a_channel_is_read(name: str, fields: dict[str, object]) -> None:
+    channel = parse_channel(name)
+    assert channel is not None
+    assert channel.name == name
+    assert {key: getattr(channel, key) for key in fields} == fields
+
+
+@pytest.mark.parametrize("currency", ["SOL", "DOGE", "EURR"])
+def test_currencies_nobody_lists_are_no_error(currency: str) -> None:
+    assert parse_channel(f"user.portfolio.{currency}") is not None
+    assert parse_channel(f"trades.option.{currency}.100ms") is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "platform_state",
+        "platform_state.public_methods_state",
+        "announcements",
+        "markprice.options.btc_usd",
+        "deribit_volatility_index.btc_usd",
+        "estimated_expiration_price.eth_usdc",
+        f"chart.trades.{I}.1D",
+        "perpetual.BTC_USDC-PERPETUAL.100ms",
+        "instrument.state.option.USDC",
+        "user.lock",
+        "user.access_log",
+        "user.mmp_trigger.btc_usdc",
+    ],
+)
+def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> None:
+    channel = parse_channel(name)
+    assert channel is not None
+    assert channel.family == "silent"
+    assert channel.private is name.startswith("user.")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "book",
+        "book.",
+        f"book.{I}",
+        f"book.{I}.1s",
+        f"book.{I}.none.20",
+        f"book.{I}.none.21.100ms",
+        f"book.{I}.3.20.100ms",
+        "book.BTC.raw",
+        f"ticker.{I}",
+        f"ticker.{I}.raw.x",
+        f"quote.{I}.raw",
+        "trades.option.100ms",
+        "trades.shares.USDC.raw",
+        "trades.option.US DC.raw",
+        "user",
+        "user.",
+        "user.orders",
+        "user.orders.any.any",
+        "user.portfolio",
+        "user.secrets.x",
+        "deribit_price_index.BTC",
+        "deribit_price_index",
+        "chart.trades.x.7",
+        "nothing.at.all",
+        "ticker." + "X" * 200 + "-1.raw",
+        f"ticker.{I}\n.raw",
+        "тicker.x",
+    ],
+)
+def test_what_is_no_channel_is_left_out(name: str) -> None:
+    assert parse_channel(name) is None
+
+
+def test_raw_public_feeds_need_authorization() -> None:
+    def needs(name: str) -> bool:
+        channel = parse_channel(name)
+        assert channel is not None
+        return channel.needs_authorization
+
+    assert needs(f"book.{I}.raw")
+    assert not needs(f"book.{I}.100ms")
+    assert not needs("user.orders.any.any.raw")
+
+
+@given(
+    st.text(max_size=140) | st.from_regex(r"(book|ticker|trades|user|quote|chart)(\.[a-zA-Z0-9_\-]*){0,5}")
+)
+def test_any_name_is_read_or_left_out(name: str) -> None:
+    channel = parse_channel(name)
+    assert channel is None or isinstance(channel, Channel)
