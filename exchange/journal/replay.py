@@ -176,7 +176,13 @@ def recover(
             tails.cuts.append(tails.chain_log.cut)
         tails.chain_log.repair()
     _make_durable(storage, tails)
-    writer = JournalWriter(storage, shard, rules_version=rules_version, segment_bytes=segment_bytes)
+    writer = JournalWriter(
+        storage,
+        shard,
+        rules_version=rules_version,
+        segment_bytes=segment_bytes,
+        tails=(tails.commands, tails.events),
+    )
     return _Run(storage, shard, machine, tails, writer, chain, verify_roots).go()
 
 

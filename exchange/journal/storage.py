@@ -36,7 +36,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from exchange.journal.errors import StorageError
 
@@ -129,6 +129,12 @@ class DiskStorage:
                 os.close(fd)
         self._append_fds.clear()
         self._lock_fd = self._directory_fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def names(self) -> list[str]:
         with _wrapped("list", str(self.directory)):

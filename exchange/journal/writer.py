@@ -38,7 +38,8 @@ class JournalWriter:
 
     **Failure.** After any StorageError the writer is poisoned: every later call raises JournalPoisoned.
 
-    A directory must be opened through `replay.recover` first when it may have a torn tail.
+    A directory must be opened through `replay.recover` first when it may have a torn tail. `tails` are
+    the ends of commands and events where the caller has just found them; else they are found here.
 
     Raises:
         CorruptRecord: the newest segment is damaged, torn or not.
@@ -52,19 +53,17 @@ class JournalWriter:
         *,
         rules_version: int = RULES_VERSION,
         segment_bytes: int = SEGMENT_BYTES,
+        tails: tuple[Tail, Tail] | None = None,
     ) -> None:
         self.storage = storage
         self.shard = shard
+        if tails is None:
+            tails = (_whole_tail(storage, Kind.COMMANDS, shard), _whole_tail(storage, Kind.EVENTS, shard))
         self._commands, self._events = (
             SegmentLog(
-                storage,
-                kind,
-                shard,
-                _whole_tail(storage, kind, shard),
-                rules_version=rules_version,
-                segment_bytes=segment_bytes,
+                storage, kind, shard, tail, rules_version=rules_version, segment_bytes=segment_bytes
             )
-            for kind in (Kind.COMMANDS, Kind.EVENTS)
+            for kind, tail in zip((Kind.COMMANDS, Kind.EVENTS), tails, strict=True)
         )
         self._durable_seq = self._commands.next_seq
         self._next_seq = self._commands.next_seq

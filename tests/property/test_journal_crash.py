@@ -60,7 +60,11 @@ class Campaign:
                 self.storage.fail_next(self.random.choice(["append", "fdatasync", "create"]))
                 for _ in range(20):
                     self.step(venue)
-        except (PowerLoss, StorageError):
+        except PowerLoss:
+            self.crashes += 1
+        except StorageError:
+            if dying:
+                raise  # nothing was injected
             self.crashes += 1
         if self.random.randrange(2):
             self.storage.crash(self.random)

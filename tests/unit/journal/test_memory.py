@@ -53,6 +53,21 @@ def test_bytes_of_a_failed_sync_never_come_back() -> None:
     assert storage.content("a") == bytes(100) + b"y" * 100
 
 
+def test_bytes_of_a_failed_sync_written_once_more_do() -> None:
+    storage = MemoryStorage()
+    storage.create("a", b"")
+    storage.append("a", b"x" * 100)
+    storage.fail_next("fdatasync")
+    with pytest.raises(StorageError):
+        storage.fdatasync("a")
+    storage.rewrite("a", 30, b"x" * 50)
+    storage.fdatasync("a")
+    storage.crash(Random(1))
+    assert storage.content("a") == bytes(30) + b"x" * 50 + bytes(20)
+    with pytest.raises(StorageError, match="not those"):
+        storage.rewrite("a", 0, b"y")
+
+
 def test_a_full_disk_takes_a_part() -> None:
     storage = MemoryStorage()
     storage.create("a", b"")

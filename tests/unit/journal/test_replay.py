@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from exchange.domain.events import split_by_seq
 from exchange.journal import (
     CorruptRecord,
     Cursor,
+    DiskStorage,
     EventReader,
     Kind,
     LabelRecord,
@@ -298,3 +300,20 @@ def test_replay_refuses_frames_out_of_order() -> None:
     assert len(list(replay(frames, Toy().apply))) == 4
     with pytest.raises(SequenceGap):
         list(replay([frames[0], frames[2]], Toy().apply))
+
+
+def test_real_files_are_recovered_after_their_writer_has_gone(tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path, writer=True)
+    venue = build(storage, 20, segment_bytes=2000)
+    storage.close()
+    *_, name = sorted(path.name for path in tmp_path.glob("commands-*"))
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"torn")
+    with DiskStorage(tmp_path, writer=True) as storage:
+        again = Venue(storage, 2000)
+        assert [(cut.name, cut.size) for cut in again.recovered.cuts] == [(name, 4)]
+        assert again.toy.state() == venue.toy.state()
+        again.run_batch(some_commands(Random(1), 3))
+        state = again.toy.state()
+    with DiskStorage(tmp_path, writer=True) as storage:
+        assert Venue(storage).toy.state() == state

@@ -45,6 +45,13 @@ def test_replace_takes_the_whole_content(storage: Storage) -> None:
     assert storage.read("b", 0, 100) == b"two+"
 
 
+def test_bytes_are_rewritten_in_place(storage: Storage) -> None:
+    storage.create("a", b"0123456789")
+    storage.rewrite("a", 2, b"234")
+    storage.fdatasync("a")
+    assert storage.read("a", 0, 100) == b"0123456789"
+
+
 def test_names_are_sorted(storage: Storage) -> None:
     for name in ("b", "c", "a"):
         storage.create(name, b"")
