@@ -29,7 +29,7 @@ from clients.session import CallTimeout, ConnectionLost, Session
 
 log = logging.getLogger("clients.taker")
 
-GONE_CODES: Final = frozenset({10004, 10010, 11008})
+GONE_CODES: Final = frozenset({10004, 10010, 11008, 11044})
 """Refusals that say the order is no longer open."""
 
 
