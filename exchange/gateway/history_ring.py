@@ -101,6 +101,17 @@ class HistoryRing:
         """The account's fills, newest first."""
         return reversed(self._fills.get(account, ()))
 
+    def find_fills(self, account: int, count: int, order_id: int) -> list[Fill]:
+        """The last `count` fills of an order of the account, oldest first, as far as remembered."""
+        found: list[Fill] = []
+        wanted = order_id.to_bytes(8, "little")
+        for fill in self.fills(account):
+            if wanted in (fill.trade[40:48], fill.trade[32:40]):
+                found.append(fill)
+                if len(found) == count:
+                    break
+        return found[::-1]
+
     def closed_order(self, order_id: int) -> ClosedOrder | None:
         """A closed order, if it is still remembered."""
         return self._closed.get(order_id)

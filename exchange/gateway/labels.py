@@ -19,7 +19,8 @@ from exchange.domain import records as r
 from exchange.domain.limits import MAX_LABEL_BYTES
 
 # An account with more labels than this is swept before it gets another.
-SWEEP_AT: Final = 4_096
+SWEEP_AT: Final = 8_192
+RECENT: Final = 2_048
 
 _LABEL_HEAD: Final = struct.Struct("<BBHIIIQII")
 
@@ -96,12 +97,16 @@ class Labels:
         return table is not None and len(table.texts) >= table.sweep_at
 
     def keep_only(self, account: int, used: Iterable[int]) -> int:
-        """Drop the account's labels outside `used` (the highest id stays). Returns how many went."""
+        """Drop the account's labels outside `used`. Returns how many went.
+
+        The highest id stays, and so do the last `RECENT`: commands on their way may use them.
+        """
         table = self._tables.get(account)
         if table is None:
             return 0
-        kept = {*used, table.highest}
-        gone = [label for label in table.texts if label not in kept]
+        kept = set(used)
+        oldest = table.highest - RECENT
+        gone = [label for label in table.texts if label <= oldest and label not in kept]
         for label in gone:
             del table.ids[table.texts.pop(label)]
         # Where most are in use, a sweep at every further label would be quadratic.

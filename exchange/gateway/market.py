@@ -154,6 +154,14 @@ class InstrumentMarket:
 
     def on_trade(self, events: bytes, at: int) -> tuple[int, int]:
         """Take the TRADE at byte `at`; (maker account, taker account)."""
+        maker, taker, lots, value = self.note_trade(events, at)
+        self.fill(taker, lots, value)
+        self.fill(maker, -lots, -value)
+        return maker, taker
+
+    def note_trade(self, events: bytes, at: int) -> tuple[int, int, int, int]:
+        """Take only price and volume of the TRADE at byte `at`; (maker, taker, the taker's signed lots
+        and value)."""
         price, lots, maker, taker, flags, time_ms, seq, value = _TRADE.unpack_from(events, at)
         self.trade_seq = seq
         self.tick_direction = tick_direction(price, self.last_trade_ticks, self.tick_direction)
@@ -161,9 +169,7 @@ class InstrumentMarket:
         self.stats.add(time_ms, price, lots, value)
         if flags & r.FLAG_SELL:
             lots, value = -lots, -value
-        self.fill(taker, lots, value)
-        self.fill(maker, -lots, -value)
-        return maker, taker
+        return maker, taker, lots, value
 
     def fill(self, account: int, lots: int, value_micro: int) -> None:
         """Add signed lots to an account's holding."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 
 class Timer(Protocol):
@@ -136,29 +136,47 @@ class ChainPort(Protocol):
         """Add one commit batch (one frame of the command segment) to the chain."""
 
 
-class Greeks(NamedTuple):
-    """Model values of one option as clients read them (floats at the edge, see `exchange.oracle`).
+class ModelValues(Protocol):
+    """Model values of one instrument: volatility in percent, Greeks in the field's units."""
 
-    `*_iv` in percent; vega and rho per one percentage point, theta per day.
-    """
+    @property
+    def mark_iv_percent(self) -> float | None: ...
+    @property
+    def delta(self) -> float: ...
+    @property
+    def gamma(self) -> float: ...
+    @property
+    def vega(self) -> float: ...
+    @property
+    def theta(self) -> float: ...
+    @property
+    def rho(self) -> float: ...
 
-    mark_iv: float
-    bid_iv: float
-    ask_iv: float
-    delta: float
-    gamma: float
-    vega: float
-    theta: float
-    rho: float
-    interest_rate: float = 0.0
+
+class FloatArray(Protocol):
+    """A numpy array, as far as it is used here."""
+
+    def tolist(self) -> Any:
+        """The values as Python floats."""
+
+
+class ChainView(Protocol):
+    """The oracle's snapshot of one underlying (`exchange.oracle.greeks.Greeks`)."""
+
+    at_ms: int
+
+    def get(self, instrument_id: int) -> ModelValues | None:
+        """One instrument's values; None before the first marks."""
+
+    def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> FloatArray:
+        """Implied volatility of each price in percent; NaN where there is none."""
 
 
 class OracleView(Protocol):
-    """Read access to the last oracle snapshot."""
+    """Read access to the oracle."""
 
-    def greeks(self, instrument: int, best_bid: float | None, best_ask: float | None) -> Greeks | None:
-        """Greeks and volatilities of an option, with the implied volatility of the given best prices
-        (per 1 underlying, USDC; None: no such side, reported as 0). None before the first snapshot."""
+    def chain(self, underlying: int) -> ChainView | None:
+        """The snapshot of an underlying."""
 
     def is_fresh(self) -> bool:
         """Whether every feed has delivered since the start and none is stale."""
@@ -167,9 +185,9 @@ class OracleView(Protocol):
 class NoOracle:
     """No model values, and no feed to wait for (tests, tools)."""
 
-    def greeks(self, instrument: int, best_bid: float | None, best_ask: float | None) -> Greeks | None:
+    def chain(self, underlying: int) -> ChainView | None:
         """Always None."""
-        del instrument, best_bid, best_ask
+        del underlying
         return None
 
     def is_fresh(self) -> bool:
@@ -204,3 +222,50 @@ class DepositPort(Protocol):
 
     def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
         """Ask the L1 to send `amount_micro` from the faucet to `account` (20-byte `owner`)."""
+
+
+class StoredTrade(Protocol):
+    """One side of a match from the history store: packed records, the order's may be empty."""
+
+    @property
+    def trade(self) -> bytes: ...
+    @property
+    def order(self) -> bytes: ...
+    @property
+    def label(self) -> str: ...
+
+
+class HistoryView(Protocol):
+    """Read access to `exchange.history`: what the rings no longer hold. All bounds are inclusive."""
+
+    def user_trades(
+        self, account: int, instruments: Sequence[int] | None, *, before_trade_id: int, limit: int
+    ) -> Sequence[StoredTrade]:
+        """An account's trades with a lower trade_id, newest first; `instruments` None: any."""
+
+    def market_trades(self, instrument: int, *, before_trade_seq: int, limit: int) -> Sequence[bytes]:
+        """TRADE records of an instrument with a lower trade_seq, newest first."""
+
+    def order(self, order_id: int) -> bytes:
+        """The last ORDER record of a closed order that had fills, or b""."""
+
+
+class NoHistory:
+    """Nothing is stored."""
+
+    def user_trades(
+        self, account: int, instruments: Sequence[int] | None, *, before_trade_id: int, limit: int
+    ) -> Sequence[StoredTrade]:
+        """None."""
+        del account, instruments, before_trade_id, limit
+        return ()
+
+    def market_trades(self, instrument: int, *, before_trade_seq: int, limit: int) -> Sequence[bytes]:
+        """None."""
+        del instrument, before_trade_seq, limit
+        return ()
+
+    def order(self, order_id: int) -> bytes:
+        """Unknown."""
+        del order_id
+        return b""

@@ -47,8 +47,13 @@ _KEY: Final = struct.Struct("<2xHIQ")  # units, index, seq of an event
 class EnginePort(Protocol):
     """The part of `exchange.core.engine.Engine` the sequencer drives."""
 
-    next_seq: int
-    now_ms: int
+    @property
+    def next_seq(self) -> int:
+        """Counter of the next command."""
+
+    @property
+    def now_ms(self) -> int:
+        """Sequenced time."""
 
     def apply(self, batch: bytes) -> bytes:
         """Numbered commands in, packed events out."""
@@ -279,28 +284,40 @@ class Sequencer:
             return
         durable, self._syncing = self._syncing, []
         self._start_sync()  # the disk works while results go out
-        try:
-            for batch in durable:
-                self._release(batch)
-            for callback in self._after_release:
-                callback()
-        except Exception as caught:  # a view lost its place: what it shows can no longer be trusted
-            _log.exception("a listener failed")
-            self._halt(caught)
+        broken = self._release(durable)
+        if broken is not None:  # a view lost its place: what it shows can no longer be trusted
+            self._halt(broken)
             return
         self._lagging.append(durable)
         self._schedule_lag()
 
-    def _release(self, batch: _Batch) -> None:
-        """Hand the events out: the callers' replies first, then the market and private views."""
-        self.released_seq = batch.first_seq + batch.count - 1
-        events = batch.events
-        if batch.waiters:
-            hand_out(events, batch.waiters)
-        for entry in batch.reads:
-            entry.finish()
-        for listener in self._listeners:
-            listener(batch.first_seq, batch.count, events)
+    def _release(self, durable: list[_Batch]) -> Exception | None:
+        """Bring the views up to date, answer the callers, then let the feeds speak.
+
+        A view that raises is not asked again; the callers still get what is theirs.
+        """
+        broken: Exception | None = None
+        for batch in durable:
+            if broken is None:
+                try:
+                    for listener in self._listeners:
+                        listener(batch.first_seq, batch.count, batch.events)
+                except Exception as caught:
+                    _log.exception("a listener failed")
+                    broken = caught
+            self.released_seq = batch.first_seq + batch.count - 1
+            if batch.waiters:
+                hand_out(batch.events, batch.waiters)
+            for entry in batch.reads:
+                entry.finish()
+        if broken is None:
+            try:
+                for callback in self._after_release:
+                    callback()
+            except Exception as caught:
+                _log.exception("a feed failed")
+                broken = caught
+        return broken
 
     # --- off the ack path --------------------------------------------------------------------------
 

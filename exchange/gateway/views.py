@@ -92,6 +92,30 @@ class Views:
             at += units * r.UNIT_BYTES
         self.seq = first_seq + count - 1
 
+    def remember(self, events: bytes) -> None:
+        """Take only the past out of replayed events: fills, closed orders, statistics, last prices.
+
+        Books and holdings are loaded from the engine, which has applied these events already.
+        """
+        at = 0
+        end = len(events)
+        while at < end:
+            size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
+            kind = events[at]
+            if kind == r.EV_TRADE:
+                market = self.markets[int.from_bytes(events[at + 20 : at + 24], "little")]
+                market.note_trade(events, at)
+                market.trades.append(self.ring.on_trade(events[at : at + size], market.tick_direction))
+            elif kind == r.EV_ORDER:
+                _, account, _, order_id, _, _, order_kind, state, _ = _ORDER.unpack_from(events, at)
+                if state != r.ORDER_STATE_OPEN or self.ring.awaiting:
+                    self.ring.on_order(account, order_id, order_kind, state, events[at : at + size])
+            elif kind == r.EV_MARKED:
+                marked = ev.read_event(events, at)
+                if isinstance(marked, ev.Marked):
+                    self.marks[marked.head.instrument] = marked
+            at += size
+
     def _on_order(self, events: bytes, at: int, units: int) -> None:
         seq, account, instrument, order_id, price, flags, kind, state, level = _ORDER.unpack_from(events, at)
         book = self.markets[instrument].book

@@ -53,7 +53,8 @@ def test_replay_rebuilds_the_tables(uses: list[tuple[int, str]]) -> None:
     assert restored.section() == labels.section()
 
 
-def test_a_sweep_keeps_what_is_used_and_never_gives_an_id_twice() -> None:
+def test_a_sweep_keeps_what_is_used_and_never_gives_an_id_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels_module, "RECENT", 1)
     labels = Labels()
     ids = [labels.intern(64, f"q{n}")[0] for n in range(10)]
     assert labels.keep_only(64, ids[:2]) == 7

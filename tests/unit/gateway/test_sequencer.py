@@ -237,6 +237,23 @@ def test_a_broken_reply_does_not_cost_others_theirs(caplog: pytest.LogCaptureFix
     assert "no socket" in caplog.text
 
 
+def test_a_broken_view_halts_after_everybody_was_answered() -> None:
+    rig = Rig()
+
+    def broken(first: int, count: int, got: bytes) -> None:
+        raise KeyError("level")
+
+    rig.sequencer.add_listener(broken)
+    rig.submit("a")
+    rig.loop.run()
+    rig.submit("b")
+    rig.loop.run()
+    rig.committer.finish()
+    assert rig.seqs()[0] == ("a", [1])
+    assert rig.answers[1] == ("b", b"")
+    assert rig.sequencer.mode == HALTED
+
+
 def test_any_interleaving_answers_every_command_once_in_order() -> None:
     for seed in range(30):
         rng = random.Random(seed)

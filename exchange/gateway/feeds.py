@@ -1,0 +1,282 @@
+"""The public channels: book, ticker, quote, trades, price index.
+
+`flush` runs once per released group of batches and writes the `raw` topics and the quotes; conflated
+topics only note that something happened. `tick` runs every 100 ms and writes those of `100ms`, every
+tenth time also those of `agg2` (one second).
+
+A book topic's tracker is what its subscribers know. A newcomer first makes the topic tell what it still
+holds back, then gets the book as all others know it now: from there the ids chain without a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from exchange.domain import events as ev
+from exchange.gateway.book import Level
+from exchange.gateway.fanout import Fanout, Topic
+from exchange.gateway.figures import Figures
+from exchange.gateway.grouping import grouped
+from exchange.gateway.history_ring import Fill
+from exchange.gateway.views import Views
+from exchange.wire.figures import ticker_object
+from exchange.wire.instruments import InstrumentView
+from exchange.wire.names import KIND_FILTERS, index_name
+from exchange.wire.objects import (
+    JsonObject,
+    book_change_data,
+    book_snapshot_data,
+    grouped_book_data,
+    price_index_data,
+    public_trade_object,
+    quote_data,
+)
+from exchange.wire.session import Session
+
+TICK_S: Final = 0.1
+TICKS_PER_AGG2: Final = 10
+_BOOKS: Final = ("book", "grouped_book")
+_TICKERS: Final = ("ticker", "incremental_ticker")
+
+K = TypeVar("K")
+Best = tuple[Level | None, Level | None]
+
+
+class PublicFeeds:
+    """Writer of all public topics."""
+
+    def __init__(
+        self, views: Views, figures: Figures, fanout: Fanout, now_ms: Callable[[], int]
+    ) -> None:
+        self._views = views
+        self._figures = figures
+        self._now_ms = now_ms
+        self._by_instrument: dict[int, list[Topic]] = {}
+        self._trades: list[Topic] = []  # of a kind and currency
+        self._by_index: dict[str, list[Topic]] = {}
+        self._conflated: dict[str, dict[Topic, None]] = {"100ms": {}, "agg2": {}}  # those with news
+        self._ticks = 0
+        fanout.opened.append(self._on_opened)
+        fanout.closed.append(self._on_closed)
+        fanout.joined.append(self._on_joined)
+
+    # --- topics come and go ------------------------------------------------------------------------
+
+    def _on_opened(self, topic: Topic) -> None:
+        channel = topic.channel
+        if channel.private or channel.family == "silent":
+            return
+        if channel.family == "price_index":
+            self._by_index.setdefault(_index_of(topic), []).append(topic)
+        elif channel.instrument:
+            view = self._views.registry.by_name.get(channel.instrument)
+            if view is None:
+                return
+            topic.instrument = view.instrument
+            self._by_instrument.setdefault(view.instrument, []).append(topic)
+            if channel.family in _BOOKS:
+                topic.tracker = self._views.markets[view.instrument].book.track()
+        elif channel.family == "trades":
+            self._trades.append(topic)
+
+    def _on_closed(self, topic: Topic) -> None:
+        if topic in self._trades:
+            self._trades.remove(topic)
+        if topic.channel.family == "price_index":
+            _take_out(self._by_index, _index_of(topic), topic)
+        if topic.instrument >= 0:
+            _take_out(self._by_instrument, topic.instrument, topic)
+        if topic.tracker is not None:
+            self._views.markets[topic.instrument].book.untrack(topic.tracker)
+            topic.tracker = None
+        for waiting in self._conflated.values():
+            waiting.pop(topic, None)
+
+    def _on_joined(self, topic: Topic, session: Session) -> None:
+        """The first frame of a newcomer."""
+        channel = topic.channel
+        if channel.family == "price_index":
+            marked = self._marked_of(_index_of(topic))
+            if marked is not None:
+                data = price_index_data(_index_of(topic), marked.index_micro, marked.time_ms)
+                topic.publish_to(session, data)
+            return
+        if channel.private or topic.instrument < 0:
+            return
+        view = self._views.registry.instruments[topic.instrument]
+        if channel.family == "book":
+            del topic.sessions[session]  # what is held back is not for the newcomer
+            self._write_book(topic, view)
+            topic.sessions[session] = None
+            book = self._views.markets[topic.instrument].book
+            known_id = topic.tracker.change_id if topic.tracker is not None else book.change_id
+            topic.publish_to(
+                session, book_snapshot_data(view, book.bids(), book.asks(), known_id, self._now_ms())
+            )
+        elif channel.family == "grouped_book":
+            topic.publish_to(session, self._grouped(topic, view))
+        elif channel.family == "ticker":
+            topic.publish_to(session, self._ticker(view))
+        elif channel.family == "incremental_ticker":
+            topic.publish_to(session, {"type": "snapshot", **self._ticker(view)})
+        elif channel.family == "quote":
+            topic.last = best = self._best(topic.instrument)
+            topic.publish_to(session, quote_data(view, *best, self._now_ms()))
+
+    def _marked_of(self, index: str) -> ev.Marked | None:
+        for underlying, symbol in enumerate(self._views.registry.symbols):
+            if index_name(symbol) == index:
+                return self._views.marks.get(underlying)
+        return None
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Tell what the batches just released changed."""
+        touched = self._views.touched
+        by_instrument = self._by_instrument
+        if by_instrument:
+            for instrument in touched.books:
+                if instrument in by_instrument:
+                    self._on_book(by_instrument[instrument])
+            for instrument in touched.instruments:
+                for topic in by_instrument.get(instrument, ()):
+                    self._note(topic)
+        if touched.fills and (by_instrument or self._trades):
+            for instrument, fill in touched.fills:
+                self._on_fill(instrument, fill)
+            self._write_raw_trades()
+        for underlying, marked in touched.underlyings.items():
+            self._on_marked(underlying, marked)
+
+    def tick(self) -> None:
+        """100 ms have passed: write the conflated topics that have news."""
+        self._ticks += 1
+        self._drain("100ms")
+        if self._ticks % TICKS_PER_AGG2 == 0:
+            self._drain("agg2")
+
+    def _drain(self, interval: str) -> None:
+        waiting = self._conflated[interval]
+        if waiting:
+            self._conflated[interval] = {}
+            for topic in waiting:
+                topic.dirty = False
+                self._write(topic)
+
+    def _note(self, topic: Topic) -> None:
+        """The topic has news: write it now if it is raw, else at its tick."""
+        interval = topic.channel.interval or ("100ms" if topic.channel.family in _TICKERS else "raw")
+        if interval == "raw":
+            self._write(topic)
+        elif not topic.dirty:
+            topic.dirty = True
+            self._conflated[interval][topic] = None
+
+    def _on_book(self, topics: list[Topic]) -> None:
+        for topic in topics:
+            if topic.channel.family != "trades":
+                self._note(topic)
+
+    def _on_marked(self, underlying: int, marked: ev.Marked) -> None:
+        registry = self._views.registry
+        if self._by_index:
+            index = index_name(registry.symbols[underlying])
+            for topic in self._by_index.get(index, ()):
+                topic.publish(price_index_data(index, marked.index_micro, marked.time_ms))
+        if self._by_instrument:
+            for instrument, topics in self._by_instrument.items():
+                if registry.instruments[instrument].terms.underlying == underlying:
+                    for topic in topics:
+                        if topic.channel.family in _TICKERS:
+                            self._note(topic)
+
+    def _on_fill(self, instrument: int, fill: Fill) -> None:
+        registry = self._views.registry
+        view = registry.instruments[instrument]
+        mine = self._by_instrument.get(instrument, ())
+        targets = [topic for topic in mine if topic.channel.family == "trades"]
+        for topic in self._trades:
+            kind = KIND_FILTERS.get(topic.channel.kind)
+            if kind is not None and registry.covers(topic.channel.currency, kind, view):
+                targets.append(topic)
+        if targets:
+            data = public_trade(fill, view)
+            for topic in targets:
+                topic.pending.append(data)
+                if topic.channel.interval != "raw":
+                    self._note(topic)
+        for topic in mine:
+            if topic.channel.family in _TICKERS:
+                self._note(topic)
+
+    def _write_raw_trades(self) -> None:
+        for topics in (self._trades, *self._by_instrument.values()):
+            for topic in topics:
+                if topic.pending and topic.channel.interval == "raw":
+                    self._write(topic)
+
+    def _write(self, topic: Topic) -> None:
+        if topic.channel.family == "trades":
+            data, topic.pending = topic.pending, []
+            if data:
+                topic.publish(data)
+            return
+        view = self._views.registry.instruments[topic.instrument]
+        family = topic.channel.family
+        if family == "book":
+            self._write_book(topic, view)
+        elif family == "grouped_book":
+            topic.publish(self._grouped(topic, view))
+        elif family == "quote":
+            best = self._best(topic.instrument)
+            if best != topic.last:
+                topic.last = best
+                topic.publish(quote_data(view, *best, self._now_ms()))
+        elif family == "ticker":
+            topic.publish(self._ticker(view))
+        elif family == "incremental_ticker":
+            topic.publish({"type": "change", **self._ticker(view)})
+
+    def _write_book(self, topic: Topic, view: InstrumentView) -> None:
+        if topic.tracker is None:
+            return
+        changes = self._views.markets[topic.instrument].book.take_changes(topic.tracker)
+        if changes is not None:
+            data = book_change_data(
+                view, changes.bids, changes.asks, changes.change_id, changes.prev_change_id, self._now_ms()
+            )
+            topic.publish(data)
+
+    def _grouped(self, topic: Topic, view: InstrumentView) -> JsonObject:
+        book = self._views.markets[topic.instrument].book
+        bids, asks = grouped(book, view, topic.channel.group, topic.channel.depth)
+        return grouped_book_data(view, bids, asks, book.change_id, self._now_ms())
+
+    def _ticker(self, view: InstrumentView) -> JsonObject:
+        return ticker_object(view, self._figures.market(view, self._now_ms()))
+
+    def _best(self, instrument: int) -> Best:
+        book = self._views.markets[instrument].book
+        return book.best_bid(), book.best_ask()
+
+
+def _index_of(topic: Topic) -> str:
+    return topic.channel.name.partition(".")[2]
+
+
+def _take_out(table: dict[K, list[Topic]], key: K, topic: Topic) -> None:
+    listed = table.get(key, [])
+    if topic in listed:
+        listed.remove(topic)
+        if not listed:
+            del table[key]
+
+
+def public_trade(fill: Fill, view: InstrumentView) -> JsonObject:
+    """The public object of a remembered match."""
+    trade = ev.read_event(fill.trade)
+    if not isinstance(trade, ev.Trade):
+        raise ev.EventError("a fill holds no TRADE")
+    return public_trade_object(trade, view, tick_direction=fill.tick_direction)

@@ -1,0 +1,305 @@
+"""Private reads: open orders, order state, fills, positions, account summary.
+
+What the engine holds is read behind every command sent before and shown once it is durable
+(`Venue.read`); what has passed comes from the rings, and from the store when the rings are too short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from exchange.core import queries
+from exchange.domain import events as ev
+from exchange.gateway.dispatch import (
+    Handler,
+    account_of,
+    answer_read,
+    currency_of,
+    instrument_of,
+    kind_of,
+)
+from exchange.gateway.history_ring import Fill
+from exchange.gateway.methods_public import COUNT_MAX, PAGE, oldest_first_of
+from exchange.gateway.rendering import read_order, read_trade
+from exchange.gateway.venue import Venue
+from exchange.wire import errors
+from exchange.wire.errors import error, invalid_param
+from exchange.wire.figures import (
+    AccountValues,
+    PositionValues,
+    account_summaries_object,
+    account_summary_object,
+    fee_object,
+    position_object,
+)
+from exchange.wire.instruments import InstrumentView
+from exchange.wire.names import QUOTE_CURRENCY
+from exchange.wire.objects import JsonObject
+from exchange.wire.params import Params, boolean, choice, has, integer, order_id, timestamp_ms
+from exchange.wire.session import Request, Session
+
+_TRIGGER_FILTERS: Final = ("trigger_all", "stop_all", "take_all", "trailing_all", "trailing_stop")
+_TYPE_FILTERS: Final = frozenset(
+    {"all", "limit", "stop_limit", "stop_market", "take_limit", "take_market", *_TRIGGER_FILTERS}
+)
+_NO_INSTRUMENT: Final = -1
+Chosen = Callable[[InstrumentView], bool]
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+def get_open_orders(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_open_orders {kind?, type?}`."""
+    _open_orders(venue, session, request, _chosen(venue, request.params))
+
+
+def get_open_orders_by_currency(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_open_orders_by_currency {currency, kind?, type?}`."""
+    currency_of(request.params, None)
+    _open_orders(venue, session, request, _chosen(venue, request.params))
+
+
+def get_open_orders_by_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_open_orders_by_instrument {instrument_name, type?}`."""
+    view = instrument_of(venue, request.params)
+    _open_orders(venue, session, request, lambda _: True, view.instrument)
+
+
+def _chosen(venue: Venue, params: Params) -> Chosen:
+    """Which instruments the currency and kind of a request cover."""
+    currency, kind = currency_of(params), kind_of(params)
+    if kind is None:
+        return lambda _: False
+    return lambda view: venue.registry.covers(currency, kind, view)
+
+
+def _open_orders(
+    venue: Venue, session: Session, request: Request, chosen: Chosen, instrument: int = _NO_INSTRUMENT
+) -> None:
+    account = account_of(session)
+    if choice(request.params, "type", _TYPE_FILTERS, "all") not in ("all", "limit"):
+        session.reply(request, [])  # there are no trigger orders
+        return
+    instruments = venue.registry.instruments
+
+    def compute() -> list[JsonObject]:
+        packed = queries.open_orders(venue.engine, account, instrument)
+        return [
+            venue.rendering.order(event)
+            for event in ev.read_events(packed)
+            if isinstance(event, ev.Order) and chosen(instruments[event.head.instrument])
+        ]
+
+    answer_read(venue, session, request, compute)
+
+
+def get_order_state(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_order_state {order_id}`: open, recently closed, or from the store."""
+    account = account_of(session)
+    wanted = order_id(request.params)
+
+    def compute() -> JsonObject:
+        record = queries.order_record(venue.engine, wanted)
+        if not record:
+            closed = venue.ring.closed_order(wanted)
+            record = closed.record if closed is not None else venue.history.order(wanted)
+        if not record:
+            raise error(errors.ORDER_NOT_FOUND)
+        order = read_order(record)
+        if order.head.account != account:
+            raise error(errors.NOT_OWNER_OF_ORDER)
+        return venue.rendering.order(order)
+
+    answer_read(venue, session, request, compute)
+
+
+# --- fills -----------------------------------------------------------------------------------------
+
+
+def get_user_trades_by_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_user_trades_by_instrument {instrument_name, start_seq?, end_seq?, start_timestamp?,
+    end_timestamp?, count?, sorting?}`; also answers `…_and_time`."""
+    view = instrument_of(venue, request.params)
+    first = integer(request.params, "start_seq", 0)
+    last = integer(request.params, "end_seq", 1 << 62)
+    _user_trades(
+        venue,
+        session,
+        request,
+        lambda trade: trade.head.instrument == view.instrument and first <= trade.trade_seq <= last,
+        [view.instrument],
+    )
+
+
+def get_user_trades_by_currency(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_user_trades_by_currency {currency, kind?, start_id?, end_id?, start_timestamp?,
+    end_timestamp?, count?, sorting?}`; also answers `…_and_time`."""
+    params = request.params
+    currency_of(params, None)
+    chosen = _chosen(venue, params)
+    first = order_id(params, "start_id") if has(params, "start_id") else 0
+    last = order_id(params, "end_id") if has(params, "end_id") else 1 << 63
+    views = venue.registry.instruments
+    wanted = [view.instrument for view in views if chosen(view)]
+    every = len(wanted) == len(views)
+    _user_trades(
+        venue,
+        session,
+        request,
+        lambda trade: first <= trade.trade_id <= last and chosen(views[trade.head.instrument]),
+        None if every else wanted,
+    )
+
+
+def get_user_trades_by_order(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_user_trades_by_order {order_id}`: a bare list of what is remembered."""
+    account = account_of(session)
+    wanted = order_id(request.params)
+    found = venue.ring.find_fills(account, COUNT_MAX, wanted)
+    session.reply(request, [venue.rendering.fill(fill, account) for fill in found])
+
+
+def _user_trades(
+    venue: Venue,
+    session: Session,
+    request: Request,
+    matches: Callable[[ev.Trade], bool],
+    instruments: list[int] | None,
+) -> None:
+    params = request.params
+    account = account_of(session)
+    from_ms = timestamp_ms(params, "start_timestamp", 0)
+    until_ms = timestamp_ms(params, "end_timestamp", 1 << 52)
+    count = integer(params, "count", 10, minimum=1, maximum=COUNT_MAX)
+    oldest_first = oldest_first_of(params)
+    found: list[JsonObject] = []
+    for trade, fill, label in _newest_first(venue, account, instruments):
+        if trade.time_ms < from_ms or (not oldest_first and len(found) > count):
+            break
+        if trade.time_ms <= until_ms and matches(trade):
+            rendered = venue.rendering.fill(fill, account)
+            if label:
+                rendered["label"] = label
+            found.append(rendered)
+    if oldest_first:
+        found.reverse()
+    has_more = len(found) > count
+    del found[count:]
+    session.reply(request, {"trades": found, "has_more": has_more})
+
+
+def _newest_first(
+    venue: Venue, account: int, instruments: list[int] | None
+) -> Iterator[tuple[ev.Trade, Fill, str]]:
+    """An account's trades, its fills of them, and stored labels: the ring, then the store."""
+    before = 1 << 63
+    for fill in venue.ring.fills(account):
+        trade = read_trade(fill.trade)
+        before = trade.trade_id
+        yield trade, fill, ""
+    while True:
+        page = venue.history.user_trades(account, instruments, before_trade_id=before, limit=PAGE)
+        for stored in page:
+            trade = read_trade(stored.trade)
+            before = trade.trade_id
+            fill = Fill(stored.trade, 0)
+            if trade.maker_account == account:
+                fill.maker_order = stored.order
+            else:
+                fill.taker_order = stored.order
+            yield trade, fill, stored.label
+        if len(page) < PAGE:
+            return
+
+
+# --- positions and money ---------------------------------------------------------------------------
+
+
+def get_positions(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_positions {currency?, kind?}`: positions that are not zero."""
+    account = account_of(session)
+    chosen = _chosen(venue, request.params)
+
+    def compute() -> list[JsonObject]:
+        found: list[JsonObject] = []
+        for held in queries.positions(venue.engine, account):
+            view = venue.registry.instruments[held.instrument]
+            if held.size_lots and chosen(view):
+                found.append(position_object(view, venue.figures.position(account, view, held)))
+        return found
+
+    answer_read(venue, session, request, compute)
+
+
+def get_position(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_position {instrument_name}`: zero figures where there is none."""
+    account = account_of(session)
+    view = instrument_of(venue, request.params)
+
+    def compute() -> JsonObject:
+        for held in queries.positions(venue.engine, account):
+            if held.instrument == view.instrument:
+                return position_object(view, venue.figures.position(account, view, held))
+        figures = venue.figures.market(view, venue.clock.now_ms())
+        empty = PositionValues(mark_micro=figures.mark_micro, index_micro=figures.index_micro)
+        return position_object(view, empty)
+
+    answer_read(venue, session, request, compute)
+
+
+def get_account_summary(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_account_summary {currency, extended?}`; a currency without money here shows zeros."""
+    account = account_of(session)
+    currency = currency_of(request.params, None)
+    extended = boolean(request.params, "extended")
+    if currency not in venue.registry.currencies:
+        raise invalid_param("currency", "is not one of this venue")
+
+    def compute() -> JsonObject:
+        if currency == QUOTE_CURRENCY:
+            values = venue.figures.account(account)
+        else:
+            values = AccountValues(account=account, currency=currency)
+        return account_summary_object(values, extended=extended, fees=_fees(venue) if extended else ())
+
+    answer_read(venue, session, request, compute)
+
+
+def get_account_summaries(venue: Venue, session: Session, request: Request) -> None:
+    """`private/get_account_summaries {extended?}`: all money is USDC."""
+    account = account_of(session)
+    extended = boolean(request.params, "extended")
+
+    def compute() -> JsonObject:
+        values = venue.figures.account(account)
+        return account_summaries_object([values], extended=extended, fees=_fees(venue) if extended else ())
+
+    answer_read(venue, session, request, compute)
+
+
+def _fees(venue: Venue) -> list[JsonObject]:
+    """The fees of each kind on each index, from the newest listing of it."""
+    newest = {(view.kind, view.index_name): view.terms for view in venue.registry.instruments}
+    return [
+        fee_object(kind, index, terms.maker_fee_ppm, terms.taker_fee_ppm)
+        for (kind, index), terms in newest.items()
+    ]
+
+
+METHODS: Final[dict[str, Handler]] = {
+    "private/get_open_orders": get_open_orders,
+    "private/get_open_orders_by_currency": get_open_orders_by_currency,
+    "private/get_open_orders_by_instrument": get_open_orders_by_instrument,
+    "private/get_order_state": get_order_state,
+    "private/get_user_trades_by_instrument": get_user_trades_by_instrument,
+    "private/get_user_trades_by_instrument_and_time": get_user_trades_by_instrument,
+    "private/get_user_trades_by_currency": get_user_trades_by_currency,
+    "private/get_user_trades_by_currency_and_time": get_user_trades_by_currency,
+    "private/get_user_trades_by_order": get_user_trades_by_order,
+    "private/get_positions": get_positions,
+    "private/get_position": get_position,
+    "private/get_account_summary": get_account_summary,
+    "private/get_account_summaries": get_account_summaries,
+}

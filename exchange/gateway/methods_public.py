@@ -1,0 +1,182 @@
+"""Public methods: listings, tickers, books, trades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from exchange.domain import events as ev
+from exchange.gateway.dispatch import Handler, currency_of, instrument_of, kind_of
+from exchange.gateway.rendering import read_trade
+from exchange.gateway.venue import Venue
+from exchange.wire import session_methods
+from exchange.wire.errors import invalid_param
+from exchange.wire.figures import book_summary_object, order_book_object, ticker_object
+from exchange.wire.instruments import InstrumentView, usdc
+from exchange.wire.names import index_name
+from exchange.wire.objects import (
+    PLUS_TICK,
+    JsonObject,
+    currency_object,
+    instrument_object,
+    public_trade_object,
+)
+from exchange.wire.params import Params, boolean, choice, has, integer, text, timestamp_ms
+from exchange.wire.session import Request, Session
+
+COUNT_MAX: Final = 1_000
+PAGE: Final = 200  # rows read from the store at a time
+_DEPTH_MAX: Final = 10_000
+_LONG_NAMES: Final = {"USDC": "USD Coin", "BTC": "Bitcoin", "ETH": "Ethereum", "SOL": "Solana"}
+_DECIMALS: Final = {"USDC": 6, "BTC": 8, "ETH": 8}
+SORTINGS: Final = ("asc", "desc", "default")
+
+
+def status(venue: Venue, session: Session, request: Request) -> None:
+    """`public/status`: locked is true once the venue has halted, partial while it is cancel-only."""
+    locked = "true" if venue.halted else "false" if venue.phase == "open" else "partial"
+    indices = [index_name(symbol) for symbol in venue.registry.symbols] if locked != "false" else []
+    session.reply(request, {"locked": locked, "locked_indices": indices, "venue_phase": venue.phase})
+
+
+def get_currencies(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_currencies`: USDC and every underlying."""
+    found = [
+        currency_object(symbol, _LONG_NAMES.get(symbol, symbol), _DECIMALS.get(symbol, 8))
+        for symbol in venue.registry.currencies
+    ]
+    session.reply(request, found)
+
+
+def _selected(venue: Venue, params: Params, *, ended: bool = False) -> list[InstrumentView]:
+    kind = kind_of(params)
+    if kind is None:
+        return []
+    return list(venue.registry.select(currency_of(params), kind, ended=ended))
+
+
+def get_instruments(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_instruments {currency?, kind?, expired?}`."""
+    ended = boolean(request.params, "expired")
+    chosen = _selected(venue, request.params, ended=ended)
+    session.reply(request, [instrument_object(view) for view in chosen])
+
+
+def get_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_instrument {instrument_name}`."""
+    session.reply(request, instrument_object(instrument_of(venue, request.params)))
+
+
+def get_index_price(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_index_price {index_name}`; null before the first marks."""
+    wanted = text(request.params, "index_name", bytes_max=32).lower()
+    for underlying, symbol in enumerate(venue.registry.symbols):
+        if wanted in (index_name(symbol), f"{symbol.lower()}_usd"):
+            marked = venue.views.marks.get(underlying)
+            price = None if marked is None else usdc(marked.index_micro)
+            session.reply(request, {"index_price": price, "estimated_delivery_price": price})
+            return
+    raise invalid_param("index_name", "no such index")
+
+
+def ticker(venue: Venue, session: Session, request: Request) -> None:
+    """`public/ticker {instrument_name}`."""
+    view = instrument_of(venue, request.params)
+    session.reply(request, ticker_object(view, venue.figures.market(view, venue.clock.now_ms())))
+
+
+def get_order_book(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_order_book {instrument_name, depth?}`."""
+    view = instrument_of(venue, request.params)
+    depth = integer(request.params, "depth", 5, minimum=1, maximum=_DEPTH_MAX)
+    book = venue.views.markets[view.instrument].book
+    figures = venue.figures.market(view, venue.clock.now_ms())
+    found = order_book_object(view, figures, book.bids(depth), book.asks(depth), book.change_id)
+    session.reply(request, found)
+
+
+def get_book_summary_by_currency(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_book_summary_by_currency {currency, kind?}`."""
+    chosen = _selected(venue, request.params)
+    figures = venue.figures.markets(chosen, venue.clock.now_ms())
+    summaries = [book_summary_object(view, found) for view, found in zip(chosen, figures, strict=True)]
+    session.reply(request, summaries)
+
+
+def get_book_summary_by_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_book_summary_by_instrument {instrument_name}`: a list of one."""
+    view = instrument_of(venue, request.params)
+    session.reply(request, [book_summary_object(view, venue.figures.market(view, venue.clock.now_ms()))])
+
+
+def get_last_trades_by_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`public/get_last_trades_by_instrument {instrument_name, start_seq?, end_seq?, start_timestamp?,
+    end_timestamp?, count?, sorting?}`; also answers `…_and_time`."""
+    params = request.params
+    view = instrument_of(venue, params)
+    first = integer(params, "start_seq", 0)
+    last = integer(params, "end_seq", (1 << 62))
+    from_ms = timestamp_ms(params, "start_timestamp", 0)
+    until_ms = timestamp_ms(params, "end_timestamp", 1 << 52)
+    count = integer(params, "count", 10, minimum=1, maximum=COUNT_MAX)
+    oldest_first = oldest_first_of(params)
+    found: list[JsonObject] = []
+    for trade, direction in _newest_first(venue, view, last):
+        if trade.trade_seq < first or trade.time_ms < from_ms or (not oldest_first and len(found) > count):
+            break
+        if trade.trade_seq <= last and trade.time_ms <= until_ms:
+            finality = venue.rendering.finality(trade.head.seq)
+            found.append(public_trade_object(trade, view, tick_direction=direction, finality=finality))
+    if oldest_first:
+        found.reverse()
+    has_more = len(found) > count
+    del found[count:]
+    session.reply(request, {"trades": found, "has_more": has_more})
+
+
+def _newest_first(
+    venue: Venue, view: InstrumentView, last_seq: int
+) -> Iterator[tuple[ev.Trade, int]]:
+    """An instrument's trades up to a trade_seq with their tick directions: the ring, then the store."""
+    before = last_seq + 1
+    for fill in reversed(venue.views.markets[view.instrument].trades):
+        trade = read_trade(fill.trade)
+        if trade.trade_seq < before:
+            before = trade.trade_seq
+            yield trade, fill.tick_direction
+    while before > 1:
+        page = venue.history.market_trades(view.instrument, before_trade_seq=before, limit=PAGE)
+        for record in page:
+            trade = read_trade(record)
+            before = trade.trade_seq
+            yield trade, PLUS_TICK
+        if len(page) < PAGE:
+            return
+
+
+def oldest_first_of(params: Params) -> bool:
+    """`asc`, and the default when a start is given; else newest first."""
+    sorting = choice(params, "sorting", SORTINGS, "default")
+    if sorting == "default":
+        return has(params, "start_seq") or has(params, "start_timestamp")
+    return sorting == "asc"
+
+
+METHODS: Final[dict[str, Handler]] = {
+    "public/test": session_methods.test,
+    "public/hello": session_methods.hello,
+    "public/get_time": session_methods.get_time,
+    "public/set_heartbeat": session_methods.set_heartbeat,
+    "public/disable_heartbeat": session_methods.disable_heartbeat,
+    "public/status": status,
+    "public/get_currencies": get_currencies,
+    "public/get_instruments": get_instruments,
+    "public/get_instrument": get_instrument,
+    "public/get_index_price": get_index_price,
+    "public/ticker": ticker,
+    "public/get_order_book": get_order_book,
+    "public/get_book_summary_by_currency": get_book_summary_by_currency,
+    "public/get_book_summary_by_instrument": get_book_summary_by_instrument,
+    "public/get_last_trades_by_instrument": get_last_trades_by_instrument,
+    "public/get_last_trades_by_instrument_and_time": get_last_trades_by_instrument,
+}

@@ -1,0 +1,75 @@
+"""Subscriptions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.gateway.dispatch import Handler
+from exchange.gateway.venue import Venue
+from exchange.wire import errors
+from exchange.wire.channels import Channel, parse_channel
+from exchange.wire.errors import error
+from exchange.wire.limits import CHANNEL_CHARS_MAX, CHANNELS_MAX
+from exchange.wire.params import text_list
+from exchange.wire.session import Request, Session
+from exchange.wire.session_methods import must_be_websocket
+
+# Channels one session may hold, over all its calls.
+CHANNELS_PER_SESSION: Final = 10_000
+
+
+def public_subscribe(venue: Venue, session: Session, request: Request) -> None:
+    """`public/subscribe {channels}`: the channels the session listens to of those it named.
+
+    A name that is no channel, an instrument that is not listed, and private channels are left out. Raw
+    market data asks for an authenticated session (13778).
+    """
+    _subscribe(venue, session, request, private_too=False)
+
+
+def private_subscribe(venue: Venue, session: Session, request: Request) -> None:
+    """`private/subscribe {channels}`: as `public/subscribe`, private channels included."""
+    _subscribe(venue, session, request, private_too=True)
+
+
+def _subscribe(venue: Venue, session: Session, request: Request, *, private_too: bool) -> None:
+    must_be_websocket(session)
+    wanted: list[Channel] = []
+    for name in text_list(request.params, "channels", CHANNELS_MAX, CHANNEL_CHARS_MAX):
+        channel = parse_channel(name)
+        if channel is None or (channel.private and not private_too):
+            continue
+        if channel.needs_authorization and not session.authenticated:
+            raise error(errors.RAW_NEEDS_AUTHORIZATION)
+        if channel.instrument and channel.instrument not in venue.registry.by_name:
+            continue
+        wanted.append(channel)
+    if len(session.subscriptions) + len(wanted) > CHANNELS_PER_SESSION:
+        raise error(errors.INVALID_ARGUMENTS, reason=f"at most {CHANNELS_PER_SESSION} channels a session")
+    session.reply(request, list(dict.fromkeys(channel.name for channel in wanted)))
+    for channel in wanted:
+        venue.fanout.subscribe(session, channel)
+
+
+def unsubscribe(venue: Venue, session: Session, request: Request) -> None:
+    """`…/unsubscribe {channels}`: those it did listen to."""
+    must_be_websocket(session)
+    names = text_list(request.params, "channels", CHANNELS_MAX, CHANNEL_CHARS_MAX)
+    session.reply(request, [name for name in names if venue.fanout.unsubscribe(session, name)])
+
+
+def unsubscribe_all(venue: Venue, session: Session, request: Request) -> None:
+    """`…/unsubscribe_all`."""
+    must_be_websocket(session)
+    venue.fanout.drop(session)
+    session.reply(request, "ok")
+
+
+METHODS: Final[dict[str, Handler]] = {
+    "public/subscribe": public_subscribe,
+    "private/subscribe": private_subscribe,
+    "public/unsubscribe": unsubscribe,
+    "private/unsubscribe": unsubscribe,
+    "public/unsubscribe_all": unsubscribe_all,
+    "private/unsubscribe_all": unsubscribe_all,
+}

@@ -1,0 +1,316 @@
+"""The order path: place, edit, cancel. Packed command out, packed events back, one reply.
+
+A reply is the last ORDER of the command's events, with the fills of the order; a reject becomes the
+documented error. Everything is one dictionary lookup a step: instrument by name, label by text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from exchange.core import queries
+from exchange.domain import commands, rejects
+from exchange.domain import events as ev
+from exchange.domain import records as r
+from exchange.gateway.dispatch import (
+    Handler,
+    account_of,
+    currency_of,
+    guarded,
+    instrument_of,
+    kind_of,
+)
+from exchange.gateway.rendering import read_order
+from exchange.gateway.venue import Venue
+from exchange.wire import errors
+from exchange.wire.errors import error, invalid_param, reject_error
+from exchange.wire.instruments import InstrumentView
+from exchange.wire.limits import LABEL_CHARS_MAX
+from exchange.wire.names import QUOTE_CURRENCY, order_flags
+from exchange.wire.objects import JsonObject
+from exchange.wire.params import (
+    Params,
+    amount_lots,
+    boolean,
+    choice,
+    has,
+    order_id,
+    order_lots,
+    price_ticks,
+    text,
+    timestamp_ms,
+)
+from exchange.wire.session import Request, RpcError, Session
+
+_TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
+_RESTING_TYPES: Final = ("all", "limit")
+_TYPE_FILTERS: Final = frozenset({*_RESTING_TYPES, "trigger_all", "stop", "take", "trailing_stop"})
+
+
+# --- placing ---------------------------------------------------------------------------------------
+
+
+def buy(venue: Venue, session: Session, request: Request) -> None:
+    """`private/buy`."""
+    _place(venue, session, request, sell=False)
+
+
+def sell(venue: Venue, session: Session, request: Request) -> None:
+    """`private/sell`."""
+    _place(venue, session, request, sell=True)
+
+
+def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> None:
+    params = request.params
+    account = account_of(session)
+    view = instrument_of(venue, params)
+    flags = order_flags(params, sell=sell)
+    lots = order_lots(params, view.terms)
+    ticks = 0 if flags & _TYPE_BITS else price_ticks(params, view.terms)
+    display = _display_lots(params, view) or 0
+    valid_until = timestamp_ms(params, "valid_until", 0)
+    label = text(params, "label", "", LABEL_CHARS_MAX)
+
+    def build(label_id: int) -> bytes:
+        return commands.new_order(
+            account,
+            view.instrument,
+            flags,
+            ticks,
+            lots,
+            display_lots=display,
+            valid_until_ms=valid_until,
+            label=label_id,
+        )
+
+    venue.submit_labelled(account, label, build, _order_reply(venue, session, request, account, view))
+
+
+def _display_lots(params: Params, view: InstrumentView) -> int | None:
+    if not has(params, "display_amount"):
+        return None
+    return amount_lots(params, view.terms, "display_amount", zero_allowed=True)
+
+
+def _order_reply(
+    venue: Venue, session: Session, request: Request, account: int, view: InstrumentView
+) -> Callable[[bytes], None]:
+    """Reply `{order, trades}` from the events of NEW_ORDER or AMEND."""
+
+    def finish(packed: bytes) -> None:
+        order, fills = own_order(packed, view)
+        trades: list[JsonObject] = []
+        if fills:
+            found = venue.ring.find_fills(account, fills, order.order_id)
+            trades = [venue.rendering.fill(fill, account) for fill in found]
+        session.reply(request, {"order": venue.rendering.order(order), "trades": trades}, order.head.counter)
+
+    return guarded(session, request, finish, venue)
+
+
+def own_order(packed: bytes, view: InstrumentView) -> tuple[ev.Order, int]:
+    """The command's own order, the last ORDER of its events, and how many trades it made.
+
+    Raises:
+        RpcError: the command was rejected.
+    """
+    at = last = fills = 0
+    end = len(packed)
+    while at < end:
+        last = at
+        if packed[at] == r.EV_TRADE:
+            fills += 1
+        at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+    event = ev.read_event(packed, last)
+    if isinstance(event, ev.Rejected):
+        raise rejected(event, view)
+    if not isinstance(event, ev.Order):
+        raise ev.EventError(f"an order's events end with type {event.head.type}")
+    return event, fills
+
+
+def rejected(event: ev.Rejected, view: InstrumentView | None) -> RpcError:
+    """The error of a reject; the limit that was passed in the client's units."""
+    detail = view.price(event.detail) if view is not None and event.detail else None
+    return reject_error(event.reason, detail)
+
+
+# --- editing and cancelling one order --------------------------------------------------------------
+
+
+def edit(venue: Venue, session: Session, request: Request) -> None:
+    """`private/edit {order_id, amount?, price?, display_amount?, post_only?, reduce_only? …}`."""
+    params = request.params
+    account = account_of(session)
+    wanted = order_id(params)
+    view = _view_of_order(venue, account, wanted)
+    for name in ("advanced", "trigger_price", "trigger_offset"):
+        if has(params, name):
+            raise error(errors.NOT_IMPLEMENTED, param=name, reason="is not offered")
+    price = price_ticks(params, view.terms) if has(params, "price") else None
+    sized = has(params, "amount") or has(params, "contracts")
+    lots = order_lots(params, view.terms) if sized else None
+    display = _display_lots(params, view)
+    post_only = boolean(params, "post_only") if has(params, "post_only") else None
+    reduce_only = boolean(params, "reduce_only") if has(params, "reduce_only") else None
+    if price is None and lots is None and display is None and post_only is None and reduce_only is None:
+        raise invalid_param("amount", "nothing to change: give amount, price or display_amount")
+    command = commands.amend(
+        account,
+        wanted,
+        price_ticks=price,
+        size_lots=lots,
+        display_lots=display,
+        post_only=post_only,
+        reject_post_only=bool(post_only) and boolean(params, "reject_post_only"),
+        reduce_only=reduce_only,
+        valid_until_ms=timestamp_ms(params, "valid_until", 0),
+    )
+    venue.submit(command, _order_reply(venue, session, request, account, view))
+
+
+def _view_of_order(venue: Venue, account: int, wanted: int) -> InstrumentView:
+    """The instrument of an open order of the account. The core judges again when the command comes."""
+    record = queries.order_record(venue.engine, wanted)
+    if not record:
+        raise missing_order(venue, account, wanted)
+    order = read_order(record)
+    if order.head.account != account:
+        raise error(errors.NOT_OWNER_OF_ORDER)
+    return venue.registry.instruments[order.head.instrument]
+
+
+def missing_order(venue: Venue, account: int, wanted: int) -> RpcError:
+    """11044 for an order of the account that is closed, else 10004."""
+    closed = venue.ring.closed_order(wanted)
+    if closed is not None and read_order(closed.record).head.account == account:
+        return error(errors.NOT_OPEN_ORDER)
+    return error(errors.ORDER_NOT_FOUND)
+
+
+def cancel(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel {order_id}`: the order."""
+    account = account_of(session)
+    wanted = order_id(request.params)
+
+    def finish(packed: bytes) -> None:
+        event = ev.read_event(packed)
+        if isinstance(event, ev.Order):
+            session.reply(request, venue.rendering.order(event), event.head.counter)
+        elif isinstance(event, ev.Rejected):
+            missing = event.reason == rejects.ORDER_NOT_FOUND
+            raise missing_order(venue, account, wanted) if missing else rejected(event, None)
+
+    venue.submit(commands.cancel(account, wanted), guarded(session, request, finish, venue))
+
+
+# --- cancelling many -------------------------------------------------------------------------------
+
+
+def cancel_all(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_all {detailed?}`: how many."""
+    _cancel_many(venue, session, request)
+
+
+def cancel_all_by_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_all_by_instrument {instrument_name, type?}`."""
+    view = instrument_of(venue, request.params)
+    _cancel_many(venue, session, request, scope=r.SCOPE_INSTRUMENT, target=view.instrument)
+
+
+def cancel_all_by_currency(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_all_by_currency {currency, kind?, type?}`."""
+    scope, target = _currency_scope(venue, currency_of(request.params, None))
+    _cancel_many(venue, session, request, scope=scope, target=target, kind=kind_of(request.params))
+
+
+def cancel_by_label(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_by_label {label, currency?}`."""
+    account = account_of(session)
+    label = venue.labels.find(account, text(request.params, "label", bytes_max=LABEL_CHARS_MAX))
+    scope, target = _currency_scope(venue, currency_of(request.params))
+    if label == 0:
+        session.reply(request, [] if boolean(request.params, "detailed") else 0)
+        return
+    scope = {r.SCOPE_ALL: r.SCOPE_LABEL, r.SCOPE_UNDERLYING: r.SCOPE_LABEL_UNDERLYING}.get(scope, scope)
+    _cancel_many(venue, session, request, scope=scope, target=target, label=label)
+
+
+def cancel_quotes(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_quotes {cancel_type, …}`: all, instrument, instrument_kind, currency, currency_pair."""
+    params = request.params
+    kinds = ("all", "instrument", "instrument_kind", "currency", "currency_pair", "delta", "quote_set_id")
+    how = choice(params, "cancel_type", kinds)
+    scope, target, kind = r.SCOPE_ALL, 0, 0
+    if how in ("delta", "quote_set_id"):
+        raise error(errors.NOT_IMPLEMENTED, param="cancel_type", reason=f"{how} is not offered")
+    if how == "instrument":
+        scope, target = r.SCOPE_INSTRUMENT, instrument_of(venue, params).instrument
+    elif how in ("instrument_kind", "currency"):
+        scope, target = _currency_scope(venue, currency_of(params, "any" if how != "currency" else None))
+        found = kind_of(params)
+        kind = -1 if found is None else found
+    elif how == "currency_pair":
+        symbol = text(params, "currency_pair", bytes_max=32).partition("_")[0].upper()
+        scope, target = _currency_scope(venue, symbol)
+    kind_wanted = None if kind < 0 else kind
+    _cancel_many(
+        venue, session, request, scope=scope, target=target, kind=kind_wanted, which=r.WHICH_QUOTES
+    )
+
+
+def _currency_scope(venue: Venue, currency: str) -> tuple[int, int]:
+    """(scope, target) of a currency; scope −1 for one that has no instruments here."""
+    if currency in ("any", QUOTE_CURRENCY):
+        return r.SCOPE_ALL, 0
+    underlying = venue.registry.underlying_of(currency)
+    return (-1, 0) if underlying is None else (r.SCOPE_UNDERLYING, underlying)
+
+
+def _cancel_many(
+    venue: Venue,
+    session: Session,
+    request: Request,
+    *,
+    scope: int = r.SCOPE_ALL,
+    target: int = 0,
+    kind: int | None = 0,
+    which: int = 0,
+    label: int = 0,
+) -> None:
+    """Sequence CANCEL_MANY and reply how many orders went, or the orders if `detailed`."""
+    params = request.params
+    account = account_of(session)
+    detailed = boolean(params, "detailed")
+    if boolean(params, "freeze_quotes"):
+        raise error(errors.NOT_IMPLEMENTED, param="freeze_quotes", reason="is not offered")
+    order_type = choice(params, "type", _TYPE_FILTERS, "all")
+    if scope < 0 or kind is None or order_type not in _RESTING_TYPES:
+        session.reply(request, [] if detailed else 0)  # nothing of that sort can be open here
+        return
+
+    def finish(packed: bytes) -> None:
+        found = list(ev.read_events(packed))
+        last = found[-1]
+        if isinstance(last, ev.Rejected):
+            raise rejected(last, None)
+        orders = [event for event in found if isinstance(event, ev.Order)]
+        result: object = [venue.rendering.order(order) for order in orders] if detailed else len(orders)
+        session.reply(request, result, last.head.counter)
+
+    command = commands.cancel_many(account, scope, target=target, kind=kind, which=which, label=label)
+    venue.submit(command, guarded(session, request, finish, venue))
+
+
+METHODS: Final[dict[str, Handler]] = {
+    "private/buy": buy,
+    "private/sell": sell,
+    "private/edit": edit,
+    "private/cancel": cancel,
+    "private/cancel_all": cancel_all,
+    "private/cancel_all_by_instrument": cancel_all_by_instrument,
+    "private/cancel_all_by_currency": cancel_all_by_currency,
+    "private/cancel_by_label": cancel_by_label,
+    "private/cancel_quotes": cancel_quotes,
+}

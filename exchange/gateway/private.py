@@ -1,0 +1,207 @@
+"""The private channels: an account's orders, fills and portfolio.
+
+Events of accounts nobody listens to cost one dictionary lookup. The object of an event is built once,
+whatever the number of channels it goes to.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.gateway.fanout import Fanout, Topic
+from exchange.gateway.figures import Figures
+from exchange.gateway.history_ring import Fill
+from exchange.gateway.registry import ANY, Registry
+from exchange.gateway.rendering import Rendering, read_order
+from exchange.wire.figures import portfolio_data
+from exchange.wire.names import KIND_FILTERS, QUOTE_CURRENCY
+from exchange.wire.objects import JsonObject
+from exchange.wire.session import Session
+
+_ORDERS: Final = "user_orders"
+_TRADES: Final = "user_trades"
+_PORTFOLIO: Final = "user_portfolio"
+TICKS_PER_AGG2: Final = 10
+
+
+class _Account:
+    """What is to be told about one watched account."""
+
+    __slots__ = ("fills", "orders", "topics")
+
+    def __init__(self) -> None:
+        self.topics: list[Topic] = []
+        self.orders: list[tuple[int, bytes]] = []
+        self.fills: list[tuple[int, Fill]] = []
+
+
+class PrivateFeeds:
+    """Writer of all private topics; a `views.PrivateSink`."""
+
+    def __init__(self, registry: Registry, fanout: Fanout) -> None:
+        self.watched: dict[int, int] = {}
+        self._registry = registry
+        self._accounts: dict[int, _Account] = {}
+        self._news: dict[int, _Account] = {}
+        self._portfolios: dict[int, None] = {}  # watched accounts whose figures moved
+        self._waiting: dict[str, dict[Topic, None]] = {"100ms": {}, "agg2": {}}
+        self._ticks = 0
+        self._rendering: Rendering | None = None
+        self._figures: Figures | None = None
+        fanout.opened.append(self._on_opened)
+        fanout.closed.append(self._on_closed)
+        fanout.joined.append(self._on_joined)
+
+    def connect(self, rendering: Rendering, figures: Figures) -> None:
+        """Give it what it renders with (they are built on the views this feeds from)."""
+        self._rendering = rendering
+        self._figures = figures
+
+    # --- topics come and go ------------------------------------------------------------------------
+
+    def _on_opened(self, topic: Topic) -> None:
+        channel = topic.channel
+        if not channel.private or channel.family not in (_ORDERS, _TRADES, _PORTFOLIO):
+            return
+        if channel.instrument:
+            view = self._registry.by_name.get(channel.instrument)
+            if view is None:
+                return
+            topic.instrument = view.instrument
+        account = self._accounts.get(topic.account)
+        if account is None:
+            account = self._accounts[topic.account] = _Account()
+        account.topics.append(topic)
+        self.watched[topic.account] = len(account.topics)
+
+    def _on_closed(self, topic: Topic) -> None:
+        account = self._accounts.get(topic.account)
+        if account is None or topic not in account.topics:
+            return
+        account.topics.remove(topic)
+        for waiting in self._waiting.values():
+            waiting.pop(topic, None)
+        if account.topics:
+            self.watched[topic.account] = len(account.topics)
+            return
+        del self.watched[topic.account]
+        del self._accounts[topic.account]
+        self._news.pop(topic.account, None)
+        self._portfolios.pop(topic.account, None)
+
+    def _on_joined(self, topic: Topic, session: Session) -> None:
+        if topic.channel.family == _PORTFOLIO and _is_ours(topic) and self._figures is not None:
+            topic.publish_to(session, portfolio_data(self._figures.account(topic.account)))
+
+    # --- what the views tell -----------------------------------------------------------------------
+
+    def on_order(self, account: int, instrument: int, record: bytes) -> None:
+        """An order of a watched account changed."""
+        watched = self._news[account] = self._accounts[account]
+        watched.orders.append((instrument, record))
+        self._portfolios[account] = None
+
+    def on_fill(self, account: int, instrument: int, fill: Fill) -> None:
+        """A watched account traded."""
+        watched = self._news[account] = self._accounts[account]
+        watched.fills.append((instrument, fill))
+        self._portfolios[account] = None
+
+    def on_figures(self, account: int) -> None:
+        """Cash or positions of a watched account changed otherwise."""
+        self._portfolios[account] = None
+
+    def on_marks(self) -> None:
+        """Marks moved: every watched account is worth something else."""
+        self._portfolios.update(dict.fromkeys(self._accounts))
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Tell what the batches just released changed."""
+        if not self._news:
+            return
+        news, self._news = self._news, {}
+        for number, account in news.items():
+            orders, account.orders = account.orders, []
+            fills, account.fills = account.fills, []
+            for instrument, record in orders:
+                self._tell(account, _ORDERS, instrument, record, number)
+            for instrument, fill in fills:
+                self._tell(account, _TRADES, instrument, fill, number)
+            for topic in account.topics:
+                if topic.pending and topic.channel.interval == "raw":
+                    data, topic.pending = topic.pending, []
+                    topic.publish(data)
+
+    def _tell(self, account: _Account, family: str, instrument: int, what: bytes | Fill, number: int) -> None:
+        rendered: JsonObject | None = None
+        for topic in account.topics:
+            if topic.channel.family != family or not self._matches(topic, instrument):
+                continue
+            if rendered is None:
+                rendered = self._render(what, number)
+            interval = topic.channel.interval
+            if interval != "raw":
+                topic.pending.append(rendered)
+                self._waiting[interval][topic] = None
+            elif family == _ORDERS:  # raw order channels carry one order a frame
+                topic.publish(rendered)
+            else:
+                topic.pending.append(rendered)
+
+    def _render(self, what: bytes | Fill, account: int) -> JsonObject:
+        if self._rendering is None:
+            raise RuntimeError("not connected")
+        if isinstance(what, Fill):
+            return self._rendering.fill(what, account)
+        return self._rendering.order(read_order(what))
+
+    def _matches(self, topic: Topic, instrument: int) -> bool:
+        channel = topic.channel
+        if channel.instrument:
+            return topic.instrument == instrument
+        kind = KIND_FILTERS.get(channel.kind)
+        if kind is None:
+            return False
+        return self._registry.covers(channel.currency, kind, self._registry.instruments[instrument])
+
+    def tick(self) -> None:
+        """100 ms have passed: write the conflated topics and the portfolios that moved."""
+        self._ticks += 1
+        self._drain("100ms")
+        if self._ticks % TICKS_PER_AGG2 == 0:
+            self._drain("agg2")
+        if self._portfolios and self._figures is not None:
+            moved, self._portfolios = self._portfolios, {}
+            for number in moved:
+                topics = [topic for topic in self._accounts[number].topics if _is_portfolio(topic)]
+                if topics:
+                    data = portfolio_data(self._figures.account(number))
+                    for topic in topics:
+                        topic.publish(data)
+
+    def _drain(self, interval: str) -> None:
+        waiting, self._waiting[interval] = self._waiting[interval], {}
+        for topic in waiting:
+            data, topic.pending = topic.pending, []
+            topic.publish(_latest(data) if topic.channel.family == _ORDERS else data)
+
+
+def _is_portfolio(topic: Topic) -> bool:
+    return topic.channel.family == _PORTFOLIO and _is_ours(topic)
+
+
+def _is_ours(topic: Topic) -> bool:
+    """All money is USDC; the portfolio of another currency is accepted and stays silent."""
+    return topic.channel.currency in (ANY, QUOTE_CURRENCY)
+
+
+def _latest(orders: list[object]) -> list[object]:
+    """The last state of each order, in the order of their last change."""
+    found: dict[object, object] = {}
+    for order in orders:
+        if isinstance(order, dict):
+            found.pop(order["order_id"], None)
+            found[order["order_id"]] = order
+    return list(found.values())

@@ -1,0 +1,100 @@
+"""Packed orders and fills as the objects clients read: labels, fees and finality looked up."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.domain import events as ev
+from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.history_ring import Fill, HistoryRing
+from exchange.gateway.labels import Labels
+from exchange.gateway.ports import SettlementView
+from exchange.gateway.registry import Registry
+from exchange.wire.objects import JsonObject, order_object, user_trade_object
+
+SOFT: Final = "soft"
+POSTED: Final = "posted"
+CONFIRMED: Final = "confirmed"
+
+
+def read_order(record: bytes) -> ev.Order:
+    """The ORDER at the start of `record`.
+
+    Raises:
+        EventError: it is something else.
+    """
+    event = ev.read_event(record)
+    if not isinstance(event, ev.Order):
+        raise ev.EventError("not an ORDER")
+    return event
+
+
+def read_trade(record: bytes) -> ev.Trade:
+    """The TRADE at the start of `record`.
+
+    Raises:
+        EventError: it is something else.
+    """
+    event = ev.read_event(record)
+    if not isinstance(event, ev.Trade):
+        raise ev.EventError("not a TRADE")
+    return event
+
+
+class Rendering:
+    """Builds the dialect's objects from packed records."""
+
+    def __init__(
+        self, registry: Registry, labels: Labels, ring: HistoryRing, settlement: SettlementView
+    ) -> None:
+        self._registry = registry
+        self._labels = labels
+        self._ring = ring
+        self._settlement = settlement
+
+    def order(
+        self, order: ev.Order, commission_micro: int | None = None, quote_set_id: str = ""
+    ) -> JsonObject:
+        """An order of its owner. The fees of its fills are looked up if not given."""
+        if commission_micro is None:
+            closed = self._ring.closed_order(order.order_id)
+            if closed is not None:
+                commission_micro = closed.commission_micro
+            else:
+                commission_micro = self._ring.commission_micro(order.order_id)
+        return order_object(
+            order,
+            self._registry.instruments[order.head.instrument],
+            self._labels.text(order.head.account, order.label) if order.label else "",
+            quote_set_id=quote_set_id,
+            commission_micro=commission_micro,
+        )
+
+    def fill(self, fill: Fill, account: int) -> JsonObject:
+        """One account's side of a match."""
+        trade = read_trade(fill.trade)
+        record = fill.maker_order if trade.maker_account == account else fill.taker_order
+        return self.trade(trade, account, read_order(record) if record else None, fill.tick_direction)
+
+    def trade(
+        self, trade: ev.Trade, account: int, order: ev.Order | None, tick_direction: int = 0
+    ) -> JsonObject:
+        """As `fill`, from the parts."""
+        is_maker = trade.maker_account == account
+        label = trade.maker_label if is_maker else trade.taker_label
+        return user_trade_object(
+            trade,
+            self._registry.instruments[trade.head.instrument],
+            is_maker=is_maker,
+            order=order,
+            label=self._labels.text(account, label) if label else "",
+            tick_direction=tick_direction,
+            finality=self.finality(trade.head.seq),
+        )
+
+    def finality(self, seq: int) -> str:
+        """soft (sequenced and durable), posted (in a batch on the L1), confirmed (that batch is final)."""
+        counter = seq & COUNTER_MASK
+        if counter > self._settlement.posted_seq():
+            return SOFT
+        return CONFIRMED if counter <= self._settlement.confirmed_seq() else POSTED

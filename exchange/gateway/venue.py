@@ -1,0 +1,286 @@
+"""The venue: engine, sequencer, views and feeds of one shard tied together, behind ports.
+
+Methods of the API get this object. It runs on one thread, the loop's; production gives it an asyncio
+loop and a committing thread, the simulation its seeded loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from exchange.core import queries
+from exchange.core.engine import Engine
+from exchange.domain import commands, events
+from exchange.domain import records as r
+from exchange.domain.commands import symbol_text
+from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ACCOUNTS
+from exchange.gateway.bus import Bus, NoBus
+from exchange.gateway.fanout import Fanout
+from exchange.gateway.feeds import TICK_S, PublicFeeds
+from exchange.gateway.figures import Figures
+from exchange.gateway.history_ring import HistoryRing
+from exchange.gateway.labels import LabelError, Labels
+from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.ports import (
+    ChainPort,
+    Clock,
+    Committer,
+    DepositPort,
+    HistoryView,
+    JournalPort,
+    Loop,
+    NoHistory,
+    NoOracle,
+    NoSettlement,
+    OracleView,
+    SettlementView,
+    Timer,
+)
+from exchange.gateway.private import PrivateFeeds
+from exchange.gateway.registry import Registry
+from exchange.gateway.rendering import Rendering
+from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
+from exchange.gateway.views import Views
+from exchange.wire import errors
+from exchange.wire.errors import error, invalid_param
+from exchange.wire.session import RpcError, Session
+
+_log = logging.getLogger(__name__)
+
+STARTING: Final = "starting"
+CANCEL_ONLY: Final = "cancel_only"
+OPEN: Final = "open"
+_ALL_LEVELS: Final = 1 << 30
+T = TypeVar("T")
+
+
+class Venue:
+    """One shard's venue. Construct it on a recovered engine, `start` it, `stop` it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: JournalPort,
+        committer: Committer,
+        loop: Loop,
+        clock: Clock,
+        *,
+        chain: ChainPort | None = None,
+        oracle: OracleView | None = None,
+        settlement: SettlementView | None = None,
+        deposits: DepositPort | None = None,
+        history: HistoryView | None = None,
+        bus: Bus | None = None,
+        labels: Labels | None = None,
+        shard: int = 0,
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.loop = loop
+        self.oracle: OracleView = oracle or NoOracle()
+        self.settlement: SettlementView = settlement or NoSettlement()
+        self.history: HistoryView = history or NoHistory()
+        self.deposits = deposits
+        self.bus: Bus = bus or NoBus()
+        self.labels = labels or Labels()
+        self.registry = Registry()
+        self.ring = HistoryRing()
+        self.fanout = Fanout()
+        self.private = PrivateFeeds(self.registry, self.fanout)
+        self.views = Views(self.registry, self.ring, self.private)
+        self.figures = Figures(engine, self.views, self.oracle)
+        self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
+        self.private.connect(self.rendering, self.figures)
+        self.feeds = PublicFeeds(self.views, self.figures, self.fanout, clock.now_ms)
+        self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
+        self.sequencer.add_listener(self.views.on_batch)
+        self.sequencer.add_after_release(self._flush)
+        self.phase = STARTING
+        self._mode_asked: int | None = None
+        self._next_account = 0
+        self._timer: Timer | None = None
+        self._load()
+
+    # --- life --------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Build the views from the recovered engine."""
+        engine, registry = self.engine, self.registry
+        for underlying in range(engine.underlying_count):
+            registry.add_underlying(underlying, symbol_text(queries.underlying_symbol(engine, underlying)))
+        change_id = engine.next_seq - 1
+        for instrument in range(engine.instrument_count):
+            figures = queries.instrument_figures(engine, instrument)
+            terms = events.unpack_terms(figures.terms, 0)
+            registry.add_instrument(instrument, terms, figures.state, 0)
+            market = InstrumentMarket()
+            market.trade_seq = figures.trade_seq
+            market.book.load(*queries.book_levels(engine, instrument, _ALL_LEVELS), change_id)
+            self.views.markets.append(market)
+        for account in range(FIRST_USER_ACCOUNT, engine.account_count):
+            for held in queries.positions(engine, account):
+                if held.size_lots:
+                    market = self.views.markets[held.instrument]
+                    market.set_holding(account, held.size_lots, held.entry_value_micro)
+        self.views.seq = change_id
+        self.views.time_ms = engine.now_ms
+
+    def remember(self, recovered: Iterable[bytes]) -> None:
+        """Fill rings and statistics from event buffers that recovery replayed (before `start`)."""
+        for packed in recovered:
+            self.views.remember(packed)
+
+    def start(self) -> None:
+        """Go cancel-only; open by itself once the oracle says that every feed is fresh."""
+        self._set_mode(r.MODE_CANCEL_ONLY)
+        self.phase = CANCEL_ONLY
+        self._timer = self.loop.call_later(TICK_S, self._tick)
+
+    def stop(self) -> None:
+        """Stop the ticks and write what lags. Commands not yet durable keep their fate."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.sequencer.finish_lag()
+        self.bus.close()
+
+    @property
+    def halted(self) -> bool:
+        """Whether the sequencer has given up; reads go on."""
+        return self.sequencer.mode == HALTED
+
+    def _tick(self) -> None:
+        """Every 100 ms: conflated channels, and whether the venue may open."""
+        self._timer = self.loop.call_later(TICK_S, self._tick)
+        if self.phase == CANCEL_ONLY and not self.halted and self.oracle.is_fresh():
+            self._set_mode(r.MODE_OPEN)
+        self.feeds.tick()
+        self.private.tick()
+
+    def _set_mode(self, mode: int) -> None:
+        if self._mode_asked == mode:
+            return
+        self._mode_asked = mode
+
+        def done(packed: bytes) -> None:
+            if mode == r.MODE_OPEN and packed and packed[0] == r.EV_DONE:
+                self.phase = OPEN
+
+        self.submit(commands.set_mode(mode), done)
+
+    def _flush(self) -> None:
+        touched = self.views.touched
+        if touched.underlyings:
+            self.private.on_marks()
+        self.feeds.flush()
+        self.private.flush()
+        self.bus.on_release(self.views)
+        touched.clear()
+
+    # --- commands ----------------------------------------------------------------------------------
+
+    def submit(self, command: bytes, on_events: OnEvents | None = None) -> None:
+        """Sequence one command; `on_events` gets its events once durable, empty bytes on a halt.
+
+        Raises:
+            RpcError: 10047 the queue is full; 13028 the venue has halted.
+        """
+        try:
+            self.sequencer.submit(command, on_events)
+        except QueueFull:
+            raise error(errors.QUEUE_FULL) from None
+        except Halted:
+            raise self.halt_error() from None
+
+    def submit_labelled(
+        self, account: int, text: str, build: Callable[[int], bytes], on_events: OnEvents
+    ) -> None:
+        """Sequence the command `build(label id)`, the label's side record before it if it is new.
+
+        Raises:
+            RpcError: as `submit`; -32602 for a label that fits no record.
+        """
+        if not text:
+            self.submit(build(0), on_events)
+            return
+        if self.labels.needs_sweep(account):
+            self._sweep_labels(account)
+        try:
+            label, record = self.labels.intern(account, text)
+        except LabelError as wrong:
+            raise invalid_param("label", str(wrong)) from None
+        if record is None:
+            self.submit(build(label), on_events)
+            return
+        try:
+            self.sequencer.submit_many([record, build(label)], on_events)
+        except (QueueFull, Halted) as refused:
+            self.labels.forget(account, label)
+            full = isinstance(refused, QueueFull)
+            raise (error(errors.QUEUE_FULL) if full else self.halt_error()) from None
+
+    def _sweep_labels(self, account: int) -> None:
+        used = self.ring.labels_in_use(account)
+        packed = queries.open_orders(self.engine, account)
+        at = 0
+        while at < len(packed):
+            used.add(int.from_bytes(packed[at + 80 : at + 84], "little"))
+            at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+        gone = self.labels.keep_only(account, used)
+        _log.info("account %d: dropped %d unused labels", account, gone)
+
+    def read(self, compute: Callable[[], T], deliver: Callable[[T | None], None]) -> None:
+        """Read the engine behind every command submitted so far; see `Sequencer.read`."""
+        self.sequencer.read(compute, deliver)
+
+    def halt_error(self) -> RpcError:
+        """What callers are told when the venue has halted under their command."""
+        return error(errors.TEMPORARILY_UNAVAILABLE, reason="the venue has halted; reads go on")
+
+    # --- accounts ----------------------------------------------------------------------------------
+
+    def create_account(self, owner: bytes, on_created: Callable[[int | None, int], None]) -> None:
+        """Sequence the next account of `owner` (20 bytes): `on_created(account or None, seq)`.
+
+        Raises:
+            RpcError: as `submit`; 12004-like `temporarily_unavailable` when no account id is left.
+        """
+        account = max(self._next_account, self.engine.account_count)
+        if account >= MAX_ACCOUNTS:
+            raise error(errors.TEMPORARILY_UNAVAILABLE, reason="no account is left")
+
+        def done(packed: bytes) -> None:
+            if packed and packed[0] == r.EV_ACCOUNT:
+                on_created(account, int.from_bytes(packed[8:16], "little"))
+                return
+            self._next_account = 0  # the ids handed out behind a refused one are refused too
+            on_created(None, 0)
+
+        self.submit(commands.create_account(account, owner), done)
+        self._next_account = account + 1
+
+    def account_exists(self, account: int) -> bool:
+        """Whether an account is a user's and known to the core."""
+        return FIRST_USER_ACCOUNT <= account < self.engine.account_count
+
+    def owner_of(self, account: int) -> bytes:
+        """The 20-byte owner address. Raises KeyError for an unknown account."""
+        return queries.account_figures(self.engine, account).owner
+
+    def faucet(self, account: int, amount_micro: int) -> None:
+        """Ask the L1's faucet for coins; they arrive as a sequenced DEPOSIT.
+
+        Raises:
+            RpcError: 13025 if this venue has no faucet.
+        """
+        if self.deposits is None:
+            raise error(errors.SWITCHED_OFF, reason="no faucet here")
+        self.deposits.faucet(self.owner_of(account), account, amount_micro)
+
+    # --- sessions ----------------------------------------------------------------------------------
+
+    def on_close(self, session: Session) -> None:
+        """A session is over."""
+        self.fanout.drop(session)
