@@ -9,7 +9,7 @@ forgot some batches all end in the same question. The inbox refuses what does no
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from settlement.l1.port import Inbox, InboxHead, L1Error, L1Rejected, L1Unavailable, Progress
 from settlement.store import Store
@@ -25,13 +25,6 @@ class PostingHalted(Exception):
     """The L1 holds or demands what settlement never built (critical)."""
 
 
-class PosterState(NamedTuple):
-    """What the poster last knew of the L1; `error` is empty while it answers."""
-
-    progress: Progress | None
-    error: str
-
-
 class Poster:
     """One step at a time; never waits. A failing L1 is asked again after a growing pause."""
 
@@ -45,16 +38,21 @@ class Poster:
         self.progress: Progress | None = None
         self.error = ""
 
-    def step(self) -> int:
+    def step(self, *, halted: bool = False) -> int:
         """Ask the L1 where it stands and post what comes next; returns how many posts were taken.
+
+        With `halted` it only asks.
 
         Raises:
             PostingHalted: the inbox's root is not ours, or it refuses a batch that follows its head.
         """
         if self._now_ms() < self._next_try_ms:
             return 0
+        posted = 0
         try:
-            posted = self._post()
+            self.progress = self._inbox.progress()
+            if not halted:
+                posted = self._post(self.progress)
         except L1Unavailable as error:
             self.error = str(error)
             self._next_try_ms = self._now_ms() + self._retry_ms
@@ -64,8 +62,7 @@ class Poster:
         self._retry_ms = FIRST_RETRY_MS
         return posted
 
-    def _post(self) -> int:
-        self.progress = progress = self._inbox.progress()
+    def _post(self, progress: Progress) -> int:
         self._must_know(progress.pending)
         posted = 0
         batch_id = progress.pending.batch_id + 1

@@ -19,12 +19,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from exchange.journal import DiskStorage
 from settlement.batch import Limits
 from settlement.l1.mock import MockL1
 from settlement.service import Service
 from settlement.source import JournalSource
-from settlement.status import Status, write_status
+from settlement.status import Status, read_status, write_status
 from settlement.store import Store, StoreError
 
 IDLE_WAIT_S = 0.05
@@ -123,13 +125,22 @@ def _run_locked(options: Options, ports: Ports) -> int:
             with contextlib.suppress(OSError):
                 write_status(options.status, status)
 
-        service = Service(store, loaded, source, l1, ports.now_ms, tell, options.limits, options.shard)
+        before = _last_status(options.status)
+        service = Service(
+            store, loaded, source, l1, ports.now_ms, tell, options.limits, options.shard, before
+        )
         _loop(service, ports)
     finally:
         storage.close()
         l1.close()
         store.close()
     return 0
+
+
+def _last_status(path: Path) -> Status | None:
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return read_status(path)
+    return None
 
 
 def _loop(service: Service, ports: Ports) -> None:

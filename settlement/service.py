@@ -46,7 +46,10 @@ class Service:
         tell: Callable[[Status], None],
         limits: Limits,
         shard: int = 0,
+        before: Status | None = None,
     ) -> None:
+        """`before` is the status of the last life: what it knew of the L1 holds until the L1 answers."""
+        self._before = before
         self._store = store
         self._source = source
         self._l1 = l1
@@ -80,8 +83,7 @@ class Service:
         if not self._alarm[0]:
             worked = self._guarded_build()
         worked |= self._tick()
-        if not self._alarm[0]:
-            worked |= self._post()
+        worked |= self._post()
         self._tell_status()
         return worked
 
@@ -162,7 +164,7 @@ class Service:
 
     def _post(self) -> bool:
         try:
-            return self._poster.step() > 0
+            return self._poster.step(halted=bool(self._alarm[0])) > 0
         except PostingHalted as error:
             self._raise_alarm("posting_halted", error)
         except sqlite3.Error as error:
@@ -184,10 +186,15 @@ class Service:
 
     def _status(self, updated_ms: int) -> Status:
         progress = self._poster.progress
-        posted = progress.included if progress else None
-        confirmed = progress.confirmed if progress else None
-        posted_id = posted.batch_id if posted else 0
-        confirmed_id = confirmed.batch_id if confirmed else 0
+        before = self._before
+        if progress is not None:
+            posted_id, posted_seq = progress.included.batch_id, self._seq_of(progress.included)
+            confirmed_id, confirmed_seq = progress.confirmed.batch_id, self._seq_of(progress.confirmed)
+        elif before is not None:
+            posted_id, posted_seq = before.posted_batch_id, before.posted_seq
+            confirmed_id, confirmed_seq = before.confirmed_batch_id, before.confirmed_seq
+        else:
+            posted_id = posted_seq = confirmed_id = confirmed_seq = 0
         batch_id = self._builder.last_batch_id
         return Status(
             version=STATUS_VERSION,
@@ -195,8 +202,8 @@ class Service:
             shard=self._shard,
             read_seq=self._builder.last_seq,
             built_seq=self._built_seq,
-            posted_seq=self._seq_of(posted),
-            confirmed_seq=self._seq_of(confirmed),
+            posted_seq=posted_seq,
+            confirmed_seq=confirmed_seq,
             batch_id=batch_id,
             posted_batch_id=posted_id,
             confirmed_batch_id=confirmed_id,
@@ -211,8 +218,8 @@ class Service:
             batches=[self._batch_status(header, posted_id, confirmed_id) for header in self._recent],
         )
 
-    def _seq_of(self, head: InboxHead | None) -> int:
-        return counter(dict(head.last_seqs).get(self._shard, 0)) if head else 0
+    def _seq_of(self, head: InboxHead) -> int:
+        return counter(dict(head.last_seqs).get(self._shard, 0))
 
     @staticmethod
     def _batch_status(header: Header, posted_id: int, confirmed_id: int) -> BatchStatus:

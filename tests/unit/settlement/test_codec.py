@@ -1,0 +1,96 @@
+"""Operations to a batch body and back."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from settlement import codec
+from settlement import columns as col
+from settlement import operations as op
+from settlement.columns import BodyError
+from settlement.ledger import Ledger
+from settlement.state import State
+from tests.unit.settlement.streams import OPTION, PERPETUAL, Venue
+
+ALL_KINDS: list[op.Operation] = [
+    op.UnderlyingSet(0, 0x435442),
+    op.Listing(0, 0, OPTION),
+    op.Listing(1, 0, PERPETUAL),
+    op.AccountSet(64, 0, bytes(range(20))),
+    op.AccountSet(65, 1, bytes(20)),
+    op.Deposit(64, 1 << 56, 1),
+    op.Deposit(65, 1, 7),
+    op.IndexSet(0, 100_000_000_000),
+    op.Fill(0, 64, 65, False, 105, 3, 1),
+    op.Fill(1, 65, 64, True, -7, 1 << 27, 2),
+    op.IndexSet(0, 100_000_010_000),
+    op.Fill(0, 65, 64, True, 100, 6, 9),
+    op.Settlement(1, 3, -12),
+    op.StateSet(0, 1),
+    op.Withdrawal(64, 5, 0),
+]
+
+
+def operations(seed: int, commands: int = 200) -> list[op.Operation]:
+    ledger, found = Ledger(State()), list[op.Operation]()
+    for frame in Venue(seed).frames(commands):
+        found.extend(ledger.read(frame.events))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_real_operations_read_back(seed: int) -> None:
+    found = operations(seed)
+    assert codec.decode(codec.encode(found)) == found
+
+
+@pytest.mark.parametrize("end", range(len(ALL_KINDS) + 1))
+def test_every_kind_reads_back(end: int) -> None:
+    assert codec.decode(codec.encode(ALL_KINDS[:end])) == ALL_KINDS[:end]
+    assert codec.decode(codec.encode(ALL_KINDS[end:])) == ALL_KINDS[end:]
+
+
+def test_kind_numbers_are_the_formats() -> None:
+    names = [kind.__name__ for kind in codec.KINDS]
+    assert names == [
+        "IndexSet", "Fill", "Deposit", "Withdrawal", "Settlement",
+        "AccountSet", "Listing", "StateSet", "UnderlyingSet",
+    ]  # fmt: skip
+
+
+def test_a_cut_body_is_refused_at_every_byte() -> None:
+    body = codec.encode(ALL_KINDS)
+    for end in range(len(body)):
+        with pytest.raises(BodyError):
+            codec.decode(body[:end])
+    with pytest.raises(BodyError):
+        codec.decode(body + b"\0")
+
+
+def test_mutated_bodies_are_refused_or_other_operations() -> None:
+    rng = random.Random(11)
+    bodies = [codec.encode(ALL_KINDS), codec.encode(operations(3, 60))]
+    for _ in range(1_500):
+        body = bytearray(rng.choice(bodies))
+        for _ in range(rng.randint(1, 4)):
+            body[rng.randrange(len(body))] = rng.randrange(256)
+        try:
+            found = codec.decode(bytes(body))
+        except BodyError:
+            continue
+        assert len(found) <= col.MAX_OPERATIONS
+
+
+def test_unknown_kinds_and_empty_runs_are_refused() -> None:
+    for kind, length in ((len(codec.KINDS), 1), (1, 0), (4, col.MAX_OPERATIONS + 1)):
+        head = col.varint(1) + col.block(col.varint(kind)) + col.block(col.varint(length))
+        with pytest.raises(BodyError):
+            codec.decode(head)
+
+
+def test_a_dictionary_larger_than_its_column_is_refused() -> None:
+    head = col.varint(1) + col.block(col.varint(1)) + col.block(col.varint(1))
+    with pytest.raises(BodyError, match="dictionary"):
+        codec.decode(head + col.block(col.varints([1 << 30, 1])))

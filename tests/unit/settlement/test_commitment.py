@@ -1,0 +1,101 @@
+"""Leaf encodings and the state root."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from settlement import operations as op
+from settlement import transition as tr
+from settlement.commitment import (
+    GENESIS_ROOT,
+    Commitment,
+    account_leaf,
+    account_preimage,
+    position_words,
+    read_position_words,
+)
+from settlement.hashing import ZERO_HASH, keccak
+from settlement.merkle import verify_proof
+from settlement.state import Account, State
+from tests.unit.settlement.streams import OPTION, PERPETUAL
+
+
+def small_state() -> State:
+    state = State()
+    for operation in (
+        op.UnderlyingSet(0, 0x435442),
+        op.Listing(0, 0, OPTION),
+        op.Listing(1, 0, PERPETUAL),
+        op.AccountSet(64, 0, b"\x11" * 20),
+        op.AccountSet(65, 0, b"\x22" * 20),
+        op.Deposit(64, 10**9, 1),
+        op.Deposit(65, 10**9, 2),
+        op.IndexSet(0, 100_000_000_000),
+        op.Fill(1, 64, 65, False, 100_000, 2, 1),
+    ):
+        tr.apply(state, operation)
+    return state
+
+
+def test_the_preimage_is_three_words() -> None:
+    account = Account(b"\x11" * 20, 1, -5, {7: (-2, -300)})
+    words = bytes.fromhex("00000007" + "00" * 4 + "ff" * 7 + "fe") + (-300).to_bytes(16, "big", signed=True)
+    assert position_words(account) == words
+    assert account_preimage(account) == (
+        b"\x11" * 20 + (1).to_bytes(4, "big") + bytes(8) + b"\xff" * 31 + b"\xfb" + keccak(words)
+    )
+    assert account_leaf(64, account) == keccak(account_preimage(account))
+
+
+def test_position_words_read_back_in_instrument_order() -> None:
+    account = Account(positions={9: (1, -1), 2: (-(1 << 40), 1 << 62)})
+    found = read_position_words(position_words(account))
+    assert list(found.items()) == [(2, (-(1 << 40), 1 << 62)), (9, (1, -1))]
+
+
+def test_an_unused_system_account_has_no_leaf_and_a_new_user_has() -> None:
+    assert account_leaf(2, Account()) == ZERO_HASH
+    assert account_leaf(2, Account(cash_micro=1)) != ZERO_HASH
+    assert account_leaf(64, Account()) != ZERO_HASH
+
+
+def test_update_gives_the_root_of_a_fresh_commitment() -> None:
+    state = State()
+    commitment = Commitment(state)
+    assert commitment.root == GENESIS_ROOT
+    built = small_state()
+    state.__dict__.update(built.__dict__)
+    assert commitment.update() == Commitment(built).root != GENESIS_ROOT
+
+
+CHANGES: list[Callable[[State], object]] = [
+    lambda s: s.accounts[64].positions.update({1: (-2, 1)}),
+    lambda s: setattr(s.accounts[64], "cash_micro", 1),
+    lambda s: setattr(s.accounts[64], "owner", bytes(20)),
+    lambda s: setattr(s.accounts[64], "flags", 1),
+    lambda s: setattr(s.instruments[0], "state", 1),
+    lambda s: setattr(s.instruments[0], "terms", OPTION._replace(strike_micro=1)),
+    lambda s: s.underlyings.update({0: 1}),
+    lambda s: setattr(s, "last_deposit_id", 3),
+    lambda s: setattr(s, "deposited_micro", 3),
+    lambda s: setattr(s, "withdrawn_micro", 3),
+    lambda s: s.accounts.update({66: Account()}),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_root_covers_every_part_of_the_state(change: Callable[[State], object]) -> None:
+    state = small_state()
+    other = copy.deepcopy(state)
+    change(other)
+    assert Commitment(other).root != Commitment(state).root
+
+
+def test_an_account_is_proven_under_its_root() -> None:
+    state = small_state()
+    tree = Commitment(state).accounts
+    assert verify_proof(tree.root, 65, account_leaf(65, state.accounts[65]), tree.prove(65))
+    assert verify_proof(tree.root, 66, ZERO_HASH, tree.prove(66))
