@@ -128,7 +128,7 @@ class WebSocketStream:
             if frame.fin:  # type: ignore[union-attr]
                 messages.append(b"".join(self._fragments) if self._is_text else None)
                 self._fragments = None
-        if self._library.state is not State.OPEN:
+        if self._library.eof_sent:
             self.finished = True
 
     def close(self, code: int, reason: str) -> None:
