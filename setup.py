@@ -40,6 +40,9 @@ def extensions() -> list[object]:
     modules = mypycify(
         ["--config-file", "mypyc.ini", *COMPILED], opt_level="3", debug_level="0", group_name="strikebook_core"
     )
+    for module in modules:
+        # mypyc's functions are global symbols: without these the compiler may not inline any of them.
+        module.extra_compile_args += ["-fno-semantic-interposition", "-fvisibility=hidden"]
     return list(modules)
 
 

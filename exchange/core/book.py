@@ -320,6 +320,11 @@ class Book:
         step: i64 = 1 if sell != 0 else -1
         at = rank + step - self.base
         ladder = self.ladder
+        # The ladder may have been recentred since the caller looked at `rank`.
+        if sell != 0 and at < 0:
+            at = 0
+        elif sell == 0 and at >= LADDER_LEVELS:
+            at = i64(len(ladder)) - 1
         while 0 <= at and at < i64(len(ladder)):
             if ladder[at] != 0:
                 return ladder[at]

@@ -33,6 +33,7 @@ from exchange.core.layout import (
     I_MARKED,
     I_MAX_PRICE,
     I_MIN_PRICE,
+    I_MIN_SIZE,
     I_MULTIPLIER,
     I_OPTION_TYPE,
     I_POSITION_LIMIT,
@@ -227,10 +228,13 @@ def load_terms(w: World, instrument: i64, source: bytes, at: i64) -> None:
     data[i + I_OPTION_TYPE] = (w4 >> 8) & 0xFF
     data[i + I_STEPS] = (w4 >> 16) & 0xFF
     data[i + I_UNDERLYING] = (w4 >> 32) & r.U32
-    word = 0
-    while word < 7:  # expiry … position limit lie in the same order in both
-        data[i + I_EXPIRY + word] = data[i + I_TERMS + 1 + word]
-        word += 1
+    data[i + I_EXPIRY] = data[i + I_TERMS + 1]
+    data[i + I_STRIKE] = data[i + I_TERMS + 2]
+    data[i + I_TICK_MICRO] = data[i + I_TERMS + 3]
+    data[i + I_LOT_E8] = data[i + I_TERMS + 4]
+    data[i + I_MIN_SIZE] = data[i + I_TERMS + 5]
+    data[i + I_PRICE_LIMIT] = data[i + I_TERMS + 6]
+    data[i + I_POSITION_LIMIT] = data[i + I_TERMS + 7]
     data[i + I_MAKER_PPM] = data[i + I_TERMS + 8] & r.U32
     data[i + I_TAKER_PPM] = (data[i + I_TERMS + 8] >> 32) & r.U32
     data[i + I_FEE_CAP] = data[i + I_TERMS + 9] & r.U32

@@ -264,7 +264,7 @@ def deliver(w: World, instrument: i64, price_micro: i64) -> i64:
     data = w.instruments
     if w.now_ms < data[i + I_EXPIRY]:
         return no.NOT_EXPIRED
-    if not price_fits(w, instrument, price_micro):
+    if price_micro < 1 or not price_fits(w, instrument, price_micro):
         return no.BAD_VALUE
     lot = data[i + I_LOT_E8]
     worth = price_micro - data[i + I_STRIKE]

@@ -47,16 +47,14 @@ def shown_of(opened: i64, display: i64) -> i64:
     return opened
 
 
-def rest(w: World, book: Book, slot: i64) -> i64:
-    """Queue an order at the end of its price level. Returns the level's displayed lots."""
+def rest(w: World, book: Book, slot: i64, rank: i64) -> i64:
+    """Queue an order at the end of the level of its price's rank. Returns the level's displayed lots."""
     data = w.orders.data
     o = slot * ORDER_WORDS
     sell = data[o + O_FLAGS] & 1
-    price = data[o + O_PRICE]
-    rank = rank_of(w, data[o + O_WHO] >> 32, price)
     level = book.level_at(sell, rank)
     if level == 0:
-        level = book.make_level(sell, rank, price)
+        level = book.make_level(sell, rank, data[o + O_PRICE])
     data[o + O_PRIORITY] = w.next_priority
     w.next_priority += 1
     return book.enqueue(level, slot, shown_of(data[o + O_OPEN], data[o + O_SIZE] >> 32))

@@ -7,7 +7,7 @@ from mypy_extensions import i64
 
 from exchange.core import checks, emit, ledger, margin
 from exchange.core.book import Book
-from exchange.core.instruments import keeps_trading
+from exchange.core.instruments import keeps_trading, rank_of
 from exchange.core.layout import (
     A_ORDER_HEAD,
     ACCOUNT_WORDS,
@@ -144,7 +144,7 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
     if ended != 0:
         _end(w, book, slot, ended)
         return
-    shown = rest(w, book, slot)
+    shown = rest(w, book, slot, rank)
     w.order_ids.insert(order_id, slot)
     w.open_orders += 1
     if not w.null_ledger:
@@ -430,7 +430,7 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
         orders[o + O_VALUE] += w.value
         stopped = w.stopped
     if stopped == 0 and orders[o + O_OPEN] > 0:
-        lots = rest(w, book, slot)
+        lots = rest(w, book, slot, rank_of(w, orders[o + O_WHO] >> 32, price))
         if not w.null_ledger:
             ledger.change_open(w, slot, orders[o + O_OPEN])
         _moved(w, slot, r.ORDER_STATE_OPEN, 0, lots, old_price, old_lots)

@@ -20,6 +20,11 @@ def zeros(count: i64) -> vec[i64]:
     return found
 
 
+def words_to_bytes(words: vec[i64], count: i64) -> bytes:
+    """The first `count` words as little-endian bytes."""
+    return bytes(memoryview(words)[:count])
+
+
 class Pool:
     """Records of `stride` words in `data`, addressed by slot; slot 0 is never handed out.
 

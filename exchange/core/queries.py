@@ -122,10 +122,6 @@ def _begin(w: World) -> None:
     w.index = 0
 
 
-def _taken(w: World) -> bytes:
-    return bytes(memoryview(w.out)[: w.out_words])
-
-
 def open_orders(engine: Engine, account: i64, instrument: i64 = -1) -> bytes:
     """ORDER records (seq 0, kind 0) of an account's resting orders, in order_id order."""
     w = engine.world
@@ -138,7 +134,7 @@ def open_orders(engine: Engine, account: i64, instrument: i64 = -1) -> bytes:
         if instrument < 0 or w.orders.data[o + O_WHO] >> 32 == instrument:
             _record(w, slot)
         slot = w.orders.data[o + O_ANEXT]
-    return _taken(w)
+    return w.taken()
 
 
 def order_record(engine: Engine, order_id: i64) -> bytes:
@@ -149,7 +145,7 @@ def order_record(engine: Engine, order_id: i64) -> bytes:
         return b""
     _begin(w)
     _record(w, slot)
-    return _taken(w)
+    return w.taken()
 
 
 def _side(w: World, instrument: i64, sell: i64, depth: i64) -> list[tuple[int, int]]:

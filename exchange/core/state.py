@@ -257,12 +257,12 @@ class _Reader:
         return found
 
 
-def read(data: bytes) -> World:
+def read(data: bytes, reserve_orders: i64) -> World:
     """The world whose canonical bytes these are. Raises StateError."""
     reader = _Reader(data)
     if reader.word() != _FORMAT:
         raise StateError("unknown state format")
-    w = World(reader.word(), False)
+    w = World(reader.word(), False, reserve_orders)
     w.rules = reader.word()
     w.next_seq = reader.word()
     w.next_order = reader.word()

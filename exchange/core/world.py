@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import BytesWriter, write_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
@@ -16,20 +17,21 @@ from exchange.core.layout import (
     SEAT_WORDS,
     UNDERLYING_WORDS,
 )
-from exchange.core.pool import IdMap, Pool, zeros
+from exchange.core.pool import IdMap, Pool, words_to_bytes, zeros
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, SHARD_SHIFT
 
-_ORDER_CELLS: Final = 1 << 21
-_SEAT_CELLS: Final = 1 << 16
-_SEATS_RESERVED: Final = 1 << 20
-_LEVELS_RESERVED: Final = 1 << 20
-_OUT_WORDS: Final = 1 << 16
+_OUT_WORDS: Final = 1 << 14
+# Up to here copying word by word beats setting up a view.
+_SMALL_WORDS: Final = 64
 
 
 class World:
-    """The state of one shard. Pools hold records laid out by `layout`; scalars are attributes."""
+    """The state of one shard. Pools hold records laid out by `layout`; scalars are attributes.
 
-    def __init__(self, shard: i64, null_ledger: bool) -> None:
+    Memory for `reserve_orders` resting orders is taken at once; beyond that pools grow by copying.
+    """
+
+    def __init__(self, shard: i64, null_ledger: bool, reserve_orders: i64) -> None:
         self.shard: i64 = shard
         self.prefix: i64 = shard << SHARD_SHIFT
         self.null_ledger: bool = null_ledger
@@ -45,11 +47,19 @@ class World:
         self.deposits_net: i64 = 0
         self.epoch: i64 = 1  # grows with every marks block; seats are revalued lazily
 
-        self.orders = Pool(ORDER_WORDS, MAX_OPEN_ORDERS + 2)
-        self.order_ids = IdMap(self.orders, _ORDER_CELLS)
-        self.levels = Pool(LEVEL_WORDS, _LEVELS_RESERVED)
-        self.seats = Pool(SEAT_WORDS, _SEATS_RESERVED)
-        self.seat_ids = IdMap(self.seats, _SEAT_CELLS)
+        reserve = reserve_orders
+        if reserve < 64:
+            reserve = 64
+        if reserve > MAX_OPEN_ORDERS:
+            reserve = MAX_OPEN_ORDERS
+        cells: i64 = 128
+        while cells < 2 * reserve:
+            cells *= 2
+        self.orders = Pool(ORDER_WORDS, reserve + 2)
+        self.order_ids = IdMap(self.orders, cells)
+        self.levels = Pool(LEVEL_WORDS, reserve // 8 + 64)
+        self.seats = Pool(SEAT_WORDS, reserve // 8 + 64)
+        self.seat_ids = IdMap(self.seats, cells // 4)
         self.accounts = zeros(FIRST_USER_ACCOUNT * ACCOUNT_WORDS)
         self.account_count: i64 = FIRST_USER_ACCOUNT
         self.instruments = vec[i64](capacity=64 * INSTRUMENT_WORDS)
@@ -86,6 +96,18 @@ class World:
             while i64(len(out)) < target:
                 out = append(out, 0)
             self.out = out
+
+    def taken(self) -> bytes:
+        """The events written since `out_words` was last 0, as bytes."""
+        if self.out_words > _SMALL_WORDS:
+            return words_to_bytes(self.out, self.out_words)
+        small = BytesWriter()
+        out = self.out
+        at: i64 = 0
+        while at < self.out_words:
+            write_i64_le(small, out[at])
+            at += 1
+        return small.getvalue()
 
     def add_account(self) -> i64:
         """Append an account of zeros; its id."""
