@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.frames import CloseCode, Frame, Opcode
@@ -139,10 +139,8 @@ class RawClient:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
     # --- HTTP ----------------------------------------------------------------------------------------
 
@@ -164,11 +162,9 @@ class RawClient:
     async def at_eof(self) -> bool:
         """Whether the server has closed, with whatever bytes left unread."""
         async with asyncio.timeout(5):
-            try:
+            with suppress(ConnectionError):
                 while await self.reader.read(65_536):
                     pass
-            except ConnectionError:
-                pass
             return True
 
     # --- WebSocket -----------------------------------------------------------------------------------

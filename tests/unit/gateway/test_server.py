@@ -56,6 +56,7 @@ async def test_all_frames_of_a_wake_up_are_answered_in_one_write() -> None:
         class Counting:
             def write(self, data: bytes) -> None:
                 writes.append(len(data))
+                assert transport is not None
                 transport.write(data)
 
             def __getattr__(self, name: str) -> Any:
@@ -359,7 +360,7 @@ async def test_what_is_no_http_is_answered_and_closed(wire: bytes, status: int) 
 
 
 async def test_static_files_health_and_what_is_not_there() -> None:
-    well = {"ok": True, "seq": 5}
+    well: dict[str, object] = {"ok": True, "seq": 5}
     async with running(FakeVenue(), health=lambda: well) as (_, port):
         client = await RawClient.connect(port)
         client.write(http_get("/"))

@@ -71,7 +71,8 @@ _MESSAGES = st.lists(
 def test_messages_come_out_whole_however_the_bytes_are_cut(
     messages: list[tuple[str, bytes]], data: st.DataObject
 ) -> None:
-    wire, expected, pongs = b"", [], b""
+    wire = pongs = b""
+    expected: list[bytes | None] = []
     for kind, payload in messages:
         if kind == "text":
             wire += masked(Opcode.TEXT, payload)
