@@ -28,15 +28,16 @@ def rig(path: Path, seed: int = 1, commands: int = 120) -> tuple[Rig, Venue]:
     return made, venue
 
 
-def posted_ids(made: Rig) -> list[int]:
-    blocks = read_blocks(made.l1_path)
+def posted_ids_at(path: Path) -> list[int]:
+    """The batch ids of the posts that took effect, in order."""
+    blocks = read_blocks(path)
     posts = [tx for block in blocks for tx in block.transactions if tx.kind == KIND_POST and not tx.outcome]
     return [struct.unpack_from(">Q", tx.calldata, 4 + 8)[0] for tx in posts]
 
 
 def check_end(made: Rig, venue: Venue) -> None:
     """Every batch is on the L1 once, and the L1's data alone give the venue's books."""
-    ids = posted_ids(made)
+    ids = posted_ids_at(made.l1_path)
     assert ids == list(range(1, len(ids) + 1))
     report = verify(made.l1_path)
     assert report.problems == []
@@ -89,7 +90,7 @@ def boundaries(crash_at: int | None, count: list[int]) -> Callable[[Store, MockL
     def wrap(store: Store, l1: MockL1) -> None:
         counted(store, "commit", tick)
         counted(l1, "post_batch", tick)
-        counted(l1, "tick", tick)
+        counted(l1, "_make_block", tick)
 
     return wrap
 
@@ -100,7 +101,7 @@ def test_a_kill_at_every_boundary_still_posts_everything_once(tmp_path: Path) ->
     with made.opened(boundaries(None, count)) as service:
         made.run_to_end(service)
     check_end(made, venue)
-    assert count[0] > 20
+    assert count[0] >= 20
     for crash_at in range(1, count[0] + 1):
         made, venue = rig(tmp_path / str(crash_at), 1, 25)
         try:

@@ -1,0 +1,124 @@
+"""Settlement against the reference exchange and over random days: books, codec, roots, crashes."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from settlement import codec
+from settlement import columns as col
+from settlement import operations as op
+from settlement.batch import BatchBuilder, Limits
+from settlement.columns import BodyError
+from settlement.commitment import Commitment
+from settlement.ledger import Ledger
+from settlement.state import State
+from settlement.transition import apply
+from tests.reference.engine import ReferenceEngine
+from tests.reference.generator import PROFILES, Traffic
+from tests.unit.settlement.rig import Crash, Rig
+from tests.unit.settlement.streams import Venue
+from tests.unit.settlement.test_service import boundaries, check_end
+
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+INTEGERS = st.integers(-(1 << 64), 1 << 64)
+
+
+@given(st.lists(INTEGERS, max_size=200))
+def test_columns_read_back(values: list[int]) -> None:
+    assert col.Reader(col.block(col.signed(values))).signed(len(values)) == values
+    assert col.Reader(col.block(col.scaled(values))).scaled(len(values)) == values
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_body_or_refused(data: bytes) -> None:
+    with contextlib.suppress(BodyError):
+        codec.decode(data)
+
+
+@st.composite
+def fills(draw: st.DrawFn) -> list[op.Operation]:
+    ids = st.integers(0, (1 << 32) - 1)
+    wide = st.integers(-(1 << 62), 1 << 62)
+    one = st.builds(op.Fill, ids, ids, ids, st.booleans(), wide, wide, wide)
+    other = st.one_of(
+        st.builds(op.IndexSet, ids, wide),
+        st.builds(op.Settlement, ids, ids, wide),
+        st.builds(op.StateSet, ids, ids),
+    )
+    return draw(st.lists(st.one_of(one, one, one, other), max_size=60))
+
+
+@QUICK
+@given(fills())
+def test_any_operations_read_back(operations: list[op.Operation]) -> None:
+    assert codec.decode(codec.encode(operations)) == operations
+
+
+@QUICK
+@given(st.integers(0, 1 << 32), st.integers(1, 60), st.integers(1, 12))
+def test_batches_alone_rebuild_books_and_roots(seed: int, size: int, per_frame: int) -> None:
+    venue = Venue(seed)
+    builder = BatchBuilder(State(), Limits(size, 1 << 60))
+    rebuilt = State()
+    commitment = Commitment(rebuilt)
+    frames = venue.frames(80, per_frame)
+    for frame in frames:
+        builder.add(frame, 0)
+        if builder.due(0) or frame is frames[-1]:
+            batch = builder.close(bytes(32), 0)
+            builder.begin()
+            rebuilt.begin_batch()
+            for operation in codec.decode(batch.body):
+                apply(rebuilt, operation)
+            assert commitment.update() == batch.header.new_root == Commitment(rebuilt).root
+    assert books_of(rebuilt) == venue.books()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 1 << 32), st.lists(st.integers(1, 40), max_size=4))
+def test_crashes_anywhere_in_a_random_day_post_everything_once(seed: int, crashes: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        venue = Venue(seed)
+        rig = Rig(Path(directory), venue.frames(60))
+        rig.fund(venue)
+        for crash_at in crashes:
+            with contextlib.suppress(Crash), rig.opened(boundaries(crash_at, [0])) as service:
+                rig.run_to_end(service)
+        with rig.opened() as service:
+            rig.run_to_end(service)
+        check_end(rig, venue)
+
+
+@pytest.mark.parametrize("seed", range(len(PROFILES)))
+def test_the_ledger_agrees_with_the_reference_exchange(seed: int) -> None:
+    """Every balance the reference tells is worked out again, and its final accounts are ours."""
+    reference = ReferenceEngine()
+    traffic = Traffic(seed, reference)
+    ledger, encoded = Ledger(State()), State()
+    batch = traffic.opening()
+    for _ in range(25):
+        operations = ledger.read(reference.apply(batch))
+        ledger.state.begin_batch()
+        encoded.begin_batch()
+        for operation in codec.decode(codec.encode(operations)):
+            apply(encoded, operation)
+        batch = traffic.batch(60)
+    assert not list(ledger.state.conservation_faults())
+    assert encoded.accounts == ledger.state.accounts
+    assert Commitment(encoded).root == Commitment(ledger.state).root
+    ours = books_of(ledger.state)
+    for number, account in reference.world.accounts.items():
+        seats = {n: (s.size_lots, s.entry_value_micro) for n, s in sorted(account.seats.items())}
+        expected = (account.cash_micro, {n: seat for n, seat in seats.items() if any(seat)})
+        assert ours.pop(number, (0, {})) == expected
+    assert not ours
+
+
+def books_of(state: State) -> dict[int, tuple[int, dict[int, tuple[int, int]]]]:
+    return {n: (a.cash_micro, dict(sorted(a.positions.items()))) for n, a in state.accounts.items()}
