@@ -173,8 +173,11 @@ class RedisBus(QueuedBus):
 def redis_bus(url: str) -> RedisBus:
     """A bus to the Redis server at `url`; connects when there is something to publish."""
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     def connect() -> Any:
-        return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
+        once = Retry(NoBackoff(), 0)  # trying again is ours to do, with what is new by then
+        return redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
 
     return RedisBus(connect)

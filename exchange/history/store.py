@@ -1,0 +1,257 @@
+"""The queryable past: fills, closed orders with fills, settlements and cash movements in SQLite.
+
+One writer, in its own process, feeds the store from event segments; each batch of frames and the cursor
+behind it are one transaction, so a crash neither loses nor doubles anything. Readers open the file
+read-only. Records are kept packed, as the events they came in, beside the columns that are searched.
+
+Kept forever: every TRADE (once, and once a side with that side's order), SETTLED and CASH event, the last
+ORDER of every order that was filled at least in part. Orders that closed without a fill are not kept:
+the gateway's ring remembers the recent ones.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from exchange.domain import events as ev
+from exchange.domain import records as r
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, next_seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS trades (
+    trade_id INTEGER PRIMARY KEY, instrument INTEGER NOT NULL, trade_seq INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS trades_by_instrument ON trades (instrument, trade_seq);
+CREATE TABLE IF NOT EXISTS fills (
+    account INTEGER NOT NULL, trade_id INTEGER NOT NULL, instrument INTEGER NOT NULL,
+    label INTEGER NOT NULL, order_record BLOB NOT NULL,
+    PRIMARY KEY (account, trade_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS fills_by_instrument ON fills (account, instrument, trade_id);
+CREATE TABLE IF NOT EXISTS orders (
+    order_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS movements (
+    account INTEGER NOT NULL, seq INTEGER NOT NULL, event_index INTEGER NOT NULL,
+    record BLOB NOT NULL, PRIMARY KEY (account, seq, event_index)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labels (
+    account INTEGER NOT NULL, label INTEGER NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (account, label)) WITHOUT ROWID;
+"""
+_EVENTS_CURSOR: Final = "events"
+_LABELS_CURSOR: Final = "labels"
+
+
+class StoredFill(NamedTuple):
+    """One side of a match: the TRADE, that side's ORDER after it (may be empty), its label's text."""
+
+    trade: bytes
+    order: bytes
+    label: str
+
+
+class _Rows:
+    """The rows of one transaction, gathered while events are read."""
+
+    def __init__(self) -> None:
+        self.trades: list[tuple[int, int, int, int, bytes]] = []
+        self.fills: dict[tuple[int, int], tuple[int, int, bytes]] = {}
+        self.orders: dict[int, tuple[int, bytes]] = {}
+        self.movements: list[tuple[int, int, int, bytes]] = []
+        self._awaiting: list[ev.Trade] = []
+
+    def add(self, packed: bytes) -> None:
+        """Read a run of whole commands' events. Raises EventError for what is none."""
+        at = 0
+        while at < len(packed):
+            event = ev.read_event(packed, at)
+            size = event.head.units * r.UNIT_BYTES
+            self._add(event, packed[at : at + size])
+            at += size
+
+    def _add(self, event: ev.Event, record: bytes) -> None:
+        head = event.head
+        if isinstance(event, ev.Trade):
+            row = (event.trade_id, head.instrument, event.trade_seq, event.time_ms, record)
+            self.trades.append(row)
+            sides = ((event.maker_account, event.maker_label), (event.taker_account, event.taker_label))
+            for account, label in sides:
+                self.fills[account, event.trade_id] = (head.instrument, label, b"")
+            self._awaiting.append(event)
+        elif isinstance(event, ev.Order):
+            if self._awaiting:
+                self._join(event, record)
+            if event.state != r.ORDER_STATE_OPEN and event.filled_lots:
+                self.orders[event.order_id] = (head.account, record)
+        elif isinstance(event, (ev.Settled, ev.Cash)):
+            self.movements.append((head.account, head.seq, head.event_index, record))
+
+    def _join(self, order: ev.Order, record: bytes) -> None:
+        """A maker's ORDER follows its TRADE; the aggressor's comes last and is that of all its fills."""
+        if order.kind == r.ORDER_FILLED:
+            self._set_order(order.head.account, self._awaiting[-1].trade_id, record)
+        elif self._awaiting[0].taker_order_id == order.order_id:
+            for trade in self._awaiting:
+                self._set_order(trade.taker_account, trade.trade_id, record)
+            self._awaiting = []
+
+    def _set_order(self, account: int, trade_id: int, record: bytes) -> None:
+        instrument, label, _ = self.fills[account, trade_id]
+        self.fills[account, trade_id] = (instrument, label, record)
+
+
+class HistoryWriter:
+    """The store's one writer.
+
+    Raises:
+        sqlite3.Error: the file is no store, or the disk refuses.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        # FULL: a cursor is published only behind what would survive a power loss.
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @property
+    def next_seq(self) -> int:
+        """Counter of the first command whose events are not stored yet."""
+        return self._cursor(_EVENTS_CURSOR)
+
+    @property
+    def labels_next_seq(self) -> int:
+        """Counter of the first command not yet searched for labels."""
+        return self._cursor(_LABELS_CURSOR)
+
+    def _cursor(self, name: str) -> int:
+        row = self._db.execute("SELECT next_seq FROM cursors WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 1
+
+    def add_events(self, packed: Iterable[bytes], next_seq: int) -> None:
+        """Store the events of commands from the cursor up to `next_seq`, and move the cursor there.
+
+        Raises:
+            EventError: bytes that are no events; nothing is stored.
+            ValueError: `next_seq` is behind the cursor.
+        """
+        if next_seq < self.next_seq:
+            raise ValueError(f"the store is at {self.next_seq}, not before {next_seq}")
+        rows = _Rows()
+        for run in packed:
+            rows.add(run)
+        with _Transaction(self._db) as db:
+            db.executemany("INSERT INTO trades VALUES (?, ?, ?, ?, ?)", rows.trades)
+            db.executemany(
+                "INSERT INTO fills VALUES (?, ?, ?, ?, ?)", ((*key, *row) for key, row in rows.fills.items())
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO orders VALUES (?, ?, ?)",
+                ((order_id, *row) for order_id, row in rows.orders.items()),
+            )
+            db.executemany("INSERT INTO movements VALUES (?, ?, ?, ?)", rows.movements)
+            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_EVENTS_CURSOR, next_seq))
+
+    def add_labels(self, labels: Iterable[tuple[int, int, str]], next_seq: int) -> None:
+        """Store (account, label, text) of commands up to `next_seq`, and move their cursor there."""
+        with _Transaction(self._db) as db:
+            db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", labels)
+            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_LABELS_CURSOR, next_seq))
+
+
+class _Transaction:
+    """BEGIN … COMMIT, or ROLLBACK if the block raises."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._db.execute("BEGIN IMMEDIATE")
+        return self._db
+
+    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+class HistoryReader:
+    """Read-only queries. Opens the file when it exists; before that there is no history.
+
+    Raises:
+        sqlite3.Error: from any query, if the file is no store.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._db: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._db is None and self._path.exists():
+            db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'labels'").fetchone() is None:
+                db.close()  # the writer is still making its tables
+                return None
+            self._db = db
+        return self._db
+
+    def user_trades(
+        self, account: int, instruments: Sequence[int] | None, *, before_trade_id: int, limit: int
+    ) -> list[StoredFill]:
+        """An account's fills with a lower trade_id, newest first; `instruments` None: any."""
+        db = self._open()
+        if db is None:
+            return []
+        only = ""
+        values: list[int] = [account, min(before_trade_id, (1 << 63) - 1)]
+        if instruments is not None:
+            only = f"AND f.instrument IN ({','.join('?' * len(instruments))})"
+            values += instruments
+        rows = db.execute(
+            f"""SELECT t.record, f.order_record, coalesce(l.text, '') FROM fills f
+            JOIN trades t USING (trade_id) LEFT JOIN labels l ON l.account = f.account AND l.label = f.label
+            WHERE f.account = ? AND f.trade_id < ? {only} ORDER BY f.trade_id DESC LIMIT ?""",
+            (*values, limit),
+        )
+        return [StoredFill(*row) for row in rows]
+
+    def market_trades(self, instrument: int, *, before_trade_seq: int, limit: int) -> list[bytes]:
+        """TRADE records of an instrument with a lower trade_seq, newest first."""
+        db = self._open()
+        if db is None:
+            return []
+        rows = db.execute(
+            "SELECT record FROM trades WHERE instrument = ? AND trade_seq < ? "
+            "ORDER BY trade_seq DESC LIMIT ?",
+            (instrument, min(before_trade_seq, (1 << 63) - 1), limit),
+        )
+        return [row[0] for row in rows]
+
+    def order(self, order_id: int) -> bytes:
+        """The last ORDER record of a closed order that had fills, or b""."""
+        db = self._open()
+        if db is None:
+            return b""
+        row = db.execute("SELECT record FROM orders WHERE order_id = ?", (order_id,)).fetchone()
+        return bytes(row[0]) if row else b""
+
+    def movements(self, account: int, *, before_seq: int, limit: int) -> list[bytes]:
+        """CASH and SETTLED records of an account with a lower seq, newest first."""
+        db = self._open()
+        if db is None:
+            return []
+        rows = db.execute(
+            "SELECT record FROM movements WHERE account = ? AND seq < ? "
+            "ORDER BY seq DESC, event_index DESC LIMIT ?",
+            (account, min(before_seq, (1 << 63) - 1), limit),
+        )
+        return [row[0] for row in rows]
