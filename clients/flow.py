@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 from clients.instruments import MICRO, Instrument, to_number
@@ -72,15 +73,26 @@ class Action:
 
 
 class Flow:
-    """The strategy: instruments and prices are set by the bot, :meth:`next_action` draws what to do."""
+    """The strategy: the bot tells it the market, :meth:`next_action` draws what to do."""
 
     def __init__(self, config: FlowConfig, rng: random.Random) -> None:
         self.config = config
-        self.instruments: list[Instrument] = []
         self.prices: dict[str, Prices] = {}
         self.position_micro: dict[str, int] = {}
         self.open_orders: dict[str, OpenOrder] = {}
         self._rng = rng
+        self._perpetuals: list[Instrument] = []
+        self._options: list[Instrument] = []
+        self._option_weights: list[float] = []
+
+    def set_market(self, instruments: Sequence[Instrument], prices: dict[str, Prices]) -> None:
+        """What is listed and what it costs; instruments without a mark are not traded."""
+        self.prices = prices
+        marked = [i for i in instruments if i.name in prices and prices[i.name].mark_micro > 0]
+        self._perpetuals = [i for i in marked if not i.is_option]
+        self._options = [i for i in marked if i.is_option]
+        # Cumulative, as the drawing function wants them: a draw is a bisection then.
+        self._option_weights = list(accumulate(self._weight(i) for i in self._options))
 
     def next_action(self) -> Action | None:
         """Draw the next request; None if nothing drawn can be done now (no prices, nothing to amend)."""
@@ -98,16 +110,11 @@ class Flow:
 
     def _pick_instrument(self) -> Instrument | None:
         rng = self._rng
-        perpetuals = [i for i in self.instruments if not i.is_option and self._seen(i)]
-        options = [i for i in self.instruments if i.is_option and self._seen(i)]
-        if perpetuals and (not options or rng.random() < self.config.perpetual_share):
-            return rng.choice(perpetuals)
-        if not options:
+        if self._perpetuals and (not self._options or rng.random() < self.config.perpetual_share):
+            return rng.choice(self._perpetuals)
+        if not self._options:
             return None
-        return rng.choices(options, [self._weight(i) for i in options])[0]
-
-    def _seen(self, instrument: Instrument) -> bool:
-        return self.prices.get(instrument.name, Prices()).mark_micro > 0
+        return rng.choices(self._options, cum_weights=self._option_weights)[0]
 
     def _weight(self, instrument: Instrument) -> float:
         forward = self.prices[instrument.name].forward_micro / MICRO

@@ -23,7 +23,7 @@ from clients.bot import (
     watch,
 )
 from clients.flow import Action, Flow, FlowConfig, OpenOrder, read_prices
-from clients.instruments import to_micro, usable_instruments
+from clients.instruments import Instrument, to_micro, usable_instruments
 from clients.rpc import RpcError
 from clients.session import CallTimeout, ConnectionLost, Session
 
@@ -61,6 +61,7 @@ class Taker:
         self._session = session
         self._config = config
         self._rng = rng
+        self._listed: list[Instrument] = []
 
     async def run(self) -> None:
         """Trade until cancelled, then cancel what rests. SessionEnded if the credentials are refused."""
@@ -97,11 +98,11 @@ class Taker:
         found, complaints = usable_instruments(raw)
         for complaint in complaints[:3]:
             log.warning("%s", complaint)
-        self.flow.instruments = sorted(found, key=lambda instrument: instrument.name)
+        self._listed = sorted(found, key=lambda instrument: instrument.name)
 
     async def _load_prices(self) -> None:
         summaries = await self._session.call("public/get_book_summary_by_currency", {"currency": "USDC"})
-        self.flow.prices = read_prices(summaries)
+        self.flow.set_market(self._listed, read_prices(summaries))
 
     async def _load_positions(self) -> None:
         raw = await self._session.call("private/get_positions", {"currency": "USDC"})

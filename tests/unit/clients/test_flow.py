@@ -16,11 +16,8 @@ LISTED = [parse_instrument(raw) for raw in chain_listings("BTC", 100_000.0)]
 
 def flow(seed: int = 1, **changes: Any) -> Flow:
     made = Flow(FlowConfig(**changes), random.Random(seed))
-    made.instruments = LISTED
-    made.prices = {
-        i.name: Prices(to_micro(4_000.0), to_micro(4_100.0), to_micro(4_050.0), to_micro(100_000.0))
-        for i in LISTED
-    }
+    prices = Prices(to_micro(4_000.0), to_micro(4_100.0), to_micro(4_050.0), to_micro(100_000.0))
+    made.set_market(LISTED, {i.name: prices for i in LISTED})
     return made
 
 
@@ -78,7 +75,7 @@ def test_a_full_book_of_own_orders_cancels_instead_of_adding() -> None:
 
 def test_without_prices_nothing_is_done() -> None:
     made = flow(weights={"limit": 1.0, "ioc": 1.0})
-    made.prices = {}
+    made.set_market(LISTED, {})
     assert draw(made, 50) == []
 
 
