@@ -111,9 +111,8 @@ class Service:
         worked = self._save()
         for _ in range(FRAMES_PER_STEP):
             if self._builder.due(self._now_ms()):
-                if not self._close_or_cross():
-                    return worked
-                worked = True
+                # One batch a step, so that a long backlog is posted while it is worked off.
+                return self._close_or_cross() or worked
             elif self._take_frame():
                 worked = True
             else:
