@@ -1,0 +1,21 @@
+"""Each case of the rules runs on the production engine and on the reference."""
+
+from __future__ import annotations
+
+import pytest
+
+from exchange.core.engine import Engine
+from tests.reference.engine import ReferenceEngine
+from tests.unit.core.harness import Market
+
+
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def market(request: pytest.FixtureRequest) -> Market:
+    return Market(request.param())
+
+
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def engine_class(request: pytest.FixtureRequest) -> type[Engine] | type[ReferenceEngine]:
+    """For cases that list their own terms."""
+    found: type[Engine] | type[ReferenceEngine] = request.param
+    return found
