@@ -34,6 +34,8 @@ class Profile:
     huge: bool = False
     hostility: float = 0.03
     jumps: float = 0.02  # share of marks blocks that move the index by a lot
+    far: float = 0.0  # share of prices from anywhere within the price limit
+    cancels: float = 10.0
 
 
 PROFILES = (
@@ -43,6 +45,7 @@ PROFILES = (
     Profile("huge", huge=True, deposit_micro=1 << 52, sizes=40),
     Profile("crowded", accounts=3, options=1, spread_steps=2.0),
     Profile("hostile", hostility=0.5),
+    Profile("wide", deposit_micro=10**14, spread_steps=400.0, far=0.5, cancels=3.0, time_step_ms=150),
 )
 
 
@@ -58,7 +61,9 @@ class Traffic:
         self.engine = engine
         self.world = engine.world
         self.profile = profile or profile_for(seed)
-        self.listings = Listings(self.rng, self.profile.huge, self.profile.jumps)
+        self.listings = Listings(
+            self.rng, self.profile.huge, self.profile.jumps, roomy=self.profile.far > 0
+        )
         self.hostile = Hostile(self.rng)
         self.deposit_id = 0
         self.pending_instruments = 0
@@ -72,8 +77,8 @@ class Traffic:
         for weight, make in (
             (46, self.new_order),
             (14, self.amend),
-            (10, self.cancel),
-            (1.2, self.cancel_many),
+            (self.profile.cancels, self.cancel),
+            (0.12 * self.profile.cancels, self.cancel_many),
             (11, self.mass_quote),
             (5, self.marks),
             (2.5, self.time),
@@ -150,6 +155,9 @@ class Traffic:
         if self._one_in(50):
             edges = (0, -1, 1, terms.price_limit_ticks, terms.price_limit_ticks + 1)
             return rng.choice((*edges, instrument.max_price + 1, instrument.min_price - 1, limits.I64_MAX))
+        if rng.random() < self.profile.far:
+            anywhere = int(terms.price_limit_ticks ** rng.random())
+            return instrument.valid_at_most(max(anywhere, 1)) or instrument.lowest_price
         centre = max(1, instrument.mark_micro // terms.tick_micro)
         if self._one_in(12):
             edge = rng.choice((instrument.min_price, instrument.min_price, instrument.max_price, centre * 3))
@@ -199,6 +207,9 @@ class Traffic:
                 instrument = seat.instrument
                 flags = flags & ~r.FLAG_SELL | (seat.size_lots > 0)
         lots = self._lots(instrument)
+        price = self._price(instrument)
+        if self.profile.far and not self._one_in(6):  # passive, so that far levels stay
+            flags = flags & ~r.FLAG_SELL | (price * instrument.terms.tick_micro > instrument.mark_micro)
         limit = flags >> r.TYPE_SHIFT & r.TYPE_MASK == r.TYPE_LIMIT
         display = 0
         if self._one_in(7 if limit and not flags & 1 << 4 else 60):
@@ -207,7 +218,7 @@ class Traffic:
             account,
             instrument.id if not self._one_in(200) else len(self.world.instruments) + rng.getrandbits(2),
             flags,
-            self._price(instrument) if limit or self._one_in(60) else 0,
+            price if limit or self._one_in(60) else 0,
             lots,
             display_lots=display,
             valid_until_ms=self._valid_until(),

@@ -23,10 +23,11 @@ FIRST_INDEX = (50_000_000_003, 2_500_000_007)
 class Listings:
     """Terms near a random index per underlying, which `move` walks."""
 
-    def __init__(self, rng: random.Random, huge: bool, jumps: float) -> None:
+    def __init__(self, rng: random.Random, huge: bool, jumps: float, *, roomy: bool) -> None:
         self.rng = rng
         self.huge = huge
         self.jumps = jumps
+        self.roomy = roomy
         self._index = list(FIRST_INDEX)
 
     def index(self, underlying: int) -> int:
@@ -40,6 +41,8 @@ class Listings:
         tick, lot = (1, 10**8) if self.huge else rng.choice(GRIDS[:3])
         price_limit = 1 << 40 if self.huge else max(50, 8 * index // tick)
         position = 1 << 10 if self.huge else rng.choice((30, 200, 1_000))
+        if self.roomy:
+            position = min(100_000, limits.MAX_VALUE_MICRO // (price_limit * tick * lot // 10**8))
         return InstrumentTerms(
             kind=r.KIND_PERPETUAL if perpetual else r.KIND_OPTION,
             option_type=0 if perpetual else rng.choice((r.OPTION_CALL, r.OPTION_PUT)),
