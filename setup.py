@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 CORE = Path("exchange/core")
-COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name != "__init__.py")
+COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name not in ("__init__.py", "plain_vecs.py"))
 
 
 class OptionalBuild(build_ext):
@@ -28,7 +29,7 @@ class OptionalBuild(build_ext):
             print(f"strikebook: no compiled core ({error}); it will run interpreted", file=sys.stderr)
 
 
-def extensions() -> list[object]:
+def extensions() -> list[Any]:
     """The compiled core's extension modules, or none when it is switched off or mypyc is missing."""
     if os.environ.get("STRIKEBOOK_INTERPRETED"):
         return []
@@ -38,7 +39,10 @@ def extensions() -> list[object]:
         print("strikebook: mypyc is not installed; the core will run interpreted", file=sys.stderr)
         return []
     modules = mypycify(
-        ["--config-file", "mypyc.ini", *COMPILED], opt_level="3", debug_level="0", group_name="strikebook_core"
+        ["--config-file", "mypyc.ini", *COMPILED],
+        opt_level="3",
+        debug_level="0",
+        group_name="strikebook_core",
     )
     for module in modules:
         # mypyc's functions are global symbols: without these the compiler may not inline any of them.

@@ -42,9 +42,27 @@ class _SourceFinder(importlib.abc.MetaPathFinder):
 
 
 def _use_sources() -> None:
+    """Load the sources, with lists where compiled code has flat arrays."""
     for name in [m for m in sys.modules if m.startswith(f"{__name__}.")]:
         del sys.modules[name]
     sys.meta_path.insert(0, _SourceFinder())
+    plain = importlib.import_module(f"{__name__}.plain_vecs")
+    arrays = sys.modules.get("librt.vecs")
+    sys.modules["librt.vecs"] = plain
+    try:
+        engine = importlib.import_module(f"{__name__}.engine")
+        importlib.import_module(f"{__name__}.queries")
+    finally:
+        if arrays is None:
+            del sys.modules["librt.vecs"]
+        else:
+            sys.modules["librt.vecs"] = arrays
+    for name in ("pool", "book", "world"):
+        module = importlib.import_module(f"{__name__}.{name}")
+        for twin in ("zeros", "words_to_bytes"):
+            if hasattr(module, twin):
+                setattr(module, twin, getattr(plain, twin))
+    engine.TOUCHES_AHEAD = False  # type: ignore[attr-defined]  # nothing to gain where an access is a function call
 
 
 def _choose() -> None:
@@ -55,10 +73,6 @@ def _choose() -> None:
         importlib.import_module(f"{__name__}.engine")
     except ImportError as error:
         _use_sources()
-        try:
-            importlib.import_module(f"{__name__}.engine")
-        except ImportError:
-            raise error from None
         warnings.warn(
             f"the compiled core does not load ({error}); running interpreted, about twenty times slower",
             CompiledCoreWarning,

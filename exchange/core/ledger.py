@@ -33,9 +33,7 @@ from exchange.core.layout import (
     S_PREV,
     S_QUOTE_ASK,
     S_QUOTE_BID,
-    S_REQUIREMENT,
     S_SIZE,
-    S_VALUE,
     SEAT_SHIFT,
     SEAT_WORDS,
 )
@@ -138,7 +136,7 @@ def remove_open(w: World, order_slot: i64) -> None:
 
 
 def change_open(w: World, order_slot: i64, lots: i64) -> None:
-    """Add `lots` (negative: release) to what the order's seat holds open, and revalue the seat."""
+    """Add `lots` (negative: release) to what the order's seat holds open; its requirement follows."""
     orders = w.orders.data
     o = order_slot * ORDER_WORDS
     seat = orders[o + O_SEAT]
@@ -149,7 +147,7 @@ def change_open(w: World, order_slot: i64, lots: i64) -> None:
     else:
         data[s + S_OPEN_BUY] += lots
     data[s + S_HOLD] += lots * orders[o + O_HOLD]
-    margin.revalue_seat(w, seat)
+    margin.require_seat(w, seat)
 
 
 def fee_micro(w: World, instrument: i64, nano_per_lot: i64, lots: i64, value: i64) -> i64:
@@ -184,10 +182,3 @@ def book_side(w: World, seat: i64, instrument: i64, sell: i64, lots: i64, value:
             cash -= value
     accounts[a + A_CASH] = cash
     accounts[ACCOUNT_FEES * ACCOUNT_WORDS + A_CASH] += fee
-
-
-def reset_cached(w: World, seat: i64) -> None:
-    """Forget a seat's cached requirement and value (they are summed anew on the next use)."""
-    data = w.seats.data
-    data[seat * SEAT_WORDS + S_REQUIREMENT] = 0
-    data[seat * SEAT_WORDS + S_VALUE] = 0

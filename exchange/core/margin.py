@@ -134,6 +134,27 @@ def revalue_seat(w: World, seat: i64) -> None:
     seats[s + S_VALUE] = value
 
 
+def require_seat(w: World, seat: i64) -> None:
+    """As `revalue_seat` when only open lots and holds have changed: the marked value stands."""
+    seats = w.seats.data
+    s = seat * SEAT_WORDS
+    key = seats[s + S_KEY]
+    accounts = w.accounts
+    a = (key >> SEAT_SHIFT) * ACCOUNT_WORDS
+    if accounts[a + A_EPOCH] != w.epoch:
+        return
+    needed = requirement(
+        w,
+        key & SEAT_INSTRUMENT,
+        seats[s + S_SIZE],
+        seats[s + S_OPEN_BUY],
+        seats[s + S_OPEN_SELL],
+        seats[s + S_HOLD],
+    )
+    accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]
+    seats[s + S_REQUIREMENT] = needed
+
+
 def withdraw_seat(w: World, seat: i64) -> None:
     """Take a seat's cached part out of its account's sums (before the seat goes)."""
     seats = w.seats.data

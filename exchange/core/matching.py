@@ -258,6 +258,7 @@ def _fill(
     w.value += price * lots
     margin.revalue_seat(w, seat)
     ledger.change_open(w, maker, -lots)
+    margin.revalue_seat(w, maker_seat)
     _reduce_maker(w, book, maker, level, lots)
 
 

@@ -77,7 +77,8 @@ class IdMap:
         self.mask: i64 = cells - 1
         self.cells = zeros(cells)
 
-    def _home(self, key: i64) -> i64:
+    def home(self, key: i64) -> i64:
+        """The cell where a search for this id begins."""
         high = key >> 3
         folded = (high ^ (high >> 31)) & 0x7FFFFFFF
         return ((((folded * _MIX) >> 13) << 3) | (key & 7)) & self.mask
@@ -88,7 +89,7 @@ class IdMap:
         data = self.pool.data
         stride = self.pool.stride
         mask = self.mask
-        at = self._home(key)
+        at = self.home(key)
         while True:
             slot = cells[at]
             if slot == 0 or data[slot * stride] == key:
@@ -102,7 +103,7 @@ class IdMap:
         self.used += 1
         cells = self.cells
         mask = self.mask
-        at = self._home(key)
+        at = self.home(key)
         while cells[at] != 0:
             at = (at + 1) & mask
         cells[at] = slot
@@ -113,7 +114,7 @@ class IdMap:
         data = self.pool.data
         stride = self.pool.stride
         mask = self.mask
-        at = self._home(key)
+        at = self.home(key)
         while data[cells[at] * stride] != key:
             at = (at + 1) & mask
         self.used -= 1
@@ -123,7 +124,7 @@ class IdMap:
             slot = cells[at]
             if slot == 0:
                 break
-            home = self._home(data[slot * stride])
+            home = self.home(data[slot * stride])
             # A record may move into the gap unless its home lies cyclically in (gap, at].
             if ((at - home) & mask) >= ((at - gap) & mask):
                 cells[gap] = slot
@@ -143,7 +144,7 @@ class IdMap:
         while seen < count:
             slot = old[seen]
             if slot != 0:
-                at = self._home(data[slot * stride])
+                at = self.home(data[slot * stride])
                 while fresh[at] != 0:
                     at = (at + 1) & mask
                 fresh[at] = slot

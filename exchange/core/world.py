@@ -73,6 +73,8 @@ class World:
         self.seq: i64 = 0  # of the command under way
         self.index: i64 = 0  # of its next event
 
+        self.touched: i64 = 0
+
         # What `matching.match` leaves for its caller.
         self.rest: i64 = 0
         self.value: i64 = 0
