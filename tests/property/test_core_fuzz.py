@@ -1,0 +1,82 @@
+"""Arbitrary bytes at the engine: it never raises for what a user sent, and says what the reference says."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exchange.core.engine import BatchError, Engine
+from exchange.domain import commands as c
+from exchange.domain import limits
+from exchange.domain import records as r
+from tests.reference import invariants
+from tests.reference import outcome as reference_outcome
+from tests.reference.engine import UNITS, ReferenceEngine
+from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening, order
+
+EDGES = (0, 1, -1, 2, 64, 1 << 28, 1 << 40, 1 << 62, limits.I64_MAX, -(1 << 63), 50_000, 1 << 56 | 1)
+words = st.one_of(st.sampled_from(EDGES), st.integers(-5, 70_000), st.integers(-(1 << 63), limits.I64_MAX))
+small = st.one_of(st.integers(0, 5), st.sampled_from((ALICE, BOB, 66, r.U32)))
+flags = st.one_of(st.integers(0, 0x1FF), st.sampled_from((1 << 16, 1 << 17, 3 << 17, 1 << 31)))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> bytes:
+    """A record of any type: mostly of its right length, each field an edge or at random."""
+    kind = draw(st.one_of(st.sampled_from(sorted(r.COMMAND_NAMES)), st.integers(0, 255)))
+    units = draw(st.integers(1, 8)) if draw(st.booleans()) else UNITS.get(kind, 3)
+    head = c.header(
+        kind,
+        units,
+        flags=draw(flags),
+        account=draw(small),
+        instrument=draw(st.integers(0, 3)),
+        client_order_id=draw(st.integers(0, 1 << 33)),
+        aux=draw(st.integers(0, 3)),
+    )
+    body = draw(st.lists(words, min_size=4 * (units - 1), max_size=4 * (units - 1)))
+    return head + struct.pack(f"<{len(body)}q", *body)
+
+
+def traded() -> bytes:
+    """A small market in which something happened."""
+    quotes = [c.Quote(0, 900, 5, 1_100, 5), c.Quote(1, 49_000, 2, 51_000, 2)]
+    return b"".join(
+        (
+            opening(OPTION, PERPETUAL),
+            order(ALICE, 0, 1_000, 10),
+            order(BOB, 0, 1_000, 4, r.FLAG_SELL),
+            order(BOB, 1, 50_000, 10, r.FLAG_SELL),
+            order(ALICE, 1, 50_000, 6),
+            c.mass_quote(BOB, quotes),
+        )
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(records(), min_size=1, max_size=12))
+def test_any_records_are_answered_alike(made: list[bytes]) -> None:
+    engine, reference = Engine(), ReferenceEngine()
+    for batch in (traded(), b"".join(made)):
+        assert engine.apply(batch) == reference.apply(batch)
+        invariants.check(reference.world)
+    assert engine.state_bytes() == reference.state_bytes()
+    assert Engine.restore(engine.state_bytes()).state_bytes() == engine.state_bytes()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_applied_or_refused_whole(batch: bytes) -> None:
+    engine, reference = Engine(), ReferenceEngine()
+    try:
+        expected = reference.apply(batch)
+    except reference_outcome.BatchError:
+        before = engine.state_bytes()
+        with pytest.raises(BatchError):
+            engine.apply(batch)
+        assert engine.state_bytes() == before
+        return
+    assert engine.apply(batch) == expected
