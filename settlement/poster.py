@@ -17,6 +17,7 @@ from settlement.store import Store
 FIRST_RETRY_MS: Final = 250
 LAST_RETRY_MS: Final = 10_000
 MAX_POSTS_PER_STEP: Final = 8
+MAX_POSTS_WAITING: Final = 32  # for a block: what a slow L1 has not taken yet stays here
 # Refusals that say only that the inbox moved since it was asked: ask again. Anything else is final.
 _MOVED: Final = frozenset(("duplicate", "wrong_batch_id", "wrong_previous_root"))
 
@@ -66,7 +67,8 @@ class Poster:
         self._must_know(progress.pending)
         posted = 0
         batch_id = progress.pending.batch_id + 1
-        while posted < MAX_POSTS_PER_STEP:
+        last_id = progress.included.batch_id + MAX_POSTS_WAITING
+        while posted < MAX_POSTS_PER_STEP and batch_id <= last_id:
             packed = self._store.packed_batch(batch_id)
             if packed is None:
                 break

@@ -237,11 +237,12 @@ class MockL1:
 
     def _ready(self, now_ms: int) -> list[tuple[int, int, bytes, bytes]]:
         """The waiting transactions that may enter a block, in order."""
-        cutoff = now_ms - self._switch("slow_ms")
+        slow_ms = self._switch("slow_ms")
+        latest = now_ms - slow_ms if slow_ms else (1 << 63) - 1
         rows = self._db.execute(
             "SELECT ordinal, kind, calldata, hash FROM tx WHERE block IS NULL AND ordinal < COALESCE("
             "(SELECT MIN(ordinal) FROM tx WHERE block IS NULL AND submitted_ms > ?), ?) ORDER BY ordinal",
-            (cutoff, (1 << 63) - 1),
+            (latest, (1 << 63) - 1),
         )
         return rows.fetchall()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from settlement import process
 from settlement.status import read_status
+from tests.unit.settlement.rig import is_settled
 
 
 def live(directory: Path, last_seq: int) -> int:
@@ -28,7 +29,7 @@ def live(directory: Path, last_seq: int) -> int:
 
     def wait(seconds: float) -> bool:
         told = read_status(options.status)
-        if told is not None and told.confirmed_seq == last_seq:
+        if told is not None and is_settled(told, last_seq):
             return True
         if seconds:
             time.sleep(0.001)

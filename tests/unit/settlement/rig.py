@@ -65,6 +65,12 @@ def head_of(seq: int) -> bytes:
     return keccak(seq.to_bytes(8, "big"))
 
 
+def is_settled(told: Status, last_seq: int) -> bool:
+    """Every event up to `last_seq` is read, and whatever moved something is in a confirmed batch."""
+    everything = told.read_seq == last_seq and not told.waiting_operations
+    return everything and told.confirmed_batch_id == told.batch_id
+
+
 class Rig:
     """Everything of one settlement; `opened` is one life of its process."""
 
@@ -117,9 +123,7 @@ class Rig:
         """Step until every event is in a confirmed batch."""
         for _ in range(steps_max):
             service.step()
-            told = self.told[-1]
-            everything = told.read_seq == self.frames[-1].last_seq and not told.waiting_operations
-            if everything and told.confirmed_batch_id == told.batch_id:
+            if is_settled(self.told[-1], self.frames[-1].last_seq):
                 return
             self.clock.advance(60)
         raise AssertionError(f"not finished after {steps_max} steps: {self.told[-1]}")

@@ -10,17 +10,24 @@ import pytest
 
 from settlement.l1.mock import KIND_POST, MockL1, read_blocks
 from settlement.l1.port import L1Rejected, L1Unavailable, Progress
-from settlement.poster import FIRST_RETRY_MS, LAST_RETRY_MS, MAX_POSTS_PER_STEP, Poster, PostingHalted
+from settlement.poster import (
+    FIRST_RETRY_MS,
+    LAST_RETRY_MS,
+    MAX_POSTS_PER_STEP,
+    MAX_POSTS_WAITING,
+    Poster,
+    PostingHalted,
+)
 from settlement.store import Store
 from tests.unit.settlement.rig import Clock
 from tests.unit.settlement.test_store import filled
 
 
 class World:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fills: int = 15) -> None:
         self.path = path
         self.clock = Clock()
-        self.built = len(filled(path / "s.sqlite")[1])
+        self.built = len(filled(path / "s.sqlite", fills=fills)[1])
         self.store = Store(path / "s.sqlite")
         self.l1 = MockL1(path / "l1.sqlite", self.clock, block_ms=100)
         self.poster = Poster(self.store, self.l1, self.clock)
@@ -54,6 +61,19 @@ def test_everything_is_posted_once_and_confirmed(world: World) -> None:
 def test_a_step_posts_no_more_than_its_share(world: World) -> None:
     assert world.built > MAX_POSTS_PER_STEP
     assert world.poster.step() == MAX_POSTS_PER_STEP
+
+
+def test_a_slow_l1_is_given_only_so_many(tmp_path: Path) -> None:
+    many = World(tmp_path, fills=1)
+    many.l1.set_switch("hold", 1)
+    many.settle()
+    assert many.built > MAX_POSTS_WAITING
+    assert many.l1.progress().pending.batch_id == MAX_POSTS_WAITING
+    many.l1.set_switch("hold", 0)
+    many.settle(60)
+    assert many.posted() == [""] * many.built
+    many.l1.close()
+    many.store.close()
 
 
 def test_a_failing_l1_is_asked_again_after_growing_pauses(world: World) -> None:
