@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.gateway.order_params import instrument_named
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
@@ -56,18 +57,9 @@ def account_of(session: Session) -> int:
     return account
 
 
-def instrument_of(venue: Venue, params: Params, name: str = "instrument_name") -> InstrumentView:
-    """The instrument a request names.
-
-    Raises:
-        RpcError: -32602 absent or no string; 10020 not listed.
-    """
-    wanted = params.get(name)
-    view = venue.registry.by_name.get(wanted) if type(wanted) is str else None
-    if view is None:
-        text(params, name, bytes_max=64)
-        raise error(errors.INVALID_INSTRUMENT, param=name, reason="no such instrument")
-    return view
+def instrument_of(venue: Venue, params: Params) -> InstrumentView:
+    """The instrument a request names. Raises RpcError as `order_params.instrument_named`."""
+    return instrument_named(params, venue.registry)
 
 
 def kind_of(params: Params, name: str = "kind") -> int | None:

@@ -112,6 +112,18 @@ class HistoryRing:
                     break
         return found[::-1]
 
+    def find_trades(self, account: int, trade_ids: list[int]) -> list[Fill]:
+        """The account's fills of the given trades, in their order, as far as remembered."""
+        wanted = {trade_id.to_bytes(8, "little"): None for trade_id in trade_ids}
+        found: dict[bytes, Fill] = {}
+        for fill in self.fills(account):
+            key = fill.trade[24:32]
+            if key in wanted:
+                found[key] = fill
+                if len(found) == len(wanted):
+                    break
+        return [found[key] for key in wanted if key in found]
+
     def closed_order(self, order_id: int) -> ClosedOrder | None:
         """A closed order, if it is still remembered."""
         return self._closed.get(order_id)
@@ -122,8 +134,9 @@ class HistoryRing:
             yield self._closed[order_id]
 
     def commission_micro(self, order_id: int) -> int:
-        """The fees the fills of an open order have paid so far."""
-        return self._commissions.get(order_id, 0)
+        """The fees the fills of an order have paid so far, as far as remembered."""
+        closed = self._closed.get(order_id)
+        return self._commissions.get(order_id, 0) if closed is None else closed.commission_micro
 
     def labels_in_use(self, account: int) -> set[int]:
         """Label ids that remembered orders and fills of the account refer to."""

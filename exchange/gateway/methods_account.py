@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from msgspec import Raw
+
 from exchange.core import queries
 from exchange.domain import events as ev
+from exchange.domain import records as r
 from exchange.gateway.dispatch import (
     Handler,
     account_of,
@@ -84,13 +87,15 @@ def _open_orders(
         return
     instruments = venue.registry.instruments
 
-    def compute() -> list[JsonObject]:
+    def compute() -> list[Raw]:
         packed = queries.open_orders(venue.engine, account, instrument)
-        return [
-            venue.rendering.order(event)
-            for event in ev.read_events(packed)
-            if isinstance(event, ev.Order) and chosen(instruments[event.head.instrument])
-        ]
+        found: list[Raw] = []
+        at = 0
+        while at < len(packed):
+            if chosen(instruments[int.from_bytes(packed[at + 20 : at + 24], "little")]):
+                found.append(Raw(venue.rendering.order_json(packed, at)))
+            at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+        return found
 
     answer_read(venue, session, request, compute)
 

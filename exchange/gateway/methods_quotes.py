@@ -6,20 +6,22 @@ all others are sequenced together. What the core refuses comes back by (entry, s
 
 from __future__ import annotations
 
+import struct
+from decimal import Decimal
 from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
 
 from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.domain.commands import Quote
-from exchange.domain.limits import MAX_QUOTES
+from exchange.domain.limits import COUNTER_MASK, MAX_QUOTES
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of
-from exchange.gateway.history_ring import Fill
 from exchange.gateway.methods_trading import rejected
+from exchange.gateway.numbers import Numbers
 from exchange.gateway.venue import Venue
-from exchange.wire import errors
-from exchange.wire.errors import error, invalid_param
-from exchange.wire.instruments import InstrumentView
+from exchange.wire.errors import invalid_param
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import (
@@ -35,23 +37,37 @@ from exchange.wire.params import (
 from exchange.wire.session import Request, RpcError, Session
 
 _SIDES: Final = ("bid", "ask")
+_UNIT: Final = struct.Struct("<IIqqII")  # a quote unit (docs/formats.md)
+_BODY: Final = struct.Struct("<qqqq")
+_NO_SIDE: Final = (0, 0)
 
 
-class _Side(NamedTuple):
-    """One readable side of a quote."""
+class _UsualSide(msgspec.Struct):
+    """A side as clients usually write it."""
 
-    price_ticks: int
-    lots: int
-    post_only: bool
-    reject_post_only: bool
+    amount: object
+    price: object = None
+    post_only: bool = False
+    reject_post_only: bool = False
+
+    def is_number(self) -> bool:
+        return type(self.amount) is int or type(self.amount) is Decimal
+
+
+class _UsualQuote(msgspec.Struct):
+    """A quote as clients usually write it."""
+
+    instrument_name: str
+    quote_set_id: str = ""
+    bid: _UsualSide | None = None
+    ask: _UsualSide | None = None
 
 
 class _Entry(NamedTuple):
-    """One quote unit of the command and what the client called it."""
+    """What the client called one quote unit of the command."""
 
-    view: InstrumentView
+    numbers: Numbers
     quote_set_id: str
-    quote: Quote
 
 
 class _Parsed:
@@ -59,6 +75,7 @@ class _Parsed:
 
     def __init__(self) -> None:
         self.entries: list[_Entry] = []
+        self.units: list[bytes] = []
         self.errors: list[JsonObject] = []
 
     def add(self, venue: Venue, params: Params) -> None:
@@ -72,28 +89,26 @@ class _Parsed:
                 if params.get(side) is not None:
                     self.fail(str(name), side, refused)
             return
-        found: list[_Side | None] = []
+        numbers = venue.registry.numbers[view.instrument]
+        try:
+            usual = msgspec.convert(params, _UsualQuote)
+        except msgspec.ValidationError:
+            usual = None
+        found: list[tuple[int, int]] = []
         for side in _SIDES:
             try:
-                given = optional_object(params, side)
-                found.append(None if given is None else _read_side(given, view))
+                given = None if usual is None else usual.bid if side == "bid" else usual.ask
+                if given is not None and given.is_number():
+                    found.append(_read_usual(given, numbers))
+                else:
+                    found.append(_read_exactly(optional_object(params, side), numbers))
             except RpcError as refused:
                 self.fail(view.name, side, refused)
-                found.append(None)
-        self._append(view, set_id, found[0], found[1])
-
-    def _append(self, view: InstrumentView, set_id: str, bid: _Side | None, ask: _Side | None) -> None:
-        """One unit for both sides, or two where their post-only flags differ."""
-        if bid is not None and ask is not None and bid[2:] == ask[2:]:
-            quote = Quote(view.instrument, bid[0], bid[1], ask[0], ask[1], 0, bid[2], bid[3])
-            self.entries.append(_Entry(view, set_id, quote))
-            return
-        if bid is not None:
-            quote = Quote(view.instrument, bid[0], bid[1], post_only=bid[2], reject_post_only=bid[3])
-            self.entries.append(_Entry(view, set_id, quote))
-        if ask is not None:
-            quote = Quote(view.instrument, 0, None, ask[0], ask[1], 0, ask[2], ask[3])
-            self.entries.append(_Entry(view, set_id, quote))
+                found.append(_NO_SIDE)
+        (bid_ticks, bid), (ask_ticks, ask) = found
+        if bid or ask:
+            self.units.append(_UNIT.pack(view.instrument, 0, bid_ticks, ask_ticks, bid, ask))
+            self.entries.append(_Entry(numbers, set_id))
 
     def fail(self, instrument: str, side: str, refused: RpcError) -> None:
         """A side that goes no further."""
@@ -108,14 +123,27 @@ class _Parsed:
         )
 
 
-def _read_side(given: Params, view: InstrumentView) -> _Side:
-    """Raises RpcError for what is no side. A side of amount 0 needs no price."""
-    lots = amount_lots(given, view.terms, zero_allowed=True)
-    if lots > r.QUOTE_SIZE_MASK:
-        raise error(errors.INVALID_AMOUNT, param="amount", reason="is too large")
-    ticks = price_ticks(given, view.terms) if lots else 0
-    post_only = boolean(given, "post_only")
-    return _Side(ticks, lots, post_only, post_only and boolean(given, "reject_post_only"))
+def _read_usual(side: _UsualSide, numbers: Numbers) -> tuple[int, int]:
+    """(price_ticks, the side's word) of a quote unit. A side of amount 0 needs no price."""
+    if not side.amount:
+        return 0, r.QUOTE_PRESENT
+    post = 0
+    if side.post_only:
+        post = r.QUOTE_POST_ONLY | r.QUOTE_REJECT_POST_ONLY if side.reject_post_only else r.QUOTE_POST_ONLY
+    return numbers.ticks(side.price), numbers.lots(side.amount) | r.QUOTE_PRESENT | post
+
+
+def _read_exactly(given: Params | None, numbers: Numbers) -> tuple[int, int]:
+    """As `_read_usual`, from whatever the client wrote. Raises RpcError for what is no side."""
+    if given is None:
+        return _NO_SIDE
+    lots = amount_lots(given, numbers.view.terms, zero_allowed=True)
+    ticks = price_ticks(given, numbers.view.terms) if lots else 0
+    word = lots | r.QUOTE_PRESENT
+    if boolean(given, "post_only"):
+        word |= r.QUOTE_POST_ONLY
+        word |= r.QUOTE_REJECT_POST_ONLY if boolean(given, "reject_post_only") else 0
+    return ticks, word
 
 
 def mass_quote(venue: Venue, session: Session, request: Request) -> None:
@@ -135,19 +163,13 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
     parsed = _Parsed()
     for given in quotes:
         parsed.add(venue, given)
-    if len(parsed.entries) > MAX_QUOTES:
-        raise error(errors.TOO_MANY_QUOTES, reason="sides with different flags count twice")
-    if not parsed.entries:
-        session.reply(request, _result([], [], parsed.errors))
+    if not parsed.units:
+        session.reply(request, _result([], [], parsed.errors, 0))
         return
 
-    def build(label_id: int) -> bytes:
-        return commands.mass_quote(
-            account,
-            [entry.quote for entry in parsed.entries],
-            quote_label=label_id,
-            valid_until_ms=valid_until,
-        )
+    def build(label: int) -> bytes:
+        head = commands.header(r.MASS_QUOTE, 2 + len(parsed.units), account=account, aux=label)
+        return b"".join([head, _BODY.pack(0, valid_until, 0, 0), *parsed.units])
 
     def finish(packed: bytes) -> None:
         _reply(venue, session, request, account, parsed, packed, detailed)
@@ -164,41 +186,52 @@ def _reply(
     packed: bytes,
     detailed: bool,
 ) -> None:
-    sets = {entry.view.instrument: entry.quote_set_id for entry in parsed.entries}
-    orders: list[JsonObject] = []
-    trades: list[JsonObject] = []
-    last: ev.Event | None = None
-    for event in ev.read_events(packed):
-        last = event
-        if isinstance(event, ev.Order):
-            if detailed and event.head.account == account and event.kind != r.ORDER_FILLED:
-                set_id = sets.get(event.head.instrument, "")
-                orders.append(venue.rendering.order(event, quote_set_id=set_id))
-        elif isinstance(event, ev.Trade):
-            fill = _fill_of(venue, account, event)
-            if fill is not None:
-                trades.append(venue.rendering.fill(fill, account))
-        elif isinstance(event, ev.Rejected):
-            if event.position < 0:
-                raise rejected(event, None)
-            entry = parsed.entries[event.position // 2]
-            parsed.fail(entry.view.name, _SIDES[event.position % 2], rejected(event, entry.view))
-    if last is None:
-        raise ev.EventError("a mass quote caused no event")
-    session.reply(request, _result(orders, trades, parsed.errors), last.head.counter)
+    sets = {entry.numbers.view.instrument: entry.quote_set_id for entry in parsed.entries}
+    orders: list[Raw] = []
+    trade_ids: list[int] = []
+    affected = at = 0
+    end = len(packed)
+    while at < end:
+        kind = packed[at]
+        if kind == r.EV_ORDER:
+            # Fills of resting orders (ours too, if it comes to that) are told by the private channels.
+            if detailed and packed[at + 68] != r.ORDER_FILLED and _account(packed, at) == account:
+                set_id = sets.get(int.from_bytes(packed[at + 20 : at + 24], "little"), "")
+                orders.append(Raw(venue.rendering.order_json(packed, at, set_id)))
+        elif kind == r.EV_TRADE:
+            trade_ids.append(int.from_bytes(packed[at + 24 : at + 32], "little"))
+        else:
+            affected = _take_rare(parsed, ev.read_event(packed, at))
+        at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+    fills = venue.ring.find_trades(account, trade_ids) if trade_ids else []
+    trades = [venue.rendering.fill(fill, account) for fill in fills]
+    seq = int.from_bytes(packed[8:16], "little") & COUNTER_MASK
+    session.reply(request, _result(orders, trades, parsed.errors, affected), seq)
 
 
-def _fill_of(venue: Venue, account: int, trade: ev.Trade) -> Fill | None:
-    wanted = trade.trade_id.to_bytes(8, "little")
-    for fill in venue.ring.fills(account):
-        if fill.trade[24:32] == wanted:
-            return fill
-    return None
+def _take_rare(parsed: _Parsed, event: ev.Event) -> int:
+    """Count a refused side, or give the count of the final DONE."""
+    if isinstance(event, ev.Rejected):
+        if event.position < 0:
+            raise rejected(event, None)
+        view = parsed.entries[event.position // 2].numbers.view
+        parsed.fail(view.name, _SIDES[event.position % 2], rejected(event, view))
+        return 0
+    if isinstance(event, ev.Done):
+        return event.affected
+    raise ev.EventError(f"a mass quote caused an event of type {event.head.type}")
 
 
-def _result(orders: list[JsonObject], trades: list[JsonObject], failed: list[JsonObject]) -> JsonObject:
+def _account(packed: bytes, at: int) -> int:
+    return int.from_bytes(packed[at + 16 : at + 20], "little")
+
+
+def _result(
+    orders: list[Raw], trades: list[JsonObject], failed: list[JsonObject], affected: int
+) -> JsonObject:
     return {
         "orders": orders,
+        "orders_count": affected,
         "trades": trades,
         "errors": failed,
         "errors_count": len(failed),

@@ -6,13 +6,17 @@ documented error. Everything is one dictionary lookup a step: instrument by name
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Final
+
+from msgspec import Raw
 
 from exchange.core import queries
 from exchange.domain import commands, rejects
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.limits import COUNTER_MASK, RECORD_VERSION
 from exchange.gateway.dispatch import (
     Handler,
     account_of,
@@ -21,17 +25,16 @@ from exchange.gateway.dispatch import (
     instrument_of,
     kind_of,
 )
+from exchange.gateway.order_params import display_lots, read_new_order
 from exchange.gateway.rendering import read_order
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
+from exchange.wire.envelope import encode_json
 from exchange.wire.errors import error, invalid_param, reject_error
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.limits import LABEL_CHARS_MAX
-from exchange.wire.names import QUOTE_CURRENCY, order_flags
-from exchange.wire.objects import JsonObject
+from exchange.wire.names import QUOTE_CURRENCY
 from exchange.wire.params import (
-    Params,
-    amount_lots,
     boolean,
     choice,
     has,
@@ -43,7 +46,9 @@ from exchange.wire.params import (
 )
 from exchange.wire.session import Request, RpcError, Session
 
-_TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
+# NEW_ORDER in one go (docs/formats.md): type, version and units as one word, then the fields.
+_NEW_ORDER: Final = struct.Struct("<IIIIQIIqqqq")
+_NEW_ORDER_HEAD: Final = r.NEW_ORDER | RECORD_VERSION << 8 | 2 << 16
 _RESTING_TYPES: Final = ("all", "limit")
 _TYPE_FILTERS: Final = frozenset({*_RESTING_TYPES, "trigger_all", "stop", "take", "trailing_stop"})
 
@@ -62,35 +67,33 @@ def sell(venue: Venue, session: Session, request: Request) -> None:
 
 
 def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> None:
-    params = request.params
     account = account_of(session)
-    view = instrument_of(venue, params)
-    flags = order_flags(params, sell=sell)
-    lots = order_lots(params, view.terms)
-    ticks = 0 if flags & _TYPE_BITS else price_ticks(params, view.terms)
-    display = _display_lots(params, view) or 0
-    valid_until = timestamp_ms(params, "valid_until", 0)
-    label = text(params, "label", "", LABEL_CHARS_MAX)
+    order = read_new_order(request.params, venue.registry)
+    flags = order.flags | r.FLAG_SELL if sell else order.flags
+    view = order.view
+    packed = _NEW_ORDER.pack(
+        _NEW_ORDER_HEAD,
+        flags,
+        account,
+        view.instrument,
+        0,
+        0,
+        0,
+        order.price_ticks,
+        order.size_lots,
+        order.display_lots,
+        order.valid_until_ms,
+    )
+    done = _order_reply(venue, session, request, account, view)
+    if not order.label:
+        venue.submit(packed, done)
+        return
+    venue.submit_labelled(account, order.label, lambda label: _labelled(packed, label), done)
 
-    def build(label_id: int) -> bytes:
-        return commands.new_order(
-            account,
-            view.instrument,
-            flags,
-            ticks,
-            lots,
-            display_lots=display,
-            valid_until_ms=valid_until,
-            label=label_id,
-        )
 
-    venue.submit_labelled(account, label, build, _order_reply(venue, session, request, account, view))
-
-
-def _display_lots(params: Params, view: InstrumentView) -> int | None:
-    if not has(params, "display_amount"):
-        return None
-    return amount_lots(params, view.terms, "display_amount", zero_allowed=True)
+def _labelled(packed: bytes, label: int) -> bytes:
+    """The command with its label (aux) set."""
+    return packed[:28] + label.to_bytes(4, "little") + packed[32:]
 
 
 def _order_reply(
@@ -99,18 +102,21 @@ def _order_reply(
     """Reply `{order, trades}` from the events of NEW_ORDER or AMEND."""
 
     def finish(packed: bytes) -> None:
-        order, fills = own_order(packed, view)
-        trades: list[JsonObject] = []
+        at, fills = own_order(packed, view)
+        trades = b"[]"
         if fills:
-            found = venue.ring.find_fills(account, fills, order.order_id)
-            trades = [venue.rendering.fill(fill, account) for fill in found]
-        session.reply(request, {"order": venue.rendering.order(order), "trades": trades}, order.head.counter)
+            order_id = int.from_bytes(packed[at + 24 : at + 32], "little")
+            found = venue.ring.find_fills(account, fills, order_id)
+            trades = encode_json([venue.rendering.fill(fill, account) for fill in found])
+        order = venue.rendering.order_json(packed, at)
+        seq = int.from_bytes(packed[at + 8 : at + 16], "little") & COUNTER_MASK
+        session.reply(request, Raw(b'{"order":%b,"trades":%b}' % (order, trades)), seq)
 
     return guarded(session, request, finish, venue)
 
 
-def own_order(packed: bytes, view: InstrumentView) -> tuple[ev.Order, int]:
-    """The command's own order, the last ORDER of its events, and how many trades it made.
+def own_order(packed: bytes, view: InstrumentView) -> tuple[int, int]:
+    """The byte of the command's own order, the last ORDER of its events; how many trades it made.
 
     Raises:
         RpcError: the command was rejected.
@@ -122,12 +128,12 @@ def own_order(packed: bytes, view: InstrumentView) -> tuple[ev.Order, int]:
         if packed[at] == r.EV_TRADE:
             fills += 1
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
-    event = ev.read_event(packed, last)
-    if isinstance(event, ev.Rejected):
-        raise rejected(event, view)
-    if not isinstance(event, ev.Order):
+    if packed[last] != r.EV_ORDER:
+        event = ev.read_event(packed, last)
+        if isinstance(event, ev.Rejected):
+            raise rejected(event, view)
         raise ev.EventError(f"an order's events end with type {event.head.type}")
-    return event, fills
+    return last, fills
 
 
 def rejected(event: ev.Rejected, view: InstrumentView | None) -> RpcError:
@@ -151,7 +157,7 @@ def edit(venue: Venue, session: Session, request: Request) -> None:
     price = price_ticks(params, view.terms) if has(params, "price") else None
     sized = has(params, "amount") or has(params, "contracts")
     lots = order_lots(params, view.terms) if sized else None
-    display = _display_lots(params, view)
+    display = display_lots(params, view)
     post_only = boolean(params, "post_only") if has(params, "post_only") else None
     reduce_only = boolean(params, "reduce_only") if has(params, "reduce_only") else None
     if price is None and lots is None and display is None and post_only is None and reduce_only is None:
@@ -195,10 +201,12 @@ def cancel(venue: Venue, session: Session, request: Request) -> None:
     wanted = order_id(request.params)
 
     def finish(packed: bytes) -> None:
+        if packed[0] == r.EV_ORDER:
+            seq = int.from_bytes(packed[8:16], "little") & COUNTER_MASK
+            session.reply(request, Raw(venue.rendering.order_json(packed, 0)), seq)
+            return
         event = ev.read_event(packed)
-        if isinstance(event, ev.Order):
-            session.reply(request, venue.rendering.order(event), event.head.counter)
-        elif isinstance(event, ev.Rejected):
+        if isinstance(event, ev.Rejected):
             missing = event.reason == rejects.ORDER_NOT_FOUND
             raise missing_order(venue, account, wanted) if missing else rejected(event, None)
 

@@ -6,13 +6,15 @@ whatever the number of channels it goes to.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
+
+from msgspec import Raw
 
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.registry import ANY, Registry
-from exchange.gateway.rendering import Rendering, read_order
+from exchange.gateway.rendering import Rendering
 from exchange.wire.figures import portfolio_data
 from exchange.wire.names import KIND_FILTERS, QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
@@ -22,6 +24,16 @@ _ORDERS: Final = "user_orders"
 _TRADES: Final = "user_trades"
 _PORTFOLIO: Final = "user_portfolio"
 TICKS_PER_AGG2: Final = 10
+
+
+class OrderPush(NamedTuple):
+    """An order that is ready to be sent."""
+
+    order_id: int
+    json: Raw
+
+
+Rendered = OrderPush | JsonObject
 
 
 class _Account:
@@ -135,7 +147,7 @@ class PrivateFeeds:
                     topic.publish(data)
 
     def _tell(self, account: _Account, family: str, instrument: int, what: bytes | Fill, number: int) -> None:
-        rendered: JsonObject | None = None
+        rendered: Rendered | None = None
         for topic in account.topics:
             if topic.channel.family != family or not self._matches(topic, instrument):
                 continue
@@ -145,17 +157,17 @@ class PrivateFeeds:
             if interval != "raw":
                 topic.pending.append(rendered)
                 self._waiting[interval][topic] = None
-            elif family == _ORDERS:  # raw order channels carry one order a frame
-                topic.publish(rendered)
+            elif isinstance(rendered, OrderPush):  # raw order channels carry one order a frame
+                topic.publish(rendered.json)
             else:
                 topic.pending.append(rendered)
 
-    def _render(self, what: bytes | Fill, account: int) -> JsonObject:
+    def _render(self, what: bytes | Fill, account: int) -> Rendered:
         if self._rendering is None:
             raise RuntimeError("not connected")
         if isinstance(what, Fill):
             return self._rendering.fill(what, account)
-        return self._rendering.order(read_order(what))
+        return OrderPush(int.from_bytes(what[24:32], "little"), Raw(self._rendering.order_json(what, 0)))
 
     def _matches(self, topic: Topic, instrument: int) -> bool:
         channel = topic.channel
@@ -197,11 +209,11 @@ def _is_ours(topic: Topic) -> bool:
     return topic.channel.currency in (ANY, QUOTE_CURRENCY)
 
 
-def _latest(orders: list[object]) -> list[object]:
+def _latest(pending: list[object]) -> list[object]:
     """The last state of each order, in the order of their last change."""
-    found: dict[object, object] = {}
-    for order in orders:
-        if isinstance(order, dict):
-            found.pop(order["order_id"], None)
-            found[order["order_id"]] = order
+    found: dict[int, Raw] = {}
+    for push in pending:
+        if isinstance(push, OrderPush):
+            found.pop(push.order_id, None)
+            found[push.order_id] = push.json
     return list(found.values())

@@ -12,6 +12,7 @@ from typing import Final
 from exchange.domain import events
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, symbol_text
+from exchange.gateway.numbers import Numbers
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.names import QUOTE_CURRENCY
 
@@ -25,6 +26,8 @@ class Registry:
     def __init__(self) -> None:
         self.instruments: list[InstrumentView] = []
         """By id; ids are dense and never reused."""
+        self.numbers: list[Numbers] = []
+        """Numbers met before, by instrument id."""
         self.by_name: dict[str, InstrumentView] = {}
         """The newest instrument of a name."""
         self.symbols: list[str] = []
@@ -68,6 +71,7 @@ class Registry:
             raise ValueError(f"instrument {instrument} does not follow {len(self.instruments) - 1}")
         view = InstrumentView(instrument, self.symbols[terms.underlying], terms, state, created_ms)
         self.instruments.append(view)
+        self.numbers.append(Numbers(view))
         self.members[terms.underlying].append(view)
         self.by_name[view.name] = view
         return view

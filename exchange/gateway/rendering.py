@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from exchange.domain import events as ev
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.labels import Labels
+from exchange.gateway.order_json import OrderWriter
 from exchange.gateway.ports import SettlementView
 from exchange.gateway.registry import Registry
 from exchange.wire.objects import JsonObject, order_object, user_trade_object
@@ -15,6 +17,7 @@ from exchange.wire.objects import JsonObject, order_object, user_trade_object
 SOFT: Final = "soft"
 POSTED: Final = "posted"
 CONFIRMED: Final = "confirmed"
+_WHO: Final = struct.Struct("<16xI4xQ")  # account, order_id
 
 
 def read_order(record: bytes) -> ev.Order:
@@ -51,17 +54,21 @@ class Rendering:
         self._labels = labels
         self._ring = ring
         self._settlement = settlement
+        self._writer = OrderWriter(registry)
+
+    def order_json(self, packed: bytes, at: int, quote_set_id: str = "") -> bytes:
+        """The ORDER record at byte `at` as JSON; the same object as `order`."""
+        account, order_id = _WHO.unpack_from(packed, at)
+        label = int.from_bytes(packed[at + 80 : at + 84], "little")
+        text = self._labels.text(account, label) if label else ""
+        return self._writer.write(packed, at, text, self._ring.commission_micro(order_id), quote_set_id)
 
     def order(
         self, order: ev.Order, commission_micro: int | None = None, quote_set_id: str = ""
     ) -> JsonObject:
         """An order of its owner. The fees of its fills are looked up if not given."""
         if commission_micro is None:
-            closed = self._ring.closed_order(order.order_id)
-            if closed is not None:
-                commission_micro = closed.commission_micro
-            else:
-                commission_micro = self._ring.commission_micro(order.order_id)
+            commission_micro = self._ring.commission_micro(order.order_id)
         return order_object(
             order,
             self._registry.instruments[order.head.instrument],
