@@ -24,11 +24,11 @@ def test_a_million_random_commands() -> None:
     workers = min(2, os.cpu_count() or 1)
     runs = list(campaign.run(seeds, campaign.STREAM_COMMANDS, workers))
     assert sum(run.commands for run in runs) >= MILLION
-    assert all(run.state_checks >= 10 and run.restores >= 2 for run in runs)
+    assert all(run.state_checks >= 10 and run.restores >= 2 and run.recuts for run in runs)
 
 
 def test_the_cut_into_batches_changes_nothing() -> None:
-    stream = b"".join(compare_stream(7, 3_000, keep=True).batches)
+    stream = b"".join(compare_stream(7, 3_000).batches)
     commands = c.split(stream)
     outcomes = []
     for size in (1, 7, 100, len(commands)):
@@ -40,7 +40,7 @@ def test_the_cut_into_batches_changes_nothing() -> None:
 
 @pytest.mark.parametrize("seed", [0, 2, 5])
 def test_an_engine_restored_at_any_batch_goes_on_alike(seed: int) -> None:
-    batches = compare_stream(seed, 1_500, keep=True).batches
+    batches = compare_stream(seed, 1_500).batches
     engine = Engine()
     for batch in batches:
         restored = Engine.restore(engine.state_bytes())
@@ -49,7 +49,7 @@ def test_an_engine_restored_at_any_batch_goes_on_alike(seed: int) -> None:
 
 
 def test_another_shard_stamps_its_ids() -> None:
-    batches = compare_stream(1, 1_000, keep=True).batches
+    batches = compare_stream(1, 1_000).batches
     reference, engine = ReferenceEngine(shard=5), Engine(shard=5)
     for batch in batches:
         assert engine.apply(batch) == reference.apply(batch)

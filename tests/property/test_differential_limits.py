@@ -13,6 +13,7 @@ from tests.reference.engine import ReferenceEngine
 from tests.reference.scenarios import SCENARIOS
 
 REASONS = {
+    "cold_start": why.ORDER_NOT_FOUND,
     "many_seats": why.TOO_MANY_SEATS,
     "many_orders": why.TOO_MANY_ORDERS,
     "accumulation": why.LIMIT_REACHED,

@@ -27,16 +27,18 @@ class Run:
     events_bytes: int = 0
     state_checks: int = 0
     restores: int = 0
-    batches: list[bytes] = field(default_factory=list)
+    recuts: int = 0
+    batches: list[bytes] = field(default_factory=list, repr=False)
 
 
 def compare_stream(
-    seed: int, commands: int, *, state_every: int = 2_000, restore_every: int = 10_000, keep: bool = False
+    seed: int, commands: int, *, state_every: int = 2_000, restore_every: int = 10_000
 ) -> Run:
     """Compare events of every batch, and states and restored engines at intervals.
 
     Batches vary from 1 to 100 commands. At every `restore_every` commands the engine is replaced by one
-    restored from its own state, which must go on alike.
+    restored from its own state, which must go on alike. In the end a fresh engine gets the whole stream in
+    batches of MAX_BATCH and must say and be the same.
 
     Raises:
         Disagreement: at the first difference.
@@ -47,11 +49,12 @@ def compare_stream(
     sizes = random.Random(~seed)
     next_state, next_restore = state_every, restore_every
     batch = traffic.opening()
+    events: list[bytes] = []
     while True:
-        run.events_bytes += len(compare_batch(seed, reference, engine, batch))
+        events.append(compare_batch(seed, reference, engine, batch))
+        run.events_bytes += len(events[-1])
         run.commands = reference.next_seq - 1
-        if keep:
-            run.batches.append(batch)
+        run.batches.append(batch)
         if run.commands >= next_state or run.commands >= commands:
             compare_state(seed, reference, engine)
             run.state_checks += 1
@@ -62,8 +65,25 @@ def compare_stream(
             run.restores += 1
             next_restore += restore_every
         if run.commands >= commands:
+            _compare_recut(run, reference, b"".join(events))
             return run
         batch = traffic.batch(min(sizes.choice((1, 3, 20, MAX_BATCH)), commands - run.commands))
+
+
+def _compare_recut(run: Run, reference: ReferenceEngine, expected: bytes) -> None:
+    records = cut(b"".join(run.batches))
+    engine = Engine()
+    parts = []
+    for at in range(0, len(records), MAX_BATCH):
+        try:
+            parts.append(engine.apply(b"".join(records[at : at + MAX_BATCH])))
+        except Exception as error:
+            where = f"seed {run.seed}, batch of {MAX_BATCH} at {at + 1}"
+            raise Disagreement(f"{where}: the engine raised {error!r}") from error
+    if b"".join(parts) != expected:
+        raise Disagreement(f"seed {run.seed}: another cut into batches gives other events")
+    compare_state(run.seed, reference, engine)
+    run.recuts += 1
 
 
 def compare_batch(seed: int, reference: ReferenceEngine, engine: Engine, batch: bytes) -> bytes:

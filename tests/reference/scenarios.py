@@ -115,7 +115,20 @@ def day_end() -> Iterator[bytes]:
     yield c.expire_day(0) + c.cancel_many(ALICE)
 
 
+def cold_start() -> Iterator[bytes]:
+    """First batches that name orders, accounts and instruments there are none of yet, at any id."""
+    ids = (0, 1, 2, 1 << 20, 1 << 56 | 1, limits.I64_MAX, -1, -(1 << 63))
+    named = [c.cancel(ALICE, n) + c.amend(ALICE, n, size_lots=1) for n in ids]
+    wild = [order(account, n, 1, 1) for n in (0, 7, 1 << 20, r.U32) for account in (0, ALICE, r.U32)]
+    quotes = c.mass_quote(ALICE, [c.Quote(n, 1, 1, 2, 1) for n in (0, 9, r.U32)])
+    marks = c.marks(5, 1, 1, [c.Mark(r.U32, 0, 1, 0, 1)])
+    cold = b"".join((*named, *wild, quotes, marks, c.cancel_many(ALICE), c.deliver(r.U32, 1)))
+    yield cold
+    yield cold + opening(PERPETUAL) + order(ALICE, 0, 5, 1) + cold
+
+
 SCENARIOS = {
+    "cold_start": cold_start,
     "many_seats": many_seats,
     "many_orders": many_orders,
     "accumulation": accumulation,
