@@ -71,6 +71,13 @@ def test_update_gives_the_root_of_a_fresh_commitment() -> None:
     assert commitment.update() == Commitment(built).root != GENESIS_ROOT
 
 
+def test_the_roots_are_the_formats() -> None:
+    assert GENESIS_ROOT.hex() == "04d48096b9596d9c9746d58c39db98003d86805b6bcf0138dd94a836cd0f8172"
+    assert Commitment(small_state()).root.hex() == (
+        "4a3767bb53d6a4c411ea6051447c03d1b172f58fb2eda94a82a1f0051c1608d4"
+    )
+
+
 CHANGES: list[Callable[[State], object]] = [
     lambda s: s.accounts[64].positions.update({1: (-2, 1)}),
     lambda s: setattr(s.accounts[64], "cash_micro", 1),
