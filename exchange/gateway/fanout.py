@@ -6,7 +6,7 @@ subscriber's session queues the same bytes, and the shell writes each session's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from exchange.gateway.book import Tracker
@@ -99,25 +99,9 @@ class Fanout:
             self._leave(session, key, topic)
         session.subscriptions.clear()
 
-    def drop_private(self, session: Session) -> None:
-        """The session logged out: it keeps its public channels only."""
-        mine = self._of_session.get(session, {})
-        for key in [key for key in mine if key[0] != PUBLIC]:
-            self._leave(session, key, mine.pop(key))
-            session.subscriptions.discard(key[1])
-
     def _leave(self, session: Session, key: Key, topic: Topic) -> None:
         del topic.sessions[session]
         if not topic.sessions:
             del self._topics[key]
             for callback in self.closed:
                 callback(topic)
-
-    def topics(self) -> Iterator[Topic]:
-        """All topics with subscribers."""
-        return iter(self._topics.values())
-
-    @property
-    def session_count(self) -> int:
-        """Sessions with at least one subscription now or earlier in their life."""
-        return len(self._of_session)

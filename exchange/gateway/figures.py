@@ -92,7 +92,7 @@ class Figures:
         return figures
 
     def _add_model(self, view: InstrumentView, figures: MarketFigures) -> None:
-        chain = self._oracle.chain(view.terms.underlying)
+        chain = self._oracle.greeks_of(view.terms.underlying)
         values = chain.get(view.instrument) if chain is not None else None
         if values is None:
             return
@@ -104,7 +104,7 @@ class Figures:
 
     def _refresh_volatilities(self, underlying: int, members: Iterable[InstrumentView]) -> None:
         """Recompute bid and ask volatilities whose price or snapshot has moved, in one call."""
-        chain = self._oracle.chain(underlying)
+        chain = self._oracle.greeks_of(underlying)
         if chain is None:
             return
         at_ms = chain.at_ms
@@ -131,7 +131,7 @@ class Figures:
         """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros."""
         if not view.is_option:
             return Greeks(delta=1.0)
-        chain = self._oracle.chain(view.terms.underlying)
+        chain = self._oracle.greeks_of(view.terms.underlying)
         values = chain.get(view.instrument) if chain is not None else None
         if values is None:
             return _NO_GREEKS

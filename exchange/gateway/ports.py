@@ -173,26 +173,27 @@ class ChainView(Protocol):
 
 
 class OracleView(Protocol):
-    """Read access to the oracle."""
+    """Read access to the oracle (`exchange.oracle.marks.MarkLoop` fits)."""
 
-    def chain(self, underlying: int) -> ChainView | None:
+    def greeks_of(self, underlying_id: int) -> ChainView | None:
         """The snapshot of an underlying."""
 
-    def is_fresh(self) -> bool:
-        """Whether every feed has delivered since the start and none is stale."""
+    def stale(self, now_ms: int) -> Sequence[str]:
+        """Symbols without a fresh index; the venue opens when there are none."""
 
 
 class NoOracle:
     """No model values, and no feed to wait for (tests, tools)."""
 
-    def chain(self, underlying: int) -> ChainView | None:
+    def greeks_of(self, underlying_id: int) -> ChainView | None:
         """Always None."""
-        del underlying
+        del underlying_id
         return None
 
-    def is_fresh(self) -> bool:
-        """Always."""
-        return True
+    def stale(self, now_ms: int) -> Sequence[str]:
+        """None."""
+        del now_ms
+        return ()
 
 
 class SettlementView(Protocol):
@@ -220,8 +221,8 @@ class NoSettlement:
 class DepositPort(Protocol):
     """The L1 side of a faucet: the coins arrive later as a sequenced DEPOSIT command."""
 
-    def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
-        """Ask the L1 to send `amount_micro` from the faucet to `account` (20-byte `owner`)."""
+    def faucet(self, owner: bytes, account: int) -> None:
+        """Ask the L1 to send the faucet's amount to `account` of `owner` (20 bytes). Must not block."""
 
 
 class StoredTrade(Protocol):

@@ -16,6 +16,7 @@ from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import symbol_text
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ACCOUNTS
+from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
@@ -74,6 +75,8 @@ class Venue:
         history: HistoryView | None = None,
         bus: Bus | None = None,
         labels: Labels | None = None,
+        authenticator: CredentialAuthenticator | None = None,
+        sign_up_enabled: bool = False,
         shard: int = 0,
     ) -> None:
         self.engine = engine
@@ -83,6 +86,8 @@ class Venue:
         self.settlement: SettlementView = settlement or NoSettlement()
         self.history: HistoryView = history or NoHistory()
         self.deposits = deposits
+        self.sign_up_enabled = sign_up_enabled
+        self._authenticator = authenticator
         self.bus: Bus = bus or NoBus()
         self.labels = labels or Labels()
         self.registry = Registry()
@@ -133,7 +138,10 @@ class Venue:
             self.views.remember(packed)
 
     def start(self) -> None:
-        """Go cancel-only; open by itself once the oracle says that every feed is fresh."""
+        """Go cancel-only; open by itself once the oracle says that every feed is fresh.
+
+        A feed that goes stale later takes the venue back to cancel-only until it returns.
+        """
         self._set_mode(r.MODE_CANCEL_ONLY)
         self.phase = CANCEL_ONLY
         self._timer = self.loop.call_later(TICK_S, self._tick)
@@ -154,21 +162,27 @@ class Venue:
     def _tick(self) -> None:
         """Every 100 ms: conflated channels, and whether the venue may open."""
         self._timer = self.loop.call_later(TICK_S, self._tick)
-        if self.phase == CANCEL_ONLY and not self.halted and self.oracle.is_fresh():
-            self._set_mode(r.MODE_OPEN)
+        if not self.halted:
+            stale = self.oracle.stale(self.clock.now_ms())
+            self._set_mode(r.MODE_CANCEL_ONLY if stale else r.MODE_OPEN)
         self.feeds.tick()
         self.private.tick()
 
     def _set_mode(self, mode: int) -> None:
+        """Sequence SET_MODE unless it was the last to be asked for."""
         if self._mode_asked == mode:
             return
-        self._mode_asked = mode
 
         def done(packed: bytes) -> None:
-            if mode == r.MODE_OPEN and packed and packed[0] == r.EV_DONE:
-                self.phase = OPEN
+            if packed and packed[0] == r.EV_DONE:
+                self.phase = OPEN if mode == r.MODE_OPEN else CANCEL_ONLY
 
-        self.submit(commands.set_mode(mode), done)
+        try:
+            self.submit(commands.set_mode(mode), done)
+        except RpcError as refused:  # the queue is full: the next tick asks again
+            _log.warning("SET_MODE was not taken: %s", refused)
+            return
+        self._mode_asked = mode
 
     def _flush(self) -> None:
         touched = self.views.touched
@@ -241,24 +255,25 @@ class Venue:
 
     # --- accounts ----------------------------------------------------------------------------------
 
-    def create_account(self, owner: bytes, on_created: Callable[[int | None, int], None]) -> None:
-        """Sequence the next account of `owner` (20 bytes): `on_created(account or None, seq)`.
+    def create_account(self, owner: bytes, done: Callable[[int], None]) -> None:
+        """Sequence the next account of `owner` (20 bytes): `done(account)` once durable, `done(0)` if
+        the core or a halt refused it.
 
         Raises:
-            RpcError: as `submit`; 12004-like `temporarily_unavailable` when no account id is left.
+            RpcError: as `submit`; 13028 when no account id is left.
         """
         account = max(self._next_account, self.engine.account_count)
         if account >= MAX_ACCOUNTS:
             raise error(errors.TEMPORARILY_UNAVAILABLE, reason="no account is left")
 
-        def done(packed: bytes) -> None:
+        def finish(packed: bytes) -> None:
             if packed and packed[0] == r.EV_ACCOUNT:
-                on_created(account, int.from_bytes(packed[8:16], "little"))
+                done(account)
                 return
             self._next_account = 0  # the ids handed out behind a refused one are refused too
-            on_created(None, 0)
+            done(0)
 
-        self.submit(commands.create_account(account, owner), done)
+        self.submit(commands.create_account(account, owner), finish)
         self._next_account = account + 1
 
     def account_exists(self, account: int) -> bool:
@@ -269,15 +284,22 @@ class Venue:
         """The 20-byte owner address. Raises KeyError for an unknown account."""
         return queries.account_figures(self.engine, account).owner
 
-    def faucet(self, account: int, amount_micro: int) -> None:
-        """Ask the L1's faucet for coins; they arrive as a sequenced DEPOSIT.
+    def faucet(self, account: int) -> None:
+        """Ask the L1's faucet for the opening balance; it arrives as a sequenced DEPOSIT.
 
-        Raises:
-            RpcError: 13025 if this venue has no faucet.
+        Without a faucet nothing comes.
         """
-        if self.deposits is None:
-            raise error(errors.SWITCHED_OFF, reason="no faucet here")
-        self.deposits.faucet(self.owner_of(account), account, amount_micro)
+        if self.deposits is not None:
+            self.deposits.faucet(self.owner_of(account), account)
+
+    # --- who may enter -----------------------------------------------------------------------------
+
+    @property
+    def authenticator(self) -> CredentialAuthenticator:
+        """Keys and tokens. Raises RuntimeError if this venue was built without."""
+        if self._authenticator is None:
+            raise RuntimeError("this venue has no authenticator")
+        return self._authenticator
 
     # --- sessions ----------------------------------------------------------------------------------
 

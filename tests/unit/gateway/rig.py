@@ -10,14 +10,8 @@ from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, Mark
-from exchange.gateway import (
-    methods_account,
-    methods_public,
-    methods_quotes,
-    methods_session,
-    methods_trading,
-)
 from exchange.gateway.dispatch import Dispatcher
+from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.venue import Venue
 from exchange.wire.auth import DEFAULT_SCOPES
@@ -31,13 +25,6 @@ OPTION = "BTC_USDC-27DEC26-100000-C"
 PUT = "BTC_USDC-27DEC26-100000-P"
 PERPETUAL = "BTC_USDC-PERPETUAL"
 ETH_PERPETUAL = "ETH_USDC-PERPETUAL"
-METHODS = {
-    **methods_public.METHODS,
-    **methods_trading.METHODS,
-    **methods_quotes.METHODS,
-    **methods_account.METHODS,
-    **methods_session.METHODS,
-}
 
 
 def option_terms(option_type: int) -> InstrumentTerms:
@@ -213,11 +200,11 @@ class Rig:
 
     def account(self, usdc: int = 10_000_000) -> int:
         """A new account with money."""
-        made: list[int | None] = []
-        self.venue.create_account(bytes(20), lambda account, seq: made.append(account))
+        made: list[int] = []
+        self.venue.create_account(bytes(20), made.append)
         self.loop.run()
         account = made[0]
-        assert account is not None
+        assert account
         if usdc:
             self._deposits += 1
             self.venue.submit(commands.deposit(account, usdc * 1_000_000, self._deposits))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -30,13 +30,13 @@ def rig() -> Rig:
 
 def test_it_is_cancel_only_until_the_feeds_are_fresh() -> None:
     class Oracle:
-        fresh = False
+        waiting: tuple[str, ...] = ("BTC",)
 
-        def chain(self, underlying: int) -> None:
+        def greeks_of(self, underlying_id: int) -> None:
             return None
 
-        def is_fresh(self) -> bool:
-            return self.fresh
+        def stale(self, now_ms: int) -> tuple[str, ...]:
+            return self.waiting
 
     oracle = Oracle()
     rig = Rig(oracle=oracle)
@@ -47,10 +47,14 @@ def test_it_is_cancel_only_until_the_feeds_are_fresh() -> None:
         client.buy()
     assert refused.value.code == 11051
     assert client.call("public/status")["locked"] == "partial"
-    oracle.fresh = True
+    oracle.waiting = ()
     rig.tick(0.2)
     assert client.call("public/status")["locked"] == "false"
     assert client.buy()["order"]["order_state"] == "open"
+    oracle.waiting = ("ETH",)
+    rig.tick(0.2)
+    assert client.call("public/status")["locked"] == "partial"
+    assert client.call("private/cancel_all") == 1
 
 
 def test_an_order_rests_and_is_matched(rig: Rig) -> None:
@@ -594,17 +598,37 @@ def test_a_halt_answers_with_an_error_and_reads_go_on(rig: Rig) -> None:
     assert client.call("private/get_account_summary", currency="USDC")["balance"] == 10_000_000
 
 
-def test_accounts_are_dense_and_refusals_are_told(rig: Rig) -> None:
-    made: list[int | None] = []
+def test_accounts_are_dense_and_ask_the_faucet(rig: Rig) -> None:
+    class Faucet:
+        asked: ClassVar[list[tuple[bytes, int]]] = []
+
+        def faucet(self, owner: bytes, account: int) -> None:
+            self.asked.append((owner, account))
+
+    made: list[int] = []
     for _ in range(3):
-        rig.venue.create_account(b"\x01" * 20, lambda account, seq: made.append(account))
+        rig.venue.create_account(b"\x01" * 20, made.append)
     rig.loop.run()
     assert made == [64, 65, 66]
     assert rig.venue.account_exists(66)
     assert not rig.venue.account_exists(67)
     assert rig.venue.owner_of(65) == b"\x01" * 20
-    with pytest.raises(Exception, match="method_switched_off"):
-        rig.venue.faucet(64, 1)
+    rig.venue.faucet(65)  # there is none
+    rig.venue.deposits = Faucet()
+    rig.venue.faucet(65)
+    assert Faucet.asked == [(b"\x01" * 20, 65)]
+
+
+def test_account_ids_are_taken_up_again_after_a_refusal(rig: Rig) -> None:
+    made: list[int] = []
+    rig.venue.submit(commands.create_account(64))  # somebody else's, unseen
+    rig.venue.create_account(bytes(20), made.append)
+    rig.venue.create_account(bytes(20), made.append)
+    rig.loop.run()
+    rig.venue.create_account(bytes(20), made.append)
+    rig.loop.run()
+    assert made in ([0, 65, 66], [0, 0, 65])
+    assert rig.engine.account_count - 1 == made[-1]
 
 
 def test_everything_submitted_is_journaled_with_its_events(rig: Rig) -> None:

@@ -1,0 +1,25 @@
+"""All methods of the API in one table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.gateway import (
+    authentication,
+    methods_account,
+    methods_public,
+    methods_quotes,
+    methods_session,
+    methods_trading,
+)
+from exchange.gateway.dispatch import Handler
+
+METHODS: Final[dict[str, Handler]] = {
+    "public/auth": authentication.auth,
+    "public/strikebook_sign_up": authentication.sign_up,
+    **methods_public.METHODS,
+    **methods_session.METHODS,
+    **methods_trading.METHODS,
+    **methods_quotes.METHODS,
+    **methods_account.METHODS,
+}
