@@ -50,6 +50,10 @@ class Figures:
             self._refresh_volatilities(view.terms.underlying, (view,))
         return self._assemble(view, market, now_ms)
 
+    def mark_micro(self, instrument: int) -> int:
+        """The mark in micro-USDC per 1 underlying; 0 before the first. Raises KeyError if not listed."""
+        return queries.instrument_figures(self._engine, instrument).mark_micro
+
     def markets(self, chosen: Iterable[InstrumentView], now_ms: int) -> list[MarketFigures]:
         """`market` of many instruments; volatilities are computed a whole chain at once."""
         views = list(chosen)
@@ -92,7 +96,7 @@ class Figures:
         return figures
 
     def _add_model(self, view: InstrumentView, figures: MarketFigures) -> None:
-        chain = self._oracle.greeks_of(view.terms.underlying)
+        chain = self._oracle.chain(view.terms.underlying)
         values = chain.get(view.instrument) if chain is not None else None
         if values is None:
             return
@@ -104,7 +108,7 @@ class Figures:
 
     def _refresh_volatilities(self, underlying: int, members: Iterable[InstrumentView]) -> None:
         """Recompute bid and ask volatilities whose price or snapshot has moved, in one call."""
-        chain = self._oracle.greeks_of(underlying)
+        chain = self._oracle.chain(underlying)
         if chain is None:
             return
         at_ms = chain.at_ms
@@ -131,7 +135,7 @@ class Figures:
         """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros."""
         if not view.is_option:
             return Greeks(delta=1.0)
-        chain = self._oracle.greeks_of(view.terms.underlying)
+        chain = self._oracle.chain(view.terms.underlying)
         values = chain.get(view.instrument) if chain is not None else None
         if values is None:
             return _NO_GREEKS

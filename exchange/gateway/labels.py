@@ -14,6 +14,10 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
+from exchange.core import queries
+from exchange.core.engine import Engine
 from exchange.domain import commands
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_LABEL_BYTES
@@ -22,6 +26,7 @@ from exchange.domain.limits import MAX_LABEL_BYTES
 SWEEP_AT: Final = 8_192
 RECENT: Final = 2_048
 
+_section: Final = msgspec.msgpack.Decoder(dict[int, dict[int, str]])
 _LABEL_HEAD: Final = struct.Struct("<BBHIIIQII")
 
 
@@ -123,8 +128,31 @@ class Labels:
                 raise ValueError(f"record at byte {at} has no units")
             if kind == r.LABEL:
                 start = at + r.UNIT_BYTES
-                self._put(account, label, batch[start : start + length].decode())
+                self.put(account, label, batch[start : start + length].decode())
             at += units * r.UNIT_BYTES
+
+    @classmethod
+    def from_journal(cls, section: bytes, records: Iterable[tuple[int, int, str]]) -> Labels:
+        """The tables of a snapshot's section (b"" without one) and the records behind it.
+
+        Raises:
+            msgspec.MsgspecError: the section is none.
+        """
+        labels = cls()
+        if section:
+            labels.restore(_section.decode(section))
+        for account, label, text in records:
+            labels._put(account, label, text)
+        return labels
+
+    def pack(self) -> bytes:
+        """The snapshot's label section as bytes."""
+        return msgspec.msgpack.encode(self.section())
+
+    @property
+    def accounts(self) -> list[int]:
+        """Accounts with labels."""
+        return list(self._tables)
 
     def section(self) -> dict[int, dict[int, str]]:
         """The snapshot's label section: account, label id, text."""
@@ -134,10 +162,31 @@ class Labels:
         """Load a snapshot's label section into empty tables."""
         for account, texts in section.items():
             for label, text in texts.items():
-                self._put(account, label, text)
+                self.put(account, label, text)
 
-    def _put(self, account: int, label: int, text: str) -> None:
+    def put(self, account: int, label: int, text: str) -> None:
+        """Take a label from a snapshot or the journal."""
         table = self._tables.get(account)
         if table is None:
             table = self._tables[account] = _Table()
         table.put(label, text)
+
+
+def open_labels(engine: Engine, account: int) -> set[int]:
+    """Label ids that the account's open orders refer to."""
+    packed = queries.open_orders(engine, account)
+    found: set[int] = set()
+    at = 0
+    while at < len(packed):
+        found.add(int.from_bytes(packed[at + 80 : at + 84], "little"))
+        at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+    return found
+
+
+def label_section(section: bytes, records: Iterable[tuple[int, int, str]], engine: Engine) -> bytes:
+    """The label section of a snapshot of `engine`: what was known before and came since, without what
+    no open order refers to (recent labels stay, see `Labels.keep_only`)."""
+    labels = Labels.from_journal(section, records)
+    for account in labels.accounts:
+        labels.keep_only(account, open_labels(engine, account))
+    return labels.pack()

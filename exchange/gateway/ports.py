@@ -173,27 +173,26 @@ class ChainView(Protocol):
 
 
 class OracleView(Protocol):
-    """Read access to the oracle (`exchange.oracle.marks.MarkLoop` fits)."""
+    """Read access to the oracle."""
 
-    def greeks_of(self, underlying_id: int) -> ChainView | None:
+    def chain(self, underlying: int) -> ChainView | None:
         """The snapshot of an underlying."""
 
-    def stale(self, now_ms: int) -> Sequence[str]:
-        """Symbols without a fresh index; the venue opens when there are none."""
+    def is_fresh(self) -> bool:
+        """Whether every feed has delivered since the start and none is stale: the venue may be open."""
 
 
 class NoOracle:
     """No model values, and no feed to wait for (tests, tools)."""
 
-    def greeks_of(self, underlying_id: int) -> ChainView | None:
+    def chain(self, underlying: int) -> ChainView | None:
         """Always None."""
-        del underlying_id
+        del underlying
         return None
 
-    def stale(self, now_ms: int) -> Sequence[str]:
-        """None."""
-        del now_ms
-        return ()
+    def is_fresh(self) -> bool:
+        """Always."""
+        return True
 
 
 class SettlementView(Protocol):
@@ -221,8 +220,8 @@ class NoSettlement:
 class DepositPort(Protocol):
     """The L1 side of a faucet: the coins arrive later as a sequenced DEPOSIT command."""
 
-    def faucet(self, owner: bytes, account: int) -> None:
-        """Ask the L1 to send the faucet's amount to `account` of `owner` (20 bytes). Must not block."""
+    def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
+        """Ask the L1's faucet to send `amount_micro` to `account` of `owner` (20 bytes). Returns at once."""
 
 
 class StoredTrade(Protocol):

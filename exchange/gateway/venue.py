@@ -22,7 +22,7 @@ from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import HistoryRing
-from exchange.gateway.labels import LabelError, Labels
+from exchange.gateway.labels import LabelError, Labels, open_labels
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import (
     ChainPort,
@@ -53,6 +53,7 @@ _log = logging.getLogger(__name__)
 STARTING: Final = "starting"
 CANCEL_ONLY: Final = "cancel_only"
 OPEN: Final = "open"
+FAUCET_MICRO: Final = 1_000_000_000_000  # a million USDC
 _ALL_LEVELS: Final = 1 << 30
 T = TypeVar("T")
 
@@ -77,6 +78,7 @@ class Venue:
         labels: Labels | None = None,
         authenticator: CredentialAuthenticator | None = None,
         sign_up_enabled: bool = False,
+        faucet_micro: int = FAUCET_MICRO,
         shard: int = 0,
     ) -> None:
         self.engine = engine
@@ -87,6 +89,7 @@ class Venue:
         self.history: HistoryView = history or NoHistory()
         self.deposits = deposits
         self.sign_up_enabled = sign_up_enabled
+        self.faucet_micro = faucet_micro
         self._authenticator = authenticator
         self.bus: Bus = bus or NoBus()
         self.labels = labels or Labels()
@@ -163,8 +166,7 @@ class Venue:
         """Every 100 ms: conflated channels, and whether the venue may open."""
         self._timer = self.loop.call_later(TICK_S, self._tick)
         if not self.halted:
-            stale = self.oracle.stale(self.clock.now_ms())
-            self._set_mode(r.MODE_CANCEL_ONLY if stale else r.MODE_OPEN)
+            self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
         self.private.tick()
 
@@ -236,12 +238,7 @@ class Venue:
             raise (error(errors.QUEUE_FULL) if full else self.halt_error()) from None
 
     def _sweep_labels(self, account: int) -> None:
-        used = self.ring.labels_in_use(account)
-        packed = queries.open_orders(self.engine, account)
-        at = 0
-        while at < len(packed):
-            used.add(int.from_bytes(packed[at + 80 : at + 84], "little"))
-            at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+        used = self.ring.labels_in_use(account) | open_labels(self.engine, account)
         gone = self.labels.keep_only(account, used)
         _log.info("account %d: dropped %d unused labels", account, gone)
 
@@ -285,12 +282,12 @@ class Venue:
         return queries.account_figures(self.engine, account).owner
 
     def faucet(self, account: int) -> None:
-        """Ask the L1's faucet for the opening balance; it arrives as a sequenced DEPOSIT.
+        """Ask the L1's faucet for an opening balance; it arrives as a sequenced DEPOSIT.
 
         Without a faucet nothing comes.
         """
         if self.deposits is not None:
-            self.deposits.faucet(self.owner_of(account), account)
+            self.deposits.faucet(self.owner_of(account), account, self.faucet_micro)
 
     # --- who may enter -----------------------------------------------------------------------------
 

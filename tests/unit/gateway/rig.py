@@ -182,7 +182,7 @@ class Rig:
     def __init__(self, engine: Engine | None = None, **ports: Any) -> None:
         self.loop = ManualLoop()
         self.clock = ManualClock(NOW_MS)
-        self.journal = ListJournal()
+        self.journal: Any = ports.pop("journal", None) or ListJournal()
         self.engine = engine or Engine()
         if engine is None:
             self.engine.apply(b"".join(listings()))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from exchange.domain import commands
 from exchange.domain import records as r
 from exchange.gateway import labels as labels_module
-from exchange.gateway.labels import LabelError, Labels
+from exchange.gateway.labels import LabelError, Labels, label_section
+from tests.unit.gateway.rig import Rig
 
 
 def test_the_first_use_brings_a_side_record_and_later_uses_none() -> None:
@@ -51,6 +52,10 @@ def test_replay_rebuilds_the_tables(uses: list[tuple[int, str]]) -> None:
     restored = Labels()
     restored.restore(labels.section())
     assert restored.section() == labels.section()
+    again = Labels.from_journal(
+        b"", [(a, n, t) for a, table in labels.section().items() for n, t in table.items()]
+    )
+    assert Labels.from_journal(again.pack(), []).section() == labels.section()
 
 
 def test_a_sweep_keeps_what_is_used_and_never_gives_an_id_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,3 +96,17 @@ def test_a_label_whose_command_was_not_taken_is_interned_anew() -> None:
 def test_a_record_without_units_is_refused() -> None:
     with pytest.raises(ValueError, match="no units"):
         Labels().replay(bytes(r.UNIT_BYTES))
+
+
+def test_a_snapshot_carries_labels_of_open_orders_and_recent_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels_module, "RECENT", 2)
+    rig = Rig().open()
+    client = rig.client()
+    for number in range(6):
+        order = client.buy(amount=1, price=4000, label=f"l{number}")["order"]
+        if number != 1:
+            client.call("private/cancel", order_id=order["order_id"])
+    table = rig.venue.labels.section()[client.account or 0]
+    records = [(client.account or 0, label, text) for label, text in table.items()]
+    section = label_section(b"", records, rig.engine)
+    assert Labels.from_journal(section, []).section() == {client.account: {2: "l1", 5: "l4", 6: "l5"}}

@@ -30,13 +30,13 @@ def rig() -> Rig:
 
 def test_it_is_cancel_only_until_the_feeds_are_fresh() -> None:
     class Oracle:
-        waiting: tuple[str, ...] = ("BTC",)
+        fresh = False
 
-        def greeks_of(self, underlying_id: int) -> None:
+        def chain(self, underlying: int) -> None:
             return None
 
-        def stale(self, now_ms: int) -> tuple[str, ...]:
-            return self.waiting
+        def is_fresh(self) -> bool:
+            return self.fresh
 
     oracle = Oracle()
     rig = Rig(oracle=oracle)
@@ -47,11 +47,11 @@ def test_it_is_cancel_only_until_the_feeds_are_fresh() -> None:
         client.buy()
     assert refused.value.code == 11051
     assert client.call("public/status")["locked"] == "partial"
-    oracle.waiting = ()
+    oracle.fresh = True
     rig.tick(0.2)
     assert client.call("public/status")["locked"] == "false"
     assert client.buy()["order"]["order_state"] == "open"
-    oracle.waiting = ("ETH",)
+    oracle.fresh = False
     rig.tick(0.2)
     assert client.call("public/status")["locked"] == "partial"
     assert client.call("private/cancel_all") == 1
@@ -600,10 +600,10 @@ def test_a_halt_answers_with_an_error_and_reads_go_on(rig: Rig) -> None:
 
 def test_accounts_are_dense_and_ask_the_faucet(rig: Rig) -> None:
     class Faucet:
-        asked: ClassVar[list[tuple[bytes, int]]] = []
+        asked: ClassVar[list[tuple[bytes, int, int]]] = []
 
-        def faucet(self, owner: bytes, account: int) -> None:
-            self.asked.append((owner, account))
+        def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
+            self.asked.append((owner, account, amount_micro))
 
     made: list[int] = []
     for _ in range(3):
@@ -616,7 +616,7 @@ def test_accounts_are_dense_and_ask_the_faucet(rig: Rig) -> None:
     rig.venue.faucet(65)  # there is none
     rig.venue.deposits = Faucet()
     rig.venue.faucet(65)
-    assert Faucet.asked == [(b"\x01" * 20, 65)]
+    assert Faucet.asked == [(b"\x01" * 20, 65, rig.venue.faucet_micro)]
 
 
 def test_account_ids_are_taken_up_again_after_a_refusal(rig: Rig) -> None:
