@@ -126,7 +126,7 @@ class PublicFeeds:
 
     def _marked_of(self, index: str) -> ev.Marked | None:
         for underlying, symbol in enumerate(self._views.registry.symbols):
-            if index_name(symbol) == index:
+            if index in _index_names(symbol):
                 return self._views.marks.get(underlying)
         return None
 
@@ -182,9 +182,9 @@ class PublicFeeds:
     def _on_marked(self, underlying: int, marked: ev.Marked) -> None:
         registry = self._views.registry
         if self._by_index:
-            index = index_name(registry.symbols[underlying])
-            for topic in self._by_index.get(index, ()):
-                topic.publish(price_index_data(index, marked.index_micro, marked.time_ms))
+            for index in _index_names(registry.symbols[underlying]):
+                for topic in self._by_index.get(index, ()):
+                    topic.publish(price_index_data(index, marked.index_micro, marked.time_ms))
         if self._by_instrument:
             for instrument, topics in self._by_instrument.items():
                 if registry.instruments[instrument].terms.underlying == underlying:
@@ -260,6 +260,12 @@ class PublicFeeds:
     def _best(self, instrument: int) -> Best:
         book = self._views.markets[instrument].book
         return book.best_bid(), book.best_ask()
+
+
+def _index_names(symbol: str) -> tuple[str, str]:
+    """`btc_usdc`, and the dialect's other name for what is one index here, `btc_usd`."""
+    name = index_name(symbol)
+    return name, name.removesuffix("c")
 
 
 def _index_of(topic: Topic) -> str:

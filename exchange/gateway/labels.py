@@ -142,7 +142,7 @@ class Labels:
         if section:
             labels.restore(_section.decode(section))
         for account, label, text in records:
-            labels._put(account, label, text)
+            labels.put(account, label, text)
         return labels
 
     def pack(self) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Raw
 
 from exchange.core import queries
+from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.gateway.dispatch import (
@@ -19,11 +20,13 @@ from exchange.gateway.dispatch import (
     account_of,
     answer_read,
     currency_of,
+    guarded,
     instrument_of,
     kind_of,
 )
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.methods_public import COUNT_MAX, PAGE, oldest_first_of
+from exchange.gateway.methods_trading import rejected
 from exchange.gateway.rendering import read_order, read_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
@@ -284,6 +287,25 @@ def get_account_summaries(venue: Venue, session: Session, request: Request) -> N
     answer_read(venue, session, request, compute)
 
 
+def set_self_trading_config(venue: Venue, session: Session, request: Request) -> None:
+    """`private/set_self_trading_config {mode}`: reject_taker (the default) or cancel_maker."""
+    params = request.params
+    account = account_of(session)
+    mode = choice(params, "mode", ("reject_taker", "cancel_maker"))
+    for name in ("extended_to_subaccounts", "block_rfq_self_match_prevention"):
+        if boolean(params, name):
+            raise error(errors.NOT_IMPLEMENTED, param=name, reason="is not offered")
+
+    def finish(packed: bytes) -> None:
+        event = ev.read_event(packed)
+        if isinstance(event, ev.Rejected):
+            raise rejected(event, None)
+        session.reply(request, "ok", event.head.counter)
+
+    command = commands.configure_account(account, cancel_maker=mode == "cancel_maker")
+    venue.submit(command, guarded(session, request, finish, venue))
+
+
 def _fees(venue: Venue) -> list[JsonObject]:
     """The fees of each kind on each index, from the newest listing of it."""
     newest = {(view.kind, view.index_name): view.terms for view in venue.registry.instruments}
@@ -307,4 +329,5 @@ METHODS: Final[dict[str, Handler]] = {
     "private/get_position": get_position,
     "private/get_account_summary": get_account_summary,
     "private/get_account_summaries": get_account_summaries,
+    "private/set_self_trading_config": set_self_trading_config,
 }

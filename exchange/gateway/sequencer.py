@@ -31,6 +31,7 @@ from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loo
 
 MAX_PENDING: Final = 65_536
 MAX_BATCH: Final = 2_048
+MAX_UNSYNCED: Final = 65_536  # commands applied ahead of the disk; beyond it the queue fills instead
 LAG_SLICE: Final = 128  # commands, after which a turn of lagging work ends
 
 RUNNING: Final = "running"
@@ -140,6 +141,7 @@ class Sequencer:
         self._pending_waiters: list[tuple[int, OnEvents]] = []  # (index in pending, callback)
         self._pending_reads: list[_Read] = []
         self._unsynced: list[_Batch] = []
+        self._unsynced_count = 0
         self._syncing: list[_Batch] = []
         self._lagging: deque[list[_Batch]] = deque()  # whole commit groups
         self._flush_scheduled = False
@@ -226,7 +228,7 @@ class Sequencer:
         if self.mode is not RUNNING:
             return
         try:
-            while self._pending:
+            while self._pending and self._unsynced_count < MAX_UNSYNCED:
                 self._apply_batch()
         except Exception as error:  # apply or append failed: nothing after it can be trusted
             self._halt(error)
@@ -258,6 +260,7 @@ class Sequencer:
         batch = _Batch(first, count, packed, b"")
         batch.waiters = [(offset + at, done) for at, done in waiters]
         self._unsynced.append(batch)
+        self._unsynced_count += count
         batch.events = engine.apply(packed)
         if not self._pending and self._pending_reads:
             batch.reads, self._pending_reads = self._pending_reads, []
@@ -271,6 +274,7 @@ class Sequencer:
         if not self._unsynced or self.mode is not RUNNING:
             return
         self._syncing, self._unsynced = self._unsynced, []
+        self._unsynced_count = 0
         self._sync_running = True
         journal, group = self._journal, self._journal.seal()
         self._committer.commit(lambda: journal.commit(group), self._on_synced)
@@ -284,6 +288,9 @@ class Sequencer:
             return
         durable, self._syncing = self._syncing, []
         self._start_sync()  # the disk works while results go out
+        if self._pending and not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
         broken = self._release(durable)
         if broken is not None:  # a view lost its place: what it shows can no longer be trusted
             self._halt(broken)

@@ -209,6 +209,23 @@ def test_long_wake_ups_are_cut_into_bounded_batches(monkeypatch: pytest.MonkeyPa
     assert rig.seqs() == [(name, [seq]) for seq, name in enumerate("abcdefg", start=2)]
 
 
+def test_a_slow_disk_fills_the_queue_and_not_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer_module, "MAX_BATCH", 2)
+    monkeypatch.setattr(sequencer_module, "MAX_UNSYNCED", 4)
+    rig = Rig()
+    for name in "abcdefghij":
+        rig.submit(name)
+    rig.loop.run()
+    assert [count for _, _, count in rig.journal.appended] == [2, 2]
+    rig.submit("k")
+    rig.loop.run()
+    assert len(rig.journal.appended) == 4  # the first four are with the disk, the next four applied
+    while rig.committer.waiting:
+        rig.committer.finish()
+        rig.loop.run()
+    assert [name for name, _ in rig.answers] == list("abcdefghijk")
+
+
 def test_events_are_appended_after_the_answers_and_chained_by_batch() -> None:
     rig = Rig()
     rig.submit("a")

@@ -413,6 +413,7 @@ def test_market_streams(rig: Rig) -> None:
         f"quote.{OPTION}",
         f"ticker.{OPTION}.100ms",
         "deribit_price_index.btc_usdc",
+        "deribit_price_index.btc_usd",
         f"book.{OPTION}.none.10.100ms",
         "announcements",
     ]
@@ -435,9 +436,11 @@ def test_market_streams(rig: Rig) -> None:
     assert ticker["stats"]["volume"] == 0.5
     assert watcher.taken(f"book.{OPTION}.none.10.100ms")[-1]["asks"] == [[5000, 0.5], [5100, 1]]
     watcher.taken("deribit_price_index.btc_usdc")
+    watcher.taken("deribit_price_index.btc_usd")
     rig.venue.submit(btc_marks(2, 101_000_000_000))
     rig.loop.run()
     assert watcher.taken("deribit_price_index.btc_usdc")[0]["price"] == 101_000
+    assert watcher.taken("deribit_price_index.btc_usd")[0]["index_name"] == "btc_usd"
     rig.tick()
     assert watcher.taken(f"ticker.{OPTION}.100ms")[0]["index_price"] == 101_000
 
@@ -510,6 +513,18 @@ def test_private_reads(rig: Rig) -> None:
     assert summary["fees"]
     assert client.call("private/get_account_summary", currency="BTC")["equity"] == 0
     assert client.call("private/get_account_summaries")["summaries"][0]["currency"] == "USDC"
+
+
+def test_self_trade_prevention_is_the_accounts_choice(rig: Rig) -> None:
+    client = rig.client()
+    resting = client.sell(amount=1, price=5000)["order"]["order_id"]
+    stopped = client.buy(amount=1, price=5000)["order"]
+    assert (stopped["order_state"], stopped["end_reason"]) == ("cancelled", "self_trade")
+    assert client.call("private/set_self_trading_config", mode="cancel_maker") == "ok"
+    assert client.buy(amount=1, price=5000)["order"]["order_state"] == "open"
+    assert client.call("private/get_order_state", order_id=resting)["order_state"] == "cancelled"
+    summary = client.call("private/get_account_summary", currency="USDC", extended=True)
+    assert summary["self_trading_reject_mode"] == "cancel_maker"
 
 
 def test_a_read_follows_the_writes_sent_before_it(rig: Rig) -> None:
