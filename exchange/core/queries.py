@@ -50,6 +50,8 @@ from exchange.core.layout import (
     S_SIZE,
     SEAT_INSTRUMENT,
     SEAT_WORDS,
+    U_FEED_SEQ,
+    U_INDEX,
     U_SYMBOL,
     UNDERLYING_WORDS,
 )
@@ -248,6 +250,24 @@ def instrument_figures(engine: Engine, instrument: i64) -> InstrumentFigures:
         data[i + I_VEGA],
         data[i + I_TRADE_SEQ],
     )
+
+
+class UnderlyingFigures(NamedTuple):
+    """An underlying's symbol word, the last feed sequence and index (0 before the first marks)."""
+
+    symbol: int
+    feed_seq: int
+    index_micro: int
+
+
+def underlying_figures(engine: Engine, underlying: i64) -> UnderlyingFigures:
+    """An underlying's figures. Raises KeyError for an unknown one."""
+    w = engine.world
+    if underlying < 0 or underlying >= w.underlying_count:
+        raise KeyError(underlying)
+    u = underlying * UNDERLYING_WORDS
+    data = w.underlyings
+    return UnderlyingFigures(data[u + U_SYMBOL], data[u + U_FEED_SEQ], data[u + U_INDEX])
 
 
 def underlying_symbol(engine: Engine, underlying: i64) -> int:

@@ -68,7 +68,8 @@ class Server:
 
     `dispatcher(session, request)` handles every request, at once or later; `on_close(session)` is
     called once for each session when it is over. `static` maps paths to files; `health` is asked by
-    `GET /health` and answers with at least `ok`.
+    `GET /health` and answers with at least `ok`. `on_reply(method, microseconds)` is told of every
+    result sent.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Server:
         on_close: Callable[[Session], None] = _no_close,
         static: Mapping[str, http.StaticFile] | None = None,
         health: Callable[[], Mapping[str, object]] = _always_well,
+        on_reply: Callable[[str, int], None] | None = None,
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
@@ -90,6 +92,7 @@ class Server:
         self._dispatcher = dispatcher
         self._on_close = on_close
         self._health = health
+        self._on_reply = on_reply
         self._per_ip: Counter[str] = Counter()
         self._dirty: list[Connection] = []
         self._sessions_made = 0
@@ -165,7 +168,7 @@ class Server:
     def new_session(self, connection: Connection, *, is_websocket: bool, remote: str) -> Session:
         """A session on a connection."""
         self._sessions_made += 1
-        return Session(
+        session = Session(
             self._sessions_made,
             is_websocket=is_websocket,
             now_us=self.clock.now_us,
@@ -173,6 +176,8 @@ class Server:
             remote=remote,
             testnet=self.config.testnet,
         )
+        session.on_reply = self._on_reply
+        return session
 
     def end_session(self, session: Session) -> None:
         """Tell the gateway that a session is over, once."""

@@ -5,6 +5,7 @@ Never on the matching thread: it reads only what is durable, and writes only sna
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -41,21 +42,25 @@ class Replica(Generic[E]):
         self.labels = Labels(b"" if snapshot is None else snapshot.labels, [])
         self.next_seq = self.snapshot_seq + 1
         self._commands = CommandReader(storage, shard, self.next_seq)
+        self._waiting: deque[f.Frame] = deque()  # read, not yet applied
         self._check(self.next_seq)
 
-    def catch_up(self, max_commands: int = 1 << 62) -> int:
-        """Apply whole commit batches until the durable end or about `max_commands`. Returns how many.
+    def catch_up(self, max_commands: int = 1 << 62, until_seq: int = 1 << 62) -> int:
+        """Apply whole commit batches until the durable end, about `max_commands`, or `until_seq` (which
+        must end a batch to be met exactly). Returns how many commands were applied.
 
         Raises:
             CorruptRecord, SequenceGap, StorageError: from the segments.
             ReplayMismatch: the machine counts otherwise than the journal.
         """
         applied = 0
-        while applied < max_commands:
-            found = self._commands.poll()
-            if not found:
-                break
-            for frame in found:
+        while applied < max_commands and self.next_seq <= until_seq:
+            if not self._waiting:
+                self._waiting.extend(self._commands.poll())
+                if not self._waiting:
+                    break
+            while self._waiting and self._waiting[0].first_seq <= until_seq:
+                frame = self._waiting.popleft()
                 events = self._machine.apply(self.engine, frame.payload)
                 self._check(frame.next_seq)
                 root = self._chain.batch_root(self._shard, frame.first_seq, frame.payload, events)

@@ -131,6 +131,11 @@ class UnderlyingMarks:
         self._surface = surface
         self.chain.set_surface(surface)
 
+    @property
+    def last_index(self) -> float | None:
+        """The index price of the last block, in quote units; None before the first."""
+        return None if self._last is None else self._last[0]
+
     def mark(self, index: float, now_ms: int) -> bytes:
         """Reprice everything and return the MARKS command, which takes the next `feed_seq`.
 

@@ -62,6 +62,7 @@ class Session:
         "error_code",
         "heartbeat",
         "is_websocket",
+        "on_reply",
         "outbox",
         "remote",
         "scopes",
@@ -97,6 +98,7 @@ class Session:
         self.heartbeat: Heartbeat | None = None
         self.credits: CreditMeter | None = None
         self.context: object = None  # free for the gateway
+        self.on_reply: Callable[[str, int], None] | None = None  # told (method, microseconds it took)
         self._now_us = now_us
         self._wake = wake
 
@@ -112,7 +114,10 @@ class Session:
         """Answer a request; `seq` is the sequence number of the command behind a change of state."""
         if self.closed or self.close_code:
             return
-        self.send(result_frame(request.id, result, request.received_us, self._now_us(), self.testnet, seq))
+        now_us = self._now_us()
+        if self.on_reply is not None:
+            self.on_reply(request.method, now_us - request.received_us)
+        self.send(result_frame(request.id, result, request.received_us, now_us, self.testnet, seq))
 
     def fail(self, request: Request, error: RpcError) -> None:
         """Answer a request with an error."""

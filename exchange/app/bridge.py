@@ -1,0 +1,86 @@
+"""The L1's side of money: faucet requests out, deposits in as sequenced commands.
+
+The mock L1 is a file that syncs to disk, so it is spoken to from a thread; what comes back is handed to
+the loop. A deposit is sequenced once it is in a block; the core refuses a repeated deposit_id, so that
+asking again after a crash is harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from exchange.domain import commands
+from exchange.gateway.ports import ThreadLoop
+from settlement.l1.mock import MockL1
+from settlement.l1.port import Deposit, L1Error
+
+POLL_S: Final = 0.25
+_log = logging.getLogger(__name__)
+
+
+class L1Bridge:
+    """A `gateway.ports.DepositPort` on the mock L1."""
+
+    def __init__(
+        self,
+        open_l1: Callable[[], MockL1],
+        loop: ThreadLoop,
+        submit: Callable[[bytes], None],
+        last_deposit_id: int,
+    ) -> None:
+        self._open_l1 = open_l1
+        self._loop = loop
+        self._submit = submit
+        self._seen = last_deposit_id
+        self._asked: queue.SimpleQueue[tuple[bytes, int, int]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="strikebook-l1", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask for deposits."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop asking; waits for the call under way."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
+        """Ask the L1 for coins; returns at once."""
+        self._asked.put((owner, account, amount_micro))
+
+    def _run(self) -> None:
+        l1 = self._open_l1()
+        try:
+            while not self._stop.wait(POLL_S):
+                try:
+                    self._send(l1)
+                    l1.tick()  # blocks are made whether settlement runs or not
+                    self._fetch(l1)
+                except L1Error as error:  # slow or failing: deposits wait, trading does not
+                    _log.warning("the L1 does not answer: %s", error)
+        finally:
+            l1.close()
+
+    def _send(self, l1: MockL1) -> None:
+        while not self._asked.empty():
+            owner, account, amount_micro = self._asked.get()
+            try:
+                l1.faucet(account, amount_micro, owner)
+            except L1Error:
+                self._asked.put((owner, account, amount_micro))
+                raise
+
+    def _fetch(self, l1: MockL1) -> None:
+        found = l1.deposits(self._seen)
+        if found:
+            self._seen = found[-1].deposit_id
+            self._loop.call_soon_threadsafe(lambda: self._credit(found))
+
+    def _credit(self, found: list[Deposit]) -> None:
+        for deposit in found:
+            self._submit(commands.deposit(deposit.account, deposit.amount_micro, deposit.deposit_id))

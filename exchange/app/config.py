@@ -1,0 +1,63 @@
+"""What can be configured, with the defaults a newcomer gets. One value, one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from exchange.oracle.chain_spec import ChainPlan
+
+PORT_DEFAULT: Final = 8080
+PORT_VARIABLE: Final = "STRIKEBOOK_PORT"
+DEMO_PLAN: Final = ChainPlan(
+    dailies=2, weeklies=1, monthlies=1, quarterlies=1, strikes_per_expiry=11, width_stdevs=2.0
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """One venue process. Paths follow from `data`; times and sizes have their unit in the name."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = PORT_DEFAULT
+    seed: int = 7
+    redis_url: str = ""
+    sign_up: bool = True
+    faucet_micro: int = 1_000_000_000_000
+    """What a new account receives from the mock L1's faucet: a million USDC."""
+    mark_interval_ms: int = 100
+    reserve_orders: int = 1 << 16
+    segment_bytes: int = 64 * 1024 * 1024
+    snapshot_commands: int = 200_000
+    batch_fills: int = 1_000
+    batch_seconds: float = 2.0
+    plan: ChainPlan = field(default_factory=lambda: DEMO_PLAN)
+    children: bool = True
+    """Start settlement, history and snapshots as child processes (the simulation runs without)."""
+
+    @property
+    def journal(self) -> Path:
+        """The shard's journal directory."""
+        return self.data / "journal"
+
+    @property
+    def credentials(self) -> Path:
+        """The embedded database of accounts' names and keys."""
+        return self.data / "credentials.sqlite"
+
+    @property
+    def history(self) -> Path:
+        """The history store."""
+        return self.data / "history.sqlite"
+
+    @property
+    def l1(self) -> Path:
+        """The mock L1's chain."""
+        return self.data / "l1.sqlite"
+
+    @property
+    def settlement_status(self) -> Path:
+        """What the settlement process last said."""
+        return self.data / "settlement-status.json"

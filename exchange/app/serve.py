@@ -1,0 +1,272 @@
+"""One venue process: recover, wire everything, listen, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import mimetypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from exchange.app.bridge import L1Bridge
+from exchange.app.config import Config
+from exchange.app.lifecycle import Calendar
+from exchange.app.oracle import Oracle
+from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.settled import SettlementStatus
+from exchange.app.snapshots import VouchingCommitter, machine
+from exchange.app.telemetry import StatusMethod, Telemetry
+from exchange.attest import chain
+from exchange.core.engine import Engine
+from exchange.gateway.authentication import CredentialAuthenticator
+from exchange.gateway.bus import Bus, NoBus, redis_bus
+from exchange.gateway.chain_keeper import ChainKeeper
+from exchange.gateway.credentials import Credentials
+from exchange.gateway.dispatch import Dispatcher, Handler
+from exchange.gateway.http import StaticFile
+from exchange.gateway.labels import Labels
+from exchange.gateway.methods import METHODS
+from exchange.gateway.ports import ThreadCommitter
+from exchange.gateway.recovery import recent_events
+from exchange.gateway.server import Server
+from exchange.gateway.venue import Venue
+from exchange.history.store import HistoryReader
+from exchange.journal import DiskStorage, JournalError, Recovered, recover, retain
+from settlement.l1.mock import MockL1
+
+CONSUMERS: Final = ("settlement", "history")
+RETAIN_S: Final = 600.0
+SYNC_LAG_S: Final = 5.0
+_PAGE: Final = Path(__file__).parent / "page"
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The venue may not start; the message says why and what to do."""
+
+
+def static_files() -> dict[str, StaticFile]:
+    """The page at `/` and its parts."""
+    files = {}
+    for path in sorted(_PAGE.iterdir()):
+        if path.suffix in (".html", ".js", ".css", ".svg"):
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            files[f"/{path.name}"] = StaticFile(f"{kind}; charset=utf-8", path.read_bytes())
+    if "/index.html" in files:
+        files["/"] = files["/index.html"]
+    return files
+
+
+class VenueProcess:
+    """Everything that lives in the engine's process, and the children beside it."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = SystemClock()
+        self.settlement = SettlementStatus(config.settlement_status)
+        self.telemetry = Telemetry(self.clock)
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._timers: list[asyncio.TimerHandle] = []
+
+    # --- start ---------------------------------------------------------------------------------------
+
+    async def start(self) -> int:
+        """Recover and listen; returns the port.
+
+        Raises:
+            StartError: the journal is damaged, the directory is in use, or the port is taken.
+        """
+        config, loop = self.config, asyncio.get_running_loop()
+        config.journal.mkdir(parents=True, exist_ok=True)
+        recovered = self._recover()
+        engine = recovered.engine
+        assert recovered.chain_log is not None
+        self._writer, self._chain_log = recovered.writer, recovered.chain_log
+        self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
+        self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms)
+        self._committer = VouchingCommitter(
+            ThreadCommitter(loop), engine, config.journal, config.snapshot_commands
+        )
+        self.history = HistoryReader(config.history)
+        self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
+        self.bridge = L1Bridge(
+            self._open_l1, loop, lambda command: self.venue.submit(command), engine.last_deposit_id
+        )
+        self.venue = Venue(
+            engine,
+            self._writer,
+            self._committer,
+            loop,
+            self.clock,
+            chain=ChainKeeper(self._chain_log, self._writer),
+            oracle=self.oracle,
+            settlement=self.settlement,
+            deposits=self.bridge,
+            history=self.history,
+            bus=self._bus,
+            labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),
+            authenticator=CredentialAuthenticator(self.credentials, self.clock),
+            sign_up_enabled=config.sign_up,
+            faucet_micro=config.faucet_micro,
+        )
+        self.venue.remember(recent_events(self._storage, engine.next_seq))
+        self.venue.sequencer.add_listener(self.telemetry.on_batch)
+        self.venue.sequencer.add_on_halt(lambda error: _log.critical("HALTED: %s", error))
+        self.credentials.reconcile(engine.account_count, self.venue.owner_of)
+        methods: dict[str, Handler] = {
+            **METHODS,
+            "public/strikebook_status": StatusMethod(self.telemetry, self.settlement),
+        }
+        self.server = Server(
+            Dispatcher(self.venue, methods),
+            self.clock,
+            authenticator=self.venue.authenticator,
+            on_close=self.venue.on_close,
+            static=static_files(),
+            health=lambda: {"ok": not self.venue.halted, "mode": self.venue.phase},
+            on_reply=self.telemetry.on_reply,
+        )
+        self._begin(loop)
+        try:
+            return await self.server.start(config.host, config.port)
+        except OSError as error:
+            await self.stop()
+            raise StartError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from None
+
+    def _recover(self) -> Recovered[Engine]:
+        try:
+            self._storage = DiskStorage(self.config.journal, writer=True)
+            recovered = recover(
+                self._storage,
+                machine(self.config.reserve_orders),
+                chain=chain,
+                segment_bytes=self.config.segment_bytes,
+            )
+        except JournalError as error:
+            raise StartError(f"{error.code}: {error}") from error
+        for cut in recovered.cuts:
+            _log.warning("a torn tail was cut: %s", cut)
+        for damaged in recovered.damaged:
+            _log.warning("a snapshot could not be used: %s", damaged)
+        if recovered.replayed:
+            _log.info("replayed %d commands", recovered.replayed)
+        return recovered
+
+    def _open_l1(self) -> MockL1:
+        return MockL1(self.config.l1, self.clock.now_ms)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start what runs by itself: marks, calendar, bridge, settlement's status, children."""
+        self.calendar = Calendar(self.venue, self.oracle, self.clock, self.config.plan)
+        self.oracle.relist(self.venue.registry)
+        self.venue.start()
+        self.calendar.start(loop)
+        self.oracle.start(self.venue)
+        self.bridge.start()
+        self.settlement.start(loop, self._bus.on_batch_state)
+        self._every(loop, SYNC_LAG_S, self._sync_lag)
+        self._every(loop, RETAIN_S, self._retain)
+        if self.config.children:
+            self._start_children()
+
+    def _every(self, loop: asyncio.AbstractEventLoop, seconds: float, work: Callable[[], None]) -> None:
+        def turn() -> None:
+            self._timers.append(loop.call_later(seconds, turn))
+            del self._timers[:-8]
+            if not self.venue.halted:
+                work()
+
+        self._timers.append(loop.call_later(seconds, turn))
+
+    def _sync_lag(self) -> None:
+        self._writer.sync_events()
+
+    def _retain(self) -> None:
+        """Delete what every consumer and the snapshots have left behind."""
+        try:
+            gone = retain(self._storage, consumers=CONSUMERS, chain_log=self._chain_log)
+        except JournalError as error:
+            _log.warning("retention: %s", error)
+            return
+        if gone.commands or gone.events:
+            _log.info("deleted %d command and %d event segments", len(gone.commands), len(gone.events))
+
+    def _start_children(self) -> None:
+        config = self.config
+        journal, data = str(config.journal), str(config.data)
+        commands = [
+            [
+                "settlement.process",
+                "--data",
+                data,
+                "--exit-with-parent",
+                "--batch-fills",
+                str(config.batch_fills),
+                "--batch-seconds",
+                str(config.batch_seconds),
+            ],
+            ["exchange.history", "--data", journal, "--store", str(config.history)],
+            ["exchange.app.snapshotter", "--journal", journal],
+        ]
+        for command in commands:
+            # A session of its own: Ctrl-C is for the venue, which stops its children in order.
+            self._children.append(subprocess.Popen([sys.executable, "-m", *command], start_new_session=True))
+
+    # --- stop ----------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Stop in order: no new work, results out, files closed, children ended."""
+        if hasattr(self, "server"):
+            with contextlib.suppress(RuntimeError):
+                await self.server.stop()
+        self.calendar.stop()
+        self.oracle.stop()
+        self.settlement.stop()
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, self.bridge.stop)
+        while not self.venue.halted and not self.venue.sequencer.idle:
+            await asyncio.sleep(0.005)
+        self.venue.stop()
+        self._committer.close()
+        if not self.venue.halted:
+            self._writer.sync_events()
+            self._chain_log.sync()
+        self._stop_children()
+        self.history.close()
+        self.credentials.close()
+        self._storage.close()
+
+    def _stop_children(self) -> None:
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+async def serve(config: Config) -> int:
+    """Run a venue until SIGINT or SIGTERM; the exit status. Raises StartError."""
+    process = VenueProcess(config)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    port = await process.start()
+    print(f"listening on http://{config.host}:{port}", flush=True)
+    parent = os.getppid()
+    while not stopped.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), timeout=1.0)
+    halted = process.venue.halted
+    await process.stop()
+    return 1 if halted else 0
