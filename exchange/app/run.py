@@ -1,0 +1,226 @@
+"""`strikebook run`: the whole demonstration in one terminal.
+
+Starts the venue, gives the bots accounts on the first start, starts a market maker and a taker, and
+shows a live status line. Ctrl-C stops everything in order; the next start goes on from disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from exchange.app.cli import CallError, add_venue_arguments, call
+from exchange.app.ports import SystemClock
+from exchange.core import is_compiled
+
+START_LIMIT_S: Final = 60.0
+STATUS_S: Final = 1.0
+QUIET_STATUS_S: Final = 10.0
+BOTS: Final = ("maker", "taker")
+SECRET_VARIABLE: Final = "STRIKEBOOK_CLIENT_SECRET"
+
+DESCRIPTION: Final = """\
+Start the exchange with everything around it: a simulated market, a market maker quoting the whole chain,
+a taker, settlement to the embedded L1, and a page to watch. Stop with Ctrl-C; the next start goes on
+where this one ended (delete the data directory to begin anew).
+"""
+
+
+class Demo:
+    """The venue's process, the bots', and what is known of them."""
+
+    def __init__(self, data: Path, venue_arguments: Sequence[str], seed: int) -> None:
+        self.data = data
+        self.url = ""
+        self.keys: dict[str, dict[str, str]] = {}
+        self._venue_arguments = list(venue_arguments)
+        self._seed = seed
+        self._venue: subprocess.Popen[str] | None = None
+        self._bots: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = threading.Event()
+
+    # --- start ---------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the venue, then the bots. SystemExit with a message if something does not come up."""
+        self._venue = subprocess.Popen(
+            [sys.executable, "-m", "exchange.app.cli", "serve", *self._venue_arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.url = self._await_address()
+        self.keys = self._accounts()
+        for number, name in enumerate(BOTS):
+            self._start_bot(name, self._seed * 10 + number)
+
+    def _await_address(self) -> str:
+        assert self._venue is not None
+        assert self._venue.stdout is not None
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=_pump, args=(self._venue.stdout, lines), daemon=True).start()
+        clock = SystemClock()
+        end_s = clock.monotonic_s() + START_LIMIT_S
+        while clock.monotonic_s() < end_s and not self._stopping.is_set():
+            try:
+                line = lines.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if line.startswith("listening on "):
+                return line.split()[2]
+            if not line:
+                break
+        raise SystemExit("strikebook: the venue did not start; what it said stands above")
+
+    def _accounts(self) -> dict[str, dict[str, str]]:
+        """The bots' and your own keys: made on the first start, kept for the next."""
+        kept = self.data / "demo-keys.json"
+        if kept.exists():
+            found: dict[str, dict[str, str]] = json.loads(kept.read_text())
+            return found
+        made: dict[str, dict[str, str]] = {}
+        for name in (*BOTS, "you"):
+            reply = call(self.url, "public/strikebook_sign_up", {"name": name})
+            made[name] = {key: str(reply[key]) for key in ("account", "client_id", "client_secret")}
+        temporary = kept.with_suffix(".tmp")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(made, indent=1))
+        temporary.replace(kept)
+        return made
+
+    def _start_bot(self, name: str, seed: int) -> None:
+        module = "clients.market_maker" if name == "maker" else "clients.taker"
+        self._bots[name] = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                module,
+                "--url",
+                self.url,
+                "--client-id",
+                self.keys[name]["client_id"],
+                "--seed",
+                str(seed),
+            ],
+            env={**os.environ, SECRET_VARIABLE: self.keys[name]["client_secret"]},
+            start_new_session=True,
+        )
+
+    # --- while it runs -------------------------------------------------------------------------------
+
+    def watch(self) -> int:
+        """Show the status until stopped or until the venue ends; the exit status."""
+        assert self._venue is not None
+        live = sys.stdout.isatty()
+        while not self._stopping.wait(STATUS_S if live else QUIET_STATUS_S):
+            status = self._venue.poll()
+            if status is not None:
+                print(f"\nthe venue has ended with status {status}", file=sys.stderr)
+                return status or 1
+            for name, bot in list(self._bots.items()):
+                if bot.poll() is not None:
+                    print(f"\nthe {name} bot has ended with status {bot.returncode}", file=sys.stderr)
+                    del self._bots[name]
+            self._show(live)
+        return 0
+
+    def _show(self, live: bool) -> None:
+        try:
+            text = status_line(call(self.url, "public/strikebook_status", {}))
+        except CallError as error:
+            text = str(error)
+        if live:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[2K{text[:width]}", end="", flush=True)
+        else:
+            print(text, flush=True)
+
+    # --- stop ----------------------------------------------------------------------------------------
+
+    def ask_to_stop(self) -> None:
+        """Make `watch` return."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """End the bots, then the venue, which ends its own children."""
+        for bot in self._bots.values():
+            bot.terminate()
+        for bot in self._bots.values():
+            _wait(bot, 5)
+        if self._venue is not None:
+            self._venue.terminate()
+            _wait(self._venue, 30)
+
+
+def _pump(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put("")
+
+
+def _wait(process: subprocess.Popen[str] | subprocess.Popen[bytes], limit_s: float) -> None:
+    try:
+        process.wait(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _us(value: object) -> str:
+    return f"{value / 1000:.1f} ms" if isinstance(value, int | float) else "–"
+
+
+def status_line(status: dict[str, object]) -> str:
+    """One line for the terminal."""
+    batch = status["last_batch"]
+    settled = "no batch yet"
+    if isinstance(batch, dict):
+        settled = f"batch {batch['id']} {batch['state']} root {str(batch['root'])[:10]}…"
+    return (
+        f"{status['mode']}  {status['orders_per_s']} order events/s  {status['fills']} fills"
+        f"  ack p50 {_us(status['ack_us_p50'])} p99 {_us(status['ack_us_p99'])}"
+        f"  open interest {status['open_interest']}  {settled}"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="strikebook run", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_venue_arguments(parser)
+    options = parser.parse_args(argv)
+    if options.no_sign_up and not (options.data / "demo-keys.json").exists():
+        parser.error("the demonstration's accounts are made by sign-up: start once without --no-sign-up")
+    demo = Demo(options.data, argv, options.seed)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: demo.ask_to_stop())
+    if not is_compiled():
+        print("no compiled core: running interpreted, slower but the same exchange")
+    print("starting …", flush=True)
+    try:
+        demo.start()
+        you = demo.keys["you"]
+        print(f"Strikebook runs at {demo.url}   (Ctrl-C stops everything)")
+        print(f"  page       {demo.url}/")
+        print(f"  REST       {demo.url}/api/v2/public/get_instruments?currency=BTC")
+        print(f"  WebSocket  {demo.url.replace('http', 'ws', 1)}/ws/api/v2")
+        print(f"  your key   {you['client_id']}   secret {you['client_secret']}", flush=True)
+        return demo.watch()
+    except CallError as error:
+        print(f"strikebook: {error}", file=sys.stderr)
+        return 1
+    finally:
+        print("\nstopping …", flush=True)
+        demo.stop()
+        print("stopped; start again to go on from here", flush=True)
