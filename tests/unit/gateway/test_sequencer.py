@@ -300,6 +300,34 @@ def test_any_interleaving_answers_every_command_once_in_order() -> None:
         assert rig.sequencer.idle
 
 
+def test_a_disk_that_fails_at_any_moment_acknowledges_nothing_it_did_not_keep() -> None:
+    for seed in range(30):
+        rng = random.Random(seed)
+        rig = Rig(now_ms=1)
+        submitted = 0
+        for _ in range(40):
+            action = rng.randrange(3)
+            if action == 0 and rig.sequencer.mode != HALTED:
+                rig.submit(str(submitted))
+                submitted += 1
+            elif action == 1:
+                rig.loop.turn()
+            elif rig.committer.waiting:
+                if rng.random() < 0.1:
+                    rig.journal.sync_error = OSError("gone")
+                rig.committer.finish()
+        rig.journal.sync_error = OSError("gone")
+        rig.loop.run()
+        while rig.committer.waiting:
+            rig.committer.finish()
+            rig.loop.run()
+        assert sorted(int(name) for name, _ in rig.answers) == list(range(submitted))
+        durable = sum(count for group in rig.journal.groups for _, _, count in group)
+        acknowledged = [seqs[0] for _, seqs in rig.seqs() if seqs]
+        assert acknowledged == sorted(set(acknowledged))
+        assert all(seq <= durable for seq in acknowledged)
+
+
 async def test_it_runs_on_asyncio_with_a_committing_thread() -> None:
     loop = asyncio.get_running_loop()
     committer = ThreadCommitter(loop)
