@@ -50,6 +50,9 @@ QUOTE_ID: Final = "mm"
 """One id for all quotes: the venue remembers every distinct one for good."""
 MMP_GROUP: Final = "mm"
 FUNDS_CODES: Final = frozenset({10009, 10039})
+SIZE_CUT: Final = 0.6
+"""What is left of every quote's size after the venue refused one for lack of funds."""
+SIZE_GROWTH: Final = 1.1
 LAST_MINUTE_MS: Final = 10_000
 """An option this close to its expiry is no longer quoted."""
 
@@ -68,7 +71,7 @@ class MakerConfig:
     stale_s: float = 5.0
     """Silence of the index after which quotes are withdrawn."""
     pause_s: float = 2.0
-    """How long a side the venue refused is left alone; five times that if funds were short."""
+    """How long a side the venue refused is left alone."""
 
 
 class Desk:
@@ -104,6 +107,9 @@ class MarketMaker:
         self.quotes_sent = 0
         self.sides_refused = 0
         self.fills = 0
+        self.size_share = 1.0
+        """Share of the configured sizes that the account's funds carry, as the venue's refusals teach."""
+        self._next_cut_s = 0.0
         self._session = session
         self._config = config
         self._rng = rng
@@ -149,6 +155,7 @@ class MarketMaker:
     # --- what the venue says ------------------------------------------------------------------------
 
     async def _load_listings(self) -> None:
+        self.size_share = min(1.0, self.size_share * SIZE_GROWTH)
         raw = await self._session.call("public/get_instruments", {"currency": "USDC"})
         found, complaints = usable_instruments(raw)
         for complaint in complaints[:3]:
@@ -279,9 +286,13 @@ class MarketMaker:
         if stale:
             return [NO_QUOTE] * len(desk.instruments)
         valuation = desk.surface.value(desk.instruments, desk.index, desk.venue_ms)
-        share = desk.band_share
-        band = Band(desk.marks, share.get(True, 0.0) * desk.index, share.get(False, 0.0) * desk.index)
-        targets = make_targets(valuation, self.position_micro, self._config.quoting, band, self._sizes)
+        option_width, perpetual_width = (desk.band_share.get(k, 0.0) * desk.index for k in (True, False))
+        band = Band(desk.marks, option_width, perpetual_width)
+        share = self.size_share
+        sizes = {
+            i.name: max(i.min_amount_micro, int(self._sizes[i.name] * share)) for i in desk.instruments
+        }
+        targets = make_targets(valuation, self.position_micro, self._config.quoting, band, sizes)
         last_ms = desk.venue_ms + LAST_MINUTE_MS
         return [
             NO_QUOTE if instrument.is_option and instrument.expiry_ms <= last_ms else target
@@ -325,9 +336,20 @@ class MarketMaker:
         for error in errors:
             side = BID if error.get("side") in ("bid", "buy") else ASK
             code = int(error.get("code") or 0)
-            pause_s = self._config.pause_s * (5.0 if code in FUNDS_CODES else 1.0)
-            desk.book.failed(error["instrument_name"], side, now_s + pause_s)
+            desk.book.failed(error["instrument_name"], side, now_s + self._config.pause_s)
             log.debug("quote refused: %s", error)
+            if code in FUNDS_CODES:
+                self._cut_sizes(now_s)
+
+    def _cut_sizes(self, now_s: float) -> None:
+        """Quote less of everything, at most once a pause: refusals come in bursts."""
+        if now_s < self._next_cut_s:
+            return
+        self._next_cut_s = now_s + self._config.pause_s
+        self.size_share *= SIZE_CUT
+        log.info("funds are short: quoting %.0f %% of the configured sizes", 100.0 * self.size_share)
+        for desk in self.desks.values():
+            desk.wake.set()
 
     async def _report(self) -> None:
         resting = sum(len(desk.book) for desk in self.desks.values())

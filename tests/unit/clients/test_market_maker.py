@@ -134,6 +134,19 @@ async def test_a_refused_side_does_not_hold_up_the_others_and_is_tried_again(ven
         assert maker.sides_refused >= 3
 
 
+async def test_short_funds_make_every_quote_smaller_until_all_fit(venue: FakeVenue) -> None:
+    def refuse(method: str, params: dict[str, Any]) -> Refusal | None:
+        small = 3 * venue.listings[params["instrument_name"]]["min_trade_amount"] if "ask" in params else 0
+        if method == "quote/ask" and params["ask"]["amount"] > small:
+            return Refusal(10009, "not_enough_funds")
+        return None
+
+    venue.refuse = refuse
+    async with making(venue) as maker:
+        await venue.wait_until(lambda: all_quoted(venue))
+        assert 0.1 < maker.size_share < 0.4
+
+
 async def test_a_venue_in_cancel_only_is_asked_again_until_it_opens(venue: FakeVenue) -> None:
     refusals = iter([Refusal(10041, "settlement_in_progress")] * 5)
     venue.refuse = lambda method, _: next(refusals, None) if method == "private/mass_quote" else None
