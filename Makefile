@@ -1,0 +1,82 @@
+# Two commands set everything up: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+STAMP  := $(VENV)/.installed
+CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/domain/*.py) setup.py mypyc.ini
+BUILT  := $(VENV)/.core-built
+ARGS   ?=
+# Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
+export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+
+.PHONY: help setup core run serve test lint types imports unit bench bench-core bench-pricing \
+        diff-campaign kill-campaign sim conformance docs wheel clean lock
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "installing packages …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+# The package is installed in place; the core is compiled next to its sources. Without a compiler the
+# build says so and the core runs interpreted.
+$(BUILT): $(STAMP) $(CORE)
+	@echo "compiling the core (about a minute) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(BUILT)  ## install everything into .venv and compile the core
+
+core: ## compile the core again
+	@$(PY) setup.py -q build_ext --inplace --force
+
+run: setup  ## the exchange, live: venue, settlement, bots, page (ARGS="--port 9000")
+	@$(PY) -m exchange.app.cli run $(ARGS)
+
+serve: setup  ## the venue alone
+	@$(PY) -m exchange.app.cli serve $(ARGS)
+
+test: setup lint  ## everything that guards the code: lint, types, imports, all tests
+	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow" $(ARGS)
+
+lint: setup  ## ruff, mypy strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || (cat .lint-imports.log; exit 1)
+	@rm -f .lint-imports.log
+
+bench: bench-core  ## all benchmarks
+
+bench-core: setup  ## the core against a tuned sorted book and books from PyPI; fails below its bars
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
+	@$(PY) -m loadtest.bench_core $(ARGS)
+
+diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
+	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)
+
+kill-campaign: setup  ## a thousand SIGKILLs under load
+	@$(PY) -m tests.e2e.kill_campaign --kills 1000 $(ARGS)
+
+sim: setup  ## seeded simulation until stopped
+	@$(PY) -m tests.simulation --seeds 1000000 $(ARGS)
+
+conformance: setup  ## unmodified public clients against a running venue
+	@$(PY) -m pytest -q tests/conformance $(ARGS)
+
+docs: setup  ## check that the documents' links and commands exist
+	@$(PY) -m pytest -q tests/architecture $(ARGS)
+
+wheel: setup  ## a wheel with the compiled core in dist/
+	@$(PY) -m build --wheel --no-isolation --outdir dist . > .wheel.log 2>&1 || (tail -30 .wheel.log; exit 1)
+	@rm -f .wheel.log
+	@$(PY) -m zipfile -l dist/strikebook-*.whl | grep -q 'exchange/core/engine.*\.so' && ls dist/*.whl
+
+lock:  ## pin what is installed now
+	@$(PY) -m pip freeze --all --exclude-editable --exclude strikebook --exclude pip > requirements.lock
+
+clean:  ## remove builds (not .venv, not data)
+	@rm -rf build dist *.egg-info exchange/core/*.so strikebook_core__mypyc*.so $(BUILT)
