@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -249,6 +249,9 @@ class HistoryView(Protocol):
     def order(self, order_id: int) -> bytes:
         """The last ORDER record of a closed order that had fills, or b""."""
 
+    def listing_times(self) -> Mapping[int, int]:
+        """When each instrument was listed (ms), by its id."""
+
 
 class NoHistory:
     """Nothing is stored."""
@@ -269,3 +272,7 @@ class NoHistory:
         """Unknown."""
         del order_id
         return b""
+
+    def listing_times(self) -> Mapping[int, int]:
+        """None."""
+        return {}

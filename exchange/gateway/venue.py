@@ -119,10 +119,11 @@ class Venue:
         for underlying in range(engine.underlying_count):
             registry.add_underlying(underlying, symbol_text(queries.underlying_symbol(engine, underlying)))
         change_id = engine.next_seq - 1
+        listed_ms = self.history.listing_times()
         for instrument in range(engine.instrument_count):
             figures = queries.instrument_figures(engine, instrument)
             terms = events.unpack_terms(figures.terms, 0)
-            registry.add_instrument(instrument, terms, figures.state, 0)
+            registry.add_instrument(instrument, terms, figures.state, listed_ms.get(instrument, 0))
             market = InstrumentMarket()
             market.trade_seq = figures.trade_seq
             market.book.load(*queries.book_levels(engine, instrument, _ALL_LEVELS), change_id)

@@ -110,11 +110,16 @@ class Views:
                 _, account, _, order_id, _, _, order_kind, state, _ = _ORDER.unpack_from(events, at)
                 if state != r.ORDER_STATE_OPEN or self.ring.awaiting:
                     self.ring.on_order(account, order_id, order_kind, state, events[at : at + size])
-            elif kind == r.EV_MARKED:
-                marked = ev.read_event(events, at)
-                if isinstance(marked, ev.Marked):
-                    self.marks[marked.head.instrument] = marked
+            elif kind in (r.EV_MARKED, r.EV_INSTRUMENT):
+                self._remember_rare(ev.read_event(events, at))
             at += size
+
+    def _remember_rare(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Marked):
+            self.marks[event.head.instrument] = event
+        elif isinstance(event, ev.Instrument) and event.state == r.STATE_OPEN:
+            view = self.registry.instruments[event.head.instrument]
+            view.created_ms = view.created_ms or event.time_ms
 
     def _on_order(self, events: bytes, at: int, units: int) -> None:
         seq, account, instrument, order_id, price, flags, kind, state, level = _ORDER.unpack_from(events, at)

@@ -1,4 +1,4 @@
-"""The queryable past: fills, closed orders with fills, settlements and cash movements in SQLite.
+"""The queryable past: fills, closed orders with fills, settlements, cash movements, listings in SQLite.
 
 One writer, in its own process, feeds the store from event segments; each batch of frames and the cursor
 behind it are one transaction, so a crash neither loses nor doubles anything. Readers open the file
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE TABLE IF NOT EXISTS movements (
     account INTEGER NOT NULL, seq INTEGER NOT NULL, event_index INTEGER NOT NULL,
     record BLOB NOT NULL, PRIMARY KEY (account, seq, event_index)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listings (instrument INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS labels (
     account INTEGER NOT NULL, label INTEGER NOT NULL, text TEXT NOT NULL,
     PRIMARY KEY (account, label)) WITHOUT ROWID;
@@ -59,6 +60,7 @@ class _Rows:
         self.fills: dict[tuple[int, int], tuple[int, int, bytes]] = {}
         self.orders: dict[int, tuple[int, bytes]] = {}
         self.movements: list[tuple[int, int, int, bytes]] = []
+        self.listings: dict[int, int] = {}
         self._awaiting: list[ev.Trade] = []
 
     def add(self, packed: bytes) -> None:
@@ -86,6 +88,8 @@ class _Rows:
                 self.orders[event.order_id] = (head.account, record)
         elif isinstance(event, (ev.Settled, ev.Cash)):
             self.movements.append((head.account, head.seq, head.event_index, record))
+        elif isinstance(event, ev.Instrument):
+            self.listings.setdefault(head.instrument, event.time_ms)
 
     def _join(self, order: ev.Order, record: bytes) -> None:
         """A maker's ORDER follows its TRADE; the aggressor's comes last and is that of all its fills."""
@@ -155,6 +159,8 @@ class HistoryWriter:
                 ((order_id, *row) for order_id, row in rows.orders.items()),
             )
             db.executemany("INSERT INTO movements VALUES (?, ?, ?, ?)", rows.movements)
+            # The first event of an instrument is its listing.
+            db.executemany("INSERT OR IGNORE INTO listings VALUES (?, ?)", rows.listings.items())
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_EVENTS_CURSOR, next_seq))
 
     def add_labels(self, labels: Iterable[tuple[int, int, str]], next_seq: int) -> None:
@@ -255,3 +261,10 @@ class HistoryReader:
             (account, min(before_seq, (1 << 63) - 1), limit),
         )
         return [row[0] for row in rows]
+
+    def listing_times(self) -> dict[int, int]:
+        """When each instrument was listed (ms), by its id."""
+        db = self._open()
+        if db is None:
+            return {}
+        return dict(db.execute("SELECT instrument, time_ms FROM listings"))

@@ -10,7 +10,7 @@ from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.labels import Labels
 from exchange.gateway.recovery import recent_events
 from exchange.journal import Machine, MemoryStorage, Recovered, recover
-from tests.unit.gateway.rig import OPTION, Rig, listings
+from tests.unit.gateway.rig import NOW_MS, OPTION, Rig, listings
 
 MACHINE: Machine[Engine] = Machine(Engine, Engine.restore, Engine.apply, lambda engine: engine.next_seq)
 
@@ -57,6 +57,7 @@ def test_a_killed_venue_comes_back_with_everything_it_acknowledged() -> None:
     assert (state["order_id"], state["label"], state["filled_amount"]) == (order["order_id"], "first", 0.5)
     (trade,) = client.call("private/get_user_trades_by_currency", currency="any")["trades"]
     assert (trade["label"], trade["liquidity"]) == ("first", "M")
+    assert client.call("public/get_instrument", instrument_name=OPTION)["creation_timestamp"] == NOW_MS
     assert client.call("public/ticker", instrument_name=OPTION)["last_price"] == 4000
     assert client.buy(amount=1, price=4005, label="first")["order"]["label"] == "first"
 

@@ -19,6 +19,7 @@ def test_an_absent_store_answers_with_nothing(tmp_path: Path) -> None:
     assert reader.user_trades(64, None, before_trade_id=1 << 63, limit=10) == []
     assert reader.market_trades(0, before_trade_seq=1 << 63, limit=10) == []
     assert reader.order(1) == b""
+    assert reader.listing_times() == {}
     assert reader.movements(64, before_seq=1 << 63, limit=10) == []
 
 
@@ -63,8 +64,10 @@ def test_market_trades_orders_and_movements(tmp_path: Path) -> None:
     order = events.read_event(reader.order(trades[0].maker_order_id))
     assert isinstance(order, events.Order)
     assert order.order_id == trades[0].maker_order_id
-    (cash,) = reader.movements(MAKER, before_seq=1 << 63, limit=10)
-    assert isinstance(events.read_event(cash), events.Cash)
+    (movement,) = reader.movements(MAKER, before_seq=1 << 63, limit=10)
+    cash = events.read_event(movement)
+    assert isinstance(cash, events.Cash)
+    assert reader.listing_times() == dict.fromkeys(range(4), cash.time_ms)
 
 
 def test_unfilled_orders_are_not_kept(tmp_path: Path) -> None:
