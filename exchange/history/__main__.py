@@ -16,19 +16,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exchange.history.feeder import Feeder
-from exchange.history.store import HistoryWriter
+from exchange.history.store import HistoryWriter, StoreInUse
 from exchange.journal import DiskStorage, JournalError
 
 POLL_S = 0.1
 
 
 def run(data: Path, store: Path, wait: Callable[[float], bool], *, shard: int = 0) -> None:
-    """Feed the store until `wait(seconds)` says to stop.
+    """Feed the store until `wait(seconds)` says to stop. Waits first for another writer to end.
 
     Raises:
         JournalError, sqlite3.Error: the journal cannot be read on, or the store written.
     """
-    writer = HistoryWriter(store)
+    while True:
+        try:
+            writer = HistoryWriter(store)
+            break
+        except StoreInUse:
+            if wait(POLL_S):
+                return
     try:
         with DiskStorage(data) as storage:
             feeder = Feeder(storage, writer, shard)
@@ -46,13 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the journal's directory")
     parser.add_argument("--store", type=Path, required=True, help="the SQLite file")
     parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
     options = parser.parse_args(arguments)
+
+    def wait(seconds: float) -> bool:
+        return stopping.wait(seconds) or (options.parent != 0 and os.getppid() != options.parent)
+
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     os.nice(10)
     try:
-        run(options.data, options.store, stopping.wait, shard=options.shard)
+        run(options.data, options.store, wait, shard=options.shard)
     except JournalError as error:
         logging.getLogger(__name__).critical("%s: %s", error.code, error)
         return 1

@@ -11,6 +11,8 @@ the gateway's ring remembers the recent ones.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -42,6 +44,10 @@ CREATE TABLE IF NOT EXISTS labels (
 """
 _EVENTS_CURSOR: Final = "events"
 _LABELS_CURSOR: Final = "labels"
+
+
+class StoreInUse(Exception):
+    """Another process writes this store."""
 
 
 class StoredFill(NamedTuple):
@@ -106,13 +112,20 @@ class _Rows:
 
 
 class HistoryWriter:
-    """The store's one writer.
+    """The store's one writer; it holds a lock beside the file.
 
     Raises:
+        StoreInUse: another writer holds it.
         sqlite3.Error: the file is no store, or the disk refuses.
     """
 
     def __init__(self, path: str | Path) -> None:
+        self._lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise StoreInUse(str(path)) from None
         self._db = sqlite3.connect(path, isolation_level=None)
         # FULL: a cursor is published only behind what would survive a power loss.
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -120,8 +133,9 @@ class HistoryWriter:
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and release the lock."""
         self._db.close()
+        os.close(self._lock)
 
     @property
     def next_seq(self) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from exchange.history.__main__ import run
 from exchange.history.feeder import CONSUMER, Feeder
-from exchange.history.store import HistoryReader, HistoryWriter
+from exchange.history.store import HistoryReader, HistoryWriter, StoreInUse
 from exchange.journal import Cursor, DiskStorage, MemoryStorage
 from tests.unit.history.journal import MAKER, TAKER, Market
 
@@ -83,6 +83,37 @@ def test_run_stops_when_told(tmp_path: Path) -> None:
         run(tmp_path / "data", tmp_path / "h.db", wait)
     assert waits[-1] > 0
     assert fills_of(tmp_path / "h.db", MAKER) == 1
+
+
+def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    first = HistoryWriter(tmp_path / "h.db")
+    with pytest.raises(StoreInUse):
+        HistoryWriter(tmp_path / "h.db")
+    waits = 0
+
+    def wait(seconds: float) -> bool:
+        nonlocal waits
+        waits += 1
+        if waits == 2:
+            first.close()
+        return waits == 4
+
+    run(tmp_path / "data", tmp_path / "h.db", wait)
+    assert waits == 4
+    HistoryWriter(tmp_path / "h.db").close()
+
+
+def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    arguments = ["--data", str(tmp_path / "data"), "--store", str(tmp_path / "h.db"), "--parent"]
+    parent = (
+        "import os, subprocess, sys\n"
+        f"child = [sys.executable, '-m', 'exchange.history', *{arguments!r}, str(os.getpid())]\n"
+        "subprocess.Popen(child)"
+    )
+    # The pipe closes when the last holder of it, the orphan, has ended.
+    subprocess.run([sys.executable, "-c", parent], stdout=subprocess.PIPE, timeout=30, check=True)
 
 
 def test_the_process_follows_and_ends_on_sigterm(tmp_path: Path) -> None:
