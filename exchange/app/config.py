@@ -25,8 +25,9 @@ class Config:
     seed: int = 7
     redis_url: str = ""
     sign_up: bool = True
-    faucet_micro: int = 1_000_000_000_000
-    """What a new account receives from the mock L1's faucet: a million USDC."""
+    faucet_micro: int = 20_000_000_000_000
+    """What a new account receives from the mock L1's faucet: twenty million USDC, enough for a market
+    maker that quotes a fully funded chain."""
     mark_interval_ms: int = 100
     reserve_orders: int = 1 << 16
     segment_bytes: int = 64 * 1024 * 1024
