@@ -251,6 +251,6 @@ def accumulation_refused(w: World, account: i64, seat: i64) -> i64:
         return no.LIMIT_REACHED
     if seat != 0:
         entry = w.seats.data[seat * SEAT_WORDS + S_ENTRY]
-        if entry >= limits.ACCUMULATION_LIMIT or entry <= -limits.ACCUMULATION_LIMIT:
+        if entry >= limits.ENTRY_LIMIT or entry <= -limits.ENTRY_LIMIT:
             return no.LIMIT_REACHED
     return 0

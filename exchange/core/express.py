@@ -134,7 +134,7 @@ def _seat_accepting(w: World, account: i64, instrument: i64, sell: i64, price: i
     entry = seats[s + S_ENTRY]
     if cash >= limits.ACCUMULATION_LIMIT or cash <= -limits.ACCUMULATION_LIMIT:
         return 0
-    if entry >= limits.ACCUMULATION_LIMIT or entry <= -limits.ACCUMULATION_LIMIT:
+    if entry >= limits.ENTRY_LIMIT or entry <= -limits.ENTRY_LIMIT:
         return 0
     w.c_hold = margin.hold_per_lot(w, instrument, sell, price)
     if margin.refuse(w, account, seat, instrument, sell, lots, w.c_hold, 0, 0) != 0:

@@ -137,12 +137,16 @@ def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
 
 
 def _has_position(w: World, instrument: i64) -> bool:
+    perpetual = w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_PERPETUAL
     account: i64 = limits.FIRST_USER_ACCOUNT
     while account < w.account_count:
         seat = ledger.find_seat(w, account, instrument)
         if seat != 0:
             s = seat * SEAT_WORDS
-            if w.seats.data[s + S_SIZE] != 0 or w.seats.data[s + S_ENTRY] != 0:
+            if w.seats.data[s + S_SIZE] != 0:
+                return True
+            # A perpetual's profit lives in its entry value until it is settled.
+            if perpetual and w.seats.data[s + S_ENTRY] != 0:
                 return True
         account += 1
     return False

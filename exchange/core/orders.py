@@ -305,13 +305,10 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
         total = old_total
     elif total < w.instruments[i + I_MIN_SIZE] or total > limits.MAX_ORDER_LOTS or total <= filled:
         return no.BAD_SIZE
-    if flags & r.AMEND_DISPLAY != 0:
-        if display < 0 or display > total:
-            return no.BAD_DISPLAY
-        redisplayed = display != (old_display if old_display < total else total)
-    else:
+    if flags & r.AMEND_DISPLAY == 0:
         display = old_display if old_display < total else total
-        redisplayed = False
+    elif display < 0 or display > total:
+        return no.BAD_DISPLAY
     w.detail = 0
     book = w.books[instrument]
     w.c_price = price
@@ -333,7 +330,8 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
         if checks.slide(w, book, instrument, kept) != 0:
             cancel(w, slot, r.CANCEL_POST_ONLY_EDIT)
             return 0
-    in_place = w.c_price == orders[o + O_PRICE] and not redisplayed and opened <= old_open
+    same_display = display == (old_display if old_display < total else total)
+    in_place = w.c_price == orders[o + O_PRICE] and same_display and opened <= old_open
     if not w.null_ledger:
         reason = _amend_refused(w, slot, instrument, sell, opened, in_place)
         if reason != 0:

@@ -56,6 +56,8 @@ def touch(w: World, batch: bytes, start: i64, end: i64) -> None:
 def _touch_order(w: World, order_id: i64) -> i64:
     ids = w.order_ids
     slot = ids.cells[ids.home(order_id)]
+    if slot == 0:
+        return 0
     data = w.orders.data
     o = slot * ORDER_WORDS
     level = data[o + O_LEVEL]

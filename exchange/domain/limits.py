@@ -40,31 +40,36 @@ MAX_TIME_MS: Final = 1 << 52
 
 # price_micro * lot_e8, before the division by 1e8
 MAX_PRODUCT: Final = 1 << 62
-# position_limit_lots * price * multiplier: the value of the largest position, 1.1 billion USDC.
+# position_limit_lots * price * multiplier: the value of the largest position, 281 million USDC.
 # One fill, one order and one seat's holds are each at most a small multiple of it.
-MAX_VALUE_MICRO: Final = 1 << 50
+MAX_VALUE_MICRO: Final = 1 << 48
 
 # --- fees ------------------------------------------------------------------------------------------
-# index_per_lot * lots <= 2**50 and ppm / 1000 <= 2**7: nano-USDC of a fee <= 2**57, plus one per lot.
-# index_per_lot * ppm <= 2**50 * 2**17 would pass 2**63 only for position limits below 2**4 lots:
-# listing therefore also bounds value per lot by MAX_VALUE_PER_LOT_MICRO.
+# index_per_lot * lots <= 2**48 and ppm / 1000 <= 2**7: nano-USDC of a fee <= 2**55, plus one per lot.
+# index_per_lot * ppm is bounded for small position limits too, where the value per lot could be large:
+# listing and marks also keep it within MAX_VALUE_PER_LOT_MICRO.
 MAX_FEE_PPM: Final = 100_000
 MAX_FEE_CAP_PERMILLE: Final = 1_000  # value * permille <= 2**60
 MAX_BAND_PPM: Final = 1_000_000  # index_micro * ppm <= 2**62
 MAX_VALUE_PER_LOT_MICRO: Final = 1 << 45  # * MAX_FEE_PPM < 2**62
 
 # --- accounts --------------------------------------------------------------------------------------
-# A seat's requirement is at most hold (2 * 2**50, premium and fees) + lots * per_lot (2**50) < 2**52;
-# 2,048 seats: < 2**63. Their marked values are at most 2**50 each.
+# A seat's requirement is at most hold (2 * 2**48, premium and an eighth for fees) + lots * per_lot
+# (2 * 2**48) < 2**51; 2,048 seats: < 2**62. A seat's value is at most 2**48 + entry (2**50): over 2,048
+# seats < 2**62.
 MAX_SEATS: Final = 2_048
 MAX_OPEN_ORDERS: Final = 1 << 20
 MAX_OPEN_ORDERS_PER_ACCOUNT: Final = 1 << 16
 MAX_DEPOSIT_MICRO: Final = 1 << 56
 MAX_TOTAL_DEPOSITS_MICRO: Final = 1 << 58
-# No order is accepted from an account whose cash or entry value has passed this. What is already open
-# can add at most 2**11 seats * 2 * 2**50 = 2**62 less than that bound allows; see CASH_LIMIT.
+# No order is accepted from an account whose cash has passed ACCUMULATION_LIMIT, or in a seat whose entry
+# value has passed ENTRY_LIMIT. What is then already open can add 2 * 2**48 to a seat's entry value (which
+# stays within 2**50) and 2**11 seats * 2 * 2**48 = 2**60 to cash; perpetual settlements and funding
+# are refused where they would take cash beyond CASH_LIMIT. Cash, perpetual and option values together:
+# (2**61 + 2**60) + 2**62 - 2**60 + 2**59 < 2**63.
 ACCUMULATION_LIMIT: Final = 1 << 60
-CASH_LIMIT: Final = 1 << 62
+ENTRY_LIMIT: Final = 1 << 49
+CASH_LIMIT: Final = 1 << 61
 
 MAX_EXPIRE_DAY_CANCELS: Final = 256
 RULES_VERSION: Final = 1
