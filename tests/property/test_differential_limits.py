@@ -17,6 +17,7 @@ REASONS = {
     "many_seats": why.TOO_MANY_SEATS,
     "many_orders": why.TOO_MANY_ORDERS,
     "accumulation": why.LIMIT_REACHED,
+    "entry_limit": why.LIMIT_REACHED,
     "deposits_limit": why.LIMIT_REACHED,
     "many_underlyings": why.BAD_ID,
     "day_end": None,

@@ -40,7 +40,7 @@ class Listings:
         index = self.index(underlying)
         tick, lot = (1, 10**8) if self.huge else rng.choice(GRIDS[:3])
         price_limit = 1 << 40 if self.huge else max(50, 8 * index // tick)
-        position = 1 << 10 if self.huge else rng.choice((30, 200, 1_000))
+        position = 1 << 8 if self.huge else rng.choice((30, 200, 1_000))
         if self.roomy:
             position = min(100_000, limits.MAX_VALUE_MICRO // (price_limit * tick * lot // 10**8))
         return InstrumentTerms(

@@ -221,8 +221,8 @@ def choose_price(draft: Draft) -> None:
 def check_accumulation(draft: Draft) -> None:
     """15: cash and entry value far from where 64 bits end."""
     entry = draft.seat.entry_value_micro if draft.seat else 0
-    far = max(abs(draft.account.cash_micro), abs(entry))
-    require(far < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
+    require(abs(draft.account.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
+    require(abs(entry) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
 
 
 def check_funds(draft: Draft, open_lots: int) -> None:

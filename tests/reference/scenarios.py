@@ -19,7 +19,7 @@ PERPETUAL = c.InstrumentTerms(
     lot_e8=1_000_000,
     min_size_lots=1,
     price_limit_ticks=1_000_000,
-    position_limit_lots=100_000,
+    position_limit_lots=25_000,
     maker_fee_ppm=0,
     taker_fee_ppm=0,
     fee_cap_permille=0,
@@ -63,7 +63,7 @@ def many_seats() -> Iterator[bytes]:
 
 def many_orders() -> Iterator[bytes]:
     """The most open orders of an account, one more, a cancel, and one more again."""
-    yield opening(PERPETUAL)
+    yield opening(PERPETUAL._replace(price_limit_ticks=250_000, position_limit_lots=100_000))
     count = limits.MAX_OPEN_ORDERS_PER_ACCOUNT
     for first in range(0, count, 1024):
         yield b"".join(order(ALICE, 0, 1 + n % 5_000, 1) for n in range(first, first + 1024))
@@ -85,6 +85,16 @@ def accumulation() -> Iterator[bytes]:
         yield order(BOB, 0, 50_000, 1, r.FLAG_SELL | r.FLAG_REDUCE_ONLY)
     yield c.settle_perpetual(0, 1) + c.funding(0, -rate) + c.funding(0, rate + 1)
     yield c.withdraw(ALICE, 1) + c.withdraw(BOB, 1)
+
+
+def entry_limit() -> Iterator[bytes]:
+    """A perpetual's loss in the entry value passes ENTRY_LIMIT: no more orders there until it is settled."""
+    yield opening(PERPETUAL)
+    top, lots = PERPETUAL.price_limit_ticks, PERPETUAL.position_limit_lots
+    for _ in range(limits.ENTRY_LIMIT // (top * lots * PERPETUAL.multiplier_micro) + 2):
+        yield order(BOB, 0, top, lots, r.FLAG_SELL) + order(ALICE, 0, top, lots)
+        yield order(BOB, 0, 1, lots) + order(ALICE, 0, 1, lots, r.FLAG_SELL)
+    yield c.settle_perpetual(0, 50_000) + order(ALICE, 0, 1, 1)
 
 
 def deposits_limit() -> Iterator[bytes]:
@@ -132,6 +142,7 @@ SCENARIOS = {
     "many_seats": many_seats,
     "many_orders": many_orders,
     "accumulation": accumulation,
+    "entry_limit": entry_limit,
     "deposits_limit": deposits_limit,
     "many_underlyings": many_underlyings,
     "day_end": day_end,

@@ -113,9 +113,9 @@ def test_listings(market: Market) -> None:
 
 
 def test_terms_just_within_limits_are_listed(market: Market) -> None:
-    wide = PERP._replace(tick_micro=1, lot_e8=10**8, price_limit_ticks=1 << 40, position_limit_lots=1 << 10)
+    wide = PERP._replace(tick_micro=1, lot_e8=10**8, price_limit_ticks=1 << 40, position_limit_lots=1 << 8)
     assert isinstance(market.send(c.list_instrument(2, wide))[0], e.Instrument)
-    wider = wide._replace(position_limit_lots=(1 << 10) + 1)
+    wider = wide._replace(position_limit_lots=(1 << 8) + 1)
     assert reason(market.send(c.list_instrument(3, wider))) == "bad_value"
 
 

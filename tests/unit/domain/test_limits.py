@@ -62,8 +62,15 @@ def test_an_account_over_all_its_seats(position: int) -> None:
     hold = 2 * position * (per_lot + fee_hold)
     requirement = hold + position * per_lot
     assert m.MAX_SEATS * requirement <= BELOW
-    value = m.MAX_VALUE_MICRO
-    assert m.MAX_SEATS * value + m.CASH_LIMIT <= BELOW
+
+
+def test_equity_of_an_account_over_all_its_seats() -> None:
+    # What is open when a limit is reached may still fill: from one position limit to the other.
+    entry = m.ENTRY_LIMIT + 2 * m.MAX_VALUE_MICRO
+    cash = m.CASH_LIMIT + m.MAX_SEATS * 2 * m.MAX_VALUE_MICRO
+    perpetuals = m.MAX_SEATS * (m.MAX_VALUE_MICRO + entry)
+    options = m.MAX_SEATS * m.MAX_VALUE_MICRO
+    assert cash + perpetuals + options <= BELOW
 
 
 def test_what_accumulates() -> None:
@@ -75,9 +82,7 @@ def test_what_accumulates() -> None:
 
 def test_reject_reasons_are_numbered_once_and_named_once() -> None:
     numbers = {
-        name: value
-        for name, value in vars(rejects).items()
-        if name.isupper() and isinstance(value, int)
+        name: value for name, value in vars(rejects).items() if name.isupper() and isinstance(value, int)
     }
     assert sorted(numbers.values()) == list(range(1, len(numbers) + 1))
     assert {value: name.lower() for name, value in numbers.items()} == rejects.REJECT_NAMES
