@@ -65,6 +65,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--snapshot-commands", type=int, default=200_000, help="commands between snapshots (%(default)s)"
     )
+    parser.add_argument("--no-children", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
 
@@ -86,6 +87,7 @@ def config_of(options: argparse.Namespace) -> Config:
         batch_seconds=options.batch_seconds,
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,
+        children=not options.no_children,
     )
 
 

@@ -80,7 +80,7 @@ class Telemetry:
             "open_interest": open_interest(venue),
             "posted_seq": settlement.posted_seq(),
             "confirmed_seq": settlement.confirmed_seq(),
-            "last_batch": batches[0] if batches else None  # newest first,
+            "last_batch": batches[0] if batches else None,  # newest first
             "batches": batches,
             "settlement_alarm": status.alarm if status else "",
         }
