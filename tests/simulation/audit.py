@@ -6,6 +6,7 @@ events, state, acknowledgements, streams and books are held against that.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from exchange.journal import Kind, Storage, label_records, scan
 from exchange.wire.instruments import InstrumentView
 from tests.reference import invariants
 from tests.reference.engine import ReferenceEngine
-from tests.simulation.ledger import ACKNOWLEDGED, BookSeen, Ledger, Sent, Stream
+from tests.simulation.ledger import ACKNOWLEDGED, REFUSED, BookSeen, Ledger, Sent, Stream
 
 INVARIANTS_EVERY = 100
 STATES = {r.ORDER_STATE_OPEN: "open", r.ORDER_STATE_FILLED: "filled", r.ORDER_STATE_CANCELLED: "cancelled"}
@@ -68,39 +69,55 @@ class Audit:
         """By sequence counter − 1."""
         self.crashes = 0
         self._ledger = ledger
-        self._events: list[list[ev.Event]] = []
         self._event_bytes: list[bytes] = []
         self._labels: dict[tuple[int, int], str] = {}  # (account, label id)
-        self._uses: dict[tuple[int, str], list[int]] = defaultdict(list)  # (account, text): sequences
+        self._uses: dict[tuple[int, str], int] = {}  # (account, text): sequence of its only use
         self._orders: dict[int, list[OrderSeen]] = defaultdict(list)  # by account
         self._trades: dict[int, list[TradeSeen]] = defaultdict(list)
         self._label_of: dict[str, tuple[int, str]] = {}  # order_id: (account, label)
         self._names: list[str] = []
         self._books_checked = 0
+        self._sent_checked = 0
+        self._taken: dict[int, Sent] = {}  # sequence: whose acknowledgement names it
 
     # --- the journal -------------------------------------------------------------------------------
 
-    def follow(self, storage: Storage, engine: Engine | None) -> None:
+    def follow(self, storage: Storage, engine: Engine | None, *, from_seq: int = 1) -> None:
         """Take in what is new in the journal; the engine, if given, must stand exactly there.
+
+        Commands and events from `from_seq` on are read and compared with what was seen before.
 
         Raises:
             Broken: a command that was there is gone or another, or events, state or books differ.
         """
-        found = [one for frame in scan(storage, Kind.COMMANDS, 0) for one in c.split(frame.payload)]
-        known = len(self.commands)
-        must(found[:known] == self.commands, "commands that were durable have changed or are gone")
         books = self._books_to_check()
-        for command in found[known:]:
-            self._apply(command)
-            self._check_books(books.pop(len(self.commands), []))
+        known, reached = len(self.commands), from_seq - 1
+        for frame in scan(storage, Kind.COMMANDS, 0, from_seq):
+            for seq, command in enumerate(c.split(frame.payload), frame.first_seq):
+                if seq <= known:
+                    must(self.commands[seq - 1] == command, "a durable command has changed:", seq)
+                else:
+                    self._apply(command)
+                    self._check_books(books.pop(seq, []))
+                reached = seq
+        must(reached >= known, "durable commands are gone behind", reached, "of", known)
         self._check_books([book for late in books.values() for book in late])
         invariants.check(self.reference.world)
-        stored = b"".join(frame.payload for frame in scan(storage, Kind.EVENTS, 0))
-        replayed = b"".join(self._event_bytes)
-        # Without an engine the venue still runs, and its events lag.
-        must(stored == replayed if engine else replayed.startswith(stored), "stored events differ")
-        if engine is not None:
+        reached = self._compare_events(storage, from_seq)
+        if engine is not None:  # else the venue runs, and its events lag
+            must(reached == len(self.commands), "events are missing behind", reached)
             must(engine.state_bytes() == self.reference.state_bytes(), "the state differs after recovery")
+
+    def _compare_events(self, storage: Storage, from_seq: int) -> int:
+        """The last sequence whose events are stored; all that are must be those of the reference."""
+        reached = 0
+        for frame in scan(storage, Kind.EVENTS, 0, from_seq):
+            reached = frame.next_seq - 1
+            if reached > len(self.commands):
+                break  # written after the commands were read
+            replayed = b"".join(self._event_bytes[frame.first_seq - 1 : reached])
+            must(frame.payload == replayed, "stored events differ in", frame.segment, frame.offset)
+        return reached
 
     def _apply(self, command: bytes) -> None:
         seq = len(self.commands) + 1
@@ -108,13 +125,13 @@ class Audit:
         for label in label_records(command):
             self._labels[label.account, label.label] = label.text
         packed = self.reference.apply(command)
-        found = list(ev.read_events(packed))
-        self._events.append(found)
         self._event_bytes.append(packed)
         account, aux = int.from_bytes(command[8:12], "little"), int.from_bytes(command[28:32], "little")
         if command[0] in (r.NEW_ORDER, r.MASS_QUOTE) and aux:
-            self._uses[account, self._labels[account, aux]].append(seq)
-        for event in found:
+            text = self._labels[account, aux]
+            earlier = self._uses.setdefault((account, text), seq)
+            must(earlier == seq, "one request was done twice:", text, earlier, seq)
+        for event in ev.read_events(packed):
             self._note(seq, event)
         if seq % INVARIANTS_EVERY == 0:
             invariants.check(self.reference.world)
@@ -170,29 +187,33 @@ class Audit:
 
     def check_acknowledged(self) -> int:
         """Every acknowledged command is in the journal exactly once, where its reply said, and did what
-        its reply said. Returns how many were checked.
+        its reply said. Looks at what was sent since the last call; returns how many were acknowledged.
 
         Raises:
             Broken: one is missing, is another, or was done twice.
         """
-        checked = 0
-        taken: dict[int, Sent] = {}
-        for sent in self._ledger.sent:
-            if sent.label:
-                uses = self._uses.get((sent.account, sent.label), [])
-                must(len(uses) <= 1, f"{sent.label} was done {len(uses)} times, at {uses}")
+        known = len(self._taken)
+        for sent in self._ledger.sent[self._sent_checked :]:
+            if sent.outcome == REFUSED:
+                self._check_refused(sent)
             if sent.outcome != ACKNOWLEDGED or not sent.seq:
                 continue
-            checked += 1
             must(sent.seq <= len(self.commands), "acknowledged and lost:", sent)
-            must(sent.seq not in taken, "one command, two acknowledgements:", sent, taken.get(sent.seq))
-            taken[sent.seq] = sent
+            first = self._taken.setdefault(sent.seq, sent)
+            must(first is sent, "one command, two acknowledgements:", sent, first)
             self._check_one(sent)
+        self._sent_checked = len(self._ledger.sent)
         must(not self._ledger.broken, "; ".join(self._ledger.broken[:5]))
         for order_id, told in self._ledger.labels_seen.items():
             there = self._label_of.get(order_id)
             must(there == told, "an order was shown that is not there:", order_id, told, there)
-        return checked
+        return len(self._taken) - known
+
+    def _check_refused(self, sent: Sent) -> None:
+        """What was refused was not done, unless the venue halted under it."""
+        seq = self._uses.get((sent.account, sent.label)) if sent.label else None
+        if seq is not None and not sent.halted:
+            must(self._event_bytes[seq - 1][0] == r.EV_REJECTED, "refused and yet done:", sent)
 
     def _check_one(self, sent: Sent) -> None:
         command = self.commands[sent.seq - 1]
@@ -200,7 +221,7 @@ class Audit:
         must(command[0] == wanted, "another command stands in its place:", command[0], sent)
         must(int.from_bytes(command[8:12], "little") == sent.account, "it is another account's:", sent)
         if sent.label:
-            must(self._uses[sent.account, sent.label] == [sent.seq], "it is not at its place:", sent)
+            must(self._uses.get((sent.account, sent.label)) == sent.seq, "it is not at its place:", sent)
         if command[0] in (r.AMEND, r.CANCEL):
             order_id = int.from_bytes(command[32:40], "little")
             must(str(order_id) == sent.params["order_id"], "it names another order:", order_id, sent)
@@ -214,7 +235,8 @@ class Audit:
     def _check_order(self, sent: Sent, order: dict[str, Any]) -> None:
         seq = order["seq"] & COUNTER_MASK
         told = OrderSeen(seq, order["order_id"], order["order_state"], order["filled_amount"])
-        there = [seen for seen in self._orders[sent.account] if seen.seq == sent.seq]
+        mine = self._orders[sent.account]
+        there = mine[bisect_left(mine, (sent.seq,)) : bisect_left(mine, (sent.seq + 1,))]
         must(told in there, "told otherwise than it came about:", told, there)
 
     # --- streams -----------------------------------------------------------------------------------
