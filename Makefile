@@ -10,7 +10,7 @@ ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup core run serve test lint types imports unit bench bench-core bench-pricing \
+.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-pricing \
         diff-campaign kill-campaign sim conformance docs wheel clean lock
 
 help:  ## this list
@@ -42,6 +42,10 @@ serve: setup  ## the venue alone
 
 test: setup lint  ## everything that guards the code: lint, types, imports, all tests
 	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow" $(ARGS)
+
+test-slow: setup  ## the larger counts that make test leaves out (an hour or so)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
+	@$(PY) -m pytest -q -m slow $(ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check .

@@ -36,7 +36,7 @@ DEPOSIT_MICRO: Final = 2_000_000_000_000_000
 POSITION_LIMIT_LOTS: Final = 400_000
 PRICE_LIMIT_TICKS: Final = 4_096
 _INDEX_MICRO: Final = (60_000_000_000, 2_500_000_000)
-_LOT_E8: Final = (1_000_000, 10_000_000)
+_LOT_E8: Final = (250_000, 2_500_000)
 # Coarse ticks, so that the workload's 800 to 2,200 ticks are sensible prices: of an option, and of a future.
 _OPTION_TICK_MICRO: Final = (1_000_000, 50_000)
 _PERPETUAL_TICK_MICRO: Final = (60_000_000, 2_500_000)

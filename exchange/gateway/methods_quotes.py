@@ -39,6 +39,7 @@ from exchange.wire.session import Request, RpcError, Session
 _SIDES: Final = ("bid", "ask")
 _UNIT: Final = struct.Struct("<IIqqII")  # a quote unit (docs/formats.md)
 _BODY: Final = struct.Struct("<qqqq")
+_WITHDRAWN: Final = (0, r.QUOTE_PRESENT)
 _NO_SIDE: Final = (0, 0)
 
 
@@ -104,7 +105,7 @@ class _Parsed:
                     found.append(_read_exactly(optional_object(params, side), numbers))
             except RpcError as refused:
                 self.fail(view.name, side, refused)
-                found.append(_NO_SIDE)
+                found.append(_WITHDRAWN)  # a failed amendment takes the resting quote with it
         (bid_ticks, bid), (ask_ticks, ask) = found
         if bid or ask:
             self.units.append(_UNIT.pack(view.instrument, 0, bid_ticks, ask_ticks, bid, ask))

@@ -7,6 +7,9 @@ from loadtest.baseline_sorted import SortedExchange
 from loadtest.canonical import EVENT_TRADE, table
 from loadtest.workload import INSTRUMENTS_COUNT, KIND_AMEND, Row, generate
 
+# The peers are not among the packages of `make test`: `make test-slow` installs them.
+pytestmark = pytest.mark.slow
+
 OPERATIONS_COUNT = 1_500
 
 
