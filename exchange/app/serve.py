@@ -211,7 +211,15 @@ class VenueProcess:
                 "--batch-seconds",
                 str(config.batch_seconds),
             ],
-            ["exchange.history", "--data", journal, "--store", str(config.history), "--parent", str(os.getpid())],
+            [
+                "exchange.history",
+                "--data",
+                journal,
+                "--store",
+                str(config.history),
+                "--parent",
+                str(os.getpid()),
+            ],
             ["exchange.app.snapshotter", "--journal", journal],
         ]
         for command in commands:

@@ -65,8 +65,8 @@ MAX_TOTAL_DEPOSITS_MICRO: Final = 1 << 58
 # No order is accepted from an account whose cash has passed ACCUMULATION_LIMIT, or in a seat whose entry
 # value has passed ENTRY_LIMIT. What is then already open can add 2 * 2**48 to a seat's entry value (which
 # stays within 2**50) and 2**11 seats * 2 * 2**48 = 2**60 to cash; perpetual settlements and funding
-# are refused where they would take cash beyond CASH_LIMIT. Cash, perpetual and option values together:
-# (2**61 + 2**60) + 2**62 - 2**60 + 2**59 < 2**63.
+# are refused where they would take cash beyond CASH_LIMIT. Cash (2**61 + 2**60), perpetual values (less
+# than 2**62) and option values (2**59) together stay below 2**63.
 ACCUMULATION_LIMIT: Final = 1 << 60
 ENTRY_LIMIT: Final = 1 << 49
 CASH_LIMIT: Final = 1 << 61
