@@ -77,7 +77,7 @@ docs: setup  ## check that the documents' links and commands exist
 wheel: setup  ## a wheel with the compiled core in dist/
 	@$(PY) -m build --wheel --no-isolation --outdir dist . > .wheel.log 2>&1 || (tail -30 .wheel.log; exit 1)
 	@rm -f .wheel.log
-	@$(PY) -m zipfile -l dist/strikebook-*.whl | grep -q 'exchange/core/engine.*\.so' && ls dist/*.whl
+	@$(PY) -m zipfile -l dist/strikebook-*.whl | grep 'exchange/core/engine.*\.so' > /dev/null && ls dist/*.whl
 
 lock:  ## pin what is installed now
 	@$(PY) -m pip freeze --all --exclude-editable --exclude strikebook --exclude pip > requirements.lock
