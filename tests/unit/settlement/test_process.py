@@ -126,7 +126,7 @@ def test_sigkill_at_random_moments_posts_every_batch_once(tmp_path: Path, kills:
     name, cut, states = done.stdout.split()
     assert name == "cut"
     assert int(cut) >= 5
-    assert int(states) >= 3
+    assert int(states) >= 2
     ids = posted_ids_at(tmp_path / "l1.sqlite")
     assert ids == list(range(1, len(ids) + 1))
     assert len(ids) > 10
