@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import http.client
 import json
 import logging
 import os
@@ -19,6 +20,8 @@ from typing import Final
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 
 COMMANDS_GROUP: Final = "strikebook.commands"
+PORT_MAX: Final = 65_535
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 HELP: Final = """\
 Strikebook, an options exchange on your machine.
 
@@ -36,9 +39,12 @@ def _port_default() -> int:
     if not text:
         return PORT_DEFAULT
     try:
-        return int(text)
+        port = int(text)
     except ValueError:
-        raise SystemExit(f"strikebook: {PORT_VARIABLE} is {text!r}, not a port number") from None
+        port = -1
+    if not 0 <= port <= PORT_MAX:
+        raise SystemExit(f"strikebook: {PORT_VARIABLE} is {text!r}, not a port (0 to {PORT_MAX})")
+    return port
 
 
 def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +77,10 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
 
 def config_of(options: argparse.Namespace) -> Config:
     """The configuration of parsed `add_venue_arguments`. SystemExit with a hint for wrong values."""
-    if not 0 <= options.port <= 65_535:
-        raise SystemExit(f"strikebook: --port {options.port} is not a port (0 to 65535)")
+    if not 0 <= options.port <= PORT_MAX:
+        raise SystemExit(f"strikebook: --port {options.port} is not a port (0 to {PORT_MAX})")
+    if options.redis and not options.redis.startswith(REDIS_SCHEMES):
+        raise SystemExit(f"strikebook: --redis {options.redis} is no address; write redis://host:port")
     if options.batch_seconds <= 0 or options.batch_fills < 1 or options.snapshot_commands < 1:
         raise SystemExit(
             "strikebook: --batch-seconds, --batch-fills and --snapshot-commands must be positive"
@@ -150,20 +158,33 @@ class CallError(Exception):
 
 def call(url: str, method: str, params: dict[str, object]) -> dict[str, object]:
     """One JSON-RPC call over HTTP. Raises CallError."""
+    if not url.startswith(("http://", "https://")):
+        raise CallError(f"{url} is no address of a venue; write http://host:port")
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url.rstrip('/')}/api/v2", body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=15) as response:
-            reply = json.load(response)
-    except urllib.error.HTTPError as error:
-        reply = json.load(error)
-    except (OSError, ValueError) as error:
-        raise CallError(f"no venue answers at {url} ({error}); start one with: strikebook serve") from None
+        reply = json.loads(_post(request))
+    except OSError as error:
+        why = getattr(error, "reason", error)
+        raise CallError(f"no venue answers at {url} ({why}); start one with: strikebook serve") from None
+    except (ValueError, http.client.HTTPException):
+        reply = None
+    if not isinstance(reply, dict) or not ("error" in reply or "result" in reply):
+        raise CallError(f"what answers at {url} is no venue; write http://host:port of one, without a path")
     if "error" in reply:
         raise CallError(f"{reply['error']['message']} {reply['error'].get('data', '')}".strip())
     found: dict[str, object] = reply["result"]
     return found
+
+
+def _post(request: urllib.request.Request) -> bytes:
+    """The body of the response, whatever its status: the venue says in it what is wrong."""
+    try:
+        with urllib.request.urlopen(request, timeout=15) as response:
+            return bytes(response.read())
+    except urllib.error.HTTPError as error:
+        return bytes(error.read())
 
 
 def _joined() -> dict[str, Callable[[Sequence[str]], int]]:

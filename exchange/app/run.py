@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from exchange.app.cli import CallError, add_venue_arguments, call
+from exchange.app.cli import CallError, add_venue_arguments, call, config_of
 from exchange.app.ports import SystemClock
 from exchange.core import is_compiled
 
@@ -34,6 +34,10 @@ Start the exchange with everything around it: a simulated market, a market maker
 a taker, settlement to the embedded L1, and a page to watch. Stop with Ctrl-C; the next start goes on
 where this one ended (delete the data directory to begin anew).
 """
+
+
+class NotStarted(Exception):
+    """The demonstration is not up; the message says why."""
 
 
 class Demo:
@@ -52,7 +56,12 @@ class Demo:
     # --- start ---------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the venue, then the bots. SystemExit with a message if something does not come up."""
+        """Start the venue, then the bots.
+
+        Raises:
+            NotStarted: the venue does not come up.
+            CallError: it refuses what the demonstration needs.
+        """
         self._venue = subprocess.Popen(
             [sys.executable, "-m", "exchange.app.cli", "serve", *self._venue_arguments],
             stdout=subprocess.PIPE,
@@ -80,14 +89,15 @@ class Demo:
                 return line.split()[2]
             if not line:
                 break
-        raise SystemExit("strikebook: the venue did not start; what it said stands above")
+        if self._stopping.is_set():
+            raise NotStarted("stopped before the venue was up")
+        raise NotStarted("the venue did not start; what it said stands above")
 
     def _accounts(self) -> dict[str, dict[str, str]]:
         """The bots' and your own keys: made on the first start, kept for the next."""
         kept = self.data / "demo-keys.json"
         if kept.exists():
-            found: dict[str, dict[str, str]] = json.loads(kept.read_text())
-            return found
+            return _read_keys(kept)
         made: dict[str, dict[str, str]] = {}
         for name in (*BOTS, "you"):
             reply = call(self.url, "public/strikebook_sign_up", {"name": name})
@@ -162,6 +172,17 @@ class Demo:
             _wait(self._venue, 30)
 
 
+def _read_keys(kept: Path) -> dict[str, dict[str, str]]:
+    """The keys of an earlier start. Raises NotStarted if the file is not what was written then."""
+    try:
+        found: dict[str, dict[str, str]] = json.loads(kept.read_text())
+        for name in (*BOTS, "you"):
+            _ = found[name]["client_id"], found[name]["client_secret"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise NotStarted(f"{kept} is damaged; remove it, and new accounts are made") from None
+    return found
+
+
 def _pump(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
     for line in stream:
         lines.put(line)
@@ -200,6 +221,7 @@ def main(argv: Sequence[str]) -> int:
     )
     add_venue_arguments(parser)
     options = parser.parse_args(argv)
+    config_of(options)  # says what is wrong before anything starts
     if options.no_sign_up and not (options.data / "demo-keys.json").exists():
         parser.error("the demonstration's accounts are made by sign-up: start once without --no-sign-up")
     demo = Demo(options.data, argv, options.seed)
@@ -216,11 +238,12 @@ def main(argv: Sequence[str]) -> int:
         print(f"  REST       {demo.url}/api/v2/public/get_instruments?currency=BTC")
         print(f"  WebSocket  {demo.url.replace('http', 'ws', 1)}/ws/api/v2")
         print(f"  your key   {you['client_id']}   secret {you['client_secret']}", flush=True)
-        return demo.watch()
-    except CallError as error:
+        status = demo.watch()
+    except (CallError, NotStarted) as error:
+        demo.stop()
         print(f"strikebook: {error}", file=sys.stderr)
         return 1
-    finally:
-        print("\nstopping …", flush=True)
-        demo.stop()
-        print("stopped; start again to go on from here", flush=True)
+    print("\nstopping …", flush=True)
+    demo.stop()
+    print("stopped; start again to go on from here", flush=True)
+    return status

@@ -27,7 +27,7 @@ from exchange.core.engine import Engine
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.chain_keeper import ChainKeeper
-from exchange.gateway.credentials import Credentials
+from exchange.gateway.credentials import Credentials, CredentialsError
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.http import StaticFile
 from exchange.gateway.labels import Labels
@@ -83,12 +83,20 @@ class VenueProcess:
             StartError: the journal is damaged, the directory is in use, or the port is taken.
         """
         config, loop = self.config, asyncio.get_running_loop()
-        config.journal.mkdir(parents=True, exist_ok=True)
+        try:
+            config.journal.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(
+                f"{config.data} cannot be a data directory: {error.strerror}; name another with --data"
+            ) from None
         recovered = self._recover()
         engine = recovered.engine
         assert recovered.chain_log is not None
         self._writer, self._chain_log = recovered.writer, recovered.chain_log
-        self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
+        try:
+            self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
+        except CredentialsError as error:
+            raise StartError(f"{error}; restore it, or start on another --data") from None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms)
         self._committer = VouchingCommitter(
             ThreadCommitter(loop), engine, config.journal, config.snapshot_commands
@@ -137,7 +145,10 @@ class VenueProcess:
             return await self.server.start(config.host, config.port)
         except OSError as error:
             await self.stop()
-            raise StartError(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from None
+            raise StartError(
+                f"cannot listen on {config.host}:{config.port}: {error.strerror}; "
+                "choose another --port or --host"
+            ) from None
 
     def _recover(self) -> Recovered[Engine]:
         try:
@@ -149,6 +160,10 @@ class VenueProcess:
                 segment_bytes=self.config.segment_bytes,
             )
         except JournalError as error:
+            if isinstance(error.__cause__, BlockingIOError):  # the lock
+                raise StartError(
+                    f"another venue runs on {self.config.data}; stop it, or name another with --data"
+                ) from None
             raise StartError(f"{error.code}: {error}") from error
         for cut in recovered.cuts:
             _log.warning("a torn tail was cut: %s", cut)

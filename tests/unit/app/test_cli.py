@@ -1,0 +1,91 @@
+"""Wrong words on the command line: each says what to do, none shows a traceback."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exchange.app.cli import CallError, call, main
+from exchange.app.run import NotStarted, _read_keys
+
+
+class _NoVenue(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(b"not found\n")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def other_server() -> Iterator[str]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), _NoVenue)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _said(arguments: list[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return str(ended.value)
+
+
+def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["frobnicate"]) == 2
+    assert "there is no command 'frobnicate'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["serve", "run"])
+def test_wrong_values_are_named_before_anything_starts(command: str) -> None:
+    assert "99999 is not a port" in _said([command, "--port", "99999"])
+    assert "must be positive" in _said([command, "--batch-seconds", "0"])
+    assert "write redis://host:port" in _said([command, "--redis", "rubbish"])
+
+
+def test_a_wrong_port_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("eighty", "70000", "-1"):
+        monkeypatch.setenv("STRIKEBOOK_PORT", text)
+        assert f"STRIKEBOOK_PORT is {text!r}" in _said(["account", "create"])
+
+
+def test_a_data_directory_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    occupied = tmp_path / "file"
+    occupied.touch()
+    assert main(["serve", "--port", "0", "--data", str(occupied)]) == 1
+    assert "name another with --data" in capsys.readouterr().err
+
+
+def test_credentials_that_are_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "credentials.sqlite").write_bytes(b"no database at all" * 50)
+    assert main(["serve", "--port", "0", "--data", str(tmp_path)]) == 1
+    assert "is not a credentials database" in capsys.readouterr().err
+
+
+def test_account_create_says_why_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["account", "create", "--url", "rubbish"]) == 1
+    assert "write http://host:port" in capsys.readouterr().err
+    assert main(["account", "create", "--url", "http://127.0.0.1:1"]) == 1
+    assert "start one with: strikebook serve" in capsys.readouterr().err
+
+
+def test_a_server_that_is_no_venue(other_server: str) -> None:
+    with pytest.raises(CallError, match="is no venue"):
+        call(other_server, "public/test", {})
+
+
+def test_damaged_demo_keys(tmp_path: Path) -> None:
+    kept = tmp_path / "demo-keys.json"
+    for text in ("", "[]", "{}", '{"maker": 1}'):
+        kept.write_text(text)
+        with pytest.raises(NotStarted, match="remove it"):
+            _read_keys(kept)
