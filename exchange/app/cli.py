@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
-import http.client
 import json
 import logging
-import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Final
 
-from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
+from exchange.app.calls import CallError, call
+from exchange.app.options import add_venue_arguments, config_of, port_default
 
 COMMANDS_GROUP: Final = "strikebook.commands"
-PORT_MAX: Final = 65_535
-REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 HELP: Final = """\
 Strikebook, an options exchange on your machine.
 
@@ -32,71 +25,6 @@ Strikebook, an options exchange on your machine.
 
 Every command explains itself with --help.
 """
-
-
-def _port_default() -> int:
-    text = os.environ.get(PORT_VARIABLE, "")
-    if not text:
-        return PORT_DEFAULT
-    try:
-        port = int(text)
-    except ValueError:
-        port = -1
-    if not 0 <= port <= PORT_MAX:
-        raise SystemExit(f"strikebook: {PORT_VARIABLE} is {text!r}, not a port (0 to {PORT_MAX})")
-    return port
-
-
-def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `serve` and `run`."""
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="where everything is kept (%(default)s)"
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=_port_default(),
-        help=f"port; 0: any free one (${PORT_VARIABLE} or %(default)s)",
-    )
-    parser.add_argument("--seed", type=int, default=7, help="seed of the simulated market (%(default)s)")
-    parser.add_argument(
-        "--redis", default="", metavar="URL", help="publish to Redis Streams at redis://host:port"
-    )
-    parser.add_argument("--no-sign-up", action="store_true", help="refuse public/strikebook_sign_up")
-    parser.add_argument(
-        "--batch-seconds", type=float, default=2.0, help="settle at least this often when there are fills"
-    )
-    parser.add_argument("--batch-fills", type=int, default=1_000, help="or after this many fills")
-    parser.add_argument(
-        "--snapshot-commands", type=int, default=200_000, help="commands between snapshots (%(default)s)"
-    )
-    parser.add_argument("--no-children", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
-
-
-def config_of(options: argparse.Namespace) -> Config:
-    """The configuration of parsed `add_venue_arguments`. SystemExit with a hint for wrong values."""
-    if not 0 <= options.port <= PORT_MAX:
-        raise SystemExit(f"strikebook: --port {options.port} is not a port (0 to {PORT_MAX})")
-    if options.redis and not options.redis.startswith(REDIS_SCHEMES):
-        raise SystemExit(f"strikebook: --redis {options.redis} is no address; write redis://host:port")
-    if options.batch_seconds <= 0 or options.batch_fills < 1 or options.snapshot_commands < 1:
-        raise SystemExit(
-            "strikebook: --batch-seconds, --batch-fills and --snapshot-commands must be positive"
-        )
-    return dataclasses.replace(
-        Config(options.data),
-        host=options.host,
-        port=options.port,
-        seed=options.seed,
-        redis_url=options.redis,
-        sign_up=not options.no_sign_up,
-        batch_seconds=options.batch_seconds,
-        batch_fills=options.batch_fills,
-        snapshot_commands=options.snapshot_commands,
-        children=not options.no_children,
-    )
 
 
 def _serve(argv: Sequence[str]) -> int:
@@ -128,9 +56,7 @@ def _account(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="strikebook account", description="Accounts of a running venue.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="create")
     create = actions.add_parser("create", help="a new account, its API key and a faucet deposit")
-    create.add_argument(
-        "--url", default=f"http://127.0.0.1:{_port_default()}", help="the venue (%(default)s)"
-    )
+    create.add_argument("--url", default=f"http://127.0.0.1:{port_default()}", help="the venue (%(default)s)")
     create.add_argument("--name", default="", help="a name to show beside the account")
     create.add_argument("--owner", default="", help="owner's L1 address, 0x and 40 hexadecimal digits")
     create.add_argument("--json", action="store_true", help="print JSON")
@@ -150,41 +76,6 @@ def _account(argv: Sequence[str]) -> int:
     print(f"owner          {made['owner']}")
     print("A deposit from the faucet arrives within seconds.")
     return 0
-
-
-class CallError(Exception):
-    """A call to the venue failed; the message says why."""
-
-
-def call(url: str, method: str, params: dict[str, object]) -> dict[str, object]:
-    """One JSON-RPC call over HTTP. Raises CallError."""
-    if not url.startswith(("http://", "https://")):
-        raise CallError(f"{url} is no address of a venue; write http://host:port")
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{url.rstrip('/')}/api/v2", body, headers)
-    try:
-        reply = json.loads(_post(request))
-    except OSError as error:
-        why = getattr(error, "reason", error)
-        raise CallError(f"no venue answers at {url} ({why}); start one with: strikebook serve") from None
-    except (ValueError, http.client.HTTPException):
-        reply = None
-    if not isinstance(reply, dict) or not ("error" in reply or "result" in reply):
-        raise CallError(f"what answers at {url} is no venue; write http://host:port of one, without a path")
-    if "error" in reply:
-        raise CallError(f"{reply['error']['message']} {reply['error'].get('data', '')}".strip())
-    found: dict[str, object] = reply["result"]
-    return found
-
-
-def _post(request: urllib.request.Request) -> bytes:
-    """The body of the response, whatever its status: the venue says in it what is wrong."""
-    try:
-        with urllib.request.urlopen(request, timeout=15) as response:
-            return bytes(response.read())
-    except urllib.error.HTTPError as error:
-        return bytes(error.read())
 
 
 def _joined() -> dict[str, Callable[[Sequence[str]], int]]:

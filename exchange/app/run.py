@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from exchange.app.cli import CallError, add_venue_arguments, call, config_of
+from exchange.app.calls import CallError, call
+from exchange.app.options import add_venue_arguments, config_of
 from exchange.app.ports import SystemClock
 from exchange.core import is_compiled
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import exchange.app.serve
-from exchange.app.cli import CallError, call
+from exchange.app.calls import CallError, call
 from exchange.app.config import Config
 from exchange.app.serve import VenueProcess
 from exchange.journal import DiskStorage, StorageError

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Self
 
-from exchange.app.cli import call
+from exchange.app.calls import call
 
 START_LIMIT_S = 60.0
 END_LIMIT_S = 30.0

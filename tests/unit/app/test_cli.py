@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exchange.app.cli import CallError, call, main
+from exchange.app.calls import CallError, call
+from exchange.app.cli import main
 from exchange.app.run import NotStarted, _read_keys
 
 

@@ -1,0 +1,80 @@
+"""Command-line options of the venue, and the configuration they make."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+from typing import Final
+
+from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
+
+PORT_MAX: Final = 65_535
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+
+
+def port_default() -> int:
+    """The port of the environment variable, or the usual one. SystemExit for a wrong one."""
+    text = os.environ.get(PORT_VARIABLE, "")
+    if not text:
+        return PORT_DEFAULT
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= PORT_MAX:
+        raise SystemExit(f"strikebook: {PORT_VARIABLE} is {text!r}, not a port (0 to {PORT_MAX})")
+    return port
+
+
+def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `serve` and `run`."""
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), help="where everything is kept (%(default)s)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=port_default(),
+        help=f"port; 0: any free one (${PORT_VARIABLE} or %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=7, help="seed of the simulated market (%(default)s)")
+    parser.add_argument(
+        "--redis", default="", metavar="URL", help="publish to Redis Streams at redis://host:port"
+    )
+    parser.add_argument("--no-sign-up", action="store_true", help="refuse public/strikebook_sign_up")
+    parser.add_argument(
+        "--batch-seconds", type=float, default=2.0, help="settle at least this often when there are fills"
+    )
+    parser.add_argument("--batch-fills", type=int, default=1_000, help="or after this many fills")
+    parser.add_argument(
+        "--snapshot-commands", type=int, default=200_000, help="commands between snapshots (%(default)s)"
+    )
+    parser.add_argument("--no-children", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """The configuration of parsed `add_venue_arguments`. SystemExit with a hint for wrong values."""
+    if not 0 <= options.port <= PORT_MAX:
+        raise SystemExit(f"strikebook: --port {options.port} is not a port (0 to {PORT_MAX})")
+    if options.redis and not options.redis.startswith(REDIS_SCHEMES):
+        raise SystemExit(f"strikebook: --redis {options.redis} is no address; write redis://host:port")
+    if options.batch_seconds <= 0 or options.batch_fills < 1 or options.snapshot_commands < 1:
+        raise SystemExit(
+            "strikebook: --batch-seconds, --batch-fills and --snapshot-commands must be positive"
+        )
+    return dataclasses.replace(
+        Config(options.data),
+        host=options.host,
+        port=options.port,
+        seed=options.seed,
+        redis_url=options.redis,
+        sign_up=not options.no_sign_up,
+        batch_seconds=options.batch_seconds,
+        batch_fills=options.batch_fills,
+        snapshot_commands=options.snapshot_commands,
+        children=not options.no_children,
+    )
