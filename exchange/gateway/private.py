@@ -6,6 +6,7 @@ whatever the number of channels it goes to.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from msgspec import Raw
@@ -34,6 +35,11 @@ class OrderPush(NamedTuple):
 
 
 Rendered = OrderPush | JsonObject
+Read = Callable[[Callable[[], JsonObject], Callable[[JsonObject | None], None]], None]
+
+
+def _read_now(compute: Callable[[], JsonObject], deliver: Callable[[JsonObject | None], None]) -> None:
+    deliver(compute())
 
 
 class _Account:
@@ -60,14 +66,20 @@ class PrivateFeeds:
         self._ticks = 0
         self._rendering: Rendering | None = None
         self._figures: Figures | None = None
+        self._read: Read = _read_now
         fanout.opened.append(self._on_opened)
         fanout.closed.append(self._on_closed)
         fanout.joined.append(self._on_joined)
 
-    def connect(self, rendering: Rendering, figures: Figures) -> None:
-        """Give it what it renders with (they are built on the views this feeds from)."""
+    def connect(self, rendering: Rendering, figures: Figures, read: Read) -> None:
+        """Give it what it renders with (they are built on the views this feeds from).
+
+        Figures are the engine's, which may be ahead of the disk: `read(compute, deliver)` delivers them
+        once they are durable, or None if they never will be.
+        """
         self._rendering = rendering
         self._figures = figures
+        self._read = read
 
     # --- topics come and go ------------------------------------------------------------------------
 
@@ -102,8 +114,15 @@ class PrivateFeeds:
         self._portfolios.pop(topic.account, None)
 
     def _on_joined(self, topic: Topic, session: Session) -> None:
-        if topic.channel.family == _PORTFOLIO and _is_ours(topic) and self._figures is not None:
-            topic.publish_to(session, portfolio_data(self._figures.account(topic.account)))
+        figures = self._figures
+        if topic.channel.family != _PORTFOLIO or not _is_ours(topic) or figures is None:
+            return
+
+        def deliver(data: JsonObject | None) -> None:
+            if data is not None and session in topic.sessions:
+                topic.publish_to(session, data)
+
+        self._read(lambda: portfolio_data(figures.account(topic.account)), deliver)
 
     # --- what the views tell -----------------------------------------------------------------------
 
@@ -189,9 +208,15 @@ class PrivateFeeds:
             for number in moved:
                 topics = [topic for topic in self._accounts[number].topics if _is_portfolio(topic)]
                 if topics:
-                    data = portfolio_data(self._figures.account(number))
-                    for topic in topics:
-                        topic.publish(data)
+                    self._tell_portfolio(number, topics, self._figures)
+
+    def _tell_portfolio(self, account: int, topics: list[Topic], figures: Figures) -> None:
+        def deliver(data: JsonObject | None) -> None:
+            if data is not None:
+                for topic in topics:
+                    topic.publish(data)
+
+        self._read(lambda: portfolio_data(figures.account(account)), deliver)
 
     def _drain(self, interval: str) -> None:
         waiting, self._waiting[interval] = self._waiting[interval], {}

@@ -100,7 +100,7 @@ class Venue:
         self.views = Views(self.registry, self.ring, self.private)
         self.figures = Figures(engine, self.views, self.oracle)
         self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
-        self.private.connect(self.rendering, self.figures)
+        self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
         self.sequencer.add_listener(self.views.on_batch)

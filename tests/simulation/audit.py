@@ -74,6 +74,7 @@ class Audit:
         self._uses: dict[tuple[int, str], int] = {}  # (account, text): sequence of its only use
         self._orders: dict[int, list[OrderSeen]] = defaultdict(list)  # by account
         self._trades: dict[int, list[TradeSeen]] = defaultdict(list)
+        self._balances: dict[int, set[float]] = defaultdict(set)  # by account, in USDC
         self._label_of: dict[str, tuple[int, str]] = {}  # order_id: (account, label)
         self._names: list[str] = []
         self._books_checked = 0
@@ -133,6 +134,8 @@ class Audit:
             must(earlier == seq, "one request was done twice:", text, earlier, seq)
         for event in ev.read_events(packed):
             self._note(seq, event)
+        for user in self.reference.world.accounts.values():
+            self._balances[user.id].add(user.cash_micro / 1_000_000)
         if seq % INVARIANTS_EVERY == 0:
             invariants.check(self.reference.world)
 
@@ -243,7 +246,7 @@ class Audit:
 
     def check_streams(self) -> None:
         """What a connection was pushed is one unbroken stretch of its account's events, and ends with the
-        last one if the connection stood to the end."""
+        last one if the connection stood to the end; every balance it was pushed was the account's once."""
         for stream in self._ledger.streams:
             told = [
                 OrderSeen(o["seq"] & COUNTER_MASK, o["order_id"], o["order_state"], o["filled_amount"])
@@ -254,6 +257,8 @@ class Audit:
                 TradeSeen(t["seq"] & COUNTER_MASK, t["trade_id"], t["order_id"]) for t in stream.trades
             ]
             _unbroken(matches, self._trades[stream.account], stream, "trades")
+            strange = set(stream.balances) - self._balances[stream.account]
+            must(not strange, "a balance was pushed that never was:", stream.account, strange)
 
     def agrees(self, account: int, replies: dict[str, Any]) -> bool:
         """Whether open orders and balance, as the API tells them, are the reference's."""

@@ -182,6 +182,8 @@ class Client:
             self._saw(data)
         elif channel.startswith("user.trades."):
             self._stream.trades.extend(data)
+        elif channel.startswith("user.portfolio.") and not self._node.is_halted():
+            self._stream.balances.append(data["balance"])
 
     def _saw(self, order: dict[str, Any]) -> None:
         self._ledger.saw_order(self.account, order)

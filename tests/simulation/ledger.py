@@ -31,6 +31,7 @@ class Stream:
     account: int
     orders: list[dict[str, Any]] = field(default_factory=list)
     trades: list[dict[str, Any]] = field(default_factory=list)
+    balances: list[float] = field(default_factory=list)
     complete: bool = False
 
 
