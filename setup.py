@@ -14,7 +14,7 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 CORE = Path("exchange/core")
-COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name not in ("__init__.py", "plain_vecs.py"))
+COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name not in ("__init__.py", "plain.py"))
 
 
 class OptionalBuild(build_ext):
@@ -46,7 +46,9 @@ def extensions() -> list[Any]:
     )
     for module in modules:
         # mypyc's functions are global symbols: without these the compiler may not inline any of them.
-        module.extra_compile_args += ["-fno-semantic-interposition", "-fvisibility=hidden"]
+        # (A new list: mypyc gives all modules the same one.)
+        flags = ["-fno-semantic-interposition", "-fvisibility=hidden"]
+        module.extra_compile_args = [*module.extra_compile_args, *flags]
     return list(modules)
 
 

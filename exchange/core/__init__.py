@@ -46,23 +46,18 @@ def _use_sources() -> None:
     for name in [m for m in sys.modules if m.startswith(f"{__name__}.")]:
         del sys.modules[name]
     sys.meta_path.insert(0, _SourceFinder())
-    plain = importlib.import_module(f"{__name__}.plain_vecs")
     arrays = sys.modules.get("librt.vecs")
-    sys.modules["librt.vecs"] = plain
+    plain = importlib.import_module(f"{__name__}.plain")
+    for name in ("librt.vecs", f"{__name__}.words", f"{__name__}.ids"):
+        sys.modules[name] = plain
     try:
-        engine = importlib.import_module(f"{__name__}.engine")
+        importlib.import_module(f"{__name__}.engine")
         importlib.import_module(f"{__name__}.queries")
     finally:
         if arrays is None:
             del sys.modules["librt.vecs"]
         else:
             sys.modules["librt.vecs"] = arrays
-    for name in ("pool", "book", "world"):
-        module = importlib.import_module(f"{__name__}.{name}")
-        for twin in ("zeros", "words_to_bytes"):
-            if hasattr(module, twin):
-                setattr(module, twin, getattr(plain, twin))
-    engine.TOUCHES_AHEAD = False  # type: ignore[attr-defined]  # nothing to gain where an access is a function call
 
 
 def _choose() -> None:

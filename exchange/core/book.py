@@ -11,7 +11,6 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from exchange.core.layout import (
-    L_COUNT,
     L_HEAD,
     L_PRICE,
     L_RANK,
@@ -25,7 +24,8 @@ from exchange.core.layout import (
     O_SHOWN,
     ORDER_WORDS,
 )
-from exchange.core.pool import Pool, zeros
+from exchange.core.pool import Pool
+from exchange.core.words import zeros
 
 
 class FarSide:
@@ -95,6 +95,7 @@ class Book:
         self.orders = orders
         self.levels = levels
         self.ladder = vec[i64](capacity=0)
+        self.width: i64 = 0  # of the ladder: 0 until the first order
         self.base: i64 = 0  # rank of ladder[0]
         self.best_bid: i64 = -1  # ranks; -1: none
         self.best_ask: i64 = -1
@@ -106,7 +107,7 @@ class Book:
     def level_at(self, sell: i64, rank: i64) -> i64:
         """The level slot of a side at a rank, or 0."""
         at = rank - self.base
-        if 0 <= at and at < i64(len(self.ladder)):
+        if 0 <= at and at < self.width:
             if sell != 0:
                 if self.best_ask < 0 or rank < self.best_ask:
                     return 0
@@ -127,9 +128,9 @@ class Book:
         data[at + L_HEAD] = 0
         data[at + L_TAIL] = 0
         data[at + L_SHOWN] = 0
-        data[at + L_COUNT] = 0
-        if len(self.ladder) == 0:
+        if self.width == 0:
             self.ladder = zeros(LADDER_LEVELS)
+            self.width = LADDER_LEVELS
             self.base = rank - LADDER_LEVELS // 2
         if sell != 0:
             if self.best_ask < 0 or rank < self.best_ask:
@@ -272,7 +273,6 @@ class Book:
         else:
             orders[tail * ORDER_WORDS + O_NEXT] = slot
         levels[at + L_TAIL] = slot
-        levels[at + L_COUNT] += 1
         total = levels[at + L_SHOWN] + shown
         levels[at + L_SHOWN] = total
         return total
@@ -297,9 +297,7 @@ class Book:
         orders[order + O_LEVEL] = 0
         total = levels[at + L_SHOWN] - orders[order + O_SHOWN]
         levels[at + L_SHOWN] = total
-        count = levels[at + L_COUNT] - 1
-        levels[at + L_COUNT] = count
-        if count == 0:
+        if before == 0 and following == 0:
             self.drop_level(sell, level)
             return 0
         return total
@@ -324,8 +322,8 @@ class Book:
         if sell != 0 and at < 0:
             at = 0
         elif sell == 0 and at >= LADDER_LEVELS:
-            at = i64(len(ladder)) - 1
-        while 0 <= at and at < i64(len(ladder)):
+            at = LADDER_LEVELS - 1
+        while 0 <= at and at < self.width:
             if ladder[at] != 0:
                 return ladder[at]
             at += step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from exchange.core.layout import (
@@ -15,24 +17,17 @@ from exchange.core.layout import (
     I_TERMS,
     I_TRADE_SEQ,
     INSTRUMENT_WORDS,
-    O_CLIENT,
-    O_CREATED,
-    O_FLAGS,
     O_ID,
     O_LABEL,
-    O_OPEN,
-    O_PRICE,
-    O_SHOWN,
-    O_SIZE,
     O_UPDATED,
-    O_VALUE,
     O_WHO,
     ORDER_WORDS,
 )
+from exchange.core.words import put_16, read_14
 from exchange.core.world import World, pack
 from exchange.domain import records as r
 
-_ORDER4 = r.EV_ORDER | 1 << 8 | 4 << 16
+_ORDER4: Final = 2 | 1 << 8 | 4 << 16  # ORDER, version 1, four units
 
 
 def begin(w: World, kind: i64, units: i64, who: i64, ident: i64) -> i64:
@@ -65,31 +60,21 @@ def order(w: World, slot: i64, kind: i64, state: i64, reason: i64, level_lots: i
     """ORDER: the state of the order in `slot` after a change."""
     w.reserve_out(16)
     at = w.out_words
-    out = w.out
-    data = w.orders.data
     o = slot * ORDER_WORDS
-    size = data[o + O_SIZE] & r.U32
-    opened = data[o + O_OPEN]
-    out[at] = (r.EV_ORDER | 1 << 8 | 4 << 16) | w.index << 32
-    out[at + 1] = w.seq
-    out[at + 2] = data[o + O_WHO]
-    out[at + 3] = data[o + O_ID]
-    out[at + 4] = data[o + O_PRICE]
-    out[at + 5] = size
-    # `open` counts what may still trade; a cancelled order reports none, so its fills come from O_FILLED.
-    out[at + 6] = size - opened
-    out[at + 7] = opened
-    out[at + 8] = (data[o + O_FLAGS] & r.U32) | kind << 32 | state << 40 | reason << 48
-    out[at + 9] = data[o + O_CLIENT]
-    out[at + 10] = data[o + O_LABEL]
-    out[at + 11] = data[o + O_VALUE]
-    out[at + 12] = data[o + O_UPDATED]
-    out[at + 13] = data[o + O_CREATED]
-    out[at + 14] = data[o + O_SHOWN]
-    out[at + 15] = level_lots
+    (
+        ident, who, price, opened, shown, size, value, _, _, _, flags, client, label, created,
+    ) = read_14(w.orders.data, o)  # fmt: skip
+    size &= r.U32
+    filled = size - opened
+    # `open` counts what may still trade; a cancelled order reports none.
     if state == r.ORDER_STATE_CANCELLED:
-        out[at + 7] = 0
-        out[at + 14] = 0
+        opened = 0
+        shown = 0
+    put_16(
+        w.out, at, _ORDER4 | w.index << 32, w.seq, who, ident, price, size, filled, opened,
+        (flags & r.U32) | kind << 32 | state << 40 | reason << 48, client, label, value,
+        w.orders.data[o + O_UPDATED], created, shown, level_lots,
+    )  # fmt: skip
     w.index += 1
     w.out_words = at + 16
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import ledger, margin
-from exchange.core.book import Book
 from exchange.core.layout import (
     A_CASH,
+    A_EPOCH,
+    A_OPTION_VALUE,
     A_ORDERS,
+    A_PERP_VALUE,
+    A_REQUIREMENT,
     ACCOUNT_WORDS,
     I_EXPIRY,
-    I_KIND,
     I_MARKED,
     I_MAX_PRICE,
     I_MIN_PRICE,
@@ -30,85 +31,112 @@ from exchange.core.layout import (
     I_STEP,
     I_STEPS,
     INSTRUMENT_WORDS,
-    L_COUNT,
     L_HEAD,
     L_SHOWN,
     L_TAIL,
     LEVEL_WORDS,
-    O_CLIENT,
-    O_CREATED,
-    O_FLAGS,
-    O_HOLD,
-    O_ID,
-    O_LABEL,
-    O_LEVEL,
     O_NEXT,
-    O_OPEN,
     O_PREV,
-    O_PRICE,
-    O_PRIORITY,
-    O_SEAT,
-    O_SHOWN,
-    O_SIZE,
-    O_UPDATED,
-    O_VALUE,
-    O_WHO,
     ORDER_WORDS,
     S_ENTRY,
+    S_HOLD,
     S_OPEN_BUY,
     S_OPEN_SELL,
+    S_REQUIREMENT,
     S_SIZE,
     SEAT_WORDS,
 )
+from exchange.core.words import put_16, read_14
 from exchange.core.world import World, pack
 from exchange.domain import limits
 from exchange.domain import records as r
 
-_PLACED: Final = r.ORDER_PLACED << 32 | r.ORDER_STATE_OPEN << 40
-_CANCELLED: Final = r.ORDER_CANCELLED << 32 | r.ORDER_STATE_CANCELLED << 40 | r.CANCEL_USER << 48
-_ORDER4: Final = r.EV_ORDER | 1 << 8 | 4 << 16
+_PLACED: Final = 1 << 32 | 1 << 40  # kind placed, state open
+_CANCELLED: Final = 3 << 32 | 3 << 40 | 1 << 48  # kind and state cancelled, reason user request
+_ORDER4: Final = 2 | 1 << 8 | 4 << 16  # ORDER, version 1, four units
 
 
-def new_limit(w: World, batch: bytes, at: i64, sell: i64, who: i64) -> bool:
+def new_limit(w: World, sell: i64, who: i64, client: i64, w3: i64, price: i64, lots: i64) -> bool:
     """Place a plain good-til-cancelled limit order that does not cross. False: not one of those."""
     instrument = who >> 32
-    if instrument < 0 or instrument >= w.instrument_count or w.mode != 0:
+    if instrument < 0 or instrument >= w.instrument_count:
         return False
-    price = read_i64_le(batch, at + 32)
-    lots = read_i64_le(batch, at + 40)
-    data = w.instruments
+    if w.mode != 0 or w.open_orders >= limits.MAX_OPEN_ORDERS:
+        return False
+    terms = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    if read_i64_le(batch, at + 48) != 0 or read_i64_le(batch, at + 56) != 0:
+    if terms[i + I_STATE] != 0 or w.now_ms >= terms[i + I_EXPIRY]:
         return False
-    if data[i + I_STATE] != 0 or (data[i + I_KIND] == r.KIND_OPTION and w.now_ms >= data[i + I_EXPIRY]):
+    if lots < terms[i + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
         return False
-    if lots < data[i + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
-        return False
-    if price < 1 or price > data[i + I_PRICE_LIMIT] or data[i + I_STEPS] != 1:
+    if price < 1 or price > terms[i + I_PRICE_LIMIT] or terms[i + I_STEPS] != 1:
         return False
     rank = price
-    step = data[i + I_STEP + 1]
+    step = terms[i + I_STEP + 1]
     if step != 1:
         rank = price // step
         if rank * step != price:
             return False
     book = w.books[instrument]
-    best = book.best_bid if sell != 0 else book.best_ask
-    if best >= 0 and (rank <= best if sell != 0 else rank >= best):
-        return False
-    if w.open_orders >= limits.MAX_OPEN_ORDERS:
+    if sell != 0:
+        if rank <= book.best_bid:
+            return False
+    elif book.best_ask >= 0 and rank >= book.best_ask:
         return False
     seat: i64 = 0
     if not w.null_ledger:
         seat = _seat_accepting(w, who & r.U32, instrument, sell, price, lots)
         if seat == 0:
             return False
-    _rest(w, book, batch, at, sell, who, price, rank, lots, seat)
+    level = book.level_at(sell, rank)
+    if level == 0:
+        level = book.make_level(sell, rank, price)
+    orders = w.orders
+    if orders.free == 0:
+        orders.extend()
+    slot = orders.free
+    data = orders.data
+    o = slot * ORDER_WORDS
+    orders.free = data[o]
+    order_id = w.prefix | w.next_order
+    w.next_order += 1
+    label = w3
+    if w3 != 0:
+        label = pack((w3 >> 32) & r.U32, w3 & r.U32)
+    now = w.now_ms
+    levels = w.levels.data
+    v = level * LEVEL_WORDS
+    tail = levels[v + L_TAIL]
+    if tail == 0:
+        levels[v + L_HEAD] = slot
+    else:
+        data[tail * ORDER_WORDS + O_NEXT] = slot
+    levels[v + L_TAIL] = slot
+    shown = levels[v + L_SHOWN] + lots
+    levels[v + L_SHOWN] = shown
+    put_16(
+        data, o, order_id, who, price, lots, lots, lots, 0, 0, tail, level, sell, client, label, now, now,
+        w.next_priority,
+    )  # fmt: skip
+    w.next_priority += 1
+    w.order_ids.insert(order_id, slot)
+    w.open_orders += 1
+    if seat != 0:
+        ledger.add_resting(w, slot, seat, sell, lots, w.c_hold, w.c_needed)
+    e = w.out_words
+    put_16(
+        w.out, e, _ORDER4 | w.index << 32, w.seq, who, order_id, price, lots, 0, lots, sell | _PLACED, client,
+        label, 0, now, now, lots, shown,
+    )  # fmt: skip
+    w.out_words = e + 16
     return True
 
 
 def _seat_accepting(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64) -> i64:
-    """The seat whose account may place the order, its hold in `w.c_hold`; 0 if unknown or refused."""
+    """The seat whose account may place the order; 0 if unknown or refused (`checks` says why).
+
+    Leaves the hold per lot in `w.c_hold` and the seat's requirement with the order in `w.c_needed`.
+    """
     if account < limits.FIRST_USER_ACCOUNT or account >= w.account_count:
         return 0
     data = w.instruments
@@ -136,107 +164,28 @@ def _seat_accepting(w: World, account: i64, instrument: i64, sell: i64, price: i
         return 0
     if entry >= limits.ENTRY_LIMIT or entry <= -limits.ENTRY_LIMIT:
         return 0
-    w.c_hold = margin.hold_per_lot(w, instrument, sell, price)
-    if margin.refuse(w, account, seat, instrument, sell, lots, w.c_hold, 0, 0) != 0:
+    if accounts[a + A_EPOCH] != w.epoch:
+        margin.refresh(w, account)
+    buy = seats[s + S_OPEN_BUY]
+    sold = seats[s + S_OPEN_SELL]
+    hold = margin.hold_per_lot(w, instrument, sell, price)
+    if sell != 0:
+        reduces = lots <= size - sold
+        sold += lots
+    else:
+        reduces = lots <= -size - buy
+        buy += lots
+    needed = margin.requirement(w, instrument, size, buy, sold, seats[s + S_HOLD] + lots * hold)
+    w.c_hold = hold
+    w.c_needed = needed
+    if reduces:
+        return seat
+    funds = cash + accounts[a + A_PERP_VALUE]
+    if funds + accounts[a + A_OPTION_VALUE] < 0:
+        return 0
+    if accounts[a + A_REQUIREMENT] - seats[s + S_REQUIREMENT] + needed > funds:
         return 0
     return seat
-
-
-def _level_for(book: Book, sell: i64, rank: i64, price: i64) -> i64:
-    """The level at a rank that does not cross, made if need be."""
-    at = rank - book.base
-    if 0 <= at and at < i64(len(book.ladder)):
-        level = book.ladder[at]
-        if level != 0:
-            return level
-    else:
-        level = book.level_at(sell, rank)
-        if level != 0:
-            return level
-    return book.make_level(sell, rank, price)
-
-
-def _rest(
-    w: World,
-    book: Book,
-    batch: bytes,
-    at: i64,
-    sell: i64,
-    who: i64,
-    price: i64,
-    rank: i64,
-    lots: i64,
-    seat: i64,
-) -> None:
-    """Store the order, queue it at the end of its level and write its ORDER event."""
-    level = _level_for(book, sell, rank, price)
-    slot = w.orders.alloc()
-    data = w.orders.data
-    o = slot * ORDER_WORDS
-    number = w.next_order
-    w.next_order = number + 1
-    order_id = w.prefix | number
-    client = read_i64_le(batch, at + 16)
-    w3 = read_i64_le(batch, at + 24)
-    label = w3
-    if w3 != 0:
-        label = pack((w3 >> 32) & r.U32, w3 & r.U32)
-    now = w.now_ms
-    levels = w.levels.data
-    v = level * LEVEL_WORDS
-    tail = levels[v + L_TAIL]
-    data[o + O_ID] = order_id
-    data[o + O_WHO] = who
-    data[o + O_PRICE] = price
-    data[o + O_OPEN] = lots
-    data[o + O_SHOWN] = lots
-    data[o + O_SIZE] = lots
-    data[o + O_VALUE] = 0
-    data[o + O_NEXT] = 0
-    data[o + O_PREV] = tail
-    data[o + O_LEVEL] = level
-    data[o + O_FLAGS] = sell
-    data[o + O_CLIENT] = client
-    data[o + O_LABEL] = label
-    data[o + O_CREATED] = now
-    data[o + O_UPDATED] = now
-    data[o + O_PRIORITY] = w.next_priority
-    w.next_priority += 1
-    if tail == 0:
-        levels[v + L_HEAD] = slot
-    else:
-        data[tail * ORDER_WORDS + O_NEXT] = slot
-    levels[v + L_TAIL] = slot
-    levels[v + L_COUNT] += 1
-    shown = levels[v + L_SHOWN] + lots
-    levels[v + L_SHOWN] = shown
-    w.order_ids.insert(order_id, slot)
-    w.open_orders += 1
-    if not w.null_ledger:
-        data[o + O_HOLD] = w.c_hold
-        data[o + O_SEAT] = seat
-        ledger.add_open(w, slot)
-    w.reserve_out(16)
-    e = w.out_words
-    out = w.out
-    out[e] = _ORDER4 | w.index << 32
-    out[e + 1] = w.seq
-    out[e + 2] = who
-    out[e + 3] = order_id
-    out[e + 4] = price
-    out[e + 5] = lots
-    out[e + 6] = 0
-    out[e + 7] = lots
-    out[e + 8] = sell | _PLACED
-    out[e + 9] = client
-    out[e + 10] = label
-    out[e + 11] = 0
-    out[e + 12] = now
-    out[e + 13] = now
-    out[e + 14] = lots
-    out[e + 15] = shown
-    w.out_words = e + 16
-    w.index += 1
 
 
 def cancel(w: World, order_id: i64, account: i64) -> bool:
@@ -244,65 +193,41 @@ def cancel(w: World, order_id: i64, account: i64) -> bool:
     slot = w.order_ids.find(order_id)
     if slot == 0:
         return False
-    data = w.orders.data
+    orders = w.orders
+    data = orders.data
     o = slot * ORDER_WORDS
-    who = data[o + O_WHO]
-    if who & r.U32 != account or (not w.null_ledger and account < limits.FIRST_USER_ACCOUNT):
+    (
+        _, who, price, opened, visible, size, value, following, before, level, flags, client, label, created,
+    ) = read_14(data, o)  # fmt: skip
+    if who & r.U32 != account:
         return False
-    w.reserve_out(16)
+    shown: i64 = 0
+    if before == 0 and following == 0:
+        w.books[who >> 32].drop_level(flags & 1, level)
+    else:
+        levels = w.levels.data
+        v = level * LEVEL_WORDS
+        if before == 0:
+            levels[v + L_HEAD] = following
+        else:
+            data[before * ORDER_WORDS + O_NEXT] = following
+        if following == 0:
+            levels[v + L_TAIL] = before
+        else:
+            data[following * ORDER_WORDS + O_PREV] = before
+        shown = levels[v + L_SHOWN] - visible
+        levels[v + L_SHOWN] = shown
+    size &= r.U32
     e = w.out_words
-    out = w.out
-    flags = data[o + O_FLAGS] & r.U32
-    opened = data[o + O_OPEN]
-    size = data[o + O_SIZE] & r.U32
-    out[e] = _ORDER4 | w.index << 32
-    out[e + 1] = w.seq
-    out[e + 2] = who
-    out[e + 3] = order_id
-    out[e + 4] = data[o + O_PRICE]
-    out[e + 5] = size
-    out[e + 6] = size - opened
-    out[e + 7] = 0
-    out[e + 8] = flags | _CANCELLED
-    out[e + 9] = data[o + O_CLIENT]
-    out[e + 10] = data[o + O_LABEL]
-    out[e + 11] = data[o + O_VALUE]
-    out[e + 12] = w.now_ms
-    out[e + 13] = data[o + O_CREATED]
-    out[e + 14] = 0
-    out[e + 15] = _leave(w, slot, flags & 1, who >> 32)
+    put_16(
+        w.out, e, _ORDER4 | w.index << 32, w.seq, who, order_id, price, size, size - opened, 0,
+        (flags & r.U32) | _CANCELLED, client, label, value, w.now_ms, created, 0, shown,
+    )  # fmt: skip
     w.out_words = e + 16
-    w.index += 1
     if not w.null_ledger:
         ledger.remove_open(w, slot)
     w.open_orders -= 1
-    w.order_ids.remove(order_id)
-    w.orders.release(slot)
+    w.order_ids.remove(order_id, slot)
+    data[o] = orders.free
+    orders.free = slot
     return True
-
-
-def _leave(w: World, slot: i64, sell: i64, instrument: i64) -> i64:
-    """Take an order out of its level's queue. Returns the level's displayed lots after."""
-    data = w.orders.data
-    levels = w.levels.data
-    o = slot * ORDER_WORDS
-    level = data[o + O_LEVEL]
-    v = level * LEVEL_WORDS
-    count = levels[v + L_COUNT] - 1
-    if count == 0:
-        w.books[instrument].drop_level(sell, level)
-        return 0
-    following = data[o + O_NEXT]
-    before = data[o + O_PREV]
-    if before == 0:
-        levels[v + L_HEAD] = following
-    else:
-        data[before * ORDER_WORDS + O_NEXT] = following
-    if following == 0:
-        levels[v + L_TAIL] = before
-    else:
-        data[following * ORDER_WORDS + O_PREV] = before
-    levels[v + L_COUNT] = count
-    shown = levels[v + L_SHOWN] - data[o + O_SHOWN]
-    levels[v + L_SHOWN] = shown
-    return shown

@@ -229,6 +229,8 @@ def load_terms(w: World, instrument: i64, source: bytes, at: i64) -> None:
     data[i + I_STEPS] = (w4 >> 16) & 0xFF
     data[i + I_UNDERLYING] = (w4 >> 32) & r.U32
     data[i + I_EXPIRY] = data[i + I_TERMS + 1]
+    if data[i + I_KIND] == r.KIND_PERPETUAL:
+        data[i + I_EXPIRY] = limits.I64_MAX
     data[i + I_STRIKE] = data[i + I_TERMS + 2]
     data[i + I_TICK_MICRO] = data[i + I_TERMS + 3]
     data[i + I_LOT_E8] = data[i + I_TERMS + 4]
@@ -396,9 +398,7 @@ def derive_from_marks(w: World, instrument: i64) -> None:
 
 
 def keeps_trading(w: World, instrument: i64) -> bool:
-    """Open, and an option not past its expiry (checks 2 and 3 of a new order, instrument known)."""
+    """Open, and not past its expiry (check 3 of a new order; a perpetual's never comes)."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    if data[i + I_STATE] != r.STATE_OPEN:
-        return False
-    return data[i + I_KIND] != r.KIND_OPTION or w.now_ms < data[i + I_EXPIRY]
+    return data[i + I_STATE] == r.STATE_OPEN and w.now_ms < data[i + I_EXPIRY]

@@ -37,8 +37,7 @@ L_RANK: Final = 1
 L_HEAD: Final = 2
 L_TAIL: Final = 3
 L_SHOWN: Final = 4  # displayed lots of all its orders
-L_COUNT: Final = 5
-LEVEL_WORDS: Final = 6
+LEVEL_WORDS: Final = 5
 
 # --- seat: one account's place in one instrument ----------------------------------------------------
 S_KEY: Final = 0  # account << 20 | instrument
@@ -76,7 +75,7 @@ ACCOUNT_WORDS: Final = 16
 # --- instrument: what every order looks at comes first ---------------------------------------------
 I_STATE: Final = 0
 I_KIND: Final = 1
-I_EXPIRY: Final = 2
+I_EXPIRY: Final = 2  # a perpetual's: the largest number there is
 I_MIN_SIZE: Final = 3
 I_PRICE_LIMIT: Final = 4
 I_STEPS: Final = 5

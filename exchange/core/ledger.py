@@ -7,9 +7,11 @@ from mypy_extensions import i64
 from exchange.core import margin
 from exchange.core.layout import (
     A_CASH,
+    A_EPOCH,
     A_ORDER_HEAD,
     A_ORDER_TAIL,
     A_ORDERS,
+    A_REQUIREMENT,
     A_SEAT_HEAD,
     A_SEATS,
     ACCOUNT_WORDS,
@@ -33,7 +35,9 @@ from exchange.core.layout import (
     S_PREV,
     S_QUOTE_ASK,
     S_QUOTE_BID,
+    S_REQUIREMENT,
     S_SIZE,
+    SEAT_INSTRUMENT,
     SEAT_SHIFT,
     SEAT_WORDS,
 )
@@ -86,7 +90,7 @@ def drop_seat(w: World, slot: i64) -> None:
     if following != 0:
         data[following * SEAT_WORDS + S_PREV] = before
     accounts[a + A_SEATS] -= 1
-    w.seat_ids.remove(data[s + S_KEY])
+    w.seat_ids.remove(data[s + S_KEY], slot)
     w.seats.release(slot)
 
 
@@ -111,6 +115,34 @@ def add_open(w: World, order_slot: i64) -> None:
     change_open(w, order_slot, orders[o + O_OPEN])
 
 
+def add_resting(w: World, slot: i64, seat: i64, sell: i64, lots: i64, hold: i64, needed: i64) -> None:
+    """As `add_open` for a new order that is no quote, when the seat's new requirement is known already."""
+    orders = w.orders.data
+    accounts = w.accounts
+    seats = w.seats.data
+    o = slot * ORDER_WORDS
+    a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
+    s = seat * SEAT_WORDS
+    tail = accounts[a + A_ORDER_TAIL]
+    orders[o + O_ANEXT] = 0
+    orders[o + O_APREV] = tail
+    orders[o + O_HOLD] = hold
+    orders[o + O_SEAT] = seat
+    if tail == 0:
+        accounts[a + A_ORDER_HEAD] = slot
+    else:
+        orders[tail * ORDER_WORDS + O_ANEXT] = slot
+    accounts[a + A_ORDER_TAIL] = slot
+    accounts[a + A_ORDERS] += 1
+    if sell != 0:
+        seats[s + S_OPEN_SELL] += lots
+    else:
+        seats[s + S_OPEN_BUY] += lots
+    seats[s + S_HOLD] += lots * hold
+    accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]
+    seats[s + S_REQUIREMENT] = needed
+
+
 def remove_open(w: World, order_slot: i64) -> None:
     """Undo `add_open` for an order about to be released; what is still open is no longer held."""
     orders = w.orders.data
@@ -128,11 +160,35 @@ def remove_open(w: World, order_slot: i64) -> None:
     else:
         orders[following * ORDER_WORDS + O_APREV] = before
     accounts[a + A_ORDERS] -= 1
-    if orders[o + O_FLAGS] & r.FLAG_QUOTE != 0:
-        quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
+    flags = orders[o + O_FLAGS]
+    if flags & r.FLAG_QUOTE != 0:
+        quote = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
         w.seats.data[orders[o + O_SEAT] * SEAT_WORDS + quote] = 0
-    if orders[o + O_OPEN] != 0:
-        change_open(w, order_slot, -orders[o + O_OPEN])
+    lots = orders[o + O_OPEN]
+    if lots != 0:
+        _release(w, orders[o + O_SEAT], a, flags & r.FLAG_SELL, lots, orders[o + O_HOLD])
+
+
+def _release(w: World, seat: i64, a: i64, sell: i64, lots: i64, hold: i64) -> None:
+    """What `change_open` does for lots that are no longer open; `a` is the account's record."""
+    seats = w.seats.data
+    s = seat * SEAT_WORDS
+    buy = seats[s + S_OPEN_BUY]
+    sold = seats[s + S_OPEN_SELL]
+    if sell != 0:
+        sold -= lots
+        seats[s + S_OPEN_SELL] = sold
+    else:
+        buy -= lots
+        seats[s + S_OPEN_BUY] = buy
+    held = seats[s + S_HOLD] - lots * hold
+    seats[s + S_HOLD] = held
+    accounts = w.accounts
+    if accounts[a + A_EPOCH] == w.epoch:
+        instrument = seats[s + S_KEY] & SEAT_INSTRUMENT
+        needed = margin.requirement(w, instrument, seats[s + S_SIZE], buy, sold, held)
+        accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]
+        seats[s + S_REQUIREMENT] = needed
 
 
 def change_open(w: World, order_slot: i64, lots: i64) -> None:

@@ -78,7 +78,7 @@ def forget(w: World, slot: i64) -> None:
     if not w.null_ledger:
         ledger.remove_open(w, slot)
     w.open_orders -= 1
-    w.order_ids.remove(w.orders.data[slot * ORDER_WORDS + O_ID])
+    w.order_ids.remove(w.orders.data[slot * ORDER_WORDS + O_ID], slot)
     w.orders.release(slot)
 
 

@@ -9,6 +9,7 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from exchange.core.book import Book
+from exchange.core.ids import IdMap
 from exchange.core.layout import (
     ACCOUNT_WORDS,
     INSTRUMENT_WORDS,
@@ -17,10 +18,12 @@ from exchange.core.layout import (
     SEAT_WORDS,
     UNDERLYING_WORDS,
 )
-from exchange.core.pool import IdMap, Pool, words_to_bytes, zeros
+from exchange.core.pool import Pool
+from exchange.core.words import words_to_bytes, zeros
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, SHARD_SHIFT
 
 _OUT_WORDS: Final = 1 << 14
+EXPRESS_WORDS: Final = 16  # of one ORDER event
 # Up to here copying word by word beats setting up a view.
 _SMALL_WORDS: Final = 64
 
@@ -70,10 +73,10 @@ class World:
 
         self.out = zeros(_OUT_WORDS)
         self.out_words: i64 = 0
+        self.out_size: i64 = _OUT_WORDS
+        self.out_room: i64 = _OUT_WORDS - EXPRESS_WORDS  # from here on an ORDER event may not fit
         self.seq: i64 = 0  # of the command under way
         self.index: i64 = 0  # of its next event
-
-        self.touched: i64 = 0
 
         # What `matching.match` leaves for its caller.
         self.rest: i64 = 0
@@ -86,17 +89,20 @@ class World:
         self.c_lots: i64 = 0
         self.c_display: i64 = 0
         self.c_hold: i64 = 0
+        self.c_needed: i64 = 0
         self.c_seat: i64 = 0
         self.detail: i64 = 0
 
     def reserve_out(self, words: i64) -> None:
         """Make room for one event of at most `words` words."""
-        need = self.out_words + words
-        if need > i64(len(self.out)):
+        if self.out_words + words > self.out_size:
             out = self.out
-            target = i64(len(out)) * 2
-            while i64(len(out)) < target:
+            more = self.out_size
+            self.out_size = more * 2
+            self.out_room = more * 2 - EXPRESS_WORDS
+            while more > 0:
                 out = append(out, 0)
+                more -= 1
             self.out = out
 
     def taken(self) -> bytes:

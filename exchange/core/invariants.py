@@ -1,0 +1,268 @@
+"""What must hold after every command, checked in full. Slow: for tests, tools and audits, never on the path.
+
+The checks are explicit, so that `python -O` keeps them. They read the state through its own arrays and
+change nothing but cached sums, which are not part of the canonical state.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from exchange.core import margin, state
+from exchange.core.book import Book
+from exchange.core.engine import Engine
+from exchange.core.instruments import rank_of
+from exchange.core.layout import (
+    A_CASH,
+    A_ORDER_HEAD,
+    A_ORDERS,
+    A_REQUIREMENT,
+    A_SEAT_HEAD,
+    A_SEATS,
+    ACCOUNT_WORDS,
+    L_HEAD,
+    L_PRICE,
+    L_RANK,
+    L_SHOWN,
+    L_TAIL,
+    LEVEL_WORDS,
+    O_ANEXT,
+    O_APREV,
+    O_FLAGS,
+    O_HOLD,
+    O_ID,
+    O_LEVEL,
+    O_NEXT,
+    O_OPEN,
+    O_PREV,
+    O_PRICE,
+    O_SEAT,
+    O_SHOWN,
+    O_SIZE,
+    O_WHO,
+    ORDER_WORDS,
+    S_ENTRY,
+    S_HOLD,
+    S_KEY,
+    S_NEXT,
+    S_OPEN_BUY,
+    S_OPEN_SELL,
+    S_PREV,
+    S_QUOTE_ASK,
+    S_QUOTE_BID,
+    S_REQUIREMENT,
+    S_SIZE,
+    SEAT_INSTRUMENT,
+    SEAT_SHIFT,
+    SEAT_WORDS,
+)
+from exchange.core.world import World
+from exchange.domain import records as r
+
+
+class InvariantError(Exception):
+    """The state contradicts itself: the engine must not go on."""
+
+
+def check(engine: Engine) -> None:
+    """Check every invariant of docs/rules.md and the consistency of the core's structures.
+
+    Raises:
+        InvariantError: naming the first that does not hold.
+    """
+    w = engine.world
+    _check_books(w)
+    _check_ids(w)
+    if not w.null_ledger:
+        _check_accounts(w)
+        _check_conservation(w)
+
+
+def _must(holds: bool, what: str, where: i64) -> None:
+    if not holds:
+        raise InvariantError(f"{what} ({where})")
+
+
+def _check_books(w: World) -> None:
+    """Books are uncrossed, levels sorted, counted and complete, queues linked, totals right."""
+    instrument: i64 = 0
+    for book in w.books:
+        _must(
+            book.best_bid < 0 or book.best_ask < 0 or book.best_bid < book.best_ask,
+            "a book is crossed: instrument",
+            instrument,
+        )
+        _must(_check_side(w, book, instrument, 0) == book.bid_levels, "bid levels miscounted", instrument)
+        _must(_check_side(w, book, instrument, 1) == book.ask_levels, "ask levels miscounted", instrument)
+        instrument += 1
+
+
+def _check_side(w: World, book: Book, instrument: i64, sell: i64) -> i64:
+    """Check one side from the touch outwards. Returns how many levels it has."""
+    levels = w.levels.data
+    found: i64 = 0
+    best = book.best_ask if sell != 0 else book.best_bid
+    level = book.best_level(sell)
+    _must((level == 0) == (best < 0), "the touch names no level: instrument", instrument)
+    before: i64 = -1
+    while level != 0:
+        v = level * LEVEL_WORDS
+        rank = levels[v + L_RANK]
+        if before < 0:
+            _must(rank == best, "the best level is not at the touch: instrument", instrument)
+        else:
+            _must(rank > before if sell != 0 else rank < before, "levels out of order", instrument)
+        _must(rank == rank_of(w, instrument, levels[v + L_PRICE]), "a level's rank is not its price's", level)
+        _must(book.level_at(sell, rank) == level, "a level is not found at its rank", level)
+        _check_queue(w, level, instrument, sell)
+        before = rank
+        found += 1
+        level = book.next_level(sell, rank)
+    return found
+
+
+def _check_queue(w: World, level: i64, instrument: i64, sell: i64) -> None:
+    levels = w.levels.data
+    orders = w.orders.data
+    v = level * LEVEL_WORDS
+    shown: i64 = 0
+    last: i64 = 0
+    slot = levels[v + L_HEAD]
+    _must(slot != 0, "a level is empty", level)
+    while slot != 0:
+        o = slot * ORDER_WORDS
+        _must(orders[o + O_PREV] == last and orders[o + O_LEVEL] == level, "a queue is torn at order", slot)
+        _must(orders[o + O_WHO] >> 32 == instrument, "an order stands in another's book", slot)
+        _must(orders[o + O_PRICE] == levels[v + L_PRICE], "an order stands at another price", slot)
+        _must(orders[o + O_FLAGS] & 1 == sell, "an order stands on the wrong side", slot)
+        opened = orders[o + O_OPEN]
+        _must(0 < opened and opened <= orders[o + O_SIZE] & r.U32, "open lots beyond an order's size", slot)
+        _must(0 < orders[o + O_SHOWN] and orders[o + O_SHOWN] <= opened, "an order shows what it lacks", slot)
+        shown += orders[o + O_SHOWN]
+        last = slot
+        slot = orders[o + O_NEXT]
+    _must(last == levels[v + L_TAIL], "a level's tail is not its last order", level)
+    _must(shown == levels[v + L_SHOWN], "a level's total is not its orders'", level)
+
+
+def _check_ids(w: World) -> None:
+    """Every resting order, and nothing else, is found by its id."""
+    ids = state.order_ids(w)
+    _must(i64(len(ids)) == w.open_orders, "open orders miscounted", w.open_orders)
+    _must(w.order_ids.used == w.open_orders, "ids miscounted", w.order_ids.used)
+    for ident in ids:
+        slot = w.order_ids.find(ident)
+        _must(slot != 0 and w.orders.data[slot * ORDER_WORDS + O_ID] == ident, "an id is lost", ident)
+
+
+def _check_accounts(w: World) -> None:
+    seats: i64 = 0
+    orders: i64 = 0
+    account: i64 = 0
+    while account < w.account_count:
+        a = account * ACCOUNT_WORDS
+        _check_seats(w, account)
+        _check_orders(w, account)
+        seats += w.accounts[a + A_SEATS]
+        orders += w.accounts[a + A_ORDERS]
+        account += 1
+    _must(seats == w.seat_ids.used, "seats miscounted", seats)
+    _must(orders == w.open_orders, "accounts' orders miscounted", orders)
+
+
+def _check_seats(w: World, account: i64) -> None:
+    """An account's seats are linked and found, its cached requirement is their sum."""
+    margin.refresh(w, account)
+    data = w.seats.data
+    a = account * ACCOUNT_WORDS
+    found: i64 = 0
+    last: i64 = 0
+    required: i64 = 0
+    seat = w.accounts[a + A_SEAT_HEAD]
+    while seat != 0:
+        s = seat * SEAT_WORDS
+        key = data[s + S_KEY]
+        _must(key >> SEAT_SHIFT == account and data[s + S_PREV] == last, "a list of seats is torn", seat)
+        _must(w.seat_ids.find(key) == seat, "a seat is lost", seat)
+        needed = margin.requirement(
+            w, key & SEAT_INSTRUMENT, data[s + S_SIZE], data[s + S_OPEN_BUY], data[s + S_OPEN_SELL],
+            data[s + S_HOLD],
+        )  # fmt: skip
+        _must(needed == data[s + S_REQUIREMENT], "a seat's requirement is stale", seat)
+        required += needed
+        found += 1
+        last = seat
+        seat = data[s + S_NEXT]
+    _must(found == w.accounts[a + A_SEATS], "an account's seats are miscounted", account)
+    _must(required == w.accounts[a + A_REQUIREMENT], "an account's requirement is not its seats'", account)
+
+
+def _check_orders(w: World, account: i64) -> None:
+    """An account's orders are linked in id order; its seats hold open exactly what these do."""
+    orders = w.orders.data
+    lots: dict[int, tuple[int, int, int]] = {}
+    a = account * ACCOUNT_WORDS
+    found: i64 = 0
+    last: i64 = 0
+    last_id: i64 = -1
+    slot = w.accounts[a + A_ORDER_HEAD]
+    while slot != 0:
+        o = slot * ORDER_WORDS
+        _must(orders[o + O_APREV] == last and orders[o + O_WHO] & r.U32 == account, "a list is torn", slot)
+        _must(orders[o + O_ID] > last_id, "an account's orders are out of id order", slot)
+        opened = orders[o + O_OPEN]
+        buy, sold, hold = lots.get(orders[o + O_SEAT], (0, 0, 0))
+        if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
+            sold += opened
+        else:
+            buy += opened
+        lots[orders[o + O_SEAT]] = (buy, sold, hold + opened * orders[o + O_HOLD])
+        _check_quote(w, slot)
+        last = slot
+        last_id = orders[o + O_ID]
+        found += 1
+        slot = orders[o + O_ANEXT]
+    _must(found == w.accounts[a + A_ORDERS], "an account's orders are miscounted", account)
+    _check_open_lots(w, account, lots)
+
+
+def _check_quote(w: World, slot: i64) -> None:
+    o = slot * ORDER_WORDS
+    flags = w.orders.data[o + O_FLAGS]
+    if flags & r.FLAG_QUOTE != 0:
+        side = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
+        seat = w.orders.data[o + O_SEAT]
+        _must(w.seats.data[seat * SEAT_WORDS + side] == slot, "a quote is not its seat's", slot)
+
+
+def _check_open_lots(w: World, account: i64, lots: dict[int, tuple[int, int, int]]) -> None:
+    data = w.seats.data
+    seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
+    while seat != 0:
+        s = seat * SEAT_WORDS
+        buy, sold, hold = lots.get(seat, (0, 0, 0))
+        _must(data[s + S_OPEN_BUY] == buy and data[s + S_OPEN_SELL] == sold, "a seat's open lots", seat)
+        _must(data[s + S_HOLD] == hold, "a seat's hold is not its orders'", seat)
+        seat = data[s + S_NEXT]
+
+
+def _check_conservation(w: World) -> None:
+    """Cash sums to zero over the accounts, size and entry value to zero per instrument."""
+    cash: i64 = 0
+    account: i64 = 0
+    sizes: dict[int, int] = {}
+    entries: dict[int, int] = {}
+    while account < w.account_count:
+        cash += w.accounts[account * ACCOUNT_WORDS + A_CASH]
+        seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
+        while seat != 0:
+            s = seat * SEAT_WORDS
+            key = w.seats.data[s + S_KEY] & SEAT_INSTRUMENT
+            sizes[key] = sizes.get(key, 0) + w.seats.data[s + S_SIZE]
+            entries[key] = entries.get(key, 0) + w.seats.data[s + S_ENTRY]
+            seat = w.seats.data[s + S_NEXT]
+        account += 1
+    _must(cash == 0, "cash is not conserved: the sum is", cash)
+    for key in sizes:
+        _must(sizes[key] == 0, "positions are not conserved: instrument", key)
+        _must(entries[key] == 0, "entry values are not conserved: instrument", key)

@@ -1,0 +1,78 @@
+"""What the interpreted core has in place of `librt.vecs`, `words` and `ids`: lists, slices and a dict.
+
+Compiled, an array access is machine code; interpreted, each would go through a generic item protocol, and a
+hash table written in Python would be slower than any dict. `exchange.core` puts this module in the place
+of those three while it loads the interpreted sources. Nothing here decides anything: it stores and copies.
+"""
+
+from __future__ import annotations
+
+from array import array
+from struct import Struct
+
+
+class _Maker:
+    def __getitem__(self, _item_type: object) -> type[list[int]]:
+        return _Words
+
+
+class _Words(list[int]):
+    """A list that takes `vec`'s `capacity`."""
+
+    __slots__ = ()
+
+    def __init__(self, *, capacity: int = 0) -> None:  # noqa: ARG002 - lists grow on their own
+        super().__init__()
+
+
+vec = _Maker()
+
+
+def append(words: list[int], word: int) -> list[int]:
+    """As `librt.vecs.append`: the array to go on with."""
+    words.append(word)
+    return words
+
+
+def zeros(count: int) -> list[int]:
+    """As `words.zeros`."""
+    return [0] * count
+
+
+def words_to_bytes(words: list[int], count: int) -> bytes:
+    """As `words.words_to_bytes`."""
+    return array("q", words[:count]).tobytes()
+
+
+read_command = Struct("<8q").unpack_from
+
+
+def read_14(data: list[int], at: int) -> list[int]:
+    """As `words.read_14`."""
+    return data[at : at + 14]
+
+
+def put_16(data: list[int], at: int, *words: int) -> None:
+    """As `words.put_16`."""
+    data[at : at + 16] = words
+
+
+class IdMap:
+    """As `ids.IdMap`."""
+
+    def __init__(self, _pool: object, _cells: int) -> None:
+        self._slots: dict[int, int] = {}
+        self.insert = self._slots.__setitem__
+
+    @property
+    def used(self) -> int:
+        """How many ids there are."""
+        return len(self._slots)
+
+    def find(self, key: int) -> int:
+        """The slot of the record with this id, or 0."""
+        return self._slots.get(key, 0)
+
+    def remove(self, key: int, _slot: int) -> None:
+        """Take out a record that is in the map."""
+        del self._slots[key]
