@@ -52,7 +52,7 @@ class Options(NamedTuple):
     confirmations: int
     shard: int
     nice: int
-    exit_with_parent: bool
+    parent: int
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -69,7 +69,7 @@ def parse(argv: Sequence[str]) -> Options:
     parser.add_argument("--confirmations", type=int, default=3, help="blocks until a batch is confirmed")
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--nice", type=int, default=5, help="lower this process's priority by so much")
-    parser.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process ends")
+    parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
     found = parser.parse_args(argv)
     if found.batch_fills < 1 or found.batch_seconds <= 0 or found.block_ms < 1 or found.confirmations < 1:
         parser.error("batch size, batch time, block time and confirmations must be positive")
@@ -84,7 +84,7 @@ def parse(argv: Sequence[str]) -> Options:
         confirmations=found.confirmations,
         shard=found.shard,
         nice=found.nice,
-        exit_with_parent=found.exit_with_parent,
+        parent=found.parent,
     )
 
 
@@ -161,13 +161,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    parent = os.getppid()
     with contextlib.suppress(OSError):
         os.nice(options.nice)
 
     def wait(seconds: float) -> bool:
-        orphaned = options.exit_with_parent and os.getppid() != parent
-        return stop.wait(seconds) or orphaned
+        # Told, not asked for: whoever started this may be gone before the first line of it runs.
+        return stop.wait(seconds) or (options.parent != 0 and os.getppid() != options.parent)
 
     def report(text: str) -> None:
         print(f"settlement: {text}", file=sys.stderr, flush=True)

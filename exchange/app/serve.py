@@ -220,7 +220,8 @@ class VenueProcess:
                 "settlement.process",
                 "--data",
                 data,
-                "--exit-with-parent",
+                "--parent",
+                str(os.getpid()),
                 "--batch-fills",
                 str(config.batch_fills),
                 "--batch-seconds",
@@ -235,7 +236,7 @@ class VenueProcess:
                 "--parent",
                 str(os.getpid()),
             ],
-            ["exchange.app.snapshotter", "--journal", journal],
+            ["exchange.app.snapshotter", "--journal", journal, "--parent", str(os.getpid())],
         ]
         for command in commands:
             # A session of its own: Ctrl-C is for the venue, which stops its children in order.

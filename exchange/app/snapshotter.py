@@ -25,16 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Replay the journal beside the venue and write snapshots of what both agree on.",
     )
     parser.add_argument("--journal", type=Path, required=True, help="the shard's journal directory")
+    parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
     options = parser.parse_args(argv)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     os.nice(10)
-    parent = os.getppid()
     try:
         with DiskStorage(options.journal) as storage:
             snapshotter = Snapshotter(storage, options.journal)
-            while not stopping.wait(POLL_S) and os.getppid() == parent:
+            while not stopping.wait(POLL_S) and options.parent in (0, os.getppid()):
                 snapshotter.step()
     except (JournalError, SnapshotMismatch) as error:
         logging.getLogger(__name__).critical("snapshots stop: %s", error)

@@ -173,12 +173,13 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
         assert "Traceback" not in venue.output()
 
 
-def test_children_do_not_outlive_a_killed_venue(tmp_path: Path) -> None:
+@pytest.mark.parametrize("up", [True, False], ids=["that run", "that are still starting"])
+def test_children_do_not_outlive_a_killed_venue(tmp_path: Path, up: bool) -> None:
     with Venue(tmp_path / "data") as venue:
         started = wait_until(lambda: len(found := children(venue.pid)) == 3 and found, "three children")
-        venue.wait_open()
-        wait_until((venue.data / "history.sqlite").exists, "the history process to be up")
-        wait_until((venue.data / "settlement-status.json").exists, "the settlement process to be up")
+        if up:
+            wait_until((venue.data / "history.sqlite").exists, "the history process to be up")
+            wait_until((venue.data / "settlement-status.json").exists, "the settlement process to be up")
         venue.kill()
         wait_until(lambda: not [pid for pid in started if is_running(pid)], "the children to end", 15)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_the_module_runs_and_ends_on_sigterm(tmp_path: Path) -> None:
     venue = prepared(tmp_path, commands=20)
     started = subprocess.Popen(
         [sys.executable, "-m", "settlement.process", "--data", str(tmp_path), "--batch-seconds=0.05",
-         "--block-ms=20", "--exit-with-parent"],
+         "--block-ms=20", f"--parent={os.getpid()}"],
         cwd=ROOT,
     )  # fmt: skip
     try:
