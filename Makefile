@@ -10,7 +10,7 @@ ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-pricing \
+.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal \
         diff-campaign kill-campaign sim conformance docs wheel clean lock
 
 help:  ## this list
@@ -53,11 +53,14 @@ lint: setup  ## ruff, mypy strict, import contracts
 	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || (cat .lint-imports.log; exit 1)
 	@rm -f .lint-imports.log
 
-bench: bench-core  ## all benchmarks
+bench: bench-core bench-journal  ## all benchmarks
 
 bench-core: setup  ## the core against a tuned sorted book and books from PyPI; fails below its bars
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
 	@$(PY) -m loadtest.bench_core $(ARGS)
+
+bench-journal: setup  ## writing, replaying and restarting from a journal of a million commands
+	@$(PY) -m loadtest.bench_journal $(ARGS)
 
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
 	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)
