@@ -10,15 +10,18 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from exchange.domain import commands
 from exchange.gateway.ports import ThreadLoop
+from exchange.wire.session import RpcError
 from settlement.l1.mock import MockL1
 from settlement.l1.port import Deposit, L1Error
 
 POLL_S: Final = 0.25
+RETRY_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +40,8 @@ class L1Bridge:
         self._submit = submit
         self._seen = last_deposit_id
         self._asked: queue.SimpleQueue[tuple[bytes, int, int]] = queue.SimpleQueue()
+        self._due: deque[Deposit] = deque()  # on the loop's thread, as is `_waiting`
+        self._waiting = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="strikebook-l1", daemon=True)
 
@@ -82,5 +87,20 @@ class L1Bridge:
             self._loop.call_soon_threadsafe(lambda: self._credit(found))
 
     def _credit(self, found: list[Deposit]) -> None:
-        for deposit in found:
-            self._submit(commands.deposit(deposit.account, deposit.amount_micro, deposit.deposit_id))
+        self._due.extend(found)
+        if not self._waiting:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Sequence what is due, in order: behind a later deposit_id the core would refuse an earlier one."""
+        self._waiting = False
+        while self._due:
+            deposit = self._due[0]
+            try:
+                self._submit(commands.deposit(deposit.account, deposit.amount_micro, deposit.deposit_id))
+            except RpcError as refused:  # the queue is full, or the venue has halted and waits for a restart
+                _log.warning("deposit %d has to wait: %s", deposit.deposit_id, refused)
+                self._waiting = True
+                self._loop.call_later(RETRY_S, self._drain)
+                return
+            self._due.popleft()
