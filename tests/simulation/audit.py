@@ -205,6 +205,7 @@ class Audit:
             first = self._taken.setdefault(sent.seq, sent)
             must(first is sent, "one command, two acknowledgements:", sent, first)
             self._check_one(sent)
+            sent.result, sent.params = None, {}  # a campaign of many restarts has millions of them
         self._sent_checked = len(self._ledger.sent)
         must(not self._ledger.broken, "; ".join(self._ledger.broken[:5]))
         for order_id, told in self._ledger.labels_seen.items():
