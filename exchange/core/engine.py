@@ -12,7 +12,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, express, instruments, lifecycle, orders, quotes, state
+from exchange.core import amending, emit, express, instruments, lifecycle, orders, quotes, state
 from exchange.core.words import read_command
 from exchange.core.world import EXPRESS_WORDS, World
 from exchange.domain import limits
@@ -173,7 +173,7 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
         elif kind == r.AMEND:
             if units == 3 and _zero(batch, at + 72, 3) and _time_fits(read_i64_le(batch, at + 64)):
                 ident = read_i64_le(batch, at + 32)
-                reason = orders.amend(w, batch, at, flags, who & r.U32)
+                reason = amending.amend(w, batch, at, flags, who & r.U32)
         elif kind == r.MASS_QUOTE:
             if 2 <= units and units <= 2 + limits.MAX_QUOTES and flags == 0:
                 reason = quotes.mass_quote(w, batch, at, units, who)

@@ -1,22 +1,19 @@
-"""NEW_ORDER, AMEND, CANCEL and CANCEL_MANY."""
+"""NEW_ORDER, CANCEL and CANCEL_MANY; amending.py has AMEND."""
 
 from __future__ import annotations
 
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger, margin
+from exchange.core import checks, emit, ledger
 from exchange.core.book import Book
-from exchange.core.instruments import keeps_trading, rank_of
+from exchange.core.instruments import keeps_trading
 from exchange.core.layout import (
     A_ORDER_HEAD,
     ACCOUNT_WORDS,
     I_KIND,
-    I_MIN_SIZE,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
-    L_SHOWN,
-    LEVEL_WORDS,
     O_ANEXT,
     O_CLIENT,
     O_CREATED,
@@ -24,7 +21,6 @@ from exchange.core.layout import (
     O_HOLD,
     O_ID,
     O_LABEL,
-    O_LEVEL,
     O_OPEN,
     O_PRICE,
     O_SEAT,
@@ -34,14 +30,8 @@ from exchange.core.layout import (
     O_VALUE,
     O_WHO,
     ORDER_WORDS,
-    S_HOLD,
-    S_OPEN_BUY,
-    S_OPEN_SELL,
-    S_REQUIREMENT,
-    S_SIZE,
-    SEAT_WORDS,
 )
-from exchange.core.matching import cancel, forget, level_lots, match, offers, rest
+from exchange.core.matching import cancel, level_lots, match, offers, rest
 from exchange.core.world import World, pack
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -235,216 +225,3 @@ def _matches(w: World, slot: i64, scope: i64, target: i64, kind: i64, which: i64
     if scope == r.SCOPE_LABEL or scope == r.SCOPE_LABEL_UNDERLYING:
         return data[o + O_LABEL] & r.U32 == label
     return True
-
-
-def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
-    """AMEND at byte `at`. Returns a reject reason or 0."""
-    valid_until = read_i64_le(data, at + 64)
-    if not is_user(w, account):
-        return no.UNKNOWN_ACCOUNT
-    slot = w.order_ids.find(read_i64_le(data, at + 32))
-    if slot == 0:
-        return no.ORDER_NOT_FOUND
-    o = slot * ORDER_WORDS
-    orders = w.orders.data
-    if orders[o + O_WHO] & r.U32 != account:
-        return no.NOT_OWNER
-    old = orders[o + O_FLAGS]
-    if old & r.FLAG_QUOTE != 0:
-        return no.QUOTE_ORDER
-    reason = closed(w, orders[o + O_WHO] >> 32)
-    if reason != 0:
-        return reason
-    if valid_until != 0 and valid_until < w.now_ms:
-        return no.TIMED_OUT
-    price = read_i64_le(data, at + 40)
-    total = read_i64_le(data, at + 48)
-    display = read_i64_le(data, at + 56)
-    if not _amend_flags_valid(flags, price, total, display):
-        return no.BAD_FLAGS
-    kept = old & r.U32
-    if flags & r.AMEND_POST != 0:
-        kept = (kept & ~(r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)) | (
-            flags & (r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)
-        )
-    if flags & r.AMEND_REDUCE != 0:
-        kept = (kept & ~r.FLAG_REDUCE_ONLY) | (flags & r.FLAG_REDUCE_ONLY)
-    if flags & r.AMEND_PRICE == 0:
-        price = orders[o + O_PRICE]
-    return _amend_checked(w, slot, flags, kept, price, total, display)
-
-
-def _amend_flags_valid(flags: i64, price: i64, total: i64, display: i64) -> bool:
-    if flags & ~r.AMEND_FLAGS_ALLOWED != 0 or flags & 0x1F0000 == 0:
-        return False
-    if flags & r.FLAG_REJECT_POST_ONLY != 0 and flags & r.FLAG_POST_ONLY == 0:
-        return False
-    if flags & r.AMEND_POST == 0 and flags & (r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY) != 0:
-        return False
-    if flags & r.AMEND_REDUCE == 0 and flags & r.FLAG_REDUCE_ONLY != 0:
-        return False
-    if flags & r.AMEND_PRICE == 0 and price != 0:
-        return False
-    if flags & r.AMEND_SIZE == 0 and total != 0:
-        return False
-    return flags & r.AMEND_DISPLAY != 0 or display == 0
-
-
-def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, display: i64) -> i64:
-    """The remaining checks of an amend, then its effect."""
-    orders = w.orders.data
-    o = slot * ORDER_WORDS
-    instrument = orders[o + O_WHO] >> 32
-    i = instrument * INSTRUMENT_WORDS
-    sell = kept & 1
-    old_total = orders[o + O_SIZE] & r.U32
-    old_open = orders[o + O_OPEN]
-    filled = old_total - old_open
-    old_display = orders[o + O_SIZE] >> 32
-    if flags & r.AMEND_SIZE == 0:
-        total = old_total
-    elif total < w.instruments[i + I_MIN_SIZE] or total > limits.MAX_ORDER_LOTS or total <= filled:
-        return no.BAD_SIZE
-    if flags & r.AMEND_DISPLAY == 0:
-        display = old_display if old_display < total else total
-    elif display < 0 or display > total:
-        return no.BAD_DISPLAY
-    w.detail = 0
-    book = w.books[instrument]
-    w.c_price = price
-    if price != orders[o + O_PRICE]:
-        reason = checks.price_refused(w, instrument, sell, price)
-        if reason != 0:
-            return reason
-    opened = total - filled
-    if kept & r.FLAG_REDUCE_ONLY != 0 and not w.null_ledger:
-        capacity = checks.reduce_capacity(w, orders[o + O_SEAT], sell, old_open)
-        if capacity <= 0:
-            return no.REDUCE_ONLY
-        if opened > capacity:
-            opened = capacity
-            total = filled + opened
-            if display > total:
-                display = total
-    if kept & r.FLAG_POST_ONLY != 0 and price != orders[o + O_PRICE]:
-        if checks.slide(w, book, instrument, kept) != 0:
-            cancel(w, slot, r.CANCEL_POST_ONLY_EDIT)
-            return 0
-    same_display = display == (old_display if old_display < total else total)
-    in_place = w.c_price == orders[o + O_PRICE] and same_display and opened <= old_open
-    if not w.null_ledger:
-        reason = _amend_refused(w, slot, instrument, sell, opened, in_place)
-        if reason != 0:
-            return reason
-    if in_place:
-        shrink(w, slot, opened, total | display << 32, kept)
-    else:
-        move(w, book, slot, opened, total | display << 32, kept)
-    return 0
-
-
-def _amend_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64, in_place: bool) -> i64:
-    """Checks 14 to 16 for an amend, as far as they apply; leaves the new hold in `w.c_hold`."""
-    orders = w.orders.data
-    o = slot * ORDER_WORDS
-    account = orders[o + O_WHO] & r.U32
-    old_open = orders[o + O_OPEN]
-    seat = orders[o + O_SEAT]
-    w.c_hold = orders[o + O_HOLD]
-    if not in_place:
-        w.c_hold = margin.hold_per_lot(w, instrument, sell, w.c_price)
-    if opened > old_open:
-        reason = checks.position_refused(w, seat, instrument, sell, opened, old_open)
-        if reason != 0:
-            return reason
-    margin.refresh(w, account)
-    data = w.seats.data
-    s = seat * SEAT_WORDS
-    buy = data[s + S_OPEN_BUY]
-    sold = data[s + S_OPEN_SELL]
-    if sell != 0:
-        sold += opened - old_open
-    else:
-        buy += opened - old_open
-    hold = data[s + S_HOLD] + opened * w.c_hold - old_open * orders[o + O_HOLD]
-    if margin.requirement(w, instrument, data[s + S_SIZE], buy, sold, hold) <= data[s + S_REQUIREMENT]:
-        return 0
-    reason = checks.accumulation_refused(w, account, seat)
-    if reason != 0:
-        return reason
-    return margin.refuse(w, account, seat, instrument, sell, opened, w.c_hold, old_open, orders[o + O_HOLD])
-
-
-def shrink(w: World, slot: i64, opened: i64, size: i64, flags: i64) -> None:
-    """Reduce a resting order where it stands: price and priority stay."""
-    orders = w.orders.data
-    o = slot * ORDER_WORDS
-    fewer = orders[o + O_OPEN] - opened
-    shown = orders[o + O_SHOWN]
-    if shown > opened:
-        shown = opened
-    at = orders[o + O_LEVEL] * LEVEL_WORDS + L_SHOWN
-    w.levels.data[at] += shown - orders[o + O_SHOWN]
-    orders[o + O_SHOWN] = shown
-    orders[o + O_OPEN] = opened
-    orders[o + O_SIZE] = size
-    orders[o + O_FLAGS] = flags
-    orders[o + O_UPDATED] = w.now_ms
-    if not w.null_ledger and fewer != 0:
-        ledger.change_open(w, slot, -fewer)
-    emit.order(w, slot, r.ORDER_AMENDED, r.ORDER_STATE_OPEN, 0, w.levels.data[at])
-
-
-def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) -> None:
-    """Take a resting order out, let it trade at its new price (`w.c_price`), and queue what is left."""
-    orders = w.orders.data
-    o = slot * ORDER_WORDS
-    sell = flags & 1
-    old_price = orders[o + O_PRICE]
-    price = w.c_price
-    old_lots = book.dequeue(sell, slot)
-    if not w.null_ledger:
-        ledger.change_open(w, slot, -orders[o + O_OPEN])
-    orders[o + O_PRICE] = price
-    orders[o + O_OPEN] = opened
-    orders[o + O_SIZE] = size
-    orders[o + O_FLAGS] = flags
-    orders[o + O_HOLD] = w.c_hold
-    orders[o + O_UPDATED] = w.now_ms
-    stopped: i64 = 0
-    if price != old_price and checks.crosses(book, sell, w.c_rank):
-        match(
-            w,
-            book,
-            orders[o + O_WHO],
-            orders[o + O_SEAT],
-            orders[o + O_ID],
-            orders[o + O_LABEL] & r.U32,
-            sell,
-            w.c_rank,
-            opened,
-        )
-        orders[o + O_OPEN] = w.rest
-        orders[o + O_VALUE] += w.value
-        stopped = w.stopped
-    if stopped == 0 and orders[o + O_OPEN] > 0:
-        lots = rest(w, book, slot, rank_of(w, orders[o + O_WHO] >> 32, price))
-        if not w.null_ledger:
-            ledger.change_open(w, slot, orders[o + O_OPEN])
-        _moved(w, slot, r.ORDER_STATE_OPEN, 0, lots, old_price, old_lots)
-        return
-    lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, price)
-    orders[o + O_SHOWN] = 0
-    if stopped != 0:
-        _moved(w, slot, r.ORDER_STATE_CANCELLED, r.CANCEL_SELF_TRADE, lots, old_price, old_lots)
-        orders[o + O_OPEN] = 0  # nothing of it is held any more
-    else:
-        _moved(w, slot, r.ORDER_STATE_FILLED, 0, lots, old_price, old_lots)
-    forget(w, slot)
-
-
-def _moved(w: World, slot: i64, state: i64, reason: i64, lots: i64, old_price: i64, old_lots: i64) -> None:
-    if w.orders.data[slot * ORDER_WORDS + O_PRICE] == old_price:
-        emit.order(w, slot, r.ORDER_AMENDED, state, reason, lots)
-    else:
-        emit.order_moved(w, slot, state, reason, lots, old_price, old_lots)

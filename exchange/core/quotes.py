@@ -6,6 +6,7 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import checks, emit, ledger
+from exchange.core.amending import move, shrink
 from exchange.core.book import Book
 from exchange.core.layout import (
     I_MIN_SIZE,
@@ -22,7 +23,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.matching import cancel
-from exchange.core.orders import closed, is_user, move, place, shrink
+from exchange.core.orders import closed, is_user, place
 from exchange.core.world import World, pack
 from exchange.domain import limits
 from exchange.domain import records as r
