@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
 from exchange.gateway import http
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CLOSE_TOO_SLOW: Final = 1008
 TOO_SLOW: Final = "connection_too_slow"
+TURN_US: Final = 3_000  # handling of what one connection sent, after which all others have their turn
 _PLAIN: Final = "text/plain; charset=utf-8"
 _FILE_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
 
@@ -37,6 +39,8 @@ class Connection(asyncio.Protocol):
         self._stream: WebSocketStream | None = None
         self._session: Session | None = None  # of the WebSocket
         self._meter: CreditMeter | None = None
+        self._backlog: deque[http.HttpRequest | bytes | None] = deque()  # read, and not yet handled
+        self._arrived_us = 0  # when the backlog was read
         self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
         self._dirty = False
         self._refused = False
@@ -94,7 +98,16 @@ class Connection(asyncio.Protocol):
     # --- HTTP ------------------------------------------------------------------------------------------
 
     def _on_http_bytes(self, data: bytes, now_us: int) -> None:
-        for request in self._parser.receive(data):
+        self._backlog.extend(self._parser.receive(data))
+        self._arrived_us = now_us
+        self._handle_http(now_us)
+
+    def _handle_http(self, began_us: int) -> None:
+        """Handle the requests that have arrived; those beyond this turn's time wait for the next."""
+        now_us = self._arrived_us
+        while self._backlog:
+            request = self._backlog.popleft()
+            assert isinstance(request, http.HttpRequest)
             if self._closing:
                 return
             if self._refused:
@@ -104,6 +117,8 @@ class Connection(asyncio.Protocol):
                 self._upgrade(request, now_us)
                 return
             self._on_http_request(request, now_us)
+            if self._backlog and self._turn_is_over(began_us):
+                return
         fault = self._parser.fault
         if fault is not None:
             self._refuse(fault.status, fault.reason)
@@ -114,8 +129,35 @@ class Connection(asyncio.Protocol):
             self._direct.append(http.CONTINUE)
             self.mark_dirty()
         elif len(self._queue) >= self._server.config.pipelined_max and self._transport is not None:
+            self._pause()
+        elif self._paused:
+            self._resume()
+
+    def _turn_is_over(self, began_us: int) -> bool:
+        """Whether others are to have a turn now; then reading pauses until the backlog is handled."""
+        if self._server.clock.now_us() - began_us < TURN_US:
+            return False
+        self._pause()
+        self._server.loop.call_soon(self._next_turn)
+        return True
+
+    def _next_turn(self) -> None:
+        if self._transport is None:
+            self._backlog.clear()
+        elif self._stream is not None:
+            self._handle_messages(self._stream, self._server.clock.now_us())
+        else:
+            self._handle_http(self._server.clock.now_us())
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _on_http_request(self, request: http.HttpRequest, now_us: int) -> None:
         path = request.path
@@ -196,27 +238,39 @@ class Connection(asyncio.Protocol):
         self._session.credits = self._meter
         if self._parser.upgraded:
             self._on_websocket_bytes(self._parser.upgraded, now_us)
+        elif self._paused:
+            self._resume()
 
     def _on_websocket_bytes(self, data: bytes, now_us: int) -> None:
         stream, session = self._stream, self._session
         assert stream is not None
         assert session is not None
-        messages = stream.receive(data)
-        if not self._closing:
-            if session.heartbeat is not None:
-                session.heartbeat.on_frame(now_us // 1_000)
-            handle = self._server.handle
-            for message in messages:
-                if session.close_code:
-                    break
-                try:
-                    if message is None:
-                        raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")
-                    request = decode_request(message, now_us)
-                except BadRequest as bad:
-                    session.fail_id(bad.request_id, bad, now_us)
-                else:
-                    handle(session, request)
+        self._backlog.extend(stream.receive(data))
+        self._arrived_us = now_us
+        if session.heartbeat is not None and not self._closing:
+            session.heartbeat.on_frame(now_us // 1_000)
+        self._handle_messages(stream, now_us)
+
+    def _handle_messages(self, stream: WebSocketStream, began_us: int) -> None:
+        """Handle the messages that have arrived; those beyond this turn's time wait for the next."""
+        session, backlog = self._session, self._backlog
+        assert session is not None
+        arrived_us = self._arrived_us
+        while backlog and not self._closing and not session.close_code:
+            message = backlog.popleft()
+            try:
+                if not isinstance(message, bytes):
+                    raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")
+                request = decode_request(message, arrived_us)
+            except BadRequest as bad:
+                session.fail_id(bad.request_id, bad, arrived_us)
+            else:
+                self._server.handle(session, request)
+            if backlog and self._turn_is_over(began_us):
+                return
+        backlog.clear()
+        if self._paused:
+            self._resume()
         control = stream.take_control()
         if control:
             self._direct.append(control)
@@ -253,9 +307,12 @@ class Connection(asyncio.Protocol):
             close = close or bool(session.close_code)
         if close or (self._closing and not self._queue):
             self._close_gently()
-        elif self._paused and len(self._queue) < self._server.config.pipelined_max // 2:
-            self._paused = False
-            self._transport.resume_reading()
+        elif (
+            self._paused
+            and not self._backlog
+            and len(self._queue) < self._server.config.pipelined_max // 2
+        ):
+            self._resume()
         self._check_speed()
 
     def _flush_websocket(self, stream: WebSocketStream) -> None:
@@ -263,8 +320,9 @@ class Connection(asyncio.Protocol):
         assert session is not None
         assert self._transport is not None
         frames = join_frames(session.take()) if session.outbox else b""
+        finished = stream.finished and not self._backlog
         # The handshake response precedes every frame, a close frame follows them all.
-        if stream.finished:
+        if finished:
             data = frames + b"".join(self._direct)
         else:
             data = b"".join(self._direct) + frames
@@ -274,7 +332,7 @@ class Connection(asyncio.Protocol):
             data += stream.take_control()
         if data:
             self._transport.write(data)
-        if stream.finished:
+        if finished:
             self._closing = True
             self._close_gently()
         else:

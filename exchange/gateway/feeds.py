@@ -4,12 +4,16 @@
 topics only note that something happened. `tick` runs every 100 ms and writes those of `100ms`, every
 tenth time also those of `agg2` (one second).
 
+Topics that tell a state (tickers, grouped books) are written a slice per turn of the loop: however many
+someone listens to, orders do not wait for them.
+
 A book topic's tracker is what its subscribers know. A newcomer first makes the topic tell what it still
 holds back, then gets the book as all others know it now: from there the ids chain without a gap.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -19,6 +23,7 @@ from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures
 from exchange.gateway.grouping import grouped
 from exchange.gateway.history_ring import Fill
+from exchange.gateway.slices import Slices
 from exchange.gateway.views import Views
 from exchange.wire.figures import ticker_object
 from exchange.wire.instruments import InstrumentView
@@ -38,6 +43,8 @@ TICK_S: Final = 0.1
 TICKS_PER_AGG2: Final = 10
 _BOOKS: Final = ("book", "grouped_book")
 _TICKERS: Final = ("ticker", "incremental_ticker")
+_STATES: Final = (*_TICKERS, "grouped_book")  # each frame tells all there is: a missed one is no gap
+STATES_PER_SLICE: Final = 16
 
 K = TypeVar("K")
 Best = tuple[Level | None, Level | None]
@@ -47,7 +54,12 @@ class PublicFeeds:
     """Writer of all public topics."""
 
     def __init__(
-        self, views: Views, figures: Figures, fanout: Fanout, now_ms: Callable[[], int]
+        self,
+        views: Views,
+        figures: Figures,
+        fanout: Fanout,
+        slices: Slices,
+        now_ms: Callable[[], int],
     ) -> None:
         self._views = views
         self._figures = figures
@@ -56,6 +68,9 @@ class PublicFeeds:
         self._trades: list[Topic] = []  # of a kind and currency
         self._by_index: dict[str, list[Topic]] = {}
         self._conflated: dict[str, dict[Topic, None]] = {"100ms": {}, "agg2": {}}  # those with news
+        self._states: dict[Topic, None] = {}  # topics of a state whose news wait for their slice
+        self._writing = False
+        self._slices = slices
         self._ticks = 0
         fanout.opened.append(self._on_opened)
         fanout.closed.append(self._on_closed)
@@ -90,7 +105,7 @@ class PublicFeeds:
         if topic.tracker is not None:
             self._views.markets[topic.instrument].book.untrack(topic.tracker)
             topic.tracker = None
-        for waiting in self._conflated.values():
+        for waiting in (*self._conflated.values(), self._states):
             waiting.pop(topic, None)
 
     def _on_joined(self, topic: Topic, session: Session) -> None:
@@ -149,6 +164,7 @@ class PublicFeeds:
             self._write_raw_trades()
         for underlying, marked in touched.underlyings.items():
             self._on_marked(underlying, marked)
+        self._write_states()
 
     def tick(self) -> None:
         """100 ms have passed: write the conflated topics that have news."""
@@ -156,6 +172,7 @@ class PublicFeeds:
         self._drain("100ms")
         if self._ticks % TICKS_PER_AGG2 == 0:
             self._drain("agg2")
+        self._write_states()
 
     def _drain(self, interval: str) -> None:
         waiting = self._conflated[interval]
@@ -163,13 +180,49 @@ class PublicFeeds:
             self._conflated[interval] = {}
             for topic in waiting:
                 topic.dirty = False
-                self._write(topic)
+                self._put(topic)
+
+    def _put(self, topic: Topic) -> None:
+        """Write the topic, if it tells a state in this release's slice or in a later one."""
+        if topic.channel.family in _STATES:
+            self._states[topic] = None
+        else:
+            self._write(topic)
+
+    def _write_states(self) -> None:
+        """Write a slice of the topics that tell a state; the rest is left to turns of their own.
+
+        A mark block moves the ticker of every instrument of an underlying. Written at once for someone
+        who listens to them all, they would hold up every order behind them; a topic that has news again
+        before its turn tells the newer state only.
+        """
+        if self._states and not self._writing and self._write_slice():
+            self._writing = True
+            self._slices.add(self._go_on)
+
+    def _go_on(self) -> bool:
+        self._writing = False  # also if the slice fails
+        self._writing = self._write_slice()
+        return self._writing
+
+    def _write_slice(self) -> bool:
+        states = self._states
+        topics = [*itertools.islice(states, STATES_PER_SLICE)]
+        for topic in topics:
+            del states[topic]
+        instruments = self._views.registry.instruments
+        self._figures.prepare(
+            instruments[topic.instrument] for topic in topics if topic.channel.family in _TICKERS
+        )
+        for topic in topics:
+            self._write(topic)
+        return bool(states)
 
     def _note(self, topic: Topic) -> None:
         """The topic has news: write it now if it is raw, else at its tick."""
         interval = topic.channel.interval or ("100ms" if topic.channel.family in _TICKERS else "raw")
         if interval == "raw":
-            self._write(topic)
+            self._put(topic)
         elif not topic.dirty:
             topic.dirty = True
             self._conflated[interval][topic] = None

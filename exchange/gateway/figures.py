@@ -57,14 +57,18 @@ class Figures:
     def markets(self, chosen: Iterable[InstrumentView], now_ms: int) -> list[MarketFigures]:
         """`market` of many instruments; volatilities are computed a whole chain at once."""
         views = list(chosen)
+        self.prepare(views)
+        markets = self._views.markets
+        return [self._assemble(view, markets[view.instrument], now_ms) for view in views]
+
+    def prepare(self, chosen: Iterable[InstrumentView]) -> None:
+        """Compute the volatilities of many instruments at once; `market` finds them done."""
         options: dict[int, list[InstrumentView]] = {}
-        for view in views:
+        for view in chosen:
             if view.is_option:
                 options.setdefault(view.terms.underlying, []).append(view)
         for underlying, members in options.items():
             self._refresh_volatilities(underlying, members)
-        markets = self._views.markets
-        return [self._assemble(view, markets[view.instrument], now_ms) for view in views]
 
     def _assemble(self, view: InstrumentView, market: InstrumentMarket, now_ms: int) -> MarketFigures:
         core = queries.instrument_figures(self._engine, view.instrument)

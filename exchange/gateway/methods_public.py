@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Final
+
+from msgspec import Raw
 
 from exchange.domain import events as ev
 from exchange.gateway.dispatch import Handler, currency_of, instrument_of, kind_of
 from exchange.gateway.rendering import read_trade
 from exchange.gateway.venue import Venue
-from exchange.wire import session_methods
-from exchange.wire.errors import invalid_param
+from exchange.wire import errors, session_methods
+from exchange.wire.envelope import encode_json
+from exchange.wire.errors import error, invalid_param
 from exchange.wire.figures import book_summary_object, order_book_object, ticker_object
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.names import index_name
@@ -25,10 +29,12 @@ from exchange.wire.params import Params, boolean, choice, has, integer, text, ti
 from exchange.wire.session import Request, Session
 
 COUNT_MAX: Final = 1_000
+SUMMARIES_PER_SLICE: Final = 32
 PAGE: Final = 200  # rows read from the store at a time
 _DEPTH_MAX: Final = 10_000
 _LONG_NAMES: Final = {"USDC": "USD Coin", "BTC": "Bitcoin", "ETH": "Ethereum", "SOL": "Solana"}
 _DECIMALS: Final = {"USDC": 6, "BTC": 8, "ETH": 8}
+_log: Final = logging.getLogger(__name__)
 SORTINGS: Final = ("asc", "desc", "default")
 
 
@@ -96,11 +102,30 @@ def get_order_book(venue: Venue, session: Session, request: Request) -> None:
 
 
 def get_book_summary_by_currency(venue: Venue, session: Session, request: Request) -> None:
-    """`public/get_book_summary_by_currency {currency, kind?}`."""
+    """`public/get_book_summary_by_currency {currency, kind?}`: a whole chain, written in slices."""
     chosen = _selected(venue, request.params)
-    figures = venue.figures.markets(chosen, venue.clock.now_ms())
-    summaries = [book_summary_object(view, found) for view, found in zip(chosen, figures, strict=True)]
-    session.reply(request, summaries)
+    summaries: list[Raw] = []
+
+    def write_some() -> bool:
+        if session.closed:
+            return False
+        done = len(summaries)
+        some = chosen[done : done + SUMMARIES_PER_SLICE]
+        try:
+            figures = venue.figures.markets(some, venue.clock.now_ms())
+            for view, found in zip(some, figures, strict=True):
+                summaries.append(Raw(encode_json(book_summary_object(view, found))))
+        except Exception:
+            _log.exception("the reply to %s failed", request.method)
+            session.fail(request, error(errors.INTERNAL_ERROR))
+            return False
+        if len(summaries) < len(chosen):
+            return True
+        session.reply(request, summaries)
+        return False
+
+    if write_some():
+        venue.slices.add(write_some)
 
 
 def get_book_summary_by_instrument(venue: Venue, session: Session, request: Request) -> None:

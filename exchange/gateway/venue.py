@@ -43,6 +43,7 @@ from exchange.gateway.private import PrivateFeeds
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
+from exchange.gateway.slices import Slices
 from exchange.gateway.views import Views
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
@@ -96,12 +97,13 @@ class Venue:
         self.registry = Registry()
         self.ring = HistoryRing()
         self.fanout = Fanout()
+        self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
         self.views = Views(self.registry, self.ring, self.private)
         self.figures = Figures(engine, self.views, self.oracle)
         self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
         self.private.connect(self.rendering, self.figures, self.read)
-        self.feeds = PublicFeeds(self.views, self.figures, self.fanout, clock.now_ms)
+        self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_after_release(self._flush)

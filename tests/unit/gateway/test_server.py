@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.frames import Frame, Opcode
 
+from exchange.gateway import connection as connections
 from exchange.gateway.server import ServerConfig
 from exchange.wire.credits import CreditPolicy
 from exchange.wire.errors import UNAUTHORIZED, error
@@ -304,6 +305,35 @@ async def test_a_flood_of_pipelined_requests_is_held_back_and_answered() -> None
             client.write(http_get(f"/api/v2/public/echo?i={i}"))
         for i in range(300):
             assert (await client.json_response())[1]["result"] == {"i": str(i)}
+        await client.close()
+
+
+async def test_a_flood_from_one_connection_leaves_turns_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request takes more than a turn: the other's one is answered long before the flood is."""
+    monkeypatch.setattr(connections, "TURN_US", -1)
+    async with running(FakeVenue()) as (_, port):
+        flood, other = await RawClient.websocket(port), await RawClient.websocket(port)
+        frame = Frame(Opcode.TEXT, json.dumps(PING).encode()).serialize(mask=True)
+        flood.write(frame * 2_000 + Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        other.send(PING)
+        assert (await other.reply())["id"] == 1
+        for _ in range(2_000):  # all of it, before the close is answered
+            assert (await flood.reply())["id"] == 1
+        await flood.close()
+        await other.close()
+
+
+async def test_a_flood_over_http_goes_on_as_a_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "TURN_US", -1)
+    async with running(FakeVenue(), ServerConfig(pipelined_max=4, close_timeout_s=0.3)) as (_, port):
+        client = await RawClient.connect(port)
+        client.write(b"".join(http_get(f"/api/v2/public/echo?i={i}") for i in range(100)))
+        for i in range(100):
+            assert (await client.json_response())[1]["result"] == {"i": str(i)}
+        client.write(HANDSHAKE)
+        assert b" 101 " in await client.reader.readuntil(b"\r\n\r\n")
+        client.send(PING)
+        assert (await client.reply())["id"] == 1
         await client.close()
 
 
