@@ -66,6 +66,7 @@ class Calendar:
         self._asked: set[int] = set()  # instruments whose delivery is under way
         self._listed_at_ms = 0
         self._next_instrument = 0
+        self._relisting = False
         now_ms = clock.now_ms()
         self._day = (now_ms - DAY_END_MS) // DAY_MS
         self._hour = now_ms // HOUR_MS
@@ -129,7 +130,7 @@ class Calendar:
 
     def _on_listed(self, packed: bytes) -> None:
         if packed and isinstance(events.read_event(packed), events.Instrument):
-            self._oracle.relist(self._venue.registry)
+            self._relist_soon()
         else:
             self._next_instrument = 0
             _log.warning("a listing was refused: %s", packed.hex())
@@ -152,9 +153,19 @@ class Calendar:
             self._asked.discard(instrument)
             if packed and packed[0] == r.EV_REJECTED:
                 _log.error("delivery of instrument %d was refused: %s", instrument, packed.hex())
-            self._oracle.relist(self._venue.registry)
+            self._relist_soon()
 
         return done
+
+    def _relist_soon(self) -> None:
+        """Tell the oracle what lives, once for all listings and deliveries of one release."""
+        if not self._relisting:
+            self._relisting = True
+            self._venue.loop.call_soon(self._relist)
+
+    def _relist(self) -> None:
+        self._relisting = False
+        self._oracle.relist(self._venue.registry)
 
     # --- days and hours ----------------------------------------------------------------------------
 
