@@ -24,7 +24,7 @@ from exchange.app.options import add_venue_arguments, config_of
 from exchange.app.ports import SystemClock
 from exchange.core import is_compiled
 
-START_LIMIT_S: Final = 60.0
+PATIENCE_S: Final = 10.0
 STATUS_S: Final = 1.0
 QUIET_STATUS_S: Final = 10.0
 BOTS: Final = ("maker", "taker")
@@ -80,11 +80,15 @@ class Demo:
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=_pump, args=(self._venue.stdout, lines), daemon=True).start()
         clock = SystemClock()
-        end_s = clock.monotonic_s() + START_LIMIT_S
-        while clock.monotonic_s() < end_s and not self._stopping.is_set():
+        told_s = clock.monotonic_s()
+        # No limit while it lives: replaying a long journal takes what it takes.
+        while not self._stopping.is_set():
             try:
                 line = lines.get(timeout=0.2)
             except queue.Empty:
+                if clock.monotonic_s() - told_s >= PATIENCE_S:
+                    told_s = clock.monotonic_s()
+                    print("still replaying the journal …", flush=True)
                 continue
             if line.startswith("listening on "):
                 return line.split()[2]
