@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import mimetypes
 import os
@@ -76,8 +77,8 @@ class VenueProcess:
 
     # --- start ---------------------------------------------------------------------------------------
 
-    async def start(self) -> int:
-        """Recover and listen; returns the port.
+    async def start(self, on_recovered: Callable[[], None] = lambda: None) -> int:
+        """Recover, call `on_recovered`, wire and listen; returns the port.
 
         Raises:
             StartError: the journal is damaged, the directory is in use, or the port is taken.
@@ -90,6 +91,7 @@ class VenueProcess:
                 f"{config.data} cannot be a data directory: {error.strerror}; name another with --data"
             ) from None
         recovered = self._recover()
+        on_recovered()
         engine = recovered.engine
         assert recovered.chain_log is not None
         self._writer, self._chain_log = recovered.writer, recovered.chain_log
@@ -283,9 +285,17 @@ async def serve(config: Config) -> int:
     process = VenueProcess(config)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    port = await process.start()
+
+    def stop_in_order() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+
+    # A replay holds the loop; until it is done nothing is worth an orderly stop, and signals just end us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    port = await process.start(stop_in_order)
+    # What the start made lives as long as the process: full collections need not look at it again.
+    gc.collect()
+    gc.freeze()
     print(f"listening on http://{config.host}:{port}", flush=True)
     parent = os.getppid()
     while not stopped.is_set() and os.getppid() == parent:
