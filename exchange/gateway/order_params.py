@@ -63,6 +63,9 @@ class _Usual(msgspec.Struct):
     mmp: object = None
     linked_order_type: object = None
     otoco_config: object = None
+    trigger: object = None
+    trigger_price: object = None
+    trigger_offset: object = None
 
     def is_usual(self) -> bool:
         return (
@@ -73,6 +76,9 @@ class _Usual(msgspec.Struct):
             and self.mmp is None
             and self.linked_order_type is None
             and self.otoco_config is None
+            and self.trigger is None
+            and self.trigger_price is None
+            and self.trigger_offset is None
             and len(self.label) <= _SHORT_LABEL
         )
 

@@ -44,6 +44,20 @@ KIND_FILTERS: Final = {"any": 0, "option": r.KIND_OPTION, "future": r.KIND_PERPE
 # Kinds the dialect knows and this venue lists nothing of: answers are empty, never errors.
 KINDS_EMPTY: Final = frozenset({"spot", "future_combo", "option_combo", "combo"})
 KINDS_KNOWN: Final = frozenset(KIND_FILTERS) | KINDS_EMPTY
+# Parameters of trigger, linked and advanced orders: taken in silence they would not do what they say.
+NOT_OFFERED: Final = (
+    "linked_order_type",
+    "advanced",
+    "otoco_config",
+    "trigger",
+    "trigger_price",
+    "trigger_offset",
+)
+# A market order never rests for a day; what a market-limit order does not fill is there to rest.
+_CONTRADICTIONS: Final = {
+    "market": ("good_til_day",),
+    "market_limit": ("immediate_or_cancel", "fill_or_kill"),
+}
 
 
 def order_flags(params: Params, *, sell: bool) -> int:
@@ -51,18 +65,20 @@ def order_flags(params: Params, *, sell: bool) -> int:
 
     Raises:
         RpcError: -32602 for unknown words; 10033 for what the dialect has and this venue has not
-            (trigger, linked, advanced and protected orders); 11055 for post-only with a type or time
-            in force that never rests.
+            (trigger, linked, advanced and protected orders); 11047 for a type with a time in force
+            that contradicts it; 11055 for post-only with a type or time in force that never rests.
     """
     kind = choice(params, "type", _ORDER_TYPES, "limit")
     if kind in _TRIGGER_TYPES:
         raise error(errors.NOT_IMPLEMENTED, param="type", reason="trigger orders are not offered")
-    for name in ("linked_order_type", "advanced", "otoco_config"):
+    for name in NOT_OFFERED:
         if has(params, name):
             raise error(errors.NOT_IMPLEMENTED, param=name, reason="is not offered")
     if boolean(params, "mmp"):
         raise error(errors.NOT_IMPLEMENTED, param="mmp", reason="is not offered")
     tif = choice(params, "time_in_force", _TIF_FLAGS, "good_til_cancelled")
+    if tif in _CONTRADICTIONS.get(kind, ()):
+        raise error(errors.UNSUPPORTED_COMBINATION, param="time_in_force", reason=f"{kind} cannot be {tif}")
     flags = _TYPE_FLAGS[kind] | _TIF_FLAGS[tif] | (r.FLAG_SELL if sell else 0)
     if boolean(params, "post_only"):
         if kind != "limit" or tif in ("immediate_or_cancel", "fill_or_kill"):

@@ -194,3 +194,12 @@ def test_private_methods_want_an_account() -> None:
                     quotes=[{"instrument_name": OPTION}],
                 )
             assert refused.value.code == 13009, method
+
+
+def test_a_trigger_is_refused_even_after_the_same_order_without() -> None:
+    rig = Rig().open()
+    client = rig.client()
+    client.buy(amount=0.1, price=4_000.0)
+    with pytest.raises(CallFailed) as refused:
+        client.buy(amount=0.1, price=4_000.0, trigger="mark_price", trigger_price=5)
+    assert refused.value.code == 10033
