@@ -60,12 +60,19 @@ def _use_sources() -> None:
             sys.modules["librt.vecs"] = arrays
 
 
+def is_compiled() -> bool:
+    """Whether the engine in use is the compiled one."""
+    file = getattr(importlib.import_module(f"{__name__}.engine"), "__file__", "") or ""
+    return not file.endswith(".py")
+
+
 def _choose() -> None:
     if os.environ.get("STRIKEBOOK_INTERPRETED"):
         _use_sources()
         return
     try:
-        importlib.import_module(f"{__name__}.engine")
+        if not is_compiled():  # never compiled: the sources were found, and have a faster way to run
+            _use_sources()
     except ImportError as error:
         _use_sources()
         warnings.warn(
@@ -76,9 +83,3 @@ def _choose() -> None:
 
 
 _choose()
-
-
-def is_compiled() -> bool:
-    """Whether the engine in use is the compiled one."""
-    file = getattr(importlib.import_module(f"{__name__}.engine"), "__file__", "") or ""
-    return not file.endswith(".py")

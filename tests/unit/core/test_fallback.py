@@ -38,6 +38,7 @@ def copied(tmp_path: Path) -> Path:
 def test_sources_alone_run_interpreted(tmp_path: Path) -> None:
     done = run(copied(tmp_path))
     assert done.stdout.split() == ["False", "1"], done.stderr
+    assert "Warning" not in done.stderr
 
 
 def test_a_broken_compiled_module_falls_back_with_a_notice(tmp_path: Path) -> None:
