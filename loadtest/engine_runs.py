@@ -46,16 +46,19 @@ _BATCH: Final = 100
 _RESTING_OFFSETS_TICKS: Final = 175
 
 
+RESERVE_ORDERS: Final = 1 << 17  # as exchange.app.config.Config
+
+
 class SetupRejected(RuntimeError):
     """The engine refused a command that only prepares the venue: the benchmark would measure nothing."""
 
 
 def make_engine(*, null_ledger: bool) -> Engine:
-    """An engine with the workload's instruments, accounts and marks.
+    """An engine as the venue makes it, with the workload's instruments, accounts and marks.
 
     Raises SetupRejected when it rejects any of them.
     """
-    engine = Engine(null_ledger=null_ledger)
+    engine = Engine(null_ledger=null_ledger, reserve_orders=RESERVE_ORDERS)
     for number, command in enumerate(setup_commands()):
         events = engine.apply(command)
         if len(canonical_events([events])):

@@ -29,7 +29,7 @@ class Config:
     """What a new account receives from the mock L1's faucet: twenty million USDC, enough for a market
     maker that quotes a fully funded chain."""
     mark_interval_ms: int = 100
-    reserve_orders: int = 1 << 16
+    reserve_orders: int = 1 << 17
     segment_bytes: int = 64 * 1024 * 1024
     snapshot_commands: int = 200_000
     batch_fills: int = 1_000
