@@ -48,7 +48,7 @@ def _use_sources() -> None:
     sys.meta_path.insert(0, _SourceFinder())
     arrays = sys.modules.get("librt.vecs")
     plain = importlib.import_module(f"{__name__}.plain")
-    for name in ("librt.vecs", f"{__name__}.words", f"{__name__}.ids"):
+    for name in ("librt.vecs", f"{__name__}.words", f"{__name__}.ids", f"{__name__}.warm"):
         sys.modules[name] = plain
     try:
         importlib.import_module(f"{__name__}.engine")

@@ -13,6 +13,7 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import amending, emit, express, instruments, lifecycle, orders, quotes, state
+from exchange.core.warm import touch
 from exchange.core.words import read_command
 from exchange.core.world import EXPRESS_WORDS, World
 from exchange.domain import limits
@@ -24,6 +25,10 @@ _PLAIN_NEW: Final = 1 | 1 << 8 | 2 << 16
 _CANCEL: Final = 3 | 1 << 8 | 2 << 16
 _EXPRESS_BYTES: Final = 64
 _NOT_SELL: Final = ~(1 << 32)
+
+
+# In a shorter batch there is nothing to fetch meanwhile.
+_TOUCH_FROM_BYTES: Final = 512
 
 
 class BatchError(ValueError):
@@ -93,7 +98,10 @@ class Engine:
         w.out_words = 0
         at: i64 = 0
         seq = w.next_seq
+        touched: i64 = 0 if size >= _TOUCH_FROM_BYTES else size
         while at < size:
+            if at >= touched:
+                touched = touch(w, batch, at, size)
             w.seq = w.prefix | seq
             seq += 1
             w.index = 0

@@ -77,6 +77,7 @@ class World:
         self.out_room: i64 = _OUT_WORDS - EXPRESS_WORDS  # from here on an ORDER event may not fit
         self.seq: i64 = 0  # of the command under way
         self.index: i64 = 0  # of its next event
+        self.touched: i64 = 0  # see `warm`; means nothing
 
         # What `matching.match` leaves for its caller.
         self.rest: i64 = 0
