@@ -265,7 +265,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         report = verify(options.l1 or options.data / "l1.sqlite")
     except L1Unavailable as error:
-        print(f"strikebook verify: {error}", file=sys.stderr)
+        where = options.l1 or options.data / "l1.sqlite"
+        print(
+            f"strikebook verify: no L1 can be read at {where} ({error}); name the data directory of a venue "
+            "that has run with --data",
+            file=sys.stderr,
+        )
         return 2
     if options.json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
