@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.instruments import Instrument
-from pricing.black76 import Black76, black76, years_between
+from pricing.european import Black76, black76, years_between
 
 Floats = NDArray[np.float64]
 

@@ -3,3 +3,17 @@
 Floats in, floats out, over whole arrays; no clock, no randomness, no input or output. `pricing.quantize`
 is the only door from floats to the integers of the core.
 """
+
+from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, Black76, black76, years_between
+from pricing.implied import ImpliedVol, Reason, implied_vol
+
+__all__ = [
+    "DAYS_PER_YEAR",
+    "MS_PER_YEAR",
+    "Black76",
+    "ImpliedVol",
+    "Reason",
+    "black76",
+    "implied_vol",
+    "years_between",
+]

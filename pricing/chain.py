@@ -3,7 +3,7 @@
 Everything lies in contiguous arrays, one entry per option in the order given at construction. A refresh
 allocates next to nothing and makes one pass of vector operations: forwards by expiry, total variance from
 the surface, then price and Greeks. The pass uses the plain form of Black-76, whose absolute error (about
-1e-15 of the forward) lies far below the micro-unit marks are quantised to; :func:`pricing.black76.black76`
+1e-15 of the forward) lies far below the micro-unit marks are quantised to; :func:`pricing.black76`
 is the accurate twin it is tested against.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from pricing.black76 import DAYS_PER_YEAR, Floats, black76, years_between
+from pricing.european import DAYS_PER_YEAR, Floats, black76, years_between
 from pricing.forward import ForwardCurve
 from pricing.surface import VolSurface
 
@@ -32,7 +32,7 @@ class Chain:
     Public arrays, all float64 and NaN before the first refresh; views that refresh overwrites, so copy what
     must outlive it. Per option: `mark`, `delta`, `vega` (rows of `table`, in this order, for quantisation),
     `gamma`, `theta`, `rho`, `iv`, `forward`; per expiry: `expiry_years`, `expiry_forward`. Conventions of
-    :func:`pricing.black76.black76`, save that theta is shown as the field shows it: the decay over one
+    :func:`pricing.black76`, save that theta is shown as the field shows it: the decay over one
     day or over the option's remaining life, whichever is less. An option past its expiry has its intrinsic
     value, and 0 for `iv`.
     """

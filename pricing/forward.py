@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pricing.black76 import Floats
+from pricing.european import Floats
 
 
 class ForwardCurve(Protocol):

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pricing.black76 import Floats, mills, mills_difference
+from pricing.european import Floats, mills, mills_difference
 
 Reasons = NDArray[np.int8]
 
@@ -69,7 +69,7 @@ def implied_vol(
 ) -> ImpliedVol:
     """The volatility at which Black-76 gives `price`; NaN with a reason where none exists.
 
-    Units as in :func:`pricing.black76.black76`. The arguments broadcast. In the money the answer can be no
+    Units as in :func:`pricing.black76`. The arguments broadcast. In the money the answer can be no
     better than what is left of the price's digits once the intrinsic value is taken off.
     """
     p, f, k, y, d, call = np.broadcast_arrays(

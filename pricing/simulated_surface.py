@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pricing.black76 import DAYS_PER_YEAR
+from pricing.european import DAYS_PER_YEAR
 from pricing.surface import SurfaceError, SviSlice, SviSurface
 
 _TENORS_DAYS: Final = (1.0, 2.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)

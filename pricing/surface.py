@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pricing.black76 import Floats
+from pricing.european import Floats
 
 
 class SurfaceError(ValueError):

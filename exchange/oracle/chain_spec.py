@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from pricing.black76 import MS_PER_YEAR
+from pricing.european import MS_PER_YEAR
 from pricing.quantize import MICRO_PER_UNIT, half_even_units
 
 EXPIRY_HOUR_UTC: Final = 8

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pricing.black76 import Floats
 from pricing.chain import Chain
+from pricing.european import Floats
 from pricing.implied import Reason, implied_vol
 
 

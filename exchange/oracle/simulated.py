@@ -19,7 +19,7 @@ from typing import Final
 from numpy.random import PCG64, Generator, SeedSequence
 
 from exchange.oracle.feed import IndexTick
-from pricing.black76 import MS_PER_YEAR
+from pricing.european import MS_PER_YEAR
 
 _LEVEL_REVERSION_PER_YEAR: Final = 60.0
 _LEVEL_STDEV: Final = 0.25

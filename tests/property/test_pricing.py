@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.black76 import black76
+from pricing.european import black76
 from pricing.implied import Reason, implied_vol
 from pricing.quantize import ceil_units, floor_units, half_even_units
 

@@ -12,7 +12,7 @@ from typing import Any
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from pricing.black76 import black76, years_between
+from pricing.european import black76, years_between
 
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000

@@ -9,7 +9,7 @@ import pytest
 
 from clients.fair_value import Surface, fit_smile
 from clients.instruments import Instrument, parse_instrument
-from pricing.black76 import black76, years_between
+from pricing.european import black76, years_between
 from tests.unit.clients.fake_venue import DAY_MS, NOW_MS, option_listing, perpetual_listing
 
 INDEX = 100_000.0

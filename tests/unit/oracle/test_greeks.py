@@ -7,7 +7,7 @@ import pytest
 from exchange.domain import records as r
 from exchange.oracle.marks import MarkedInstrument, UnderlyingMarks
 from exchange.oracle.premium import PerpetualPremium
-from pricing.black76 import black76, years_between
+from pricing.european import black76, years_between
 from pricing.forward import FlatCarry
 from pricing.simulated_surface import simulated_surface
 

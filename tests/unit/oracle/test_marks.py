@@ -17,7 +17,7 @@ from exchange.oracle.marks import MarkedInstrument, MarkLoop, UnderlyingMarks
 from exchange.oracle.marks_codec import MARK_UNIT, encode_marks
 from exchange.oracle.premium import PerpetualPremium
 from exchange.oracle.simulated import SimulatedFeed
-from pricing.black76 import black76, years_between
+from pricing.european import black76, years_between
 from pricing.forward import FlatCarry
 from pricing.quantize import QuantizeError
 from pricing.simulated_surface import simulated_surface

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pricing.black76 import black76, years_between
 from pricing.chain import Chain
+from pricing.european import black76, years_between
 from pricing.forward import FlatCarry
 from pricing.simulated_surface import simulated_surface
 

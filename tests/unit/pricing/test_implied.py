@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricing.black76 import black76, years_between
+from pricing.european import black76, years_between
 from pricing.implied import Reason, implied_vol
 
 CHAIN = Path(__file__).parents[2] / "golden" / "pricing" / "deribit_eth_20240108.csv"

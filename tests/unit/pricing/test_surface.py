@@ -102,7 +102,7 @@ def test_the_simulated_market_is_free_of_static_arbitrage(underlying: str) -> No
 @pytest.mark.parametrize("underlying", ["BTC", "ETH"])
 def test_interpolated_expiries_have_no_negative_density_either(underlying: str) -> None:
     """Prices convex in strike, by second differences, between slices and before the first."""
-    from pricing.black76 import black76
+    from pricing.european import black76
 
     surface = simulated_surface(underlying)
     strike = np.linspace(0.5, 2.0, 601)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricing.black76 import Black76, black76, mills_difference, years_between
+from pricing.european import Black76, black76, mills_difference, years_between
 from tests.golden.pricing.make_black76 import greeks
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "pricing" / "black76.json"
