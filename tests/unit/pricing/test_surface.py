@@ -82,11 +82,13 @@ def test_between_slices_total_variance_is_linear_in_time() -> None:
         )
 
 
-def test_outside_all_slices_the_smile_of_volatilities_stays() -> None:
+def test_before_the_first_slice_the_smile_stays_after_the_last_the_volatility_at_the_money() -> None:
     surface = simulated_surface("ETH")
     first, last = surface.slices[0], surface.slices[-1]
     assert surface.vol(GRID, first.years / 7) == pytest.approx(first.vol(GRID), rel=1e-12)
-    assert surface.vol(GRID, last.years * 2) == pytest.approx(last.vol(GRID), rel=1e-12)
+    assert surface.vol(0.0, last.years * 2) == pytest.approx(last.vol(0.0), rel=1e-12)
+    grown = surface.total_variance(GRID, last.years * 2) - last.total_variance(GRID)
+    assert grown == pytest.approx(np.full(GRID.shape, last.total_variance(0.0)), rel=1e-12)
     assert surface.total_variance(0.1, 0.0) == 0.0
 
 
