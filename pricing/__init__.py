@@ -4,7 +4,15 @@ Floats in, floats out, over whole arrays; no clock, no randomness, no input or o
 is the only door from floats to the integers of the core.
 """
 
-from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, Black76, black76, years_between
+from pricing.european import (
+    DAYS_PER_YEAR,
+    MS_PER_YEAR,
+    Black76,
+    SecondOrder,
+    black76,
+    black76_second_order,
+    years_between,
+)
 from pricing.implied import ImpliedVol, Reason, implied_vol
 
 __all__ = [
@@ -13,7 +21,9 @@ __all__ = [
     "Black76",
     "ImpliedVol",
     "Reason",
+    "SecondOrder",
     "black76",
+    "black76_second_order",
     "implied_vol",
     "years_between",
 ]

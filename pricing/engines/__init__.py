@@ -1,0 +1,109 @@
+"""Which machinery computes: numpy and scipy, always there, or numba, the extra ``strikebook[fast]``.
+
+An engine is a table of kernels. Kernels are the innermost loops over whole arrays: float64, C-contiguous,
+one-dimensional, all of one length, nothing checked, nothing allocated that the caller did not hand over.
+Public functions (:func:`pricing.black76` and the like) put broadcasting, checks and edges around them once
+for all engines, so that those cannot differ between engines.
+
+An engine is chosen once, at start, by :func:`select`: it imports, compiles or loads from the cache, and runs
+every kernel once before it returns, so nothing is ever compiled on a hot path. A program that never selects
+gets the engine named by the environment variable STRIKEBOOK_PRICING_ENGINE, or numpy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+ENGINE_VARIABLE: Final = "STRIKEBOOK_PRICING_ENGINE"
+NAMES: Final = ("auto", "numpy", "numba")
+
+
+class EngineError(Exception):
+    """An engine that cannot be had. `code` is stable: ``unknown_engine`` or ``engine_not_installed``."""
+
+    def __init__(self, code: Literal["unknown_engine", "engine_not_installed"], message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OptionKernel(Protocol):
+    """Fills the rows of `out` (one per output, one column per option), undiscounted.
+
+    Every option must be alive and of ordinary size: see :func:`pricing.european.black76`, which sees to it.
+    """
+
+    def __call__(
+        self, forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats, /
+    ) -> None:
+        """Arguments as of :func:`pricing.black76`, checked and broadcast."""
+
+
+class SecondOrderKernel(Protocol):
+    """As :class:`OptionKernel`; calls and puts do not differ here."""
+
+    def __call__(self, forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats, /) -> None:
+        """Arguments as of :func:`pricing.black76_second_order`, checked and broadcast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The kernels of one engine."""
+
+    name: str
+    black76: OptionKernel
+    """Rows of `out`: price, delta, gamma, vega, theta, rho."""
+    second_order: SecondOrderKernel
+    """Rows of `out`: vanna, volga, charm."""
+
+
+_MODULES: Final = {"numpy": "pricing.engines.numpy_engine", "numba": "pricing.engines.numba_engine"}
+_loaded: dict[str, Engine] = {}
+_current: list[Engine] = []
+
+
+def numba_installed() -> bool:
+    """Whether the optional extra is there."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def select(name: str) -> str:
+    """Use the engine `name` from now on, ready and warm; returns the name of what was taken.
+
+    "auto" is numba where it is installed, else numpy. Raises :class:`EngineError`.
+    """
+    if name not in NAMES:
+        raise EngineError("unknown_engine", f"no pricing engine {name!r}; there are {', '.join(NAMES)}")
+    if name == "auto":
+        name = "numba" if numba_installed() else "numpy"
+    elif name == "numba" and not numba_installed():
+        raise EngineError(
+            "engine_not_installed", "the numba engine is not installed: pip install 'strikebook[fast]'"
+        )
+    if name not in _loaded:
+        load: Callable[[], Engine] = importlib.import_module(_MODULES[name]).load
+        _loaded[name] = load()
+    _current[:] = [_loaded[name]]
+    return name
+
+
+def active() -> Engine:
+    """The engine in use; the first call selects the default if none was selected."""
+    if not _current:
+        select(os.environ.get(ENGINE_VARIABLE) or "numpy")
+    return _current[0]
+
+
+def current() -> str:
+    """The name of the engine in use."""
+    return active().name

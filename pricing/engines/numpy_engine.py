@@ -1,0 +1,11 @@
+"""The engine that is always there: numpy and scipy."""
+
+from __future__ import annotations
+
+from pricing.engines import Engine
+from pricing.engines.black76_numpy import black76, second_order
+
+
+def load() -> Engine:
+    """The table of kernels; numpy needs no warming."""
+    return Engine(name="numpy", black76=black76, second_order=second_order)
