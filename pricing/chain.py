@@ -1,40 +1,54 @@
 """The live table of all options of one underlying, repriced in place on every index move.
 
 Everything lies in contiguous arrays, one entry per option in the order given at construction. A refresh
-allocates next to nothing and makes one pass of vector operations: forwards by expiry, total variance from
-the surface, then price and Greeks. The pass uses the plain form of Black-76, whose absolute error (about
-1e-15 of the forward) lies far below the micro-unit marks are quantised to; :func:`pricing.black76`
-is the accurate twin it is tested against.
+makes forwards by expiry, blends those about to be delivered, then has the engine's kernel fill the table:
+total variance from the surface, price and Greeks. Call and put of one strike and expiry are priced together.
+
+:func:`pricing.black76` is the accurate twin the table is tested against. The two engines' tables agree to
+1e-13 of the forward in the marks and 1e-13 in the deltas; what is rounded to integers from them may differ
+by one unit where a value lies that close to a tie.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
-from pricing.european import DAYS_PER_YEAR, Floats, black76, years_between
+from pricing import engines
+from pricing.engines.chain_arrays import (
+    FORWARD,
+    GAMMA,
+    IV,
+    QUANTISED,
+    RHO,
+    THETA,
+    Variance,
+    arrays_for,
+)
+from pricing.engines.chain_numpy import apply_pull
+from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, black76
 from pricing.forward import ForwardCurve
+from pricing.mark import AVERAGE_MS, blended_forward, delivery_share
 from pricing.surface import VolSurface
-
-_INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
-
-# Rows of the per-expiry table that a refresh spreads over the options.
-_FORWARD, _INV_SQRT_YEARS, _VEGA_SCALE, _THETA_SCALE, _RHO_SCALE = range(5)
 
 
 class Chain:
     """Options of one underlying with their marks and Greeks as of the last :meth:`refresh`.
 
     Public arrays, all float64 and NaN before the first refresh; views that refresh overwrites, so copy what
-    must outlive it. Per option: `mark`, `delta`, `vega` (rows of `table`, in this order, for quantisation),
-    `gamma`, `theta`, `rho`, `iv`, `forward`; per expiry: `expiry_years`, `expiry_forward`. Conventions of
-    :func:`pricing.black76`, save that theta is shown as the field shows it: the decay over one
-    day or over the option's remaining life, whichever is less. An option past its expiry has its intrinsic
-    value, and 0 for `iv`.
+    must outlive it. Per option: `mark`, `delta`, `vega` (rows of `quantised`, in this order), `gamma`,
+    `theta`, `rho`, `iv`, `forward`; per expiry: `expiry_years`, `expiry_forward`. Conventions of
+    :func:`pricing.black76`, save that
+
+    - theta is shown as the field shows it: the decay over one day or over the option's remaining life,
+      whichever is less;
+    - in the half hour before delivery (:mod:`pricing.mark`) `forward` is the blended one, `iv` the volatility
+      that prices the mark on it, `delta` and `gamma` those on the forward that still moves;
+    - `mark` contains the book's pull, see :meth:`set_pull`; the Greeks do not.
+
+    An option past its expiry has its intrinsic value against the average, and 0 for `iv` and Greeks.
     """
 
     def __init__(
@@ -55,22 +69,26 @@ class Chain:
             raise ValueError("every strike must be positive and finite")
         self.expiry_ms, inverse = np.unique(moments, return_inverse=True)
         self.expiry_of_option: NDArray[np.intp] = inverse.astype(np.intp)
-        self.surface = surface
-        self.curve = curve
-        count = self.strike.size
-        self.table = np.full((3, count), np.nan)
-        self.mark, self.delta, self.vega = self.table
-        self._others = np.full((4, count), np.nan)
-        self.gamma, self.theta, self.rho, self.iv = self._others
-        self._spread = np.full((5, count), np.nan)
-        self.forward = self._spread[_FORWARD]
-        self._by_expiry = np.full((5, self.expiry_ms.size), np.nan)
+        keys = np.stack([self.expiry_of_option.astype(np.float64), self.strike])
+        pairs, pair_of_option = np.unique(keys, axis=1, return_inverse=True)
+        self._arrays = arrays_for(
+            pairs[0].astype(np.intp),
+            np.ascontiguousarray(pairs[1]),
+            pair_of_option.reshape(-1).astype(np.intp),
+            ~self.is_call,
+            self.expiry_ms.size,
+        )
+        table = self._arrays.table
+        self.quantised = table[QUANTISED]
+        self.mark, self.delta, self.vega = self.quantised
+        self.gamma, self.theta, self.rho = table[GAMMA], table[THETA], table[RHO]
+        self.iv, self.forward = table[IV], table[FORWARD]
+        self.pull = self._arrays.pull
         self.expiry_years = np.full(self.expiry_ms.size, np.nan)
-        self.expiry_forward = self._by_expiry[_FORWARD]
-        self._sign = np.where(self.is_call, 1.0, -1.0)
-        self._d = np.empty((2, count))
-        self._work = np.empty(count)
-        self._bound = surface.bind(self.expiry_of_option, np.ones(self.expiry_ms.size))
+        self.expiry_forward = self._arrays.forward
+        self._expiry_list: list[int] = self.expiry_ms.tolist()
+        self.curve = curve
+        self.set_surface(surface)
 
     def __len__(self) -> int:
         return int(self.strike.size)
@@ -78,77 +96,67 @@ class Chain:
     def set_surface(self, surface: VolSurface) -> None:
         """Use another surface from the next refresh on (a refit)."""
         self.surface = surface
-        self._bound = surface.bind(self.expiry_of_option, np.ones(self.expiry_ms.size))
+        self._bound: Variance = surface.bind(self._arrays.expiry_of_pair, np.ones(self.expiry_ms.size))
 
-    def refresh(self, index: float, now_ms: int) -> None:
-        """Reprice all at `index` and `now_ms`, in place. ValueError unless `index` is positive and finite."""
+    def set_pull(self, pull: ArrayLike) -> None:
+        """Add `pull` per option to the model price from the next refresh on; 0 for none.
+
+        See :func:`pricing.mark.book_pull`. The mark stays at or above intrinsic value and within its bound
+        (forward of a call, strike of a put). ValueError unless finite and of the chain's length.
+        """
+        values = np.asarray(pull, dtype=np.float64)
+        if values.shape != self.pull.shape or not bool(np.isfinite(values).all()):
+            raise ValueError(f"a chain of {len(self)} options needs as many finite pulls")
+        self.pull[:] = values
+        self._arrays.is_pulled = bool(values.any())
+
+    def refresh(self, index: float, now_ms: int, average: float | None = None) -> None:
+        """Reprice all at `index` and `now_ms`, in place.
+
+        `average` is the mean index so far of the averaging window under way (:mod:`pricing.mark`); None: no
+        sample yet, the index stands for it. ValueError unless `index` is positive and finite, and `average`
+        likewise.
+        """
         if not (math.isfinite(index) and index > 0.0):
             raise ValueError(f"the index must be positive and finite, not {index}")
-        years = years_between(now_ms, self.expiry_ms)
-        self.expiry_years[:] = years
-        living = years > 0.0
-        np.maximum(years, 0.0, out=years)
-        self.expiry_forward[:] = self.curve.forwards(index, years)
-        if living.all():
-            self._refresh_living(years)
+        arrays, expiries = self._arrays, self._expiry_list
+        years = arrays.years
+        np.subtract(self.expiry_ms, now_ms, out=self.expiry_years)
+        np.divide(self.expiry_years, float(MS_PER_YEAR), out=self.expiry_years)
+        np.maximum(self.expiry_years, 0.0, out=years)
+        arrays.forward[:] = self.curve.forwards(index, years)
+        arrays.is_blended = bool(expiries) and expiries[0] - now_ms < AVERAGE_MS
+        if arrays.is_blended:
+            self._blend(now_ms, index if average is None else average)
         else:
-            self._refresh_any(years)
+            arrays.share.fill(1.0)
+            arrays.moving.fill(1.0)
+        if expiries and expiries[0] <= now_ms:
+            self._refresh_careful()
+        else:
+            engines.active().chain(arrays, self._bound)
 
-    def _refresh_living(self, years: Floats) -> None:
-        """Every option has time left: the fast path."""
-        root = np.sqrt(years)
-        by_expiry = self._by_expiry
-        np.divide(1.0, root, out=by_expiry[_INV_SQRT_YEARS])
-        np.multiply(root, 0.01 * _INV_SQRT_2PI, out=by_expiry[_VEGA_SCALE])
-        # F phi(d1) stdev / (2 T) a year, over one day or the T that is left: / max(365 T, 1).
-        np.divide(
-            -0.5 * _INV_SQRT_2PI, np.maximum(years * DAYS_PER_YEAR, 1.0), out=by_expiry[_THETA_SCALE]
-        )
-        np.multiply(years, 0.01, out=by_expiry[_RHO_SCALE])
-        spread = self._spread
-        by_expiry.take(self.expiry_of_option, axis=1, out=spread, mode="clip")
+    def _blend(self, now_ms: int, average: float) -> None:
+        """Blend the forwards of the expiries whose averaging window has begun."""
+        if not (math.isfinite(average) and average > 0.0):
+            raise ValueError(f"the average must be positive and finite, not {average}")
+        arrays = self._arrays
+        arrays.share[:] = delivery_share(now_ms, self.expiry_ms)
+        arrays.forward[:], arrays.moving[:] = blended_forward(arrays.forward, arrays.share, average)
 
-        forward, strike, sign, work = self.forward, self.strike, self._sign, self._work
-        x = np.subtract(forward, strike)
-        x /= strike
-        np.log1p(x, out=x)
-        stdev = np.sqrt(self._bound.total_variance(np.negative(x, out=work), years))
-        np.multiply(stdev, spread[_INV_SQRT_YEARS], out=self.iv)
-
-        d1, d2 = self._d
-        np.divide(x, stdev, out=d1)
-        np.multiply(stdev, 0.5, out=work)
-        np.subtract(d1, work, out=d2)
-        d1 += work
-        density = np.multiply(d1, d1, out=work)
-        density *= -0.5
-        np.exp(density, out=density)
-        self._d *= sign
-        ndtr(self._d, out=self._d)
-        self._d *= sign
-        n1, n2 = self._d  # with the option's sign: +N(d1), +N(d2) of a call, -N(-d1), -N(-d2) of a put
-        np.copyto(self.delta, n1)
-        n1 *= forward
-        n2 *= strike
-        np.subtract(n1, n2, out=self.mark)
-        np.maximum(self.mark, 0.0, out=self.mark)
-        np.multiply(n2, spread[_RHO_SCALE], out=self.rho)
-        np.multiply(forward, stdev, out=x)
-        np.divide(density, x, out=self.gamma)
-        self.gamma *= _INV_SQRT_2PI
-        density *= forward
-        np.multiply(density, spread[_VEGA_SCALE], out=self.vega)
-        density *= stdev
-        np.multiply(density, spread[_THETA_SCALE], out=self.theta)
-
-    def _refresh_any(self, years: Floats) -> None:
-        """Some option has reached its expiry and awaits delivery: the careful path."""
-        np.take(self._by_expiry[:1], self.expiry_of_option, axis=1, out=self._spread[:1], mode="clip")
-        option_years = years[self.expiry_of_option]
-        k = np.log(self.strike / self.forward)
-        w = self._bound.total_variance(k, years)
-        living = option_years > 0.0
-        self.iv[:] = np.where(living, np.sqrt(w / np.where(living, option_years, 1.0)), 0.0)
-        greeks = black76(self.forward, self.strike, option_years, self.iv, self.is_call)
+    def _refresh_careful(self) -> None:
+        """Some option has reached its expiry and awaits delivery: zero time left is priced by `black76`."""
+        arrays, at = self._arrays, self.expiry_of_option
+        self.forward[:] = arrays.forward[at]
+        years, share = arrays.years[at], arrays.share[at]
+        k = arrays.log_strike - np.log(arrays.forward)[arrays.expiry_of_pair]
+        w = self._bound.total_variance(k, arrays.years)[arrays.pair_of_option]
+        living = years > 0.0
+        self.iv[:] = np.where(living, np.sqrt(w / np.where(living, years, 1.0)) * arrays.moving[at], 0.0)
+        greeks = black76(self.forward, self.strike, years, self.iv, self.is_call)
         self.mark[:], self.delta[:], self.gamma[:], self.vega[:], self.theta[:], self.rho[:] = greeks
-        self.theta *= np.minimum(option_years * DAYS_PER_YEAR, 1.0)
+        self.theta *= np.minimum(years * DAYS_PER_YEAR, 1.0)
+        self.delta *= share
+        self.gamma *= share * share
+        if arrays.is_pulled:
+            apply_pull(arrays, arrays.pull * living)

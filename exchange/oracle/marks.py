@@ -32,7 +32,7 @@ from pricing.quantize import (
 )
 from pricing.surface import VolSurface
 
-# The rows of Chain.table, in its order.
+# The rows of Chain.quantised, in its order.
 _TABLE_ROWS: Final = (
     Row("mark_micro", MICRO_PER_UNIT, 0, limits.MAX_PRICE_MICRO),
     Row("delta_e9", E9_PER_UNIT, -limits.DELTA_ONE_E9, limits.DELTA_ONE_E9),
@@ -149,7 +149,7 @@ class UnderlyingMarks:
         )
         chain, units = self.chain, self._option_units
         chain.refresh(index, now_ms)
-        mark_micro, delta_e9, vega_micro = self._quantize(chain.table)
+        mark_micro, delta_e9, vega_micro = self._quantize(chain.quantised)
         forward_micro = half_even_units(
             chain.expiry_forward, MICRO_PER_UNIT, low=1, high=limits.MAX_PRICE_MICRO, name="forward_micro"
         )

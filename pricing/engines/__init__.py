@@ -22,6 +22,8 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.engines.chain_arrays import ChainArrays, Variance
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -56,6 +58,13 @@ class SecondOrderKernel(Protocol):
         """Arguments as of :func:`pricing.black76_second_order`, checked and broadcast."""
 
 
+class ChainKernel(Protocol):
+    """Fills the table of a chain from its inputs; every option must have time left."""
+
+    def __call__(self, chain: ChainArrays, variance: Variance, /) -> None:
+        """`variance` is the surface bound to the chain's pairs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The kernels of one engine."""
@@ -65,6 +74,8 @@ class Engine:
     """Rows of `out`: price, delta, gamma, vega, theta, rho."""
     second_order: SecondOrderKernel
     """Rows of `out`: vanna, volga, charm."""
+    chain: ChainKernel
+    """Reprices a whole chain in place: see :class:`pricing.chain.Chain`."""
 
 
 _MODULES: Final = {"numpy": "pricing.engines.numpy_engine", "numba": "pricing.engines.numba_engine"}

@@ -119,5 +119,5 @@ def test_an_expired_option_shows_its_intrinsic_value(marks: UnderlyingMarks) -> 
     marks.mark(101_000.0, EXPIRY_MS)
     shown = marks.greeks.get(CALL)
     assert shown is not None
-    assert (shown.mark_price, shown.delta, shown.mark_iv_percent, shown.theta) == (1_000.0, 1.0, 0.0, 0.0)
+    assert (shown.mark_price, shown.delta, shown.mark_iv_percent, shown.theta) == (1_000.0, 0.0, 0.0, 0.0)
     assert marks.greeks.bid_iv(CALL, 1_500.0) is None
