@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pricing.engines import Engine
-from pricing.engines.black76_numpy import black76, second_order
+from pricing.engines.black76_numba import black76, second_order
 from pricing.engines.chain_numpy import refresh
 
 
 def load() -> Engine:
-    """The table of kernels, every one compiled (or loaded) and run once."""
+    """The table of kernels, every one compiled (or loaded) by its import and run once here."""
+    one = np.ones(1)
+    black76(one, one, one, one, np.ones(1, dtype=np.bool_), np.empty((6, 1)))
+    second_order(one, one, one, one, np.empty((3, 1)))
     return Engine(name="numba", black76=black76, second_order=second_order, chain=refresh)
