@@ -1,0 +1,56 @@
+"""One run of the pricing benchmark, in order: truth, accuracy, races, the venue's rows."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from typing import Any
+
+import numpy as np
+
+from loadtest import timing
+from loadtest.pricing_rows import (
+    Case,
+    Progress,
+    implied_race,
+    round_trip_rows,
+    value_accuracy_rows,
+    values_race,
+)
+from loadtest.pricing_table import Report
+from loadtest.pricing_truth import Point, hard_points, solve
+from loadtest.pricing_venue import chain_rows
+from loadtest.pricing_workload import Options, chain
+from pricing import engines
+
+
+def exact_chain(options: Options, progress: Progress) -> Case:
+    """The chain with its exact values, in its order."""
+    points = [Point(*row) for row in zip(*(column.tolist() for column in options[:4]), strict=True)]
+    both, truth = solve(points, functools.partial(progress, "truth of the chain"))
+    # Calls and puts alternate, none is left out: a chain holds no price below 1e-290.
+    own = 2 * np.arange(len(points)) + np.where(options.is_call, 0, 1)
+    if both.vol.size != 2 * len(points):
+        raise ValueError("an option of the chain is worth less than 1e-290")
+    return Case("chain", options, truth.at(own))
+
+
+def run(options: argparse.Namespace, environment: dict[str, Any], progress: Progress) -> Report:
+    """Everything the command line asks for."""
+    timing.keep_heap()
+    report = Report(environment)
+    listed = exact_chain(chain(options.options), progress)
+    points = hard_points(options.grid)
+    hard = Case("hard grid", *solve(points, functools.partial(progress, "truth of the hard grid")))
+    cases = [listed, hard]
+    before = engines.current()
+    try:
+        rows, values = values_race(listed.options, cases, options.rounds, progress)
+        report.rows += rows + value_accuracy_rows(hard)
+        rows, implied = implied_race(listed, cases, options.rounds, progress)
+        report.rows += rows + round_trip_rows(hard)
+        report.rows += chain_rows(options.rounds, progress)
+    finally:
+        engines.select(before)
+    report.peers += [values, implied]
+    return report
