@@ -28,7 +28,7 @@ from pricing.engines.chain_arrays import (
     arrays_for,
 )
 from pricing.engines.chain_numpy import apply_pull
-from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, black76
+from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, Floats, black76
 from pricing.forward import ForwardCurve
 from pricing.mark import AVERAGE_MS, blended_forward, delivery_share
 from pricing.surface import VolSurface
@@ -80,12 +80,14 @@ class Chain:
         )
         table = self._arrays.table
         self.quantised = table[QUANTISED]
-        self.mark, self.delta, self.vega = self.quantised
-        self.gamma, self.theta, self.rho = table[GAMMA], table[THETA], table[RHO]
-        self.iv, self.forward = table[IV], table[FORWARD]
+        rows: list[Floats] = list(table)
+        self.mark, self.delta, self.vega = rows[QUANTISED]
+        self.gamma, self.theta, self.rho = rows[GAMMA], rows[THETA], rows[RHO]
+        self.iv, self.forward = rows[IV], rows[FORWARD]
         self.pull = self._arrays.pull
         self.expiry_years = np.full(self.expiry_ms.size, np.nan)
         self.expiry_forward = self._arrays.forward
+        self._expiry_float_ms = self.expiry_ms.astype(np.float64)
         self._expiry_list: list[int] = self.expiry_ms.tolist()
         self.curve = curve
         self.set_surface(surface)
@@ -121,14 +123,15 @@ class Chain:
             raise ValueError(f"the index must be positive and finite, not {index}")
         arrays, expiries = self._arrays, self._expiry_list
         years = arrays.years
-        np.subtract(self.expiry_ms, now_ms, out=self.expiry_years)
+        np.subtract(self._expiry_float_ms, float(now_ms), out=self.expiry_years)
         np.divide(self.expiry_years, float(MS_PER_YEAR), out=self.expiry_years)
         np.maximum(self.expiry_years, 0.0, out=years)
         arrays.forward[:] = self.curve.forwards(index, years)
+        was_blended = arrays.is_blended
         arrays.is_blended = bool(expiries) and expiries[0] - now_ms < AVERAGE_MS
         if arrays.is_blended:
             self._blend(now_ms, index if average is None else average)
-        else:
+        elif was_blended:
             arrays.share.fill(1.0)
             arrays.moving.fill(1.0)
         if expiries and expiries[0] <= now_ms:
@@ -149,7 +152,7 @@ class Chain:
         arrays, at = self._arrays, self.expiry_of_option
         self.forward[:] = arrays.forward[at]
         years, share = arrays.years[at], arrays.share[at]
-        k = arrays.log_strike - np.log(arrays.forward)[arrays.expiry_of_pair]
+        k = np.log(arrays.strike / arrays.forward[arrays.expiry_of_pair])
         w = self._bound.total_variance(k, arrays.years)[arrays.pair_of_option]
         living = years > 0.0
         self.iv[:] = np.where(living, np.sqrt(w / np.where(living, years, 1.0)) * arrays.moving[at], 0.0)

@@ -41,36 +41,49 @@ AVERAGE_MS: Final = 30 * 60 * 1000
 SAMPLE_MS: Final = 4_000
 """One sample of the index in so many milliseconds: 450 in the window."""
 
+KEPT_MS: Final = 2 * AVERAGE_MS
+MICRO_PER_UNIT: Final = 1_000_000
+
 
 class DeliveryAverage:
-    """Mean of the index over the last half hour, sampled every four seconds, in micro-units of the quote."""
+    """The index of the last hour, sampled every four seconds, in micro-units of the quote; and its means.
+
+    One sample per four-second slot of UTC, the first price told in it: 450 in half an hour, however often
+    one tells. A clock that steps back adds nothing until it has caught up.
+    """
 
     def __init__(self) -> None:
         self._samples: deque[tuple[int, int]] = deque()
-        self._sum = 0
+        self._slot = -1
+        self._so_far: tuple[int, int, float | None] = (-1, -1, None)
 
     def add(self, at_ms: int, index_micro: int) -> None:
-        """Take a sample if the last one is old enough; forget what is older than half an hour."""
-        if self._samples and at_ms - self._samples[-1][0] < SAMPLE_MS:
+        """Take a sample if its slot has none; forget what is older than an hour."""
+        slot = at_ms // SAMPLE_MS
+        if slot <= self._slot:
             return
-        self._samples.append((at_ms, index_micro))
-        self._sum += index_micro
-        while self._samples[0][0] <= at_ms - AVERAGE_MS:
-            self._sum -= self._samples.popleft()[1]
+        self._slot = slot
+        samples = self._samples
+        samples.append((at_ms, index_micro))
+        while samples[0][0] <= at_ms - KEPT_MS:
+            samples.popleft()
 
-    def price_micro(self) -> int | None:
-        """The mean, rounded down to a micro-unit (either side of a delivery may profit); None if empty."""
-        return self._sum // len(self._samples) if self._samples else None
+    def price_micro(self, end_ms: int) -> int | None:
+        """The mean of the half hour up to and with `end_ms`; None if there is no sample in it.
 
-    def since_micro(self, start_ms: int) -> float | None:
-        """The mean of the samples taken after `start_ms`; None if there is none. Not rounded."""
-        total, count = self._sum, len(self._samples)
-        for at_ms, index_micro in self._samples:
-            if at_ms > start_ms:
-                break
-            total -= index_micro
-            count -= 1
-        return total / count if count else None
+        Rounded down to a micro-unit: either side of a delivery may profit.
+        """
+        start_ms = end_ms - AVERAGE_MS
+        window = [index for at_ms, index in self._samples if start_ms < at_ms <= end_ms]
+        return sum(window) // len(window) if window else None
+
+    def since(self, start_ms: int) -> float | None:
+        """The mean of the samples taken after `start_ms`, in quote units; None if there is none."""
+        if self._so_far[:2] != (start_ms, self._slot):
+            window = [index for at_ms, index in self._samples if at_ms > start_ms]
+            mean = sum(window) / len(window) / MICRO_PER_UNIT if window else None
+            self._so_far = (start_ms, self._slot, mean)
+        return self._so_far[2]
 
 
 def delivery_share(now_ms: int, expiry_ms: NDArray[np.int64]) -> Floats:

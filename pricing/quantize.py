@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pricing import engines
+
 Integers = NDArray[np.int64]
 
 MICRO_PER_UNIT: Final = 1_000_000
@@ -134,3 +136,41 @@ class RowQuantizer:
             code = "out_of_range" if np.isfinite(value) else "not_finite"
             raise QuantizeError(code, row.name, position, value, row.low, row.high)
         return np.asarray(whole.astype(np.int64))
+
+
+class MarkQuantizer:
+    """Rounds a refreshed chain straight into the columns of a block, ties to even, by the engine's kernel.
+
+    `rows` are those of :attr:`pricing.chain.Chain.quantised` (mark, delta, vega); `forward` is the row of the
+    forwards.
+    """
+
+    def __init__(self, rows: Sequence[Row], forward: Row) -> None:
+        self._careful = RowQuantizer(rows)
+        self._forward = forward
+        limits = [[row.per_unit, row.low, row.high] for row in (*rows, forward)]
+        self._limits = np.array(limits, dtype=np.float64)
+        if self._limits.shape != (4, 3):
+            raise ValueError("a chain has three rows to round: mark, delta and vega")
+
+    def __call__(
+        self,
+        quantised: NDArray[np.float64],
+        expiry_forward: NDArray[np.float64],
+        expiry_of_option: NDArray[np.intp],
+        mark_out: NDArray[np.int64],
+        delta_out: NDArray[np.int32],
+        vega_out: NDArray[np.int64],
+        forward_out: NDArray[np.int64],
+    ) -> None:
+        """Fill the four columns, one entry per option. :class:`QuantizeError` for the first misfit.
+
+        After an error the columns hold nothing of use.
+        """
+        columns = mark_out, delta_out, vega_out, forward_out
+        done = engines.active().quantise(quantised, expiry_forward, self._limits, expiry_of_option, *columns)
+        if not done:
+            row = self._forward
+            self._careful(quantised)
+            half_even_units(expiry_forward, row.per_unit, low=row.low, high=row.high, name=row.name)
+            raise AssertionError("the kernel refused what fits")

@@ -6,6 +6,7 @@ and decides when. Both are plain objects: whoever owns the clock calls :meth:`Ma
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,23 +22,25 @@ from exchange.oracle.marks_codec import MARK_UNIT, encode_marks
 from exchange.oracle.premium import PerpetualPremium
 from pricing.chain import Chain
 from pricing.forward import ForwardCurve
+from pricing.mark import AVERAGE_MS, DeliveryAverage
 from pricing.quantize import (
     E9_PER_UNIT,
     MICRO_PER_UNIT,
+    MarkQuantizer,
     QuantizeError,
     Row,
-    RowQuantizer,
-    half_even_units,
     micro_scalar,
 )
 from pricing.surface import VolSurface
 
 # The rows of Chain.quantised, in its order.
-_TABLE_ROWS: Final = (
+_ROWS: Final = (
     Row("mark_micro", MICRO_PER_UNIT, 0, limits.MAX_PRICE_MICRO),
     Row("delta_e9", E9_PER_UNIT, -limits.DELTA_ONE_E9, limits.DELTA_ONE_E9),
     Row("vega_micro", MICRO_PER_UNIT, 0, limits.MAX_VEGA_MICRO),
 )
+_COLUMNS: Final = ("mark_micro", "delta_e9", "vega_micro", "forward_micro")
+_FORWARD_ROW: Final = Row("forward_micro", MICRO_PER_UNIT, 1, limits.MAX_PRICE_MICRO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class UnderlyingMarks:
         self._surface = surface
         self._curve = curve
         self._premium = premium
-        self._quantize = RowQuantizer(_TABLE_ROWS)
+        self.average = DeliveryAverage()
+        self._quantize = MarkQuantizer(_ROWS, _FORWARD_ROW)
         self._last: tuple[float, float, int] | None = None
         self.set_instruments(())
 
@@ -108,13 +112,15 @@ class UnderlyingMarks:
             self._surface,
             self._curve,
         )
-        self._expiry_ms = np.array([i.expiry_ms for i in options], dtype=np.int64)
+        self._expiries_ms = [i.expiry_ms for i in options]
         self._units = np.zeros(len(listed), dtype=MARK_UNIT)
         self._units["instrument"] = [i.instrument_id for i in listed]
         # Options come first (KIND_OPTION < KIND_PERPETUAL), the perpetuals after them.
-        self._option_units = self._units[: len(options)]
-        self._perpetual_units = self._units[len(options) :]
-        self._perpetual_units["delta_e9"] = limits.DELTA_ONE_E9
+        of_options = self._units[: len(options)]
+        self._columns = tuple(of_options[name] for name in _COLUMNS)
+        of_perpetuals = self._units[len(options) :]
+        of_perpetuals["delta_e9"] = limits.DELTA_ONE_E9
+        self._perpetual_marks, self._perpetual_forwards = (of_perpetuals[name] for name in _COLUMNS[::3])
         self.greeks = Greeks(
             self.symbol,
             self.chain,
@@ -123,7 +129,7 @@ class UnderlyingMarks:
         )
         if self._last is not None:
             index, perpetual_mark, at_ms = self._last
-            self.chain.refresh(index, at_ms)
+            self.chain.refresh(index, at_ms, self._average(at_ms))
             self.greeks.update(index, perpetual_mark, at_ms)
 
     def set_surface(self, surface: VolSurface) -> None:
@@ -147,23 +153,24 @@ class UnderlyingMarks:
         perpetual_micro = micro_scalar(
             index * (1.0 + premium), low=1, high=limits.MAX_PRICE_MICRO, name="perpetual_mark_micro"
         )
-        chain, units = self.chain, self._option_units
-        chain.refresh(index, now_ms)
-        mark_micro, delta_e9, vega_micro = self._quantize(chain.quantised)
-        forward_micro = half_even_units(
-            chain.expiry_forward, MICRO_PER_UNIT, low=1, high=limits.MAX_PRICE_MICRO, name="forward_micro"
-        )
-        units["mark_micro"] = mark_micro
-        units["delta_e9"] = delta_e9
-        units["vega_micro"] = vega_micro
-        units["forward_micro"] = forward_micro[chain.expiry_of_option]
-        self._perpetual_units["mark_micro"] = perpetual_micro
-        self._perpetual_units["forward_micro"] = index_micro
+        self.average.add(now_ms, index_micro)
+        chain = self.chain
+        chain.refresh(index, now_ms, self._average(now_ms))
+        self._quantize(chain.quantised, chain.expiry_forward, chain.expiry_of_option, *self._columns)
+        self._perpetual_marks.fill(perpetual_micro)
+        self._perpetual_forwards.fill(index_micro)
         self._last = (index, index * (1.0 + premium), now_ms)
         self.greeks.update(*self._last)
         self.feed_seq += 1
-        expired = int(self._expiry_ms.searchsorted(now_ms, side="right"))
+        expired = bisect_right(self._expiries_ms, now_ms)
         return encode_marks(self.underlying_id, index_micro, self.feed_seq, self._units[expired:])
+
+    def _average(self, now_ms: int) -> float | None:
+        """The mean index so far of the first expiry's averaging window; None before it, or empty."""
+        if not self._expiries_ms:
+            return None
+        start_ms = self._expiries_ms[0] - AVERAGE_MS
+        return self.average.since(start_ms) if now_ms >= start_ms else None
 
 
 @dataclass(slots=True)

@@ -30,4 +30,4 @@ def encode_marks(underlying: int, index_micro: int, feed_seq: int, units: NDArra
     if units.dtype != MARK_UNIT or units.size > MAX_MARKS:
         raise ValueError(f"a marks block takes at most {MAX_MARKS} mark units, not {units.size}")
     head = commands.header(records.MARKS, 2 + units.size, instrument=underlying)
-    return b"".join((head, _BODY.pack(index_micro, feed_seq, 0, 0), units.tobytes()))
+    return b"".join((head, _BODY.pack(index_micro, feed_seq, 0, 0), units.data))

@@ -37,6 +37,8 @@ class PerpetualPremium:
     def at(self, now_ms: int) -> float:
         """The premium at `now_ms` as a fraction of the index, within ± bound."""
         steps = max(now_ms - self._at_ms, 0) // _STEP_MS
+        if not steps:
+            return self._value
         self._at_ms += steps * _STEP_MS
         # After an hour's absence the past is forgotten anyway.
         for shock in self._random.standard_normal(min(steps, _STEPS_MAX)).tolist():

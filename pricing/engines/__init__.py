@@ -22,7 +22,7 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.engines.chain_arrays import ChainArrays, Variance
+from pricing.engines.chain_arrays import ChainArrays, Indices, Variance
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -65,6 +65,28 @@ class ChainKernel(Protocol):
         """`variance` is the surface bound to the chain's pairs."""
 
 
+class QuantiseKernel(Protocol):
+    """The float to integer door of a chain's block: nearest integers, ties to even."""
+
+    def __call__(
+        self,
+        table: Floats,
+        forward: Floats,
+        limits: Floats,
+        expiry_of_option: Indices,
+        mark_out: NDArray[np.int64],
+        delta_out: NDArray[np.int32],
+        vega_out: NDArray[np.int64],
+        forward_out: NDArray[np.int64],
+        /,
+    ) -> bool:
+        """Round the rows of `table` (mark, delta, vega) and the forwards of the expiries.
+
+        `limits`: one row each of mark, delta, vega, forward: units per 1, least and greatest integer. The
+        outputs may be strided; False, and they are not to be used, if a value is NaN or out of range.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The kernels of one engine."""
@@ -76,6 +98,8 @@ class Engine:
     """Rows of `out`: vanna, volga, charm."""
     chain: ChainKernel
     """Reprices a whole chain in place: see :class:`pricing.chain.Chain`."""
+    quantise: QuantiseKernel
+    """Rounds a chain into integer columns: see :class:`pricing.quantize.MarkQuantizer`."""
 
 
 _MODULES: Final = {"numpy": "pricing.engines.numpy_engine", "numba": "pricing.engines.numba_engine"}

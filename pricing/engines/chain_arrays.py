@@ -42,7 +42,11 @@ class ChainArrays:
     strike: Floats
     """(P)."""
     log_strike: Floats
+    """(P): ln(strike / reference)."""
+    inverse_strike: Floats
     """(P)."""
+    reference: float
+    """A price amid the strikes: logarithms of ratios to it are small, so little of k is lost in rounding."""
     pair_of_option: Indices
     slot_of_option: Indices
     """(N): its pair's number, plus P for a put."""
@@ -59,6 +63,8 @@ class ChainArrays:
     """(E): part of the window still to come: factor of the delta, its square of the gamma."""
     moving: Floats
     """(E): factor of the standard deviation: see :func:`pricing.mark.blended_forward`."""
+    by_expiry: Floats
+    """(4, E): the four above, which are its rows."""
     is_blended: bool
     """Whether any share is below one."""
     pull: Floats
@@ -76,14 +82,17 @@ class ChainArrays:
 def arrays_for(
     expiry_of_pair: Indices, strike: Floats, pair_of_option: Indices, is_put: NDArray[np.bool_], expiries: int
 ) -> ChainArrays:
-    """Room for a chain whose pairs are in order of expiry; inputs and outputs NaN."""
+    """Room for a chain whose pairs are in order of expiry; no part of it blended, outputs NaN."""
     pairs, options = strike.size, pair_of_option.size
-    by_expiry = np.full((4, expiries), np.nan)
+    reference = float(np.median(strike)) if pairs else 1.0
+    by_expiry = np.ones((4, expiries))
     return ChainArrays(
         starts=np.searchsorted(expiry_of_pair, np.arange(expiries + 1)).astype(np.intp),
         expiry_of_pair=expiry_of_pair,
         strike=strike,
-        log_strike=np.log(strike),
+        log_strike=np.log1p((strike - reference) / reference),
+        inverse_strike=1.0 / strike,
+        reference=reference,
         pair_of_option=pair_of_option,
         slot_of_option=(pair_of_option + pairs * is_put).astype(np.intp),
         expiry_of_option=expiry_of_pair[pair_of_option],
@@ -93,6 +102,7 @@ def arrays_for(
         forward=by_expiry[1],
         share=by_expiry[2],
         moving=by_expiry[3],
+        by_expiry=by_expiry,
         is_blended=False,
         pull=np.zeros(options),
         is_pulled=False,

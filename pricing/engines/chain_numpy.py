@@ -81,7 +81,7 @@ def _terms(chain: ChainArrays) -> Floats:
     years = chain.years
     terms = np.empty((8, years.size))
     terms[_F], terms[_SHARE], terms[_SQUEEZE] = chain.forward, chain.share, chain.moving
-    np.log(chain.forward, out=terms[_LOG_F])
+    np.log1p((chain.forward - chain.reference) / chain.reference, out=terms[_LOG_F])
     root = np.sqrt(years)
     np.divide(1.0, root, out=terms[_INV_SQRT_YEARS])
     np.multiply(root, 0.01 * _INV_SQRT_2PI, out=terms[_VEGA_SCALE])

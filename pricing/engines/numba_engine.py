@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pricing.engines import Engine
+from pricing.engines import Engine, chain_numba
 from pricing.engines.black76_numba import black76, second_order
-from pricing.engines.chain_numpy import refresh
 
 
 def load() -> Engine:
@@ -14,4 +13,11 @@ def load() -> Engine:
     one = np.ones(1)
     black76(one, one, one, one, np.ones(1, dtype=np.bool_), np.empty((6, 1)))
     second_order(one, one, one, one, np.empty((3, 1)))
-    return Engine(name="numba", black76=black76, second_order=second_order, chain=refresh)
+    chain_numba.warm()
+    return Engine(
+        name="numba",
+        black76=black76,
+        second_order=second_order,
+        chain=chain_numba.refresh,
+        quantise=chain_numba.quantise,
+    )

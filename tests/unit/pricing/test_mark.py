@@ -29,33 +29,51 @@ def row(*values: float) -> Floats:
 # --- delivery ---------------------------------------------------------------------------------------
 
 
-def test_the_delivery_price_is_the_mean_of_450_samples() -> None:
+def told(moments: range, index_of: dict[int, int] | None = None, index: int = 100) -> DeliveryAverage:
     average = DeliveryAverage()
-    assert average.price_micro() is None
-    start = EXPIRY_MS - 2 * AVERAGE_MS
-    moments = range(start, EXPIRY_MS + 1, 1_000)
     for at_ms in moments:
-        average.add(at_ms, 100 if at_ms <= EXPIRY_MS - AVERAGE_MS else 301)
-    assert average.price_micro() == 301
-    assert len([at for at in moments if at > EXPIRY_MS - AVERAGE_MS and at % SAMPLE_MS == 0]) == 450
+        average.add(at_ms, (index_of or {}).get(at_ms, index))
+    return average
 
 
-def test_samples_closer_than_four_seconds_do_not_count() -> None:
+def test_the_delivery_price_is_the_mean_of_450_samples_of_the_last_half_hour() -> None:
+    start = EXPIRY_MS - 2 * AVERAGE_MS
+    average = DeliveryAverage()
+    assert average.price_micro(EXPIRY_MS) is None
+    for at_ms in range(start, EXPIRY_MS + 60_001, 1_000):
+        inside = EXPIRY_MS - AVERAGE_MS < at_ms <= EXPIRY_MS
+        average.add(at_ms, 301 if inside else 100)
+    assert average.price_micro(EXPIRY_MS) == 301  # also a minute late
+    last = told(range(start, EXPIRY_MS + 1, 100), {EXPIRY_MS: 100 + 450 * 7})
+    assert last.price_micro(EXPIRY_MS) == 107
+
+
+def test_one_sample_per_slot_of_four_seconds() -> None:
     average = DeliveryAverage()
     average.add(0, 100)
     average.add(SAMPLE_MS - 1, 900)
-    assert average.price_micro() == 100
-    average.add(SAMPLE_MS, 201)
-    assert average.price_micro() == 150  # 150.5, rounded down
-    assert average.since_micro(-1) == 150.5
+    assert average.price_micro(SAMPLE_MS) == 100
+    average.add(SAMPLE_MS + 1, 201)
+    average.add(SAMPLE_MS, 999)
+    average.add(0, 999)
+    assert average.price_micro(2 * SAMPLE_MS) == 150  # 150.5, rounded down
+    assert average.since(-1) == 150.5e-6
 
 
 def test_the_mean_so_far_counts_only_samples_of_the_window() -> None:
     average = DeliveryAverage()
     for n in range(10):
         average.add(n * SAMPLE_MS, 100 * n)
-    assert average.since_micro(7 * SAMPLE_MS) == 850.0
-    assert average.since_micro(9 * SAMPLE_MS) is None
+    assert average.since(7 * SAMPLE_MS) == 850e-6
+    assert average.since(9 * SAMPLE_MS) is None
+    average.add(10 * SAMPLE_MS, 500)
+    assert average.since(9 * SAMPLE_MS) == 500e-6
+
+
+def test_an_hour_is_remembered() -> None:
+    average = told(range(0, 5 * AVERAGE_MS, 1_000))
+    assert average.price_micro(2 * AVERAGE_MS) is None
+    assert average.price_micro(4 * AVERAGE_MS) == 100
 
 
 def test_the_share_still_to_come_falls_from_one_to_nothing() -> None:

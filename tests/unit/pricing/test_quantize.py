@@ -1,14 +1,17 @@
 """The float to integer door: named rounding, ranges, refusals."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pricing import engines
 from pricing.quantize import (
     MAX_EXACT,
     Integers,
+    MarkQuantizer,
     QuantizeError,
     Row,
     RowQuantizer,
@@ -94,3 +97,64 @@ def test_a_table_is_quantised_row_by_row() -> None:
             rows(spoiled)
         assert (caught.value.code, caught.value.position) == (code, column)
         assert caught.value.name == ("mark", "delta")[row]
+
+
+# --- a chain's block --------------------------------------------------------------------------------
+
+ROWS = (
+    Row("mark", 1_000_000, 0, 10**12),
+    Row("delta", 10**9, -(10**9), 10**9),
+    Row("vega", 1_000_000, 0, 10**9),
+)
+FORWARD = Row("forward", 1_000_000, 1, 10**12)
+ENGINES = ("numpy", "numba") if engines.numba_installed() else ("numpy",)
+BLOCK = np.dtype([("id", "<u4"), ("delta", "<i4"), ("mark", "<i8"), ("vega", "<i8"), ("forward", "<i8")])
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    before = engines.current()
+    yield engines.select(request.param)
+    engines.select(before)
+
+
+def fill(table: list[list[float]], forward: list[float]) -> NDArray[np.void]:
+    block = np.zeros(len(table[0]), dtype=BLOCK)
+    columns = (block[name] for name in ("mark", "delta", "vega", "forward"))
+    expiry = np.arange(len(table[0])) % max(len(forward), 1)
+    MarkQuantizer(ROWS, FORWARD)(np.array(table), np.array(forward), expiry, *columns)
+    return block
+
+
+def test_a_block_is_rounded_to_the_nearest_ties_to_even(engine: str) -> None:
+    block = fill(
+        [[2.5e-6, 3.5e-6, 7.0000004], [0.25, -1.0, 1.0], [0.0, 1.5e-6, 0.4e-6]], [98_000.25, 98_001.0000005]
+    )
+    assert block["mark"].tolist() == [2, 4, 7_000_000]
+    assert block["delta"].tolist() == [250_000_000, -1_000_000_000, 1_000_000_000]
+    assert block["vega"].tolist() == [0, 2, 0]
+    assert block["forward"].tolist() == [98_000_250_000, 98_001_000_000, 98_000_250_000]
+    assert block["id"].tolist() == [0, 0, 0]
+    assert fill([[], [], []], []).size == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "code"),
+    [
+        (0, math.nan, "not_finite"), (0, -1e-3, "out_of_range"), (0, 1e7, "out_of_range"),
+        (1, 1.001, "out_of_range"), (2, math.inf, "not_finite"), (3, 0.0, "out_of_range"),
+        (3, math.nan, "not_finite"),
+    ],
+)  # fmt: skip
+def test_a_misfit_in_a_block_is_told(engine: str, row: int, value: float, code: str) -> None:
+    table, forward = [[1.0, 1.0], [0.5, 0.5], [1.0, 1.0]], [100.0, 100.0]
+    (table[row] if row < 3 else forward)[1] = value
+    with pytest.raises(QuantizeError) as caught:
+        fill(table, forward)
+    assert (caught.value.code, caught.value.position) == (code, 1)
+    assert caught.value.name == ("mark", "delta", "vega", "forward")[row]
+
+
+def test_a_block_needs_three_rows() -> None:
+    with pytest.raises(ValueError, match="three rows"):
+        MarkQuantizer(ROWS[:2], FORWARD)

@@ -1,0 +1,40 @@
+"""Rounding of a whole chain in vector operations: the numpy engine's kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.engines.chain_arrays import Floats, Indices
+
+
+def quantise(
+    table: Floats,
+    forward: Floats,
+    limits: Floats,
+    expiry_of_option: Indices,
+    mark_out: NDArray[np.int64],
+    delta_out: NDArray[np.int32],
+    vega_out: NDArray[np.int64],
+    forward_out: NDArray[np.int64],
+) -> bool:
+    """See :class:`pricing.engines.QuantiseKernel`."""
+    whole = table * limits[:3, :1]
+    np.rint(whole, out=whole)
+    ahead = np.rint(forward * limits[3, 0])
+    if whole.size and not _fit(whole, ahead, limits):
+        return False
+    mark_out[:], delta_out[:], vega_out[:] = whole
+    forward_out[:] = ahead.astype(np.int64).take(expiry_of_option)
+    return True
+
+
+def _fit(whole: Floats, ahead: Floats, limits: Floats) -> bool:
+    # NaN goes through min and max and fails every comparison.
+    low, high = whole.min(axis=1), whole.max(axis=1)
+    return bool(
+        (low >= limits[:3, 1]).all()
+        and (high <= limits[:3, 2]).all()
+        and ahead.min() >= limits[3, 1]
+        and ahead.max() <= limits[3, 2]
+    )
