@@ -66,6 +66,18 @@ class SviSlice:
         """b (1 + |rho|), the steeper of the two wings; above 2 no price is finite (Lee's moment formula)."""
         return self.b * (1.0 + abs(self.rho))
 
+    def aged(self, years: float) -> SviSlice:
+        """The same smile of volatilities with `years` left, less than now.
+
+        Total variance shrinks in proportion, which keeps a slice free of butterflies free of them (see
+        :mod:`pricing.surface.term`), and, all slices of a surface aged by the same time, their order too:
+        the nearer one shrinks more.
+        """
+        share = years / self.years
+        if not 0.0 < share <= 1.0:
+            raise SurfaceError(f"{years} years are not left of {self.years}")
+        return SviSlice(years, self.a * share, self.b * share, self.rho, self.m, self.sigma)
+
     def total_variance(self, k: ArrayLike) -> Floats:
         """w(k), same shape as `k`."""
         u = np.asarray(k, dtype=np.float64) - self.m
@@ -97,3 +109,11 @@ def density_factor(k: ArrayLike, w: Floats, w_first: Floats, w_second: Floats) -
     x = np.asarray(k, dtype=np.float64)
     g = (1.0 - x * w_first / (2.0 * w)) ** 2 - 0.25 * w_first**2 * (1.0 / w + 0.25) + 0.5 * w_second
     return np.asarray(g)
+
+
+def density_gradient(k: Floats, w: Floats, w_first: Floats) -> tuple[Floats, Floats, float]:
+    """The derivatives of :func:`density_factor` by w, w' and w''."""
+    x = 1.0 - k * w_first / (2.0 * w)
+    by_w = (x * k * w_first + 0.25 * w_first * w_first) / (w * w)
+    by_first = -x * k / w - 0.5 * w_first * (1.0 / w + 0.25)
+    return by_w, by_first, 0.5
