@@ -8,14 +8,13 @@ conventions, broadcasting, discounting, and what happens at the edges.
 
 from __future__ import annotations
 
-import math
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pricing import engines
-from pricing.engines import Bools, Floats
+from pricing.engines import Bools, Floats, careful_numpy, edges
 from pricing.normal import mills, mills_difference
 
 __all__ = [
@@ -36,9 +35,6 @@ MS_PER_YEAR: Final = 365 * 24 * 3600 * 1000
 """The field's year: 365 days of milliseconds."""
 
 DAYS_PER_YEAR: Final = 365.0
-
-_INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
-
 
 class Black76(NamedTuple):
     """Price and Greeks, float64 arrays of the broadcast shape of the arguments."""
@@ -87,33 +83,32 @@ def black76(
     `years` counts 365-day years, `vol` is annualised (0.5 = 50 %), `discount` is the factor D = exp(-rT)
     (1 where the premium is not discounted, as for options margined in the quote currency).
 
+    Every result has a relative error below 1e-12 down to 1e-290, with the numba engine below 1e-14; a theta
+    that discounting brings near zero has it relative to its two parts. Arrays of float64 and bool in C order
+    and of one shape are taken as they are; anything else is converted first.
+
     Edges, none of which raises or warns:
 
     - expiry reached (``years <= 0``) or ``vol == 0``: the discounted intrinsic value; delta D, 0 or, at
       the money, D/2 (with the sign of the option); gamma 0; vega 0 save at the money before expiry,
       where it keeps its limit; theta only the discounting; rho with N(d2) in {0, 1/2, 1}.
-    - an argument that is NaN or infinite, a forward, strike or discount that is not positive, or a
-      negative volatility: every field NaN.
+    - ``strike == 0``: a call is the forward (price D F, delta D), a put nothing; other Greeks 0, save theta.
+    - ``strike == inf``: a call is nothing, a put is worth infinity with delta -D and, before expiry, rho
+      -infinity; gamma and vega 0.
+    - any other argument that is NaN or infinite, a forward or discount that is not positive, a negative
+      strike or volatility: every field NaN.
     """
-    shape, f, k, y, v, d, call = _arguments(forward, strike, years, vol, is_call, discount)
+    shape, f, k, y, v, call = _arguments(forward, strike, years, vol, is_call, discount)
     out = np.empty((6, f.size))
     with np.errstate(all="ignore"):
-        y = np.maximum(y, 0.0)
-        good = (f > 0.0) & (k > 0.0) & (d > 0.0) & (v >= 0.0) & np.isfinite(f + k + y + v + d)
-        live = good & (v * np.sqrt(y) > 0.0)
-        kernel = engines.active().black76
-        if live.all():
-            kernel(f, k, y, v, call, out)
-        else:
-            out.fill(np.nan)
-            part = np.empty((6, int(np.count_nonzero(live))))
-            kernel(f[live], k[live], y[live], v[live], call[live], part)
-            out[:, live] = part
-            dead = good & ~live
-            sign = np.where(call[dead], 1.0, -1.0)
-            out[:, dead] = _price_dead(f[dead], k[dead], y[dead], sign)
-        _discount(out, y, d)
-    return Black76(*out.reshape(6, *shape))
+        if not engines.active().black76(f, k, y, v, call, out):
+            rest = np.flatnonzero(~careful_numpy.ordinary(f, k, y, v))
+            out[:, rest] = edges.black76(f[rest], k[rest], y[rest], v[rest], call[rest])
+        if not _is_one(discount):
+            rate, d = _rate(discount, shape, y)
+            out[4] += np.where(rate == 0.0, 0.0, rate * out[0])
+            out *= d
+    return Black76(*(row.reshape(shape) for row in out))
 
 
 def black76_second_order(
@@ -124,51 +119,53 @@ def black76_second_order(
     is_call: ArrayLike,
     discount: ArrayLike = 1.0,
 ) -> SecondOrder:
-    """Vanna, volga and charm; arguments as of :func:`black76`."""
-    shape, f, k, y, v, d, call = _arguments(forward, strike, years, vol, is_call, discount)
-    out = np.full((3, f.size), np.nan)
+    """Vanna, volga and charm; arguments as of :func:`black76`, and calls and puts differ in charm alone.
+
+    Vanna and charm change sign where d2 = 0, volga where d1 = 0 or d2 = 0. The error, below 1e-14, is
+    relative to the size they would have there with |d| = |ln(F/K)|/s + s/2; a discounted charm has it
+    relative to its two parts. Where nothing is left to chance (see :func:`black76`), and at a zero or
+    infinite strike, all are 0 but for the vanna at the money before expiry, which keeps its limit, and the
+    discounting in charm.
+    """
+    shape, f, k, y, v, call = _arguments(forward, strike, years, vol, is_call, discount)
+    out = np.empty((3, f.size))
     with np.errstate(all="ignore"):
-        y = np.maximum(y, 0.0)
-        good = (f > 0.0) & (k > 0.0) & (d > 0.0) & (v >= 0.0) & np.isfinite(f + k + y + v + d)
-        live = good & (v * np.sqrt(y) > 0.0)
-        out[:, good] = 0.0
-        part = np.empty((3, int(np.count_nonzero(live))))
-        engines.active().second_order(f[live], k[live], y[live], v[live], part)
-        out[:, live] = part
-        out *= d
-    return SecondOrder(*out.reshape(3, *shape))
+        if not engines.active().second_order(f, k, y, v, out):
+            rest = np.flatnonzero(~careful_numpy.ordinary(f, k, y, v))
+            out[:, rest] = edges.second_order(f[rest], k[rest], y[rest], v[rest])
+        if not _is_one(discount):
+            rate, d = _rate(discount, shape, y)
+            out[2] += rate * np.ravel(black76(f, k, y, v, call).delta)
+            out *= d
+    return SecondOrder(*(row.reshape(shape) for row in out))
 
 
 def _arguments(
-    *arguments: ArrayLike,
-) -> tuple[tuple[int, ...], Floats, Floats, Floats, Floats, Floats, Bools]:
-    """Broadcast shape, then forward, strike, years, vol, discount and is_call, flat and contiguous."""
-    forward, strike, years, vol, is_call, discount = arguments
-    f, k, y, v, d, call = np.broadcast_arrays(
-        np.asarray(forward, dtype=np.float64),
-        np.asarray(strike, dtype=np.float64),
-        np.asarray(years, dtype=np.float64),
-        np.asarray(vol, dtype=np.float64),
-        np.asarray(discount, dtype=np.float64),
-        np.asarray(is_call, dtype=np.bool_),
-    )
-    return f.shape, f.ravel(), k.ravel(), y.ravel(), v.ravel(), d.ravel(), call.ravel()
+    forward: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    vol: ArrayLike,
+    is_call: ArrayLike,
+    discount: ArrayLike,
+) -> tuple[tuple[int, ...], Floats, Floats, Floats, Floats, Bools]:
+    """The broadcast shape, then the arguments but the discount, flat and contiguous."""
+    f, k, y, v = (np.asarray(argument, dtype=np.float64) for argument in (forward, strike, years, vol))
+    call = np.asarray(is_call, dtype=np.bool_)
+    shape = f.shape
+    if not shape == k.shape == y.shape == v.shape == call.shape or np.ndim(discount):
+        shape = np.broadcast_shapes(f.shape, k.shape, y.shape, v.shape, call.shape, np.shape(discount))
+        f, k, y, v = (np.broadcast_to(argument, shape) for argument in (f, k, y, v))
+        call = np.broadcast_to(call, shape)
+    return shape, f.ravel(), k.ravel(), y.ravel(), v.ravel(), call.ravel()
 
 
-def _discount(out: Floats, years: Floats, discount: Floats) -> None:
-    """Discounts all rows in place; theta gains the carry of the price."""
-    rate = np.where(years > 0.0, -np.log(discount) / np.where(years > 0.0, years, 1.0), 0.0)
-    out[4] += rate * out[0] / DAYS_PER_YEAR
-    out *= discount
+def _is_one(discount: object) -> bool:
+    return isinstance(discount, float | int) and discount == 1.0
 
 
-def _price_dead(forward: Floats, strike: Floats, years: Floats, sign: Floats) -> tuple[Floats, ...]:
-    """Limits where nothing is left to chance, undiscounted: expiry reached or zero volatility."""
-    moneyness = sign * (forward - strike)
-    # N(d1) = N(d2) in {0, 1/2, 1}
-    exercised = 0.5 * (np.sign(moneyness) + 1.0)
-    price = np.maximum(moneyness, 0.0)
-    at_the_money = np.where(moneyness == 0.0, _INV_SQRT_2PI, 0.0)
-    vega = 0.01 * forward * at_the_money * np.sqrt(years)
-    rho = 0.01 * sign * strike * years * exercised
-    return price, sign * exercised, np.zeros_like(price), vega, np.zeros_like(price), rho
+def _rate(discount: ArrayLike, shape: tuple[int, ...], years: Floats) -> tuple[Floats, Floats]:
+    """Interest a day, 0 from expiry on, and the factor, NaN where it is none. Flat."""
+    d = np.broadcast_to(np.asarray(discount, dtype=np.float64), shape).ravel()
+    d = np.where((d > 0.0) & (d < np.inf), d, np.nan)
+    days = DAYS_PER_YEAR * years
+    return np.where(days > 0.0, -np.log(d) / np.where(days > 0.0, days, 1.0), 0.0), d

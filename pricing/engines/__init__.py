@@ -1,7 +1,7 @@
 """Which machinery computes: numpy and scipy, always there, or numba, the extra ``strikebook[fast]``.
 
 An engine is a table of kernels. Kernels are the innermost loops over whole arrays: float64, C-contiguous,
-one-dimensional, all of one length, nothing checked, nothing allocated that the caller did not hand over.
+one-dimensional, all of one length, written into arrays of the caller's.
 Public functions (:func:`pricing.black76` and the like) put broadcasting, checks and edges around them once
 for all engines, so that those cannot differ between engines.
 
@@ -42,19 +42,20 @@ class EngineError(Exception):
 class OptionKernel(Protocol):
     """Fills the rows of `out` (one per output, one column per option), undiscounted.
 
-    Every option must be alive and of ordinary size: see :func:`pricing.european.black76`, which sees to it.
+    False if any argument was not of ordinary size (:func:`pricing.engines.careful_numpy.ordinary`: positive,
+    neither huge nor tiny, not NaN). Columns of such options are then garbage, the others as they should be.
     """
 
     def __call__(
         self, forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats, /
-    ) -> None:
+    ) -> bool:
         """Arguments as of :func:`pricing.black76`, checked and broadcast."""
 
 
 class SecondOrderKernel(Protocol):
     """As :class:`OptionKernel`; calls and puts do not differ here."""
 
-    def __call__(self, forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats, /) -> None:
+    def __call__(self, forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats, /) -> bool:
         """Arguments as of :func:`pricing.black76_second_order`, checked and broadcast."""
 
 

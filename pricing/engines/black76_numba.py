@@ -25,6 +25,8 @@ from pricing.engines.numba_math import (
     store,
 )
 
+SMALL = 1e-150
+LARGE = 1e150
 _FAR = 1e3
 """Beyond so many standard deviations nothing is left in a double; larger ones are taken for this."""
 
@@ -60,6 +62,15 @@ def _standardise(f: float, k: float, t: float, v: float) -> _Standard:
 
 
 @inlined
+def _is_strange(f: float, k: float, t: float, v: float) -> int:
+    """1 unless all four lie in [SMALL, LARGE]: the sum is NaN or too large, or the least too small."""
+    low_pair, high_pair = select(f < k, f, k), select(t < v, t, v)
+    least = select(low_pair < high_pair, low_pair, high_pair)
+    ordinary = (least >= SMALL) & ((f + k) + (t + v) <= LARGE)
+    return 1 - ordinary
+
+
+@inlined
 def _density_near(z: float, z_lo: float, h: float, h_lo: float) -> tuple[float, float]:
     """z - h and phi(z - h), the difference and its square kept as pairs."""
     a = z - h
@@ -70,13 +81,15 @@ def _density_near(z: float, z_lo: float, h: float, h_lo: float) -> tuple[float, 
     return a + a_lo, INV_SQRT_2PI * exp_pair(-0.5 * square, -0.5 * square_lo)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], boolean[::1], float64[:, ::1])")
-def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats) -> None:
+@kernel("boolean(float64[::1], float64[::1], float64[::1], float64[::1], boolean[::1], float64[:, ::1])")
+def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats) -> bool:
     """Rows of `out`: price, delta, gamma, vega, theta, rho, undiscounted."""
     price, delta, gamma, vega, theta, rho = out[0], out[1], out[2], out[3], out[4], out[5]
+    strange = 0
     for i in range(forward.size):
         f, k, t, v = load(forward, i), load(strike, i), load(years, i), load(vol, i)
         call = load(is_call, i)
+        strange |= _is_strange(f, k, t, v)
         root, inv_root, inv_s, x, z, z_lo, h, h_lo = _standardise(f, k, t, v)
         low = x <= 0.0
         smaller, larger = select(low, f, k), select(low, k, f)
@@ -102,14 +115,17 @@ def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call
         store(vega, i, 0.01 * e * root, 3)
         store(theta, i, (-0.5 / 365.0) * e * v * inv_root, 4)
         store(rho, i, sign * n2 * (0.01 * k * t), 5)
+    return strange == 0
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])")
-def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats) -> None:
+@kernel("boolean(float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])")
+def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats) -> bool:
     """Rows of `out`: vanna, volga, charm, undiscounted."""
     vanna, volga, charm = out[0], out[1], out[2]
+    strange = 0
     for i in range(forward.size):
         f, k, t, v = load(forward, i), load(strike, i), load(years, i), load(vol, i)
+        strange |= _is_strange(f, k, t, v)
         root, _inv_root, _inv_s, x, z, z_lo, h, h_lo = _standardise(f, k, t, v)
         low = x <= 0.0
         a, near_density = _density_near(z, z_lo, h, h_lo)
@@ -121,3 +137,4 @@ def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, ou
         store(vanna, i, -0.01 * slope * d2, 0)
         store(volga, i, 1e-4 * slope * f * root * (a * b), 1)
         store(charm, i, (0.5 / 365.0) * e * d2 / (f * t), 2)
+    return strange == 0

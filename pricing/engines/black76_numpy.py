@@ -1,70 +1,173 @@
-"""Black-76 price and Greeks in numpy and scipy."""
+"""Black-76 in numpy: a few dozen passes over blocks, and care where they would lose digits.
+
+The quick pass writes every normal probability as phi(d) R(|d|), R the Mills ratio: one exponential serves
+all, as K phi(d2) = F phi(d1), and the rational form of R is two vector-matrix products with the powers of its
+argument, which is much cheaper than two calls of ndtr. Prices are plain differences. That holds 1e-12 as long
+as |d| is moderate and the total volatility not too small for it; the rest, usually nothing or a few options
+of a block, is done again by :mod:`pricing.engines.careful_numpy`.
+"""
 
 from __future__ import annotations
 
 import math
+import threading
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr
 
 from pricing.engines import Bools, Floats
-from pricing.normal import mills_difference
+from pricing.engines import careful_numpy as careful
+from pricing.normal import MILLS_ORIGIN, MILLS_P, MILLS_Q
 
-DAYS_PER_YEAR: Final = 365.0
 _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 
-_WING_SHARE: Final = 0.02
-"""Below this share of its leading term the plain difference has lost too many digits."""
+DAYS_PER_YEAR: Final = 365.0
+_BLOCK_SIZE: Final = 10_240
+_SMALL: Final = 1e-150
+"""Below this products of two arguments may leave the range of doubles."""
+_D_MAX: Final = 16.0
+"""Errors of d weigh |d| times as much in the price: past this, those of ln(F/K) and s alone cost too much."""
+_CANCELLATION_MAX: Final = 450.0
+"""F N(d1) is about (1.25 + |d|) / s times the price: with more the plain difference is too coarse."""
 
 
-def black76(
-    forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats
-) -> None:
+def _about_zero(coefficients: tuple[float, ...]) -> list[float]:
+    """Coefficients in z of a polynomial given in z + MILLS_ORIGIN, shifted exactly and rounded once."""
+    exact = [Fraction(c) for c in coefficients]
+    shift = Fraction(MILLS_ORIGIN)
+    return [
+        float(sum(c * math.comb(j, i) * shift ** (j - i) for j, c in enumerate(exact) if j >= i))
+        for i in range(len(exact))
+    ]
+
+
+_ROWS: Final = len(MILLS_Q)
+_NUMERATOR: Final = np.array([*_about_zero(MILLS_P), 0.0])
+_DENOMINATOR: Final = np.array(_about_zero(MILLS_Q))
+
+
+class _Work:
+    """Arrays for one block; pages fresh from the system would cost more than the arithmetic."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.powers = np.empty((_ROWS, 2, size))
+        self.powers[0] = 1.0
+        self.ratio, self.below, self.d = np.empty((3, 2, size))
+        self.root, self.stdev, self.density, self.worth, self.half, self.spare = np.empty((6, size))
+
+
+class _Kept(threading.local):
+    work: _Work | None = None
+
+
+_kept: Final = _Kept()
+
+
+def _work(size: int) -> _Work:
+    work = _kept.work
+    if work is None or work.size != size:
+        work = _kept.work = _Work(size)
+    return work
+
+
+def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats) -> bool:
     """Rows of `out`: price, delta, gamma, vega, theta, rho, undiscounted."""
-    sign = np.where(is_call, 1.0, -1.0)
-    root = np.sqrt(years)
-    stdev = vol * root
-    x = np.log1p((forward - strike) / strike)
-    d1 = x / stdev + 0.5 * stdev
-    # side is +1 where the call is the out-of-the-money option, -1 where the put is.
-    side = np.where(x < 0.0, 1.0, -1.0)
-    n1 = ndtr(side * d1)
-    n2 = ndtr(side * (d1 - stdev))
-    density = np.exp(-0.5 * d1 * d1)
-    density *= _INV_SQRT_2PI
-    f_density = forward * density
-    f_n1 = forward * n1
-    k_n2 = strike * n2
-    time_value = side * (f_n1 - k_n2)
-    wing = np.flatnonzero(time_value < _WING_SHARE * np.maximum(f_n1, k_n2))
-    if wing.size:
-        s_wing = stdev[wing]
-        time_value[wing] = f_density[wing] * mills_difference(np.abs(x[wing]) / s_wing, 0.5 * s_wing)
-    otm = sign == side
+    count = forward.size
+    blocks = -(-count // _BLOCK_SIZE)
+    good = True
+    for block in range(blocks):
+        part = slice(count * block // blocks, count * (block + 1) // blocks)
+        arguments = forward[part], strike[part], years[part], vol[part], is_call[part]
+        good &= _block(*arguments, out[:, part])
+    return good
+
+
+def _block(f: Floats, k: Floats, t: Floats, v: Floats, is_call: Bools, out: Floats) -> bool:
+    work = _work(f.size)
+    _quick(work, f, k, t, v, is_call, out)
+    size = work.powers[1]
+    largest = float(size.max(initial=0.0))
+    least = (1.25 + largest) / _CANCELLATION_MAX
+    positive = bool(f.min(initial=1.0) >= _SMALL and t.min(initial=1.0) >= _SMALL)
+    if positive and largest <= _D_MAX and bool(work.stdev.min(initial=math.inf) >= least):
+        return True
+    ordinary = careful.ordinary(f, k, t, v)
+    easy = (size.max(axis=0) <= _D_MAX) & (size[0] + 1.25 <= _CANCELLATION_MAX * work.stdev)
+    hard = np.flatnonzero(ordinary & ~easy)
+    if hard.size:
+        out[:, hard] = careful.black76(f[hard], k[hard], t[hard], v[hard], is_call[hard])
+    return bool(ordinary.all())
+
+
+def _quick(work: _Work, f: Floats, k: Floats, t: Floats, v: Floats, is_call: Bools, out: Floats) -> None:
+    """All of a block by the plain formulas; leaves |d1|, |d2| in ``work.powers[1]``."""
     price, delta, gamma, vega, theta, rho = out
-    np.maximum(sign * (forward - strike), 0.0, out=price)
-    price += time_value
-    np.multiply(np.where(otm, n1, 1.0 - n1), sign, out=delta)
-    np.divide(density, forward * stdev, out=gamma)
-    np.multiply(f_density, root, out=vega)
-    vega *= 0.01
-    # dPrice/dT = F phi(d1) vol / (2 sqrt T) = F phi(d1) * stdev / (2 T)
-    np.divide(f_density * stdev, (-2.0 * DAYS_PER_YEAR) * years, out=theta)
-    np.multiply(sign * strike * years, np.where(otm, n2, 1.0 - n2), out=rho)
+    d, root, stdev, half, spare = work.d, work.root, work.stdev, work.half, work.spare
+    np.sqrt(t, out=root)
+    np.multiply(v, root, out=stdev)
+    np.divide(f, k, out=spare)
+    np.log(spare, out=spare)
+    spare /= stdev
+    np.multiply(stdev, 0.5, out=half)
+    np.add(spare, half, out=d[0])
+    np.subtract(spare, half, out=d[1])
+
+    density, worth = work.density, work.worth
+    np.multiply(d[0], d[0], out=density)
+    density *= -0.5
+    np.exp(density, out=density)
+    density *= _INV_SQRT_2PI
+    np.multiply(f, density, out=worth)  # F phi(d1) = K phi(d2)
+
+    tail = _mills_of_size(work)
+    tail[0] *= density
+    np.divide(worth, k, out=spare)
+    tail[1] *= spare
+    # Signed as the option, N is (side + sign d) / 2 - sign(d) N(-|d|), side 1 for calls and -1 for puts: the
+    # first term is a whole number, and where it is 0 the tail keeps all its digits.
+    np.copysign(1.0, d, out=d)
+    tail *= d
+    d *= 0.5
+    np.subtract(is_call, 0.5, out=spare)
+    d += spare
+    np.subtract(d[0], tail[0], out=delta)
+    np.subtract(d[1], tail[1], out=rho)
+
+    rho *= k
+    np.multiply(delta, f, out=price)
+    price -= rho
+    rho *= t
     rho *= 0.01
+    np.multiply(f, stdev, out=gamma)
+    np.divide(density, gamma, out=gamma)
+    np.multiply(worth, root, out=vega)
+    vega *= 0.01
+    # dPrice/dT = F phi(d1) vol / (2 sqrt T)
+    np.multiply(worth, v, out=theta)
+    theta /= root
+    theta *= -0.5 / DAYS_PER_YEAR
 
 
-def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats) -> None:
+def _mills_of_size(work: _Work) -> Floats:
+    """R(|d1|) and R(|d2|); leaves the powers of |d| behind."""
+    powers = work.powers
+    size = powers[1]
+    np.abs(work.d, out=size)
+    np.multiply(size, size, out=powers[2])
+    np.multiply(powers[1:3], powers[2], out=powers[3:5])
+    np.multiply(powers[1:5], powers[4], out=powers[5:9])
+    np.multiply(powers[1:4], powers[8], out=powers[9:12])
+    flat = powers.reshape(_ROWS, -1)
+    np.dot(_NUMERATOR, flat, out=work.ratio.reshape(-1))
+    np.dot(_DENOMINATOR, flat, out=work.below.reshape(-1))
+    work.ratio /= work.below
+    return work.ratio
+
+
+def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats) -> bool:
     """Rows of `out`: vanna, volga, charm, undiscounted."""
-    root = np.sqrt(years)
-    stdev = vol * root
-    x = np.log1p((forward - strike) / strike)
-    ratio = x / stdev
-    d1 = ratio + 0.5 * stdev
-    d2 = ratio - 0.5 * stdev
-    density = _INV_SQRT_2PI * np.exp(-0.5 * d1 * d1)
-    vanna, volga, charm = out
-    np.divide(-0.01 * density * d2, vol, out=vanna)
-    np.divide(1e-4 * forward * density * root * d1 * d2, vol, out=volga)
-    np.divide(density * d2, (2.0 * DAYS_PER_YEAR) * years, out=charm)
+    ordinary = careful.ordinary(forward, strike, years, vol)
+    out[:] = careful.second_order(forward, strike, years, vol)
+    return bool(ordinary.all())

@@ -117,7 +117,6 @@ def test_at_expiry_or_without_volatility_the_intrinsic_value_is_left(
         (100.0, 100.0, 0.5, math.inf),
         (0.0, 100.0, 0.5, 0.5),
         (-1.0, 100.0, 0.5, 0.5),
-        (100.0, 0.0, 0.5, 0.5),
         (100.0, 100.0, 0.5, -0.1),
         (100.0, 100.0, 0.5, 0.5, 0.0),
         (100.0, 100.0, 0.5, 0.5, math.nan),
@@ -131,7 +130,7 @@ def test_senseless_arguments_give_nan_in_every_field_and_no_warning(arguments: t
 def test_a_bad_entry_leaves_its_neighbours_alone() -> None:
     mixed = black76(100.0, np.array([90.0, math.nan, 110.0]), np.array([0.5, 0.5, 0.0]), 0.5, True)
     alone = black76(100.0, 90.0, 0.5, 0.5, True)
-    assert [part[0] for part in mixed] == [float(part) for part in alone]
+    assert [part[0] for part in mixed] == pytest.approx([float(part) for part in alone], rel=1e-14)
     assert np.isnan(mixed.price[1])
     assert mixed.price[2] == 0.0
 
