@@ -100,6 +100,28 @@ def _quantize(
     return np.asarray(whole.astype(np.int64))
 
 
+class ValueTable(NamedTuple):
+    """Values as integers from both sides: what a holder may count on, and what a writer may owe."""
+
+    low: Integers
+    """Rounded down: the value of a long position."""
+    high: Integers
+    """Rounded up: the liability of a short one; `low` or one more."""
+
+
+def value_table(values: ArrayLike, per_unit: int, *, name: str = "scenario_value") -> ValueTable:
+    """A scenario table (:func:`pricing.scenarios.scenario_values`) in integers, of the same shape.
+
+    One table serves whoever holds the option and whoever wrote it, and no single rounding is against both:
+    so there are two, as the core rounds the mark of a long position down and of a short one up. `per_unit`
+    is the integer value of 1 quote unit, in micro-units per 1 of the underlying (MICRO_PER_UNIT) or per lot.
+    Values are not negative. :class:`QuantizeError` for NaN and what is out of range.
+    """
+    floats = np.asarray(values, dtype=np.float64)
+    low = floor_units(floats, per_unit, low=0, name=name)
+    return ValueTable(low, ceil_units(floats, per_unit, low=0, name=name))
+
+
 class Row(NamedTuple):
     """How one row of a table becomes integers: see :class:`RowQuantizer`."""
 

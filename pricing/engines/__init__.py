@@ -59,6 +59,19 @@ class SecondOrderKernel(Protocol):
         """Arguments as of :func:`pricing.black76_second_order`, checked and broadcast."""
 
 
+class ImpliedKernel(Protocol):
+    """Fills `vol`, the volatility implied by each undiscounted value; here the other arguments are unchecked.
+
+    Where an argument is bad, no volatility exists or the option is extreme, `vol` is NaN, for
+    :func:`pricing.implied_vol` to look at; returns whether there is none such.
+    """
+
+    def __call__(
+        self, value: Floats, forward: Floats, strike: Floats, years: Floats, is_call: Bools, vol: Floats, /
+    ) -> bool:
+        """Arguments as of :func:`pricing.implied_vol`, broadcast, the discount taken out."""
+
+
 class ChainKernel(Protocol):
     """Fills the table of a chain from its inputs; every option must have time left."""
 
@@ -88,6 +101,24 @@ class QuantiseKernel(Protocol):
         """
 
 
+class ScenarioKernel(Protocol):
+    """Values of all options in all scenarios, undiscounted."""
+
+    def __call__(
+        self,
+        forward: Floats,
+        strike: Floats,
+        is_call: Bools,
+        moves: Floats,
+        rule_of: Indices,
+        stdev: Floats,
+        out: Floats,
+        /,
+    ) -> None:
+        """Fill `out` (scenarios, options). `moves` and `rule_of` per scenario; `stdev` (rules, options) is
+        vol * sqrt(years) under each volatility rule, 0 where nothing is left to chance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The kernels of one engine."""
@@ -97,10 +128,14 @@ class Engine:
     """Rows of `out`: price, delta, gamma, vega, theta, rho."""
     second_order: SecondOrderKernel
     """Rows of `out`: vanna, volga, charm."""
+    implied: ImpliedKernel
+    """Inverts prices: see :func:`pricing.implied_vol`."""
     chain: ChainKernel
     """Reprices a whole chain in place: see :class:`pricing.chain.Chain`."""
     quantise: QuantiseKernel
     """Rounds a chain into integer columns: see :class:`pricing.quantize.MarkQuantizer`."""
+    scenarios: ScenarioKernel
+    """See :func:`pricing.scenarios.scenario_values`."""
 
 
 _MODULES: Final = {"numpy": "pricing.engines.numpy_engine", "numba": "pricing.engines.numba_engine"}

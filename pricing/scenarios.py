@@ -1,0 +1,180 @@
+"""Scenario tables: every option of a chain revalued at moved prices and shocked volatilities.
+
+What portfolio margin looks up. A scenario is a move of the forward and a rule for the volatility; each venue
+has its grid of them, given here as data: :class:`DeribitParameters` (27 scenarios and 8 extended ones) and
+:class:`DeriveParameters` (27 and 6 tails). Figures are venues' public ones and defaults, not constants:
+venues change them.
+
+:func:`scenario_values` gives floats, values per 1 of the underlying; integers are made of them by
+:func:`pricing.quantize.value_table` alone. The rest of a portfolio rule (roll and delta shocks,
+contingencies, which loss counts) belongs to risk, not here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pricing import engines
+from pricing.european import DAYS_PER_YEAR, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class VolRule:
+    """A shocked volatility: ``max(vol * (1 + change * (pivot / days)^p), floor)``.
+
+    p is `power_short` under `pivot_days` to expiry, else `power_long`; days to expiry count as at least
+    `days_min`, since the power has no limit there. ``change = 0`` leaves volatility as it is.
+    """
+
+    change: float
+    floor: float = 0.0
+    power_short: float = 0.30
+    power_long: float = 0.13
+    pivot_days: float = 30.0
+    days_min: float = 1.0 / 24.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.change, self.floor, self.power_short, self.power_long, self.pivot_days, self.days_min)
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"a volatility rule needs finite numbers: {numbers}")
+        if not (self.floor >= 0.0 and self.pivot_days > 0.0 and self.days_min > 0.0):
+            raise ValueError("a volatility rule needs floor >= 0, pivot_days > 0 and days_min > 0")
+
+    def apply(self, vol: ArrayLike, years: ArrayLike) -> Floats:
+        """The shocked volatilities; the arguments broadcast."""
+        before = np.asarray(vol, dtype=np.float64)
+        if self.change == 0.0:
+            return np.asarray(np.maximum(before, self.floor) + 0.0 * np.asarray(years))
+        days = np.maximum(np.asarray(years, dtype=np.float64) * DAYS_PER_YEAR, self.days_min)
+        power = np.where(days < self.pivot_days, self.power_short, self.power_long)
+        factor = 1.0 + self.change * (self.pivot_days / days) ** power
+        return np.asarray(np.maximum(before * factor, self.floor))
+
+
+UNCHANGED = VolRule(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One column of a grid: forward times (1 + move), volatility by rule, the loss times `weight`."""
+
+    move: float
+    rule: VolRule
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.move) and self.move > -1.0):
+            raise ValueError(f"a scenario's move must be finite and above -1, not {self.move}")
+        if not (math.isfinite(self.weight) and self.weight >= 0.0):
+            raise ValueError(f"a scenario's weight must be finite and not negative, not {self.weight}")
+
+
+@dataclass(frozen=True)
+class DeribitParameters:
+    """Deribit's portfolio margin: ±range at quarters and none, three volatilities; the extended ones up only.
+
+    `extended_factor` scales the extended losses, each by range/|m| * (1+m)/(1+sign(m)*range) besides; what
+    is taken off them toward zero (the dampener, in quote units of a whole portfolio) is for risk to apply.
+    """
+
+    price_range: float = 0.16
+    steps: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    up: VolRule = VolRule(0.50, floor=0.50)
+    down: VolRule = VolRule(-0.25)
+    extended: tuple[float, ...] = (-0.66, -0.33, 0.50, 1.00, 2.00, 3.00, 4.00, 5.00)
+    extended_factor: float = 1.0
+    extended_dampener: float = 0.0
+
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """27, then the 8 extended."""
+        reach = self.price_range
+        moves = [-reach * step for step in reversed(self.steps)] + [0.0] + [reach * s for s in self.steps]
+        main = [Scenario(move, rule) for rule in (self.down, UNCHANGED, self.up) for move in moves]
+        far = [Scenario(move, self.up, self._weight(move)) for move in self.extended]
+        return (*main, *far)
+
+    def _weight(self, move: float) -> float:
+        side = math.copysign(self.price_range, move)
+        return self.extended_factor * (self.price_range / abs(move)) * (1.0 + move) / (1.0 + side)
+
+
+@dataclass(frozen=True)
+class DeriveParameters:
+    """Derive's PMRM 2: nine moves, three volatilities, and tails with weights of their own, volatility up."""
+
+    moves: tuple[float, ...] = (-0.18, -0.135, -0.09, -0.045, 0.0, 0.045, 0.09, 0.135, 0.18)
+    up: VolRule = VolRule(0.50, days_min=1.0)
+    down: VolRule = VolRule(-0.275, days_min=1.0)
+    tails: tuple[tuple[float, float], ...] = field(
+        default=(
+            (-0.66, 0.0545), (-0.33, 0.1091), (0.50, 0.072), (1.00, 0.036), (2.00, 0.018), (3.00, 0.012),
+        )
+    )  # fmt: skip
+    """Move and weight."""
+
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """27, then the 6 tails."""
+        main = [Scenario(move, rule) for rule in (self.up, UNCHANGED, self.down) for move in self.moves]
+        return (*main, *(Scenario(move, self.up, weight) for move, weight in self.tails))
+
+
+def scenario_values(
+    forward: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    vol: ArrayLike,
+    is_call: ArrayLike,
+    moves: ArrayLike,
+    vol_rules: Sequence[VolRule],
+) -> Floats:
+    """Values per 1 of the underlying, undiscounted: shape (scenarios, options).
+
+    The first five arguments broadcast to one dimension, as of :func:`pricing.black76`; `moves` (relative
+    moves of the forward, above -1) and `vol_rules` are one per scenario. An option without time or volatility
+    left is worth its intrinsic value; NaN in gives NaN. The absolute error is below 1e-14 of
+    max(forward, strike). ValueError for moves or shapes that make no sense, and unless forward and strike are
+    positive and finite and years and vol finite and not negative, or NaN.
+    """
+    f, k, y, v, call = np.broadcast_arrays(
+        *(np.asarray(value, dtype=np.float64) for value in (forward, strike, years, vol)),
+        np.asarray(is_call, dtype=np.bool_),
+    )
+    if f.ndim != 1:
+        raise ValueError("the options of a scenario table must be one-dimensional")
+    shifts = np.asarray(moves, dtype=np.float64)
+    if shifts.shape != (len(vol_rules),) or not bool(np.all(np.isfinite(shifts) & (shifts > -1.0))):
+        raise ValueError("moves must be finite, above -1, and as many as there are volatility rules")
+    _check(f, k, y, v)
+    rules = list(dict.fromkeys(vol_rules))
+    row_of = {rule: row for row, rule in enumerate(rules)}
+    stdev = np.empty((len(rules), f.size))
+    root = np.sqrt(y)
+    for row, rule in enumerate(rules):
+        np.multiply(rule.apply(v, y), root, out=stdev[row])
+    rows = np.array([row_of[rule] for rule in vol_rules], dtype=np.intp)
+    out = np.empty((shifts.size, f.size))
+    f, k, call = np.ascontiguousarray(f), np.ascontiguousarray(k), np.ascontiguousarray(call)
+    engines.active().scenarios(f, k, call, shifts, rows, stdev, out)
+    return out
+
+
+def _check(forward: Floats, strike: Floats, years: Floats, vol: Floats) -> None:
+    """ValueError for what no market has. NaN passes: a comparison with it is false."""
+    if bool(np.any((forward <= 0.0) | (strike <= 0.0) | np.isinf(forward) | np.isinf(strike))):
+        raise ValueError("forward and strike must be positive and finite")
+    if bool(np.any((years < 0.0) | (vol < 0.0) | np.isinf(years) | np.isinf(vol))):
+        raise ValueError("years and vol must be finite and not negative")
+
+
+def grid_of(scenarios: Sequence[Scenario]) -> tuple[Floats, tuple[VolRule, ...], Floats]:
+    """Moves, volatility rules and weights of a grid, as :func:`scenario_values` takes them."""
+    return (
+        np.array([s.move for s in scenarios]),
+        tuple(s.rule for s in scenarios),
+        np.array([s.weight for s in scenarios]),
+    )
