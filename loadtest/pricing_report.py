@@ -19,7 +19,7 @@ from loadtest.pricing_rows import (
 )
 from loadtest.pricing_table import Report
 from loadtest.pricing_truth import Point, hard_points, solve
-from loadtest.pricing_venue import chain_rows
+from loadtest.pricing_venue import chain_rows, scenario_rows, surface_rows
 from loadtest.pricing_workload import Options, chain
 from pricing import engines
 
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace, environment: dict[str, Any], progress: Prog
         report.rows += rows + value_accuracy_rows(hard)
         rows, implied = implied_race(listed, cases, options.rounds, progress)
         report.rows += rows + round_trip_rows(hard)
-        report.rows += chain_rows(options.rounds, progress)
+        for more in (chain_rows, scenario_rows, surface_rows):
+            report.rows += more(options.rounds, progress)
     finally:
         engines.select(before)
     report.peers += [values, implied]

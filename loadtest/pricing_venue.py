@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import itertools
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -14,10 +16,20 @@ from exchange.oracle.premium import PerpetualPremium
 from loadtest.pricing_rows import Progress, at_most, our_race
 from loadtest.pricing_table import ENGINES, NUMBA, NUMPY, Cell, Row
 from loadtest.pricing_timing import Timed, take_turns
+from loadtest.pricing_workload import Floats
+from pricing import engines
 from pricing.forward import FlatCarry
+from pricing.quantize import MICRO_PER_UNIT, value_table
+from pricing.scenarios import DeribitParameters, scenario_values
 from pricing.simulated_surface import simulated_surface
+from pricing.surface import BookSummaries, check_butterfly, check_calendar, fit, read_summaries
 
 CHAIN_US_MAX: Final = {NUMPY: 150.0, NUMBA: 30.0}
+SCENARIOS_MS_MAX: Final = {NUMPY: 1.3, NUMBA: 0.3}
+FIT_MS_MAX: Final = 30.0
+FIT_ERROR_BP_MAX: Final = 60.0
+FIT_K_MAX: Final = 1.5
+REAL_CHAIN: Final = Path(__file__).resolve().parent.parent / "tests" / "data" / "deribit_eth_20240108.csv"
 INSTRUMENTS_COUNT: Final = 1_000
 INDEX: Final = 98_000.0
 NOW_MS: Final = 1_795_000_000_000
@@ -78,4 +90,55 @@ def chain_rows(rounds: int, progress: Progress) -> list[Row]:
     return [
         Row(what, time_cells(chain_only, CHAIN_US_MAX)),
         Row("  with integers and the MARKS command", time_cells(whole, None)),
+    ]
+
+
+def scenario_rows(rounds: int, progress: Progress) -> list[Row]:
+    """Deribit's 35 scenarios over the venue's chain: values, and values with the integers made of them."""
+    chain = venue_marks().chain
+    chain.refresh(INDEX, NOW_MS)
+    grid = DeribitParameters().scenarios()
+    moves, rules = [each.move for each in grid], [each.rule for each in grid]
+    years = chain.expiry_years[chain.expiry_of_option]
+
+    def values() -> Floats:
+        return scenario_values(chain.forward, chain.strike, years, chain.iv, chain.is_call, moves, rules)
+
+    floats = our_race(values, 1)
+    integers = our_race(lambda: value_table(values(), MICRO_PER_UNIT), 1)
+    take_turns([*floats.values(), *integers.values()], rounds, functools.partial(progress, "scenarios"))
+    what = f"{len(grid)} scenarios × {len(chain):,} instruments"
+    return [
+        Row(what, time_cells(floats, SCENARIOS_MS_MAX, "ms")),
+        Row("  with integers for either side", time_cells(integers, None, "ms")),
+    ]
+
+
+def real_summaries(path: Path = REAL_CHAIN) -> BookSummaries:
+    """The real chain of the tests: 684 ETH options, 8 January 2024."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return read_summaries(csv.DictReader(file))
+
+
+def surface_rows(rounds: int, progress: Progress) -> list[Row]:
+    """The joint fit of the real chain: its time, what arbitrage it leaves, how near it comes."""
+    engines.select(NUMPY)
+    points = real_summaries().mark_points()
+    timed = Timed("fit", lambda: fit(points), 1)
+    take_turns([timed], max(rounds // 3, 3), functools.partial(progress, "surface fit"))
+    found = fit(points)
+    left = [*check_butterfly(found.surface.slices, FIT_K_MAX).violations]
+    left += check_calendar(found.surface.slices, FIT_K_MAX).violations
+    ms, error = timed.ns_each * 1e-6, found.median_error_bp
+    return [
+        Row(
+            f"joint surface fit, real chain, {points.years.size} expiries",
+            {NUMPY: at_most(ms, FIT_MS_MAX, f"{ms:.1f} ms", f"{FIT_MS_MAX:g} ms")},
+            f"{points.k.size} options",
+        ),
+        Row("  violations on |k| ≤ 1.5", {NUMPY: at_most(len(left), 0, str(len(left)), "0")}),
+        Row(
+            "  vega-weighted error, median",
+            {NUMPY: at_most(error, FIT_ERROR_BP_MAX, f"{error:.0f} bp", f"{FIT_ERROR_BP_MAX:g} bp")},
+        ),
     ]

@@ -1,16 +1,12 @@
-"""What the pricing benchmark prices: a large chain, seeded, and a real one from a file.
+"""What the pricing benchmark prices: a large seeded chain.
 
-The chain is what a venue lists: expiries from a day to two years, volatilities of 30 to 120 %, strikes
+It is what a venue lists: expiries from a day to two years, volatilities of 30 to 120 %, strikes
 spread evenly over two and a half standard deviations either side of the forward (deltas of 0.6 to 99.4 %),
 calls and puts alike.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,8 +21,6 @@ EXPIRIES_COUNT: Final = 10
 FORWARD: Final = 64_123.5
 CARRY: Final = 0.05
 STDEVS_MAX: Final = 2.5
-REAL_CHAIN: Final = Path(__file__).resolve().parent.parent / "tests" / "data" / "deribit_eth_20240108.csv"
-_MS_PER_YEAR: Final = 365 * 24 * 3600 * 1000
 
 
 class Options(NamedTuple):
@@ -66,42 +60,3 @@ def chain(options_count: int, seed: int = SEED) -> Options:
     forward = FORWARD * np.exp(CARRY * years)
     is_call = random.random(options_count) < 0.5
     return Options(forward, forward * np.exp(k), years, vol, is_call, expiry.astype(np.intp))
-
-
-class Quote(NamedTuple):
-    """One row of the real chain that carries an option. Prices in units of the underlying, or None."""
-
-    expiry: str
-    expiry_ms: int
-    strike: float
-    is_call: bool
-    forward: float
-    bid: float | None
-    ask: float | None
-    mark: float
-    now_ms: int
-
-
-def _price(text: str) -> float | None:
-    return float(text) if text.strip() else None
-
-
-def _quote(row: Mapping[str, str]) -> Quote:
-    expiry = datetime.strptime(row["expire_date"], "%d%b%y").replace(hour=8, tzinfo=UTC)
-    return Quote(
-        row["expire_date"],
-        int(expiry.timestamp() * 1000),
-        float(row["strike_price"]),
-        row["option_type"] == "C",
-        float(row["underlying_price"]),
-        _price(row["bid_price"]),
-        _price(row["ask_price"]),
-        float(row["mark_price"]),
-        int(row["creation_timestamp"]),
-    )
-
-
-def real_chain(path: Path = REAL_CHAIN) -> list[Quote]:
-    """Every option of the file (Deribit's book summary as CSV: ETH, 8 January 2024)."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [_quote(row) for row in csv.DictReader(file)]
