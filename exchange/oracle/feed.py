@@ -1,4 +1,4 @@
-"""The port through which index prices arrive."""
+"""The ports through which prices arrive: those of single sources, and the index made of them."""
 
 from __future__ import annotations
 
@@ -22,4 +22,21 @@ class IndexFeed(Protocol):
 
         Time that stands still or steps back brings nothing.
         """
+        ...
+
+
+class SourceTick(NamedTuple):
+    """A price as one constituent of the index tells it."""
+
+    source: str
+    underlying: str
+    price: float
+    at_ms: int
+
+
+class SourceFeed(Protocol):
+    """The constituents of the index, asked together."""
+
+    def advance(self, now_ms: int) -> Sequence[SourceTick]:
+        """What is new up to `now_ms`: at most one tick per source and underlying, the latest."""
         ...
