@@ -46,7 +46,7 @@ _THIN: Final = 6.0
 _LIFT_MOST: Final = 1e-3
 """A lift of more than this share of the variance at the money is no finishing touch."""
 
-_OUTLIER_TRUST: Final = 0.25
+_OUTLIER_TRUST: Final = 1.0 / 16.0
 """An observation trusted less than this, twice the limit away, is reported as an outlier."""
 
 

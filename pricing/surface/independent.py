@@ -23,7 +23,7 @@ _PROGRESS: Final = 2e-3
 """Stop when no expiry's cost has fallen by more than this share."""
 
 _LONGEST_STEP: Final = 1.0
-_DOUBTS: Final = (2, 5)
+_DOUBTS: Final = (2, 4, 7)
 """The steps before which trust in the observations is judged."""
 
 
@@ -61,7 +61,7 @@ def fit_slices(
 ) -> tuple[Floats, Floats]:
     """The table after at most `steps` steps, and the trust in each observation it was made with.
 
-    Unless given, trust (:meth:`Data.trust`) is taken twice, once the shape is roughly found.
+    Unless given, trust (:meth:`Data.trust`) is judged anew a few times on the way.
     """
     problem = _Problem(data, prior, np.ones(data.k.shape) if trust is None else trust)
     table = start

@@ -109,7 +109,7 @@ class Data:
 
         What counts is the residual times the root of its weight, as it enters the sum of squares, against
         the median of these over the expiry: beyond `_OUTLIER_SCALES` medians an observation counts by the
-        inverse square of its distance. A quarter of a point at the largest weight is never an outlier.
+        inverse fourth power of its distance. A quarter of a point at the largest weight is never an outlier.
         """
         distance = np.abs(vol - self.vol) * POINT * np.sqrt(self.weight)
         if self.has_edges:
@@ -120,4 +120,4 @@ class Data:
         median = ranked[np.arange(number.size), np.maximum(number - 1, 0) // 2]
         least = _OUTLIER_LEAST * np.sqrt(np.maximum(self.weight, self.edge).max(axis=1))
         limit = np.maximum(np.where(number > 0, _OUTLIER_SCALES * median, 1.0), least)[:, None]
-        return np.asarray((limit / np.maximum(distance, limit)) ** 2)
+        return np.asarray((limit / np.maximum(distance, limit)) ** 4)

@@ -9,9 +9,9 @@ gives the surface to use. Rules, all parameters of :class:`RefitRules`:
 - **joint**: quoted expiries are fitted together, the unquoted ones taking part as their own last smile at
   low importance, so that what comes out is free of arbitrage as a whole. Each is drawn to its last good
   slice where quotes leave it open, a new one to its neighbours' shape;
-- **hysteresis**: a new slice replaces the old only where it matters: some quote had the old volatility
-  outside its bid and ask by more than `outside_points` and the new one does better, or the two differ by
-  more than `move_points` on weighted average. Should old and new slices not go together, all become new;
+- **hysteresis**: a new slice replaces the old only where it matters: the two differ by more than
+  `move_points` on weighted average, or the new one lies less far outside the bids and asks on the whole,
+  and for some quote by more than `outside_points`. Should old and new not go together, all become new;
 - **outliers**: quotes far off their expiry's others are turned down by the fit. The quotes of an expiry
   with fewer than `lone_count` of them have no others to judge by: when they leave the last good slice by
   more than `lone_jump_points` they are believed only after `lone_confirm_ms`.
@@ -54,7 +54,7 @@ class RefitRules:
 
     quotes: QuoteRules = field(default_factory=QuoteRules)
     move_points: float = 0.2
-    outside_points: float = 0.05
+    outside_points: float = 0.25
     lone_count: int = 3
     lone_jump_points: float = 10.0
     lone_confirm_ms: int = 5_000
@@ -212,10 +212,10 @@ class Refit:
             old, new = kept.piece.vol(seen.k[here]), pieces[moment].vol(seen.k[here])
             weight = seen.weight[here]
             out_old, out_new = _outside(old, seen, here), _outside(new, seen, here)
-            worse = bool((out_old > 0.01 * self.rules.outside_points).any())
+            nearer = bool((out_old - out_new > 0.01 * self.rules.outside_points).any())
             better = float(weight @ out_new) < float(weight @ out_old)
             moved = float(weight @ np.abs(new - old)) > 0.01 * self.rules.move_points * float(weight.sum())
-            if moved or (worse and better):
+            if moved or (nearer and better):
                 matters.add(moment)
         return matters
 
