@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     add("--options", type=positive, default=10_000, help="options of the chain (default %(default)s)")
     add("--grid", type=positive, default=1, metavar="N", help="only every N-th point of the hard grid")
     add("--pin", type=int, default=timing.last_core(), help="core to run on (default: the last, %(default)s)")
+    add("--no-peers", action="store_true", help="leave the packages from PyPI out")
     add("--json", type=Path, metavar="PATH", help="also write the figures here")
     return found
 
@@ -134,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = ProgressLine()
     try:
         timing.pin(options.pin)
+        timing.keep_heap()
         report = run(options, environment(options), progress)
     except ValueError as error:
         progress.close()

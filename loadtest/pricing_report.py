@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest import timing
+from loadtest.pricing_peers import PEERS
 from loadtest.pricing_rows import (
     Case,
     Progress,
@@ -37,17 +37,17 @@ def exact_chain(options: Options, progress: Progress) -> Case:
 
 def run(options: argparse.Namespace, environment: dict[str, Any], progress: Progress) -> Report:
     """Everything the command line asks for."""
-    timing.keep_heap()
     report = Report(environment)
     listed = exact_chain(chain(options.options), progress)
     points = hard_points(options.grid)
     hard = Case("hard grid", *solve(points, functools.partial(progress, "truth of the hard grid")))
     cases = [listed, hard]
+    names = [] if options.no_peers else list(PEERS)
     before = engines.current()
     try:
-        rows, values = values_race(listed.options, cases, options.rounds, progress)
+        rows, values = values_race(listed.options, cases, options.rounds, names, progress)
         report.rows += rows + value_accuracy_rows(hard)
-        rows, implied = implied_race(listed, cases, options.rounds, progress)
+        rows, implied = implied_race(listed, cases, options.rounds, names, progress)
         report.rows += rows + round_trip_rows(hard)
         for more in (chain_rows, scenario_rows, surface_rows):
             report.rows += more(options.rounds, progress)

@@ -152,6 +152,12 @@ def our_race(call: Callable[[], object], count: int) -> dict[str, Timed]:
     }
 
 
+def naive_race(options: Options) -> Timed:
+    """The naive twin on the same options: the machine's clock, so to say."""
+    sign = options.sign
+    return Timed("naive", lambda: naive_black76(*options[:4], sign), options.vol.size)
+
+
 def speed_rows(
     what: str,
     ours: Mapping[str, Timed],
@@ -189,14 +195,14 @@ class Package:
 
 
 def packages_in(
-    race: Callable[[Adapter, Indices], Callable[[], object] | None], options_count: int
+    race: Callable[[Adapter, Indices], Callable[[], object] | None], options_count: int, names: Sequence[str]
 ) -> tuple[list[Package], list[PeerRow]]:
-    """Every package that takes part, ready to be timed; and a line for each that is not installed.
+    """Every package of `names` that takes part, ready to be timed; and a line for each that is not installed.
 
     `race` makes the call; it is told which of the options the package gets, spread evenly over all.
     """
     ready, absent = [], []
-    for name in pricing_peers.PEERS:
+    for name in names:
         adapter, version = pricing_peers.load(name)
         if adapter is None:
             absent.append(PeerRow(name, "", None, note=f"not measured: {version}"))
@@ -257,7 +263,10 @@ def remarks_on(lines: Sequence[PeerRow]) -> list[str]:
                     found.append(
                         f"BEHIND in accuracy: {line.name}, {column}: {error:.1e}, our {us.version} {own:.1e}"
                     )
-    return found or ["ahead of every package measured, in speed and in accuracy, with either engine"]
+    measured = any(line.name != "strikebook" and line.ns_per_option is not None for line in lines)
+    if found or not measured:
+        return found
+    return ["ahead of every package measured, in speed and in accuracy, with either engine"]
 
 
 def _value_errors(found: Sequence[Floats], case: Case, errors: Errors) -> None:
@@ -268,13 +277,14 @@ def _value_errors(found: Sequence[Floats], case: Case, errors: Errors) -> None:
 
 
 def values_race(
-    chain: Options, cases: Sequence[Case], rounds: int, progress: Progress
+    chain: Options, cases: Sequence[Case], rounds: int, names: Sequence[str], progress: Progress
 ) -> tuple[list[Row], PeerList]:
-    """Price and five Greeks of the chain: ours, the naive twin, the packages."""
-    sign = chain.sign
-    naive = Timed("naive", lambda: naive_black76(*chain[:4], sign), chain.vol.size)
+    """Price and five Greeks of the chain: ours, the naive twin, the packages of `names`."""
+    naive = naive_race(chain)
     ours = our_race(lambda: black76(*chain[:5]), chain.vol.size)
-    packages, absent = packages_in(lambda adapter, some: adapter.values(chain.at(some)), chain.vol.size)
+    packages, absent = packages_in(
+        lambda adapter, some: adapter.values(chain.at(some)), chain.vol.size, names
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         contestants = [naive, *ours.values(), *(each.timed for each in packages)]
@@ -309,15 +319,15 @@ def values_race(
 
 
 def implied_race(
-    chain: Case, cases: Sequence[Case], rounds: int, progress: Progress
+    chain: Case, cases: Sequence[Case], rounds: int, names: Sequence[str], progress: Progress
 ) -> tuple[list[Row], PeerList]:
-    """Implied volatility of the chain's exact prices: ours and the packages."""
+    """Implied volatility of the chain's exact prices: ours and the packages of `names`."""
     options = chain.options
     price = chain.truth.price
     ours = our_race(lambda: implied_vol(price, *options[:3], options.is_call), options.vol.size)
 
     packages, absent = packages_in(
-        lambda adapter, some: adapter.implied(options.at(some), price[some]), options.vol.size
+        lambda adapter, some: adapter.implied(options.at(some), price[some]), options.vol.size, names
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

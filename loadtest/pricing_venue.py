@@ -13,10 +13,10 @@ import numpy as np
 from exchange.domain import records as r
 from exchange.oracle.marks import MarkedInstrument, UnderlyingMarks
 from exchange.oracle.premium import PerpetualPremium
-from loadtest.pricing_rows import Progress, at_most, our_race
+from loadtest.pricing_rows import Progress, at_most, naive_race, our_race
 from loadtest.pricing_table import ENGINES, NUMBA, NUMPY, Cell, Row
 from loadtest.pricing_timing import Timed, take_turns
-from loadtest.pricing_workload import Floats
+from loadtest.pricing_workload import Floats, chain
 from pricing import engines
 from pricing.forward import FlatCarry
 from pricing.quantize import MICRO_PER_UNIT, value_table
@@ -79,37 +79,46 @@ def time_cells(
     return cells
 
 
+def meanwhile(naive: Timed) -> str:
+    """How fast the machine was: what the naive twin took, between the same turns."""
+    return f"naive twin meanwhile {naive.ns_each:.0f} ns an option"
+
+
 def chain_rows(rounds: int, progress: Progress) -> list[Row]:
     """The chain on an index move: prices and Greeks alone, and the oracle's whole step around it."""
     marks = venue_marks()
     moves = itertools.cycle([INDEX * (1.0 + 1e-4 * step) for step in range(-5, 6)])
     chain_only = our_race(lambda: marks.chain.refresh(next(moves), NOW_MS), 1)
     whole = our_race(lambda: marks.mark(next(moves), NOW_MS), 1)
-    take_turns([*chain_only.values(), *whole.values()], rounds, functools.partial(progress, "chain"))
+    naive = naive_race(chain(10_000))
+    contestants = [*chain_only.values(), *whole.values(), naive]
+    take_turns(contestants, rounds, functools.partial(progress, "chain"))
     what = f"{len(marks.chain):,}-instrument chain re-marked"
     return [
-        Row(what, time_cells(chain_only, CHAIN_US_MAX)),
+        Row(what, time_cells(chain_only, CHAIN_US_MAX), meanwhile(naive)),
         Row("  with integers and the MARKS command", time_cells(whole, None)),
     ]
 
 
 def scenario_rows(rounds: int, progress: Progress) -> list[Row]:
     """Deribit's 35 scenarios over the venue's chain: values, and values with the integers made of them."""
-    chain = venue_marks().chain
-    chain.refresh(INDEX, NOW_MS)
+    table = venue_marks().chain
+    table.refresh(INDEX, NOW_MS)
     grid = DeribitParameters().scenarios()
     moves, rules = [each.move for each in grid], [each.rule for each in grid]
-    years = chain.expiry_years[chain.expiry_of_option]
+    years = table.expiry_years[table.expiry_of_option]
 
     def values() -> Floats:
-        return scenario_values(chain.forward, chain.strike, years, chain.iv, chain.is_call, moves, rules)
+        return scenario_values(table.forward, table.strike, years, table.iv, table.is_call, moves, rules)
 
     floats = our_race(values, 1)
     integers = our_race(lambda: value_table(values(), MICRO_PER_UNIT), 1)
-    take_turns([*floats.values(), *integers.values()], rounds, functools.partial(progress, "scenarios"))
-    what = f"{len(grid)} scenarios × {len(chain):,} instruments"
+    naive = naive_race(chain(10_000))
+    contestants = [*floats.values(), *integers.values(), naive]
+    take_turns(contestants, rounds, functools.partial(progress, "scenarios"))
+    what = f"{len(grid)} scenarios × {len(table):,} instruments"
     return [
-        Row(what, time_cells(floats, SCENARIOS_MS_MAX, "ms")),
+        Row(what, time_cells(floats, SCENARIOS_MS_MAX, "ms"), meanwhile(naive)),
         Row("  with integers for either side", time_cells(integers, None, "ms")),
     ]
 

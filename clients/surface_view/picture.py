@@ -50,41 +50,47 @@ _STYLE: Final[dict[Any, Any]] = {
 def write_png(view: View, path: Path) -> None:
     """Draw `view` into the file. SurfaceViewError ``no_matplotlib`` or ``cannot_write``."""
     try:
-        from matplotlib import colormaps, rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from matplotlib import rc_context
     except ImportError:
         raise SurfaceViewError(
             "no_matplotlib", "a picture needs matplotlib: pip install 'strikebook[pictures]'"
         ) from None
+    try:
+        with path.open("wb") as file, rc_context(_STYLE):
+            _figure(view).savefig(file, format="png")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SurfaceViewError("cannot_write", f"cannot write {path}: {why}") from None
+
+
+def _figure(view: View) -> Any:
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     count = len(view.labels)
     across = min(max(math.ceil(math.sqrt(count)), 1), 4)
     down = math.ceil(count / across)
-    with rc_context(_STYLE):
-        findings = view.findings()
-        head_inches = 1.0 + 0.19 * min(len(findings), _FINDINGS_SHOWN + 1)
-        height = max(2.1 * down + 0.5, 6.4) + head_inches
-        figure: Any = Figure(figsize=(16.0, height), dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
-        outer = figure.add_gridspec(
-            1, 2, width_ratios=(1.55, 1.0), left=0.045, right=0.955, bottom=0.6 / height,
-            top=1.0 - head_inches / height, wspace=0.11,
-        )  # fmt: skip
-        small = outer[0].subgridspec(down, across, hspace=0.42, wspace=0.24)
-        large = outer[1].subgridspec(2, 1, hspace=0.26)
-        ramp = colormaps["viridis"](np.linspace(0.0, 0.88, count))
-        for index in range(count):
-            _smile(figure.add_subplot(small[index // across, index % across]), view, index, ramp[index])
-        _term_structure(figure.add_subplot(large[0]), view, ramp)
-        _total_variance(figure.add_subplot(large[1]), view, ramp)
-        _heading(figure, view, findings)
-        if view.smiles:
-            _key(figure)
-        try:
-            figure.savefig(path, format="png")
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise SurfaceViewError("cannot_write", f"cannot write {path}: {why}") from None
+    findings = view.findings()
+    head_inches = 1.0 + 0.19 * min(len(findings), _FINDINGS_SHOWN + 1)
+    height = max(2.1 * down + 0.5, 6.4) + head_inches
+    figure: Any = Figure(figsize=(16.0, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    outer = figure.add_gridspec(
+        1, 2, width_ratios=(1.55, 1.0), left=0.045, right=0.955, bottom=0.6 / height,
+        top=1.0 - head_inches / height, wspace=0.11,
+    )  # fmt: skip
+    small = outer[0].subgridspec(down, across, hspace=0.42, wspace=0.24)
+    large = outer[1].subgridspec(2, 1, hspace=0.26)
+    ramp = colormaps["viridis"](np.linspace(0.0, 0.88, count))
+    for index in range(count):
+        _smile(figure.add_subplot(small[index // across, index % across]), view, index, ramp[index])
+    _term_structure(figure.add_subplot(large[0]), view, ramp)
+    _total_variance(figure.add_subplot(large[1]), view, ramp)
+    _heading(figure, view, findings)
+    if view.smiles:
+        _key(figure)
+    return figure
 
 
 def _heading(figure: Any, view: View, findings: Sequence[str]) -> None:
