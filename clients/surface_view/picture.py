@@ -119,8 +119,8 @@ def _key(figure: Any) -> None:
     marks: list[dict[str, Any]] = [
         {"color": _QUOTE, "alpha": 0.55, "linewidth": 5, "label": "bid to offer"},
         {"color": _INK, "marker": "o", "markersize": 3, "linestyle": "", "label": "mid"},
-        {"color": _FAINT, "marker": "o", "markerfacecolor": "none", "markersize": 4, "linestyle": "",
-         "label": "mark, where not quoted on both sides"},
+        {"color": _PUT, "marker": "o", "markerfacecolor": "none", "markersize": 5, "linestyle": "",
+         "label": "mark"},
         {"color": _ATM, "linewidth": 2, "label": "fitted surface"},
         {"color": _FAINT, "linewidth": 1, "linestyle": (0, (2, 3)), "label": "forward"},
     ]  # fmt: skip
@@ -178,9 +178,9 @@ def _quotes(axes: Any, smile: Smile) -> None:
         alpha=0.55, zorder=2,
     )  # fmt: skip
     axes.scatter(smile.strike[both], 100.0 * smile.mid[both], s=6, color=_INK, linewidths=0, zorder=3)
-    marked = ~both & np.isfinite(smile.mark)
-    axes.scatter(smile.strike[marked], 100.0 * smile.mark[marked], s=8, facecolors="none", edgecolors=_FAINT,
-                 linewidths=0.7, zorder=3)  # fmt: skip
+    axes.scatter(
+        smile.strike, 100.0 * smile.mark, s=13, facecolors="none", edgecolors=_PUT, linewidths=0.7, zorder=3
+    )
 
 
 def _few_ticks() -> Any:

@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from clients.surface_view.quotes import Market, Smile, SurfaceViewError
-from pricing.surface import SurfaceError, SviSlice, SviSurface
-from pricing.surface.arbitrage import Violation, check_butterfly, check_calendar
-from pricing.surface.fitting import check_all, fit, fit_independent
-from pricing.surface.points import VolPoints
+from pricing.surface import (
+    SurfaceError,
+    SviSlice,
+    SviSurface,
+    Violation,
+    VolPoints,
+    check_all,
+    check_butterfly,
+    check_calendar,
+    fit,
+    fit_independent,
+)
 
 Floats = NDArray[np.float64]
 
