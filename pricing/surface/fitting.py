@@ -142,7 +142,7 @@ def _separate(data: Data, prior: Sequence[SviSlice | None] | None) -> tuple[Floa
     given = [None] * data.years.size if prior is None else list(prior)
     if len(given) != data.years.size:
         raise SurfaceError(f"{len(given)} prior slices for {data.years.size} expiries")
-    pull = with_known(default_prior(data), given, data.effective)
+    pull = with_known(default_prior(data), given, data)
     table, trust = fit_slices(data, pull, starting_table(data, pull))
     thin = (data.effective < _THIN) & np.array([piece is None for piece in given])
     if thin.any() and not thin.all():

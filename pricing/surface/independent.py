@@ -67,6 +67,8 @@ def fit_slices(
     table = start
     damping = np.full(data.years.size, 1e-2)
     eye = np.eye(shape.COUNT)
+    if data.only_bounds.any():  # which of them hold changes on the way
+        steps *= 3
     cost, gradient, matrix, vol = problem.equations(table)
     for step in range(steps):
         if trust is None and step in _DOUBTS:
@@ -79,7 +81,7 @@ def fit_slices(
         new_cost, new_gradient, new_matrix, new_vol = problem.equations(trial)
         better = new_cost < cost
         gain = np.where(better, cost - new_cost, 0.0)
-        done = bool((gain <= _PROGRESS * cost).all()) and bool(better.any()) and step > _DOUBTS[-1]
+        done = step > _DOUBTS[-1] and bool(better.any()) and bool((gain <= _PROGRESS * cost).all())
         table = np.where(better, trial, table)
         cost = np.where(better, new_cost, cost)
         gradient = np.where(better[:, None], new_gradient, gradient)

@@ -51,6 +51,8 @@ class Data:
         self.weight, self.edge = raw / scale, edge / scale
         self.low = self.padded(points.low, -np.inf, longest)
         self.high = self.padded(points.high, np.inf, longest)
+        self.only_bounds = total[:, 0] <= 0.0
+        """Expiries without any target."""
         self.has_edges = bool((self.edge > 0.0).any())
         mass = self.weight + self.edge
         self.effective = mass.sum(axis=1) ** 2 / np.maximum((mass * mass).sum(axis=1), 1e-300)
@@ -110,6 +112,7 @@ class Data:
         What counts is the residual times the root of its weight, as it enters the sum of squares, against
         the median of these over the expiry: beyond `_OUTLIER_SCALES` medians an observation counts by the
         inverse fourth power of its distance. A quarter of a point at the largest weight is never an outlier.
+        Where there are only bounds all are believed: most of them say nothing, which is no norm.
         """
         distance = np.abs(vol - self.vol) * POINT * np.sqrt(self.weight)
         if self.has_edges:
@@ -120,4 +123,6 @@ class Data:
         median = ranked[np.arange(number.size), np.maximum(number - 1, 0) // 2]
         least = _OUTLIER_LEAST * np.sqrt(np.maximum(self.weight, self.edge).max(axis=1))
         limit = np.maximum(np.where(number > 0, _OUTLIER_SCALES * median, 1.0), least)[:, None]
-        return np.asarray((limit / np.maximum(distance, limit)) ** 4)
+        trust = (limit / np.maximum(distance, limit)) ** 4
+        trust[self.only_bounds] = 1.0
+        return np.asarray(trust)

@@ -22,8 +22,10 @@ _PRIOR_POINTS: Final = 0.4
 """A shape one e-fold off the prior costs a lone quote as much as this many volatility points."""
 
 _KNOWN_LEVEL_POINTS: Final = 1e-3
+_BOUNDED_LEVEL_POINTS: Final = 0.5
+"""Likewise for the level: hardly where quotes give it, firmly where they only bound it."""
+
 _SHARED_LEVEL_POINTS: Final = 0.05
-"""Likewise for the level: only where no quote says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +48,26 @@ def default_prior(data: Data) -> Prior:
     return Prior(table, prior_strength(table, data.effective))
 
 
-def prior_strength(table: Floats, effective: Floats, level_points: float = 0.0) -> Floats:
-    """Strength that fades with the number of observations; `level_points` for the level."""
+def prior_strength(table: Floats, effective: Floats) -> Floats:
+    """Strength that fades with the number of observations; none for the level."""
     each = _PRIOR_POINTS / np.sqrt(np.maximum(effective, 1.0))
     out = np.tile(each, (shape.COUNT, 1))
-    out[shape.LEVEL] = level_points
+    out[shape.LEVEL] = 0.0
     out[shape.CENTRE] /= np.exp(0.5 * table[shape.LEVEL])
     return out
 
 
-def with_known(prior: Prior, known: Sequence[SviSlice | None], effective: Floats) -> Prior:
+def with_known(prior: Prior, known: Sequence[SviSlice | None], data: Data) -> Prior:
     """`prior` with the slices that are known in place of the guesses."""
     where = np.flatnonzero([piece is not None for piece in known])
     if not where.size:
         return prior
     table, strength = prior.table.copy(), prior.strength.copy()
     table[:, where] = shape.from_slices([piece for piece in known if piece is not None])
-    strength[:, where] = prior_strength(table[:, where], effective[where], _KNOWN_LEVEL_POINTS)
+    strength[:, where] = prior_strength(table[:, where], data.effective[where])
+    strength[shape.LEVEL, where] = np.where(
+        data.only_bounds[where], _BOUNDED_LEVEL_POINTS, _KNOWN_LEVEL_POINTS
+    )
     return Prior(table, strength)
 
 
@@ -75,13 +80,12 @@ def from_neighbours(data: Data, table: Floats, thin: Bools, pull: Prior) -> Prio
     scaled[shape.CENTRE] = table[shape.CENTRE] / np.exp(half)
     scaled[shape.LEVEL] = table[shape.LEVEL] - at  # ln of the variance a year
     shared = np.array([np.interp(at, at[known], row[known]) for row in scaled])
-    targets = data.weight.sum(axis=1) > 0.0
-    level = np.where(targets, pull.table[shape.LEVEL], shared[shape.LEVEL] + at)
+    level = np.where(data.only_bounds, shared[shape.LEVEL] + at, pull.table[shape.LEVEL])
     full = shared + 0.5 * level
     full[shape.LEVEL] = level
     full[shape.CENTRE] = shared[shape.CENTRE] * np.exp(0.5 * level)
     strength = 2.0 * prior_strength(full, data.effective)
-    strength[shape.LEVEL] = np.where(targets, 0.0, _SHARED_LEVEL_POINTS)
+    strength[shape.LEVEL] = np.where(data.only_bounds, _SHARED_LEVEL_POINTS, 0.0)
     return Prior(
         np.where(thin, full, pull.table),
         np.where(thin, strength, pull.strength),

@@ -130,3 +130,37 @@ def test_the_bound_surface_follows_time_across_slices() -> None:
         years = np.array([0.001, 0.01, 0.2, 1.5]) * shrink
         want = surface.total_variance(k, years[expiry_of_option])
         assert bound.total_variance(k, years) == pytest.approx(want, rel=1e-12)
+
+
+def test_the_bound_arrays_are_what_a_kernel_needs() -> None:
+    """The documented formula over the flat arrays gives the surface, before, between and after slices."""
+    surface = simulated_surface("BTC")
+    expiry_of_option = np.array([0, 0, 1, 2, 2, 3])
+    k = np.array([-0.1, 0.0, 0.2, -0.5, 0.5, 0.0])
+    years = np.array([0.001, 0.01, 0.2, 1.5])
+    bound = surface.bind(expiry_of_option, years)
+    assert not bound.follow(years * 0.999)
+    assert bound.follow(years * 0.1)
+    years = years * 0.1
+    for table, k_of, y in (
+        (bound.by_option, k, years[expiry_of_option]),
+        (bound.by_expiry, k[[0, 2, 3, 5]], years),
+    ):
+        at = expiry_of_option if k_of is k else np.arange(4)
+        a, b, rho, m, sigma_sq = table
+        w = a + b * (rho * (k_of - m) + np.sqrt((k_of - m) ** 2 + sigma_sq))
+        total = ((bound.base[:, at] + bound.slope[:, at] * y) * w).sum(axis=0)
+        assert total == pytest.approx(surface.total_variance(k_of, y), rel=1e-12)
+    for array in (bound.by_option, bound.by_expiry, bound.base, bound.slope):
+        assert array.flags.c_contiguous
+        assert array.dtype == np.float64
+
+
+def test_an_aged_slice_keeps_its_volatilities_and_stays_free_of_butterflies() -> None:
+    aged = SLICE.aged(0.1)
+    assert aged.years == 0.1
+    assert aged.vol(GRID) == pytest.approx(SLICE.vol(GRID), rel=1e-12)
+    assert aged.is_butterfly_free(GRID)
+    for years in (0.0, -0.1, 0.3):
+        with pytest.raises(SurfaceError):
+            SLICE.aged(years)

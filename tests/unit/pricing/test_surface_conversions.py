@@ -49,7 +49,8 @@ def test_jump_wings_read_as_the_field_reads_them() -> None:
     far = 1e7
     assert wings.p * math.sqrt(w0) == pytest.approx(float(VOGT.total_variance(-far)) / far, rel=1e-6)
     assert wings.c * math.sqrt(w0) == pytest.approx(float(VOGT.total_variance(far)) / far, rel=1e-6)
-    assert wings.v_least == pytest.approx(float(VOGT.total_variance(np.linspace(-1, 1, 20001)).min()), rel=1e-6)
+    least = VOGT.total_variance(np.linspace(-1.0, 1.0, 20_001)).min()
+    assert wings.v_least == pytest.approx(float(least), rel=1e-6)
     # Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces", state them for this smile.
     stated = (0.01742625, -0.1752111, 0.6997381, 1.316798, 0.0116249)
     assert (wings.v, wings.psi, wings.p, wings.c, wings.v_least) == pytest.approx(stated, rel=1e-5)

@@ -1,5 +1,6 @@
 """Fits: the real chain within its bars, free of arbitrage over all k; thin, wild and one-sided quotes."""
 
+import itertools
 import math
 
 import numpy as np
@@ -41,7 +42,8 @@ def sample(slices: list[SviSlice], count: int = 9, noise: float = 0.0, seed: int
     """Volatilities of known slices across three standard deviations."""
     random = np.random.default_rng(seed)
     years = np.array([piece.years for piece in slices])
-    k = np.concatenate([np.linspace(-2.5, 2.0, count) * math.sqrt(float(p.total_variance(0.0))) for p in slices])
+    steps = np.linspace(-2.5, 2.0, count)
+    k = np.concatenate([steps * math.sqrt(float(p.total_variance(0.0))) for p in slices])
     vol = np.concatenate([p.vol(x) for p, x in zip(slices, k.reshape(len(slices), -1), strict=True)])
     expiry = np.repeat(np.arange(years.size), count)
     return VolPoints.from_vols(years, expiry, k, vol + noise * random.normal(size=k.size))
@@ -99,7 +101,7 @@ def test_essvi_fits_the_real_chain_coarsely_and_without_arbitrage() -> None:
     assert made.median_error_bp < 120.0
     pieces = [EssviSlice.from_raw(piece) for piece in made.surface.slices]
     assert all(piece.is_butterfly_free() for piece in pieces)
-    assert all(b.is_calendar_free_after(a) for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(b.is_calendar_free_after(a) for a, b in itertools.pairwise(pieces))
 
 
 # --- known smiles ------------------------------------------------------------------------------------

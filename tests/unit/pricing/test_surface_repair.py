@@ -38,9 +38,10 @@ def test_no_slice_nearby_is_nearer_and_free() -> None:
     repaired = repair(VOGT)
     best = distance(repaired, VOGT)
     steps = np.random.default_rng(7).normal(size=(300, 5)) * np.array([2e-3, 2e-3, 2e-2, 2e-2, 2e-2])
+    at = np.array([repaired.a, repaired.b, repaired.rho, repaired.m, repaired.sigma])
     for step in steps:
         try:
-            near = SviSlice(1.0, *(np.array([repaired.a, repaired.b, repaired.rho, repaired.m, repaired.sigma]) + step))
+            near = SviSlice(1.0, *(at + step).tolist())
         except SurfaceError:
             continue
         assert distance(near, VOGT) > best - 0.02 or not check_butterfly([near]).is_free
