@@ -1,44 +1,48 @@
-"""Implied volatility of Black-76 prices, whole arrays at once, without loops, exceptions or warnings.
+"""Implied volatility of Black-76 prices, whole arrays at once, without exceptions or warnings.
 
 By symmetry every option becomes an out-of-the-money call: with x = |ln(F/K)| and c = time value /
-min(F, K), c(s) = N(-x/s + s/2) - exp(x) N(-x/s - s/2) grows from 0 to 1 in s = vol * sqrt(T). Then
+min(F, K), c(s) = N(-x/s + s/2) - exp(x) N(-x/s - s/2) grows from 0 to 1 in s = vol * sqrt(years). An engine
+(:mod:`pricing.engines`) solves it in one pass: a guess good to 6e-4 and one fifth-order step, with the
+difference of Mills ratios that is c / c' computed as a product in which nothing cancels
+(:mod:`pricing.engines.implied_fit`). What an engine turns away is looked at here: either there is no
+volatility, and the reason is named, or the option is extreme and :mod:`pricing.implied_extreme` solves it.
 
-- a guess from Polya's approximation of N, inverted in closed form (Stefanica and Radoicic, "An explicit
-  implied volatility formula", 2017), here written so that no term cancels; small problems (x and c both
-  tiny) are first enlarged by a common factor, which the near-normal regime leaves invariant;
-- Householder steps of third order on 1/ln c (c <= 1/2) or ln(1 - c) (c > 1/2), as in Jaeckel, "Let's Be
-  Rational", with z = x/s, t = s/2 and R the Mills ratio: c / c' = R(z - t) - R(z + t),
-  c''/c' = x^2/s^3 - s/4, c'''/c' = (c''/c')^2 - 3 x^2/s^4 - 1/4.
+**Accuracy.** A price is a double: its last half bit already stands for a relative change of the volatility by
+2**-53 times the condition number kappa = max(1, price / (vol * dprice/dvol)). kappa is 1 or less out of the
+money below the bound (there a volatility is better determined than its price), and grows in the money, where
+only the time value carries information, and toward the bound. The answer is within 2e-15 * kappa of the truth
+wherever there is one; of prices too small for normal doubles (below 2.3e-308) only what is left of them.
+
+The order-of-convergence idea (Householder steps on ln c and ln(1 - c)) follows Jaeckel, "Let's Be Rational"
+(2015); guesses, the product form and the fifth-order recursion are our own.
 """
 
 from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pricing.european import Floats, mills, mills_difference
+from pricing import engines
+from pricing.engines import Bools, Floats
+from pricing.implied_extreme import total_deviation
 
 Reasons = NDArray[np.int8]
 
-_STEPS: Final = 2
-_HALF_LN_2PI: Final = 0.5 * math.log(2.0 * math.pi)
-_SMALL: Final = 1e-3
-"""Where x and c are both below this, the guess is made on the problem enlarged to this size."""
-
-_CONVERGED: Final = 1e-4
-"""A last relative step above this (the order is four: the error left is its fourth power) is no answer."""
+_FEW: Final = 8
+"""Up to so many prices without a volatility are looked at one by one."""
 
 
 class Reason(IntEnum):
-    """Why there is, or is not, an implied volatility. Codes are stable."""
+    """Why there is, or is not, an implied volatility. Codes are stable; the first that applies is given."""
 
     OK = 0
     BAD_INPUT = 1
-    """An argument is NaN or infinite, or forward, strike or discount is not positive."""
+    """An argument is NaN or infinite, or forward, strike or discount is not positive: at strike 0 or
+    infinity the price is the same for every volatility."""
     EXPIRED = 2
     """No time is left: the price no longer depends on the volatility."""
     BELOW_INTRINSIC = 3
@@ -47,7 +51,7 @@ class Reason(IntEnum):
     AT_OR_ABOVE_BOUND = 5
     """At or above the forward (call) or the strike (put), discounted: more than any volatility gives."""
     NO_CONVERGENCE = 6
-    """The price lies too close to a bound for a double to hold its volatility."""
+    """A volatility exists, but no double holds it: it under- or overflows."""
 
 
 class ImpliedVol(NamedTuple):
@@ -57,6 +61,16 @@ class ImpliedVol(NamedTuple):
     """Annualised volatility, NaN wherever `reason` is not OK."""
     reason: Reasons
     """:class:`Reason` codes."""
+
+
+class _Quotes(NamedTuple):
+    """Flat, contiguous arguments; `value` is the undiscounted price."""
+
+    value: Floats
+    forward: Floats
+    strike: Floats
+    years: Floats
+    is_call: Bools
 
 
 def implied_vol(
@@ -69,110 +83,102 @@ def implied_vol(
 ) -> ImpliedVol:
     """The volatility at which Black-76 gives `price`; NaN with a reason where none exists.
 
-    Units as in :func:`pricing.black76`. The arguments broadcast. In the money the answer can be no
-    better than what is left of the price's digits once the intrinsic value is taken off.
+    Units as in :func:`pricing.black76`. The arguments broadcast; float64 arrays of one shape are used as
+    they are. Nothing raises or warns, save arguments whose shapes do not broadcast (ValueError).
     """
-    p, f, k, y, d, call = np.broadcast_arrays(
-        np.asarray(price, dtype=np.float64),
-        np.asarray(forward, dtype=np.float64),
-        np.asarray(strike, dtype=np.float64),
-        np.asarray(years, dtype=np.float64),
-        np.asarray(discount, dtype=np.float64),
-        np.asarray(is_call, dtype=np.bool_),
-    )
-    with np.errstate(all="ignore"):
-        value = p / d
-        moneyness = np.where(call, f - k, k - f)
-        time_value = value - np.maximum(moneyness, 0.0)
-        smaller = np.minimum(f, k)
-        reason = _reasons(p, f, k, y, d, time_value, smaller)
-        vol = np.full(p.shape, np.nan)
-        solvable = reason == Reason.OK
-        if solvable.any():
-            f, k = f[solvable], k[solvable]
-            x = np.abs(np.log1p((f - k) / k))
-            stdev, last_step = _solve(x, time_value[solvable], smaller[solvable])
-            found = (stdev > 0.0) & np.isfinite(stdev) & (np.abs(last_step) <= _CONVERGED * stdev)
-            vol[solvable] = np.where(found, stdev / np.sqrt(y[solvable]), np.nan)
-            reason[solvable] = np.where(found, Reason.OK, Reason.NO_CONVERGENCE)
-    return ImpliedVol(vol, reason)
+    shape, quotes = _flatten(price, forward, strike, years, is_call, discount)
+    vol = np.empty(quotes.value.size)
+    reason = np.zeros(vol.size, dtype=np.int8)
+    if not engines.active().implied(*quotes, vol):
+        _finish(quotes, vol, reason)
+    return ImpliedVol(vol.reshape(shape), reason.reshape(shape))
 
 
-def _reasons(
-    price: Floats, forward: Floats, strike: Floats, years: Floats, discount: Floats, time_value: Floats,
-    smaller: Floats,
-) -> Reasons:
-    """What stands against a solution before any is sought; the gravest objection is written last."""
-    reason = np.zeros(price.shape, dtype=np.int8)
-    reason[time_value >= smaller] = Reason.AT_OR_ABOVE_BOUND
+def _flatten(
+    price: ArrayLike, forward: ArrayLike, strike: ArrayLike, years: ArrayLike, is_call: ArrayLike,
+    discount: ArrayLike,
+) -> tuple[tuple[int, ...], _Quotes]:
+    """Broadcast shape and flat arguments, the discount taken out of the price."""
+    p = np.asarray(price, dtype=np.float64)
+    f = np.asarray(forward, dtype=np.float64)
+    k = np.asarray(strike, dtype=np.float64)
+    y = np.asarray(years, dtype=np.float64)
+    call = np.asarray(is_call, dtype=np.bool_)
+    d = np.asarray(discount, dtype=np.float64)
+    if d.ndim or d != 1.0:
+        with np.errstate(all="ignore"):
+            # Under a discount that is none, nothing is a price.
+            p = np.asarray(np.where((d > 0.0) & (d < math.inf), p / d, math.nan), dtype=np.float64)
+    shape = np.broadcast(p, f, k, y, call).shape
+    flat = _Quotes(_flat(p, shape), _flat(f, shape), _flat(k, shape), _flat(y, shape), _flat(call, shape))
+    return shape, flat
+
+
+def _flat(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Contiguous and writable, as kernels take them; the array's own memory if it is that already."""
+    flat = array.ravel() if array.shape == shape else np.broadcast_to(array, shape).ravel()
+    return flat if flat.flags.writeable else flat.copy()
+
+
+def _finish(quotes: _Quotes, vol: Floats, reason: Reasons) -> None:
+    """What the engine left NaN: solved here, or the reason why there is nothing to solve."""
+    index = np.flatnonzero(np.isnan(vol))
+    left = _take(quotes, index)
+    if index.size <= _FEW:
+        rows = zip(*(column.tolist() for column in left), strict=True)
+        found: Reasons = np.array([_reason(*row) for row in rows], dtype=np.int8)
+    else:
+        with np.errstate(all="ignore"):
+            found = _reasons(*left)
+    solvable = np.flatnonzero(found == Reason.OK)
+    if solvable.size:
+        quotes = _take(left, solvable)
+        with np.errstate(all="ignore"):
+            answer = total_deviation(quotes.forward, quotes.strike, _time_value(*quotes))
+            answer /= np.sqrt(quotes.years)
+            good = (answer > 0.0) & (answer < math.inf)
+        vol[index[solvable]] = np.where(good, answer, math.nan)
+        found[solvable] = np.where(good, Reason.OK, Reason.NO_CONVERGENCE)
+    reason[index] = found
+
+
+def _take(quotes: _Quotes, index: NDArray[np.intp]) -> _Quotes:
+    value, forward, strike, years, is_call = quotes
+    return _Quotes(value[index], forward[index], strike[index], years[index], is_call[index])
+
+
+def _time_value(value: Floats, forward: Floats, strike: Floats, _years: Floats, is_call: Bools) -> Floats:
+    gain = np.where(is_call, forward - strike, strike - forward)
+    return np.asarray(value - np.maximum(gain, 0.0), dtype=np.float64)
+
+
+def _reason(value: float, forward: float, strike: float, years: float, is_call: bool) -> int:
+    """What stands against a solution before any is sought."""
+    sound = 0.0 < forward < math.inf and 0.0 < strike < math.inf
+    if not (sound and math.isfinite(value) and math.isfinite(years)):
+        return Reason.BAD_INPUT
+    if years <= 0.0:
+        return Reason.EXPIRED
+    time_value = value - max(forward - strike if is_call else strike - forward, 0.0)
+    if time_value < 0.0:
+        return Reason.BELOW_INTRINSIC
+    if time_value == 0.0:
+        return Reason.AT_INTRINSIC
+    # Both: rounding can leave a price at its bound a time value below its own, and the other way round.
+    at_bound = value >= (forward if is_call else strike) or time_value >= min(forward, strike)
+    return Reason.AT_OR_ABOVE_BOUND if at_bound else Reason.OK
+
+
+def _reasons(value: Floats, forward: Floats, strike: Floats, years: Floats, is_call: Bools) -> Reasons:
+    """As :func:`_reason`, for arrays: the gravest objection is written last."""
+    time_value = _time_value(value, forward, strike, years, is_call)
+    reason = np.zeros(value.shape, dtype=np.int8)
+    at_bound = (value >= np.where(is_call, forward, strike)) | (time_value >= np.minimum(forward, strike))
+    reason[at_bound] = Reason.AT_OR_ABOVE_BOUND
     reason[time_value == 0.0] = Reason.AT_INTRINSIC
     reason[time_value < 0.0] = Reason.BELOW_INTRINSIC
     reason[years <= 0.0] = Reason.EXPIRED
-    good = (forward > 0.0) & (strike > 0.0) & (discount > 0.0)
-    good &= np.isfinite(price) & np.isfinite(forward) & np.isfinite(strike)
-    good &= np.isfinite(years) & np.isfinite(discount)
+    good = (forward > 0.0) & (forward < math.inf) & (strike > 0.0) & (strike < math.inf)
+    good &= np.isfinite(value) & np.isfinite(years)
     reason[~good] = Reason.BAD_INPUT
     return reason
-
-
-def _solve(x: Floats, time_value: Floats, smaller: Floats) -> tuple[Floats, Floats]:
-    """Total standard deviation s with c(s) = time_value / smaller, and the last step taken."""
-    c = time_value / smaller
-    low = c <= 0.5
-    ln_c = np.log(time_value) - np.log(smaller)
-    ln_rest = np.log1p(-c)
-    s = _guess(x, c)
-    step = s
-    for _ in range(_STEPS):
-        step = _householder(x, s, low, ln_c, ln_rest)
-        # Never through zero, and never further than tenfold: the guess is much better than that.
-        step = np.clip(step, -0.9 * s, 9.0 * s)
-        s = s + step
-    return s, step
-
-
-def _guess(x: Floats, c: Floats) -> Floats:
-    scale = np.maximum(1.0, _SMALL / np.maximum(x, c))
-    x, c = x * scale, c * scale
-    bulge = 1.0 - 2.0 / math.pi
-    # u = 4 c (c e^-x + 1 - e^-x) stands for (R^2 - (e^y - 1)^2) e^-y of the paper, y = -x.
-    shrink = np.exp(-x)
-    u = 4.0 * c * (c * shrink - np.expm1(-x))
-    a = 4.0 * np.sinh(bulge * x) ** 2
-    b = 16.0 * np.sinh(0.5 * x) * np.sinh((2.0 / math.pi - 0.5) * x) + 4.0 * np.cosh(bulge * x) * u
-    product = 4.0 * u * (1.0 - c) * (1.0 + c * shrink)
-    beta = 2.0 * product / (b + np.sqrt(b * b + 4.0 * a * product))
-    gamma = -0.5 * math.pi * np.log(beta)
-    upper = np.sqrt(gamma + x)
-    lower = np.sqrt(np.maximum(gamma - x, 0.0))
-    # Price at which the root changes branch: s = sqrt(2x), where d1 = 0 and d2 = -sqrt(2x).
-    c_turn = 0.5 - np.exp(x) * 0.5 * (1.0 - np.sqrt(-np.expm1(-4.0 / math.pi * x)))
-    s = np.where(c <= c_turn, 2.0 * x / (upper + lower), upper + lower)
-    return np.asarray(s / scale, dtype=np.float64)
-
-
-def _householder(x: Floats, s: Floats, low: NDArray[np.bool_], ln_c: Floats, ln_rest: Floats) -> Floats:
-    """One third-order step from s toward the root of 1/ln c (where `low`) or ln(1 - c)."""
-    z, t = x / s, 0.5 * s
-    q = z * z
-    r2 = q / s - 0.25 * s
-    r3 = r2 * r2 - 3.0 * q / (s * s) - 0.25
-    ln_density = -0.5 * (z - t) ** 2 - _HALF_LN_2PI
-    newton, h2, h3 = np.empty_like(s), np.empty_like(s), np.empty_like(s)
-    if low.any():
-        ratio = mills_difference(z[low], t[low])  # c / c'
-        m = 1.0 / (ln_density[low] + np.log(ratio))  # 1 / ln c(s)
-        g2 = -(1.0 + 2.0 * m) / ratio
-        newton[low] = ratio * (ln_c[low] - 1.0 / m) / (m * ln_c[low])
-        h2[low] = g2 + r2[low]
-        h3[low] = (2.0 + 6.0 * m + 6.0 * m * m) / (ratio * ratio) + 3.0 * g2 * r2[low] + r3[low]
-    high = ~low
-    if high.any():
-        ratio = mills(t[high] - z[high]) + mills(z[high] + t[high])  # (1 - c) / c'
-        newton[high] = ratio * (ln_density[high] + np.log(ratio) - ln_rest[high])
-        g2 = 1.0 / ratio
-        h2[high] = g2 + r2[high]
-        h3[high] = 2.0 * g2 * g2 + 3.0 * g2 * r2[high] + r3[high]
-    return np.asarray(
-        newton * (1.0 + 0.5 * newton * h2) / (1.0 + newton * (h2 + newton * h3 / 6.0)), dtype=np.float64
-    )

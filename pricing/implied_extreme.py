@@ -27,6 +27,9 @@ _CONVERGED: Final = 1e-4
 """Below it the fifth-order step just taken left less than rounding."""
 
 _RATIO_PLAIN: Final = 1e15
+_SHARE_PLAIN: Final = 1e-300
+"""Shares (c or 1 - c) down to here are divided by; smaller ones are known by their logarithm only."""
+
 _HALF_LN_2PI: Final = 0.5 * math.log(2.0 * math.pi)
 _SQRT_2PI: Final = math.sqrt(2.0 * math.pi)
 
@@ -42,7 +45,8 @@ def total_deviation(forward: Floats, strike: Floats, time_value: Floats) -> Floa
     x = np.where(ratio < _RATIO_PLAIN, np.log1p(ratio), np.log(larger) - np.log(smaller))
     c = time_value / smaller
     low = c <= 0.5
-    goal = np.where(low, np.log(time_value) - np.log(smaller), np.log1p(-c))
+    share = np.where(low, c, 1.0 - c)
+    goal = np.where(share < _SHARE_PLAIN, np.log(time_value) - np.log(smaller), np.log(share))
     # ln c = -q**2 / 2 (ln(1 - c) likewise) is met at z - t = +-q but for a factor that matters little.
     q = np.sqrt(-2.0 * goal)
     reach = np.sqrt(q * q + 2.0 * x)
@@ -53,7 +57,7 @@ def total_deviation(forward: Floats, strike: Floats, time_value: Floats) -> Floa
     s = np.clip(np.where(low, 2.0 * x / (q + reach), q + reach), least, most)
     done = np.zeros(s.shape, dtype=np.bool_)
     for _ in range(_STEPS_MAX):
-        error, slope, newton = _newton(x, s, low, goal)
+        error, slope, newton = _newton(x, s, low, share, goal)
         rising = error * slope > 0.0  # c(s) is too large
         most, least = np.where(rising, s, most), np.where(rising, least, s)
         exponent = step_exponent(x / s, 0.5 * s, newton, slope)
@@ -69,12 +73,14 @@ def total_deviation(forward: Floats, strike: Floats, time_value: Floats) -> Floa
 
 
 def _newton(
-    x: Floats, s: Floats, low: NDArray[np.bool_], goal: Floats
+    x: Floats, s: Floats, low: NDArray[np.bool_], share: Floats, goal: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """ln c(s) (or ln(1 - c(s))) less its goal, its slope against ln s, and the Newton step."""
+    """ln c(s) (or ln(1 - c(s))) less that of the share sought, its slope against ln s, Newton's step."""
     z, t = x / s, 0.5 * s
     near = z - t
     ratio = np.where(low, mills_slope(near, z + t), (mills_value(-near) + mills_value(z + t)) / s)
-    error = np.log(ratio * s) - 0.5 * near * near - _HALF_LN_2PI - goal
+    scaled = ratio * s  # share / phi(z - t)
+    log = np.where(share < _SHARE_PLAIN, np.log(scaled) - goal, np.log(scaled / share))
+    error = log - 0.5 * near * near - _HALF_LN_2PI
     slope = np.where(low, 1.0, -1.0) / ratio
     return error, slope, np.asarray(-error / slope, dtype=np.float64)

@@ -133,6 +133,9 @@ def _high(value: float, f: float, k: float, years: float, call: bool) -> float:
     """As the kernel, for 1/2 < c < 1."""
     smaller, larger, x, time_value = _reduce(value, f, k, call)
     c = time_value / smaller
+    # Rounding can leave a price at its bound a time value below its own.
+    if value >= select(call, f, k):
+        return math.nan
     if not (smaller >= SIZE_MIN and larger <= SIZE_MAX and x <= X_MAX and 0.5 < c < 1.0):
         return math.nan
     h = -log(1.0 - c)

@@ -77,6 +77,8 @@ def _invert(
     _residual_low(x, c, s, newton, slope, spare)
     if high.size:
         s[high], newton[high], slope[high] = _high(x[high], c[high])
+        # Rounding can leave a price at its bound a time value below its own.
+        sound[high] &= value[high] < np.where(is_call[high], forward[high], strike[high])
     _step(x, s, newton, slope, spare)
     np.sqrt(years, out=c)
     np.divide(s, c, out=vol)

@@ -37,6 +37,8 @@ def implied_one(value: float, forward: float, strike: float, years: float, is_ca
     smaller, larger = (forward, strike) if forward < strike else (strike, forward)
     if not (smaller >= SIZE_MIN and larger <= SIZE_MAX and 0.0 < years < math.inf):
         return math.nan
+    if value >= (forward if is_call else strike):
+        return math.nan
     gap = larger - smaller
     if (forward > strike) == is_call:
         value -= gap
