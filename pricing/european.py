@@ -36,6 +36,8 @@ MS_PER_YEAR: Final = 365 * 24 * 3600 * 1000
 
 DAYS_PER_YEAR: Final = 365.0
 
+_SCALARS: Final = (float, int, np.float64)
+
 class Black76(NamedTuple):
     """Price and Greeks, float64 arrays of the broadcast shape of the arguments."""
 
@@ -100,15 +102,16 @@ def black76(
     """
     shape, f, k, y, v, call = _arguments(forward, strike, years, vol, is_call, discount)
     out = np.empty((6, f.size))
-    with np.errstate(all="ignore"):
-        if not engines.active().black76(f, k, y, v, call, out):
+    if not engines.active().black76(f, k, y, v, call, out):
+        with np.errstate(all="ignore"):
             rest = np.flatnonzero(~careful_numpy.ordinary(f, k, y, v))
             out[:, rest] = edges.black76(f[rest], k[rest], y[rest], v[rest], call[rest])
-        if not _is_one(discount):
+    if not _is_one(discount):
+        with np.errstate(all="ignore"):
             rate, d = _rate(discount, shape, y)
             out[4] += np.where(rate == 0.0, 0.0, rate * out[0])
             out *= d
-    return Black76(*(row.reshape(shape) for row in out))
+    return Black76(*out) if len(shape) == 1 else Black76(*(row.reshape(shape) for row in out))
 
 
 def black76_second_order(
@@ -129,13 +132,14 @@ def black76_second_order(
     """
     shape, f, k, y, v, call = _arguments(forward, strike, years, vol, is_call, discount)
     out = np.empty((3, f.size))
-    with np.errstate(all="ignore"):
-        if not engines.active().second_order(f, k, y, v, out):
+    if not engines.active().second_order(f, k, y, v, out):
+        with np.errstate(all="ignore"):
             rest = np.flatnonzero(~careful_numpy.ordinary(f, k, y, v))
             out[:, rest] = edges.second_order(f[rest], k[rest], y[rest], v[rest])
-        if not _is_one(discount):
+    if not _is_one(discount):
+        with np.errstate(all="ignore"):
             rate, d = _rate(discount, shape, y)
-            out[2] += rate * np.ravel(black76(f, k, y, v, call).delta)
+            out[2] += rate * black76(f, k, y, v, call).delta
             out *= d
     return SecondOrder(*(row.reshape(shape) for row in out))
 
@@ -149,18 +153,19 @@ def _arguments(
     discount: ArrayLike,
 ) -> tuple[tuple[int, ...], Floats, Floats, Floats, Floats, Bools]:
     """The broadcast shape, then the arguments but the discount, flat and contiguous."""
-    f, k, y, v = (np.asarray(argument, dtype=np.float64) for argument in (forward, strike, years, vol))
+    f, k = np.asarray(forward, dtype=np.float64), np.asarray(strike, dtype=np.float64)
+    y, v = np.asarray(years, dtype=np.float64), np.asarray(vol, dtype=np.float64)
     call = np.asarray(is_call, dtype=np.bool_)
     shape = f.shape
-    if not shape == k.shape == y.shape == v.shape == call.shape or np.ndim(discount):
-        shape = np.broadcast_shapes(f.shape, k.shape, y.shape, v.shape, call.shape, np.shape(discount))
+    if not shape == k.shape == y.shape == v.shape == call.shape or type(discount) not in _SCALARS:
+        shape = np.broadcast_shapes(shape, k.shape, y.shape, v.shape, call.shape, np.shape(discount))
         f, k, y, v = (np.broadcast_to(argument, shape) for argument in (f, k, y, v))
         call = np.broadcast_to(call, shape)
     return shape, f.ravel(), k.ravel(), y.ravel(), v.ravel(), call.ravel()
 
 
 def _is_one(discount: object) -> bool:
-    return isinstance(discount, float | int) and discount == 1.0
+    return type(discount) in _SCALARS and discount == 1.0
 
 
 def _rate(discount: ArrayLike, shape: tuple[int, ...], years: Floats) -> tuple[Floats, Floats]:

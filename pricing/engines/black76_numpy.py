@@ -24,8 +24,6 @@ _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 
 DAYS_PER_YEAR: Final = 365.0
 _BLOCK_SIZE: Final = 10_240
-_SMALL: Final = 1e-150
-"""Below this products of two arguments may leave the range of doubles."""
 _D_MAX: Final = 16.0
 """Errors of d weigh |d| times as much in the price: past this, those of ln(F/K) and s alone cost too much."""
 _CANCELLATION_MAX: Final = 450.0
@@ -77,10 +75,11 @@ def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call
     count = forward.size
     blocks = -(-count // _BLOCK_SIZE)
     good = True
-    for block in range(blocks):
-        part = slice(count * block // blocks, count * (block + 1) // blocks)
-        arguments = forward[part], strike[part], years[part], vol[part], is_call[part]
-        good &= _block(*arguments, out[:, part])
+    with np.errstate(all="ignore"):
+        for block in range(blocks):
+            part = slice(count * block // blocks, count * (block + 1) // blocks)
+            arguments = forward[part], strike[part], years[part], vol[part], is_call[part]
+            good &= _block(*arguments, out[:, part])
     return good
 
 
@@ -90,7 +89,7 @@ def _block(f: Floats, k: Floats, t: Floats, v: Floats, is_call: Bools, out: Floa
     size = work.powers[1]
     largest = float(size.max(initial=0.0))
     least = (1.25 + largest) / _CANCELLATION_MAX
-    positive = bool(f.min(initial=1.0) >= _SMALL and t.min(initial=1.0) >= _SMALL)
+    positive = bool(f.min(initial=1.0) >= careful.SMALL and t.min(initial=1.0) >= careful.SMALL)
     if positive and largest <= _D_MAX and bool(work.stdev.min(initial=math.inf) >= least):
         return True
     ordinary = careful.ordinary(f, k, t, v)
@@ -168,6 +167,6 @@ def _mills_of_size(work: _Work) -> Floats:
 
 def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats) -> bool:
     """Rows of `out`: vanna, volga, charm, undiscounted."""
-    ordinary = careful.ordinary(forward, strike, years, vol)
-    out[:] = careful.second_order(forward, strike, years, vol)
-    return bool(ordinary.all())
+    with np.errstate(all="ignore"):
+        out[:] = careful.second_order(forward, strike, years, vol)
+        return bool(careful.ordinary(forward, strike, years, vol).all())

@@ -16,8 +16,8 @@ import numpy as np
 from pricing.engines import Bools, Floats
 from pricing.normal import MILLS_ORIGIN, mills_pair
 
-SMALL: Final = 1e-150
-LARGE: Final = 1e150
+SMALL: Final = 1e-100
+LARGE: Final = 1e100
 """Arguments of ordinary size: engines compute these themselves, whatever else is handed to them."""
 
 _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)

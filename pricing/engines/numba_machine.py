@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-_OUTPUT_COUNT_MAX: Final = 12
+_OUTPUT_COUNT_MAX: Final = 20
 _ALIAS_DOMAIN: Final = "strikebook kernels"
 _SCOPES: Final = ("input", *(f"output {index}" for index in range(_OUTPUT_COUNT_MAX)))
 
@@ -83,12 +83,31 @@ def _load(_typing: Any, array: Any, _index: Any) -> Any:
     return array.dtype(array, types.intp), generate
 
 
+def _number(output: Any) -> int:
+    number = int(output.literal_value)
+    if not 0 <= number < _OUTPUT_COUNT_MAX:
+        raise ValueError(f"a kernel has at most {_OUTPUT_COUNT_MAX} outputs")
+    return number
+
+
+def _reload(_typing: Any, array: Any, _index: Any, output: Any) -> Any:
+    if not isinstance(output, types.IntegerLiteral):
+        return None  # numba asks again with the literal
+    number = _number(output)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type = signature.args[0]
+        value = builder.load(_element(context, builder, array_type, arguments[0], arguments[1]))
+        _label(builder, value, f"output {number}")
+        return context.data_model_manager[array_type.dtype].from_data(builder, value)
+
+    return array.dtype(array, types.intp, output), generate
+
+
 def _store(_typing: Any, array: Any, _index: Any, _value: Any, output: Any) -> Any:
     if not isinstance(output, types.IntegerLiteral):
         return None  # numba asks again with the literal
-    number = output.literal_value
-    if not 0 <= number < _OUTPUT_COUNT_MAX:
-        raise ValueError(f"a kernel has at most {_OUTPUT_COUNT_MAX} outputs")
+    number = _number(output)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array_type = signature.args[0]
@@ -123,6 +142,9 @@ load: Callable[[Any, int], Any] = _make(_load)
 store: Callable[[Any, int, Any, int], None] = _make(_store)
 """store(array, index, value, output): array[index] = value in a contiguous one-dimensional output.
 
-`output` is a literal below 12, another one for every output array; outputs overlap neither one another nor
+`output` is a literal below 20, another one for every output array; outputs overlap neither one another nor
 any input, and the value is of the array's type.
 """
+
+reload: Callable[[Any, int, int], Any] = _make(_reload)
+"""reload(array, index, output): what an earlier loop of the kernel stored in this array as this output."""

@@ -16,12 +16,12 @@ import math
 from typing import Final
 
 from pricing.engines.numba_jit import inlined
-from pricing.engines.numba_machine import bits_of, fma, from_bits, load, select, shift_right, store
+from pricing.engines.numba_machine import bits_of, fma, from_bits, load, reload, select, shift_right, store
 
 __all__ = [
     "INV_SQRT_2PI", "MILLS_ORIGIN", "SQRT_HALF", "bits_of", "density", "exp", "exp_pair", "fma",
-    "from_bits", "load", "log", "log1p", "log_ratio", "mills", "mills_denominator", "mills_numerator",
-    "mills_pair", "ndtr", "select", "shift_right", "sqrt_pair", "store",
+    "from_bits", "load", "log", "log1p", "log_ratio", "mills", "mills_cross", "mills_denominator",
+    "mills_numerator", "mills_pair", "ndtr", "reload", "select", "shift_right", "sqrt_pair", "store",
 ]  # fmt: skip
 
 # --- Exponential and logarithm -----------------------------------------------------------------------
@@ -242,24 +242,30 @@ def _denominator_slope(ya: float, yb: float) -> tuple[float, float]:
 
 
 @inlined
-def mills_pair(near: float, far: float, span: float) -> tuple[float, float, float]:
-    """R(near), R(far) and R(near) - R(far), each to a few u, the difference too however close the two are.
+def mills_cross(near: float, far: float, span: float) -> tuple[float, float, float, float]:
+    """R(near), R(far) and R(near) - R(far) as numerators, and their common denominator, 1e11 to 1e66.
 
-    -0.25 <= near <= far <= 1e12, and `span` = far - near, more exactly than the two say it. With R = P / Q
-    the difference is span * (P(far) Q[near, far] - P[near, far] Q(far)) / (Q(near) Q(far)), f[a, b] the
-    divided difference, which Horner's scheme gives without subtracting; where the two lie well apart the
-    plain difference is the better one.
+    -0.25 <= near <= far <= 3e3, and `span` = far - near, more exactly than the two say it. With R = P / Q the
+    difference is span * (P(far) Q[near, far] - P[near, far] Q(far)) / (Q(near) Q(far)), f[a, b] the divided
+    difference, which Horner's scheme gives without subtracting; where the two lie well apart the plain
+    difference is the better one. Each is good to a few u, the difference too however close the two are.
     """
     ya = near + MILLS_ORIGIN
     yb = far + MILLS_ORIGIN
     pa, qa = mills_numerator(ya), mills_denominator(ya)
     pb, p_slope = _numerator_slope(ya, yb)
     qb, q_slope = _denominator_slope(ya, yb)
-    inverse = 1.0 / (qa * qb)
-    r_near = pa * qb * inverse
-    r_far = pb * qa * inverse
-    slope = span * fma(pb, q_slope, -(p_slope * qb)) * inverse
-    return r_near, r_far, select(span > 0.2 * (near + 1.0), r_near - r_far, slope)
+    r_near, r_far = pa * qb, pb * qa
+    slope = span * fma(pb, q_slope, -(p_slope * qb))
+    return r_near, r_far, select(span > 0.2 * (near + 1.0), r_near - r_far, slope), qa * qb
+
+
+@inlined
+def mills_pair(near: float, far: float, span: float) -> tuple[float, float, float]:
+    """R(near), R(far) and R(near) - R(far), each to a few u: :func:`mills_cross`, divided."""
+    r_near, r_far, difference, below = mills_cross(near, far, span)
+    inverse = 1.0 / below
+    return r_near * inverse, r_far * inverse, difference * inverse
 
 
 @inlined
