@@ -127,13 +127,16 @@ def book_pull(
     rules: BookRules | None = None,
     bid_size: Floats | None = None,
     ask_size: Floats | None = None,
+    toward: Floats | None = None,
 ) -> Floats:
     """How far the book pulls each mark off its model price; 0 where the book does not contradict it.
 
     `model` and quotes in price, NaN where a side is missing, `vega` per volatility point as in
     :func:`pricing.black76`. Rule, per option: a side of less than ``size_min`` does not exist; a crossed
     pair, or one wider than ``spread_vol_max``, bounds nothing; a lone side bounds from its side only (a
-    bid lifts, an ask lowers). The pull is what brings the model inside, cut to ``pull_vol_max``.
+    bid lifts, an ask lowers). The pull brings a model that lies outside to the nearer side or, where
+    `toward` gives a price (that of the mark variance, say), as near to it as bid and ask allow; it is cut
+    to ``pull_vol_max``.
     """
     rules = rules or BookRules()
     no_bid, no_ask = ~(bid > 0.0), ~(ask > 0.0)
@@ -148,7 +151,11 @@ def book_pull(
     with np.errstate(invalid="ignore"):
         width = high - low
         senseless: Bools = two_sided & ~((width >= 0.0) & (width <= rules.spread_vol_max * unit))
-        pull = np.minimum(np.maximum(model, low), high) - model
+        inside = np.minimum(np.maximum(model, low), high)
+        if toward is not None:
+            wanted = np.where(np.isfinite(toward), toward, model)
+            inside = np.where(inside == model, model, np.minimum(np.maximum(wanted, low), high))
+        pull = inside - model
     reach = rules.pull_vol_max * unit
     pull = np.minimum(np.maximum(pull, -reach), reach)
     return np.where(senseless | ~np.isfinite(pull), 0.0, pull)

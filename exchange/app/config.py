@@ -23,6 +23,8 @@ class Config:
     host: str = "127.0.0.1"
     port: int = PORT_DEFAULT
     seed: int = 7
+    pricing_engine: str = "auto"
+    """`numpy`, `numba`, or `auto`: numba where it is installed."""
     redis_url: str = ""
     sign_up: bool = True
     faucet_micro: int = 20_000_000_000_000

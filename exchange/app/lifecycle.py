@@ -8,7 +8,6 @@ perpetual settlement), every hour a funding.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -27,31 +26,8 @@ LOOK_S: Final = 1.0
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 DAY_END_MS: Final = 8 * HOUR_MS  # 08:00 UTC
-AVERAGE_MS: Final = 30 * 60 * 1000
-SAMPLE_MS: Final = 4_000
 FUNDING_HOURS: Final = 8
 _log = logging.getLogger(__name__)
-
-
-class DeliveryAverage:
-    """Mean of the index over the last half hour, sampled every four seconds, in micro-USDC."""
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[int, int]] = deque()
-        self._sum = 0
-
-    def add(self, at_ms: int, index_micro: int) -> None:
-        """Take a sample if the last one is old enough; forget what is older than half an hour."""
-        if self._samples and at_ms - self._samples[-1][0] < SAMPLE_MS:
-            return
-        self._samples.append((at_ms, index_micro))
-        self._sum += index_micro
-        while self._samples[0][0] <= at_ms - AVERAGE_MS:
-            self._sum -= self._samples.popleft()[1]
-
-    def price_micro(self) -> int | None:
-        """The mean, rounded down to a micro-USDC (either side of a delivery may profit); None if empty."""
-        return self._sum // len(self._samples) if self._samples else None
 
 
 class Calendar:
@@ -62,7 +38,6 @@ class Calendar:
         self._oracle = oracle
         self._clock = clock
         self._plan = plan
-        self._averages = [DeliveryAverage() for _ in PRODUCTS]
         self._asked: set[int] = set()  # instruments whose delivery is under way
         self._listed_at_ms = 0
         self._next_instrument = 0
@@ -91,10 +66,6 @@ class Calendar:
         if self._venue.halted:
             return
         now_ms = self._clock.now_ms()
-        for number, average in enumerate(self._averages):
-            index_micro = self._oracle.index_micro(number)
-            if index_micro is not None:
-                average.add(now_ms, index_micro)
         self._deliver(now_ms)
         self._list(now_ms)
         self._end_day(now_ms)
@@ -142,7 +113,7 @@ class Calendar:
             terms = view.terms
             if not view.is_option or terms.expiry_ms > now_ms or view.state >= r.STATE_DELISTED:
                 continue
-            price_micro = self._averages[terms.underlying].price_micro()
+            price_micro = self._oracle.delivery_micro(terms.underlying, terms.expiry_ms)
             if price_micro is None or view.instrument in self._asked:
                 continue
             self._asked.add(view.instrument)

@@ -11,6 +11,8 @@ from typing import Final
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 
 PORT_MAX: Final = 65_535
+ENGINE_VARIABLE: Final = "STRIKEBOOK_PRICING_ENGINE"
+ENGINES: Final = ("auto", "numpy", "numba")
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -28,6 +30,14 @@ def port_default() -> int:
     return port
 
 
+def engine_default() -> str:
+    """The pricing engine of the environment variable, or `auto`. SystemExit for an unknown one."""
+    name = os.environ.get(ENGINE_VARIABLE) or "auto"
+    if name not in ENGINES:
+        raise SystemExit(f"strikebook: {ENGINE_VARIABLE} is {name!r}; write one of {', '.join(ENGINES)}")
+    return name
+
+
 def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `serve` and `run`."""
     parser.add_argument(
@@ -41,6 +51,12 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"port; 0: any free one (${PORT_VARIABLE} or %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=7, help="seed of the simulated market (%(default)s)")
+    parser.add_argument(
+        "--pricing-engine",
+        choices=ENGINES,
+        default=engine_default(),
+        help=f"what computes marks; auto: numba where it is installed (${ENGINE_VARIABLE} or %(default)s)",
+    )
     parser.add_argument(
         "--redis", default="", metavar="URL", help="publish to Redis Streams at redis://host:port"
     )
@@ -71,6 +87,7 @@ def config_of(options: argparse.Namespace) -> Config:
         host=options.host,
         port=options.port,
         seed=options.seed,
+        pricing_engine=options.pricing_engine,
         redis_url=options.redis,
         sign_up=not options.no_sign_up,
         batch_seconds=options.batch_seconds,

@@ -1,21 +1,28 @@
-"""The oracle wired up: a feed, one mark loop over all underlyings, and what is listed in it."""
+"""The oracle wired up: sources, index, one mark loop, surfaces refitted from the books."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import replace
 from typing import Final
 
+from exchange.app.book_quotes import BookSweep
 from exchange.core import queries
 from exchange.core.engine import Engine
 from exchange.domain import records as r
 from exchange.gateway.ports import ChainView, Clock, Timer
 from exchange.gateway.registry import Registry
 from exchange.gateway.venue import Venue
+from exchange.oracle.fitter import Fitter, NoFitter
+from exchange.oracle.index import CombinedFeed
 from exchange.oracle.marks import MarkedInstrument, MarkLoop, UnderlyingMarks
 from exchange.oracle.premium import PerpetualPremium
+from exchange.oracle.refits import Refits
 from exchange.oracle.simulated import BTC, ETH, SimulatedFeed
+from exchange.oracle.sources import SimulatedSources
 from exchange.wire.session import RpcError
+from pricing import engines
 from pricing.forward import FlatCarry
 from pricing.simulated_surface import simulated_surface
 
@@ -29,7 +36,10 @@ _log = logging.getLogger(__name__)
 class Oracle:
     """The mark loop of a venue (`gateway.ports.OracleView`); marks leave as sequenced commands."""
 
-    def __init__(self, engine: Engine, seed: int, clock: Clock, interval_ms: int) -> None:
+    def __init__(
+        self, engine: Engine, seed: int, clock: Clock, interval_ms: int, fitter: Fitter | None = None
+    ) -> None:
+        """`fitter` refits surfaces; None: they stay those of the simulated market."""
         now_ms = clock.now_ms()
         self._clock = clock
         self._timer: Timer | None = None
@@ -54,7 +64,12 @@ class Oracle:
             )
         self.symbols = [u.symbol for u in underlyings]
         self._spots = [u.spot for u in underlyings]
-        self._loop = MarkLoop(SimulatedFeed(seed, now_ms, underlyings), self._marks, interval_ms)
+        sources = SimulatedSources(SimulatedFeed(seed, now_ms, underlyings), seed, now_ms)
+        self._feed = CombinedFeed(sources, sources.weights)
+        self._loop = MarkLoop(self._feed, self._marks, interval_ms)
+        self._refits = Refits(fitter or NoFitter(), self._marks)
+        self._sweep: BookSweep | None = None
+        self._traded: dict[int, int] = {}
 
     # --- OracleView ----------------------------------------------------------------------------------
 
@@ -76,7 +91,10 @@ class Oracle:
 
     def step(self, venue: Venue) -> None:
         """Sequence the marks that are due. A block the queue has no room for is dropped."""
-        for command in self._loop.step(self._clock.now_ms()):
+        now_ms = self._clock.now_ms()
+        self._refits.poll(now_ms)
+        self._read_books(venue, now_ms)
+        for command in self._loop.step(now_ms):
             try:
                 venue.submit(command)
             except RpcError as refused:
@@ -84,10 +102,39 @@ class Oracle:
                 continue
             self._marked = self._marked or len(command) > _EMPTY_BLOCK_BYTES
 
+    def _read_books(self, venue: Venue, now_ms: int) -> None:
+        """Read some more of the books for the next refit."""
+        if self._sweep is None or self._sweep.is_void:
+            marks = self._refits.due(now_ms)
+            self._sweep = None if marks is None else BookSweep(marks, self._traded)
+        if self._sweep is None:
+            return
+        request = self._sweep.advance(venue.registry.instruments, venue.views.markets, now_ms)
+        if request is not None:
+            self._sweep = None
+            self._refits.submit(request, now_ms)
+
     def stop(self) -> None:
-        """No more steps."""
+        """No more steps, no worker."""
         if self._timer is not None:
             self._timer.cancel()
+        self._refits.stop()
+
+    def report(self) -> dict[str, object]:
+        """What the status shows: engine, index and surface of each underlying."""
+        now_ms = self._clock.now_ms()
+        return {
+            "pricing_engine": engines.current(),
+            "surface_worker_failures": self._refits.failures,
+            "underlyings": {marks.symbol: self._report(marks, now_ms) for marks in self._marks},
+        }
+
+    def _report(self, marks: UnderlyingMarks, now_ms: int) -> dict[str, object]:
+        index = self._feed.values.get(marks.symbol)
+        return {
+            "index": None if index is None else {**index._asdict(), "confidence": round(index.confidence, 3)},
+            "surface": dataclasses.asdict(self._refits.report(marks.underlying_id, now_ms)),
+        }
 
     # --- prices and listings -------------------------------------------------------------------------
 
@@ -99,6 +146,16 @@ class Oracle:
         """The last index price in micro-USDC, rounded down; None before the first mark."""
         index = self._marks[underlying].last_index
         return None if index is None else int(index * _MICRO)
+
+    def delivery_micro(self, underlying: int, expiry_ms: int) -> int | None:
+        """The delivery price in micro-USDC: the mean of the half hour before the expiry.
+
+        Where the venue was not there to see that, the mean of what it has seen of the last half hour; None
+        while that is nothing.
+        """
+        average = self._marks[underlying].average
+        price_micro = average.price_micro(expiry_ms)
+        return average.price_micro(self._clock.now_ms()) if price_micro is None else price_micro
 
     def relist(self, registry: Registry) -> None:
         """Mark exactly the instruments that are still alive."""

@@ -17,6 +17,7 @@ from typing import Final
 
 from exchange.app.bridge import L1Bridge
 from exchange.app.config import Config
+from exchange.app.fitter import ChildFitter
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
 from exchange.app.ports import SystemClock, SystemEntropy
@@ -39,6 +40,7 @@ from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
 from exchange.history.store import HistoryReader
 from exchange.journal import DiskStorage, JournalError, Recovered, recover, retain
+from pricing import engines
 from settlement.l1.mock import MockL1
 
 CONSUMERS: Final = ("settlement", "history")
@@ -85,6 +87,10 @@ class VenueProcess:
         """
         config, loop = self.config, asyncio.get_running_loop()
         try:
+            engines.select(config.pricing_engine)
+        except engines.EngineError as error:
+            raise StartError(f"{error.code}: {error}") from None
+        try:
             config.journal.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StartError(
@@ -99,7 +105,8 @@ class VenueProcess:
             self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
         except CredentialsError as error:
             raise StartError(f"{error}; restore it, or start on another --data") from None
-        self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms)
+        fitter = ChildFitter() if config.children else None
+        self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
         self._committer = VouchingCommitter(
             ThreadCommitter(loop), engine, config.journal, config.snapshot_commands
         )
@@ -131,7 +138,7 @@ class VenueProcess:
         self.credentials.reconcile(engine.account_count, self.venue.owner_of)
         methods: dict[str, Handler] = {
             **METHODS,
-            "public/strikebook_status": StatusMethod(self.telemetry, self.settlement),
+            "public/strikebook_status": StatusMethod(self.telemetry, self.settlement, self.oracle.report),
         }
         self.server = Server(
             Dispatcher(self.venue, methods),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from exchange.app.settled import SettlementStatus, batch_object
@@ -98,10 +99,18 @@ def open_interest(venue: Venue) -> float:
 class StatusMethod:
     """`public/strikebook_status`."""
 
-    def __init__(self, telemetry: Telemetry, settlement: SettlementStatus) -> None:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        settlement: SettlementStatus,
+        oracle: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
+        """`oracle` tells of engine, index and surfaces."""
         self._telemetry = telemetry
         self._settlement = settlement
+        self._oracle = oracle
 
     def __call__(self, venue: Venue, session: Session, request: Request) -> None:
         """Reply with the figures."""
-        session.reply(request, self._telemetry.figures(venue, self._settlement))
+        figures = self._telemetry.figures(venue, self._settlement)
+        session.reply(request, {**figures, "oracle": self._oracle()})

@@ -21,6 +21,7 @@ from exchange.oracle.greeks import Greeks
 from exchange.oracle.marks_codec import MARK_UNIT, encode_marks
 from exchange.oracle.premium import PerpetualPremium
 from pricing.chain import Chain
+from pricing.european import Floats
 from pricing.forward import ForwardCurve
 from pricing.mark import AVERAGE_MS, DeliveryAverage
 from pricing.quantize import (
@@ -92,6 +93,9 @@ class UnderlyingMarks:
         self.average = DeliveryAverage()
         self._quantize = MarkQuantizer(_ROWS, _FORWARD_ROW)
         self._last: tuple[float, float, int] | None = None
+        self.listing = 0
+        """Grows with every :meth:`set_instruments`."""
+        self._pulls: dict[int, float] = {}
         self.set_instruments(())
 
     def set_instruments(self, instruments: Iterable[MarkedInstrument]) -> None:
@@ -127,6 +131,8 @@ class UnderlyingMarks:
             [i.instrument_id for i in options],
             [i.instrument_id for i in listed[len(options) :]],
         )
+        self.listing += 1
+        self.chain.set_pull([self._pulls.get(i.instrument_id, 0.0) for i in options])
         if self._last is not None:
             index, perpetual_mark, at_ms = self._last
             self.chain.refresh(index, at_ms, self._average(at_ms))
@@ -136,6 +142,14 @@ class UnderlyingMarks:
         """Price by another surface from the next block on."""
         self._surface = surface
         self.chain.set_surface(surface)
+
+    def set_pull(self, pull: Floats) -> None:
+        """Pull the marks by these amounts, in the order of the chain, from the next block on.
+
+        See :meth:`pricing.chain.Chain.set_pull`. What stays listed keeps its pull through a new listing.
+        """
+        self.chain.set_pull(pull)
+        self._pulls = dict(zip(self.greeks.option_ids.tolist(), pull.tolist(), strict=True))
 
     @property
     def last_index(self) -> float | None:

@@ -90,7 +90,9 @@ class Venue:
         self.data = data
         self.url = ""
         self.pid = 0
-        self._arguments = ["serve", "--port", "0", "--data", str(data), *arguments]
+        # numpy starts sooner, and these tests start venues by the dozen.
+        engine = ("--pricing-engine", "numpy")
+        self._arguments = ["serve", "--port", "0", *engine, "--data", str(data), *arguments]
         self._forks = forks
         self._process: subprocess.Popen[bytes] | None = None
         self._output = output or data.parent / f"{data.name}.out"

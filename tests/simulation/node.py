@@ -23,6 +23,8 @@ from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
 from exchange.journal import MemoryStorage, Replica, recover
 from exchange.oracle.chain_spec import ChainPlan
+from exchange.oracle.fitter import InlineFitter
+from exchange.oracle.refit_worker import SurfaceWorker
 from exchange.wire.jsonrpc import BadRequest, decode_request
 from exchange.wire.session import RpcError, Session
 from tests.simulation.loop import ProcessLoop, SeededEntropy, SimClock, SimCommitter, World
@@ -68,7 +70,7 @@ class Process:
         chain_log = self.recovered.chain_log
         assert chain_log is not None
         self.committer = SimCommitter(self.loop, world.random)
-        self.oracle = Oracle(engine, node.seed, clock, 100)
+        self.oracle = Oracle(engine, node.seed, clock, 100, InlineFitter(SurfaceWorker().handle))
         self.venue = Venue(
             engine,
             self.recovered.writer,

@@ -113,6 +113,13 @@ def test_the_mark_is_pulled_inside_the_book(bid: float, ask: float, pull: float)
     assert book_pull(row(100.0), row(1.0), row(bid), row(ask), rules).item() == pull
 
 
+def test_a_contradicted_mark_goes_where_the_mark_variance_says_within_the_book() -> None:
+    toward = row(101.5, 99.0, 105.0, NAN, 101.5)
+    bid, ask = row(101.0, 101.0, 101.0, 101.0, 99.0), row(102.0, 102.0, 102.0, 102.0, 102.0)
+    pull = book_pull(row(*[100.0] * 5), row(*[1.0] * 5), bid, ask, toward=toward)
+    assert pull.tolist() == [1.5, 1.0, 2.0, 1.0, 0.0]
+
+
 def test_a_small_quote_does_not_count() -> None:
     rules = BookRules(size_min=1.0)
     args = (row(100.0, 100.0), row(1.0, 1.0), row(101.0, 101.0), row(102.0, 102.0), rules)

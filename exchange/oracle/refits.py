@@ -1,0 +1,135 @@
+"""Whose turn it is to be refitted, and what came of it: surfaces of all underlyings, one worker.
+
+The marks never wait for any of this. A reply that does not come leaves the last good surface, which
+ages in place and is reported as what it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from exchange.oracle.fitter import Fitter
+from exchange.oracle.marks import UnderlyingMarks
+from exchange.oracle.refit_job import BadJobError, RefitReply, RefitRequest
+from pricing.surface import SurfaceError
+
+INTERVAL_MS: Final = 3_000
+LATE_MS: Final = 15_000
+"""Without a new surface for so long, the one in use counts as held over."""
+
+_AGE_MS: Final = 30_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _State:
+    marks: UnderlyingMarks
+    due_ms: int = 0
+    reply: RefitReply | None = None
+    """The last one with a surface."""
+    placed_ms: int = 0
+    """As of when the surface in use is aged."""
+    status: str = "initial"
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceReport:
+    """The surface of one underlying, for people."""
+
+    status: str
+    """``initial``: the simulated market's, nothing fitted yet; ``fresh``, ``held``, ``no_quotes`` as of
+    :class:`pricing.surface.Status`; ``failed``: the worker could not; ``late``: it has not answered."""
+    age_ms: int | None
+    """Since the last reply with a surface."""
+    expiries: int
+    error_bp: float | None
+    """Median weighted error of the last fit, in basis points of volatility."""
+
+
+class Refits:
+    """Takes sweeps of the books to the worker and surfaces to the marks."""
+
+    def __init__(
+        self, fitter: Fitter, underlyings: Sequence[UnderlyingMarks], interval_ms: int = INTERVAL_MS
+    ) -> None:
+        self._fitter = fitter
+        self._states = {marks.underlying_id: _State(marks) for marks in underlyings}
+        self._interval_ms = interval_ms
+
+    @property
+    def failures(self) -> int:
+        """Requests that got no reply."""
+        return self._fitter.failures
+
+    def due(self, now_ms: int) -> UnderlyingMarks | None:
+        """Whose books to read next; None if it is nobody's turn."""
+        for state in self._states.values():
+            # A clock that steps back must not put a turn off for longer than the interval.
+            waits = 0 <= state.due_ms - now_ms - 1 < self._interval_ms
+            if not waits and state.marks.last_index is not None and len(state.marks.chain):
+                return state.marks
+        return None
+
+    def submit(self, request: RefitRequest, now_ms: int) -> None:
+        """Hand a sweep to the worker; dropped if it is busy."""
+        self._states[request.underlying].due_ms = now_ms + self._interval_ms
+        self._fitter.submit(request.encode(), now_ms)
+
+    def poll(self, now_ms: int) -> None:
+        """Take what the worker has ready; keep surfaces without a reply in step with the time."""
+        data = self._fitter.poll(now_ms)
+        if data is not None:
+            try:
+                reply = RefitReply.decode(data)
+            except BadJobError as error:
+                _log.warning("a reply of the surface worker was not understood: %s", error)
+            else:
+                self._take(reply, now_ms)
+        for state in self._states.values():
+            if state.reply is not None and abs(now_ms - state.placed_ms) >= _AGE_MS:
+                self._place(state, state.reply, now_ms)
+
+    def stop(self) -> None:
+        """End the worker."""
+        self._fitter.stop()
+
+    def report(self, underlying: int, now_ms: int) -> SurfaceReport:
+        """The state of one underlying's surface."""
+        state = self._states[underlying]
+        reply = state.reply
+        if reply is None:
+            return SurfaceReport(state.status, None, 0, None)
+        age_ms = max(0, now_ms - reply.at_ms)
+        status = "late" if age_ms > LATE_MS and state.status != "failed" else state.status
+        error = None if reply.error_bp != reply.error_bp else round(reply.error_bp, 2)
+        return SurfaceReport(status, age_ms, reply.expiry_ms.size, error)
+
+    def _take(self, reply: RefitReply, now_ms: int) -> None:
+        state = self._states.get(reply.underlying)
+        if state is None:
+            return
+        state.status = reply.status
+        if not reply.expiry_ms.size or not self._place(state, reply, now_ms):
+            return
+        state.reply = reply
+        fits = reply.listing == state.marks.listing and reply.pull.size == len(state.marks.chain)
+        if fits and bool(np.isfinite(reply.pull).all()):
+            state.marks.set_pull(reply.pull)
+
+    def _place(self, state: _State, reply: RefitReply, now_ms: int) -> bool:
+        """Price by the surface of `reply`, aged to now; False, and the one before stays, if it is none."""
+        state.placed_ms = now_ms
+        try:
+            surface = reply.surface(now_ms)
+        except SurfaceError as error:
+            _log.warning("the surface worker sent no surface: %s", error)
+            state.status = "failed"
+            return False
+        if surface is not None:
+            state.marks.set_surface(surface)
+        return surface is not None
