@@ -139,7 +139,7 @@ def _cell(cell: Cell) -> str:
 
 def _peers(peers: PeerList) -> str:
     errors = "".join(f"{name:>19}" for name in peers.columns)
-    lines = [peers.title, f"  {'package':<22}{'ns/option':>10}{'to numpy':>10}{'to [fast]':>10}{errors}"]
+    lines = [peers.title, f"  {'package':<22}{'ns/option':>10}{'÷ numpy':>10}{'÷ [fast]':>10}{errors}"]
     for row in peers.rows:
         name = f"{row.name} {row.version}"
         if row.ns_per_option is None:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _HEAP_KEPT_BYTES: Final = 1 << 30
-_MMAP_THRESHOLD_BYTES: Final = 1 << 25
+_MMAP_THRESHOLD_BYTES: Final = 1 << 20
 
 
 def last_core() -> int:

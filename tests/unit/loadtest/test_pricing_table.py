@@ -43,7 +43,7 @@ def test_packages_are_listed_with_what_they_are_worth() -> None:
     report = Report({}, [], [peers])
     title, head, first, second, third, remark = report.text().splitlines()[-6:]
     assert title == "prices"
-    assert words(head) == "package ns/option to numpy to [fast] price, chain"
+    assert words(head) == "package ns/option ÷ numpy ÷ [fast] price, chain"
     assert words(first) == "strikebook numpy 50.0 1.00 × 1.0e-15"
     assert second.endswith("2.0e-06  a note  7 without an answer")
     assert "180 ×" in second
