@@ -125,21 +125,20 @@ def _finish(quotes: _Quotes, vol: Floats, reason: Reasons) -> None:
     index = np.flatnonzero(np.isnan(vol))
     left = _take(quotes, index)
     if index.size <= _FEW:
-        rows = zip(*(column.tolist() for column in left), strict=True)
-        found: Reasons = np.array([_reason(*row) for row in rows], dtype=np.int8)
+        p, f, k, y, call = (left.value.tolist(), left.forward.tolist(), left.strike.tolist(),
+                            left.years.tolist(), left.is_call.tolist())  # fmt: skip
+        reason[index] = [_reason(*row) for row in zip(p, f, k, y, call, strict=True)]
     else:
         with np.errstate(all="ignore"):
-            found = _reasons(*left)
-    solvable = np.flatnonzero(found == Reason.OK)
-    if solvable.size:
-        quotes = _take(left, solvable)
+            reason[index] = _reasons(*left)
+    index = index[reason[index] == Reason.OK]
+    if index.size:
+        left = _take(quotes, index)
         with np.errstate(all="ignore"):
-            answer = total_deviation(quotes.forward, quotes.strike, _time_value(*quotes))
-            answer /= np.sqrt(quotes.years)
+            answer = total_deviation(left.forward, left.strike, _time_value(*left)) / np.sqrt(left.years)
             good = (answer > 0.0) & (answer < math.inf)
-        vol[index[solvable]] = np.where(good, answer, math.nan)
-        found[solvable] = np.where(good, Reason.OK, Reason.NO_CONVERGENCE)
-    reason[index] = found
+        vol[index] = np.where(good, answer, math.nan)
+        reason[index] = np.where(good, Reason.OK, Reason.NO_CONVERGENCE)
 
 
 def _take(quotes: _Quotes, index: NDArray[np.intp]) -> _Quotes:

@@ -33,7 +33,7 @@ from pricing.engines.implied_scalar import implied_one
 _BLOCK: Final = 10_240
 """Options at a time, at most. Long blocks win: 250 calls of numpy cost more than the second-level cache."""
 
-_SMALL: Final = 8
+_SMALL: Final = 16
 """Up to so many options are quicker one by one in plain Python than through two hundred calls of numpy."""
 
 _ROWS: Final = 10
@@ -50,9 +50,10 @@ def implied(
     """Fills `vol`, NaN where this road does not lead to an answer; whether there is none such."""
     count = value.size
     if count <= _SMALL:
-        columns = (column.tolist() for column in (value, forward, strike, years, is_call))
-        vol[:] = [implied_one(*row) for row in zip(*columns, strict=True)]
-        return not np.isnan(vol).any()
+        columns = [column.tolist() for column in (value, forward, strike, years, is_call)]
+        found = [implied_one(*row) for row in zip(*columns, strict=True)]
+        vol[:] = found
+        return not any(map(math.isnan, found))
     step = -(-count // -(-count // _BLOCK))  # blocks as even as can be
     work = np.empty((_ROWS, step))
     solved = True
