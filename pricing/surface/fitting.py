@@ -60,7 +60,10 @@ class SurfaceFit:
     error_bp: Floats
     """Per expiry: weighted mean of |model volatility - target|, in basis points of volatility (0.0001).
 
-    Over all observations with weight, outliers included, with the weights the points came with.
+    Over all observations with weight, outliers included, with the weights the points came with. With vega
+    weights it is the sum of absolute price errors over the sum of vegas: what a holder of one of each would
+    be off by, in volatility. Means of squares would mostly tell of the farthest wings, whose volatilities
+    move by points for the last digit of a price.
     """
     residual: Floats
     """Per observation: model volatility - target; NaN without a target."""
@@ -73,7 +76,11 @@ class SurfaceFit:
 
     @property
     def median_error_bp(self) -> float:
-        """The median of `error_bp` over the expiries: the figure of the benchmark."""
+        """The median of `error_bp` over the expiries: the figure of the benchmark.
+
+        A median, so that a last-day expiry with its few, coarse prices does not stand for the surface, and
+        no run of easy ones hides half of it.
+        """
         return float(np.median(self.error_bp))
 
 
@@ -108,13 +115,13 @@ def fit(points: VolPoints, prior: Sequence[SviSlice | None] | None = None, metho
             hinges.stiffness *= _STIFFER
             continue
         if slices is not None:
-            found = check_all(slices)
+            # Their calendar is in order: that is how they were lifted.
+            found = ArbitrageReport(check_butterfly(slices).violations or check_between(slices).violations)
             if found.is_free:
                 return _result(points, data, slices, "svi", found, steps)
-            violations = found.violations
         else:
-            violations = check_all(shape.to_slices(table, years)).violations
-        for violation in violations:
+            found = check_all(shape.to_slices(table, years))
+        for violation in found.violations:
             hinges.cut(violation)
         hinges.stiffness *= _STIFFER
     return _essvi(points, data, trust, pull, steps)
@@ -123,7 +130,7 @@ def fit(points: VolPoints, prior: Sequence[SviSlice | None] | None = None, metho
 def fit_independent(points: VolPoints, prior: Sequence[SviSlice | None] | None = None) -> list[SviSlice]:
     """One raw SVI slice per expiry, each fitted by itself: nothing is promised about arbitrage.
 
-    SurfaceError where an expiry has no observation that counts, or its quotes drive variance below zero.
+    SurfaceError where an expiry has no observation that counts.
     """
     data = Data(points)
     return shape.to_slices(_separate(data, prior)[0], points.years)

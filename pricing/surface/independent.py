@@ -23,6 +23,9 @@ _PROGRESS: Final = 2e-3
 """Stop when no expiry's cost has fallen by more than this share."""
 
 _LONGEST_STEP: Final = 1.0
+_LEAST_STIFF: Final = 100.0
+"""Volatility points per share of the variance at the money that the lowest lies too low."""
+
 _DOUBTS: Final = (2, 4, 7)
 """The steps before which trust in the observations is judged."""
 
@@ -94,7 +97,7 @@ def fit_slices(
 
 
 class _Problem:
-    """Data and prior together."""
+    """Data and prior together, and a hinge that keeps total variance above zero."""
 
     def __init__(self, data: Data, prior: Prior, trust: Floats) -> None:
         self._data = data
@@ -109,4 +112,14 @@ class _Problem:
         off = table - self._prior
         pull = self._stiff * off
         cost = cost + 0.5 * (pull * off).sum(axis=0)
-        return cost, gradient + pull.T, matrix + self._ridge, vol
+        gradient, matrix = gradient + pull.T, matrix + self._ridge
+        share, block = shape.least_and_jacobian(table)
+        short = shape.LEAST_SHARE - share
+        low = np.flatnonzero(short > 0.0)
+        if low.size:
+            rows = _LEAST_STIFF * block[:, low].T
+            short = _LEAST_STIFF * short[low]
+            cost[low] += 0.5 * short * short
+            gradient[low] -= short[:, None] * rows
+            matrix[low] += rows[:, :, None] * rows[:, None, :]
+        return cost, gradient, matrix, vol

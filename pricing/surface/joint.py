@@ -40,9 +40,6 @@ _CALENDAR_MARGIN: Final = 0.005
 """In volatility points of the later expiry: half a basis point."""
 
 _WING_MARGIN: Final = 1e-3
-_LEAST_SHARE: Final = 0.02
-"""The lowest total variance stays above this share of that at the money."""
-
 _PROGRESS: Final = 1e-3
 
 _Blocks = list[tuple[NDArray[np.intp], Floats]]
@@ -160,9 +157,9 @@ class Hinges:
             if bad.size:
                 parts.append((strong * over[bad], [(bad, np.repeat(unit, bad.size, axis=1))]))
         share, block = shape.least_and_jacobian(table)
-        bad = np.flatnonzero(share < _LEAST_SHARE)
+        bad = np.flatnonzero(share < shape.LEAST_SHARE)
         if bad.size:
-            parts.append((strong * (_LEAST_SHARE - share[bad]), [(bad, -strong * block[:, bad])]))
+            parts.append((strong * (shape.LEAST_SHARE - share[bad]), [(bad, -strong * block[:, bad])]))
         return parts
 
 

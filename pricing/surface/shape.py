@@ -137,5 +137,8 @@ def least_and_jacobian(table: Floats) -> tuple[Floats, Floats]:
     return share, np.array([1.0 - share, by_right, by_left, s.slope0 / s.theta, by_width])
 
 
+LEAST_SHARE: Final = 0.02
+"""Fits keep the lowest total variance above this share of that at the money."""
+
 LN_LEE: Final = math.log(2.0)
 """ln of the steepest wing (Lee)."""

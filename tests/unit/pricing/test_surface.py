@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pricing.simulated_surface import simulated_surface
-from pricing.surface import SurfaceError, SviSlice, SviSurface
+from pricing.surface import SurfaceError, SviSlice, SviSurface, check_all
 
 GRID = np.linspace(-3.0, 3.0, 1201)
 SLICE = SviSlice(years=0.25, a=0.01, b=0.1, rho=-0.3, m=0.02, sigma=0.15)
@@ -97,6 +97,7 @@ def test_the_simulated_market_is_free_of_static_arbitrage(underlying: str) -> No
     surface = simulated_surface(underlying)
     assert all(piece.is_butterfly_free(GRID) for piece in surface.slices)
     assert surface.is_calendar_free(GRID)
+    assert check_all(surface.slices).is_free  # and so for every k
     at_the_money = [float(piece.vol(0.0)) for piece in surface.slices]
     assert all(0.3 < vol < 0.9 for vol in at_the_money)
 

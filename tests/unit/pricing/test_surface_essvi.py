@@ -83,6 +83,15 @@ def test_a_slice_raised_above_the_next_is_found_with_place_and_amount(
 
 
 @settings(max_examples=40, deadline=None)
+@given(st.floats(1e-3, 0.5), st.floats(-0.9, 0.9), st.floats(1.01, 3.0))
+def test_wings_past_lees_bound_are_found_with_the_amount(theta: float, rho: float, factor: float) -> None:
+    steep = EssviSlice(0.5, theta, rho, 4.0 * factor / (1.0 + abs(rho)))
+    assert not steep.is_butterfly_free()
+    wings = [v for v in check_butterfly([steep.raw()]).violations if v.kind == "wing"]
+    assert [v.amount for v in wings] == pytest.approx([2.0 * factor - 2.0])
+
+
+@settings(max_examples=40, deadline=None)
 @given(free_essvi(), st.floats(0.02, 0.98), st.floats(1.0, 30.0))
 def test_extrapolation_is_safe_in_time(slices: list[EssviSlice], early: float, late: float) -> None:
     """Before the first and after the last expiry: densities and calendars hold, variance is positive."""

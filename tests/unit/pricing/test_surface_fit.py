@@ -151,6 +151,14 @@ def test_falling_variance_is_lifted_only_as_far_as_need_be() -> None:
 # --- awkward quotes ----------------------------------------------------------------------------------
 
 
+def test_separate_fits_never_sink_below_zero_variance() -> None:
+    """Two quotes on one wing, steep enough that the line through them would pass zero."""
+    points = VolPoints.from_vols([0.1], [0, 0, 0], [-0.4, -0.2, -0.05], [1.2, 0.7, 0.1])
+    (piece,) = fit_independent(points)
+    assert piece.least_variance > 0.0
+    assert fit(points).arbitrage.is_free
+
+
 def test_few_quotes_take_the_shape_of_their_neighbours() -> None:
     slices = [EssviSlice(0.1 * i, 0.02 * i, -0.4, 0.35 * math.sqrt(i)).raw() for i in (1, 2, 3)]
     points = sample(slices, count=15)
