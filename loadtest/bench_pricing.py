@@ -26,8 +26,9 @@ Prices, Greeks, implied volatilities, the live chain, scenarios and the surface 
 both engines (numpy, numba) against their bars, beside a naive numpy + scipy twin and packages from PyPI.
 
   speed        10,000 options of a chain; every contestant has short turns in every round, the fastest of
-               three calls is its turn, the median over the rounds its figure. Ratios are taken round by
-               round and are what is judged; an absolute figure above its bar is marked "over"
+               three calls is its turn, the median over the rounds its figure. Processor time, so that
+               neighbours do not count. Ratios are taken round by round and are judged where there are any;
+               an absolute figure above its bar is then only marked "over"
   accuracy     largest relative error against mpmath (65 digits): on the chain, and on a hard grid of
                ln(K/F) 0 … ±5 (±1e-12 too), 1 minute … 5 years, volatility 0.1 % … 1000 %, prices down to
                1e-290. Volatilities are judged per condition: what a relative error of the price becomes

@@ -1,4 +1,9 @@
-"""Timing of array calls side by side: short turns, many rounds, medians."""
+"""Timing of array calls side by side: short turns, many rounds, medians.
+
+What is counted is the processor time of this process, all its threads together. The calls compute and never
+wait, so on a quiet machine that is the time on the clock; on a shared one it leaves out the slices in which
+somebody else had the core.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ class Timed:
     """A call over `count` things (options, chains, …), and the seconds its turns took.
 
     In a turn the call runs once unmeasured, to have its data near, then a few times; the fastest counts,
-    because what a neighbour on the same core interrupts is not the call. Turns of all contestants
+    because a cache that a neighbour has just emptied is not the call's. Turns of all contestants
     interleave, so that slow spells meet all of them.
     """
 
@@ -49,9 +54,9 @@ class Timed:
         self.call()
         best = float("inf")
         for _ in range(CALLS_PER_TURN):
-            start = time.perf_counter()
+            start = time.process_time()
             self.call()
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         self.seconds.append(best)
 
 
