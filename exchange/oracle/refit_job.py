@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.european import Floats
+from pricing.european import MS_PER_YEAR, Floats
 from pricing.surface import SviSlice, SviSurface
 
 _REQUEST: Final = struct.Struct("<4sIIqI4x")
@@ -120,5 +120,5 @@ class RefitReply:
             left_ms = expiry_ms - max(now_ms, self.at_ms)
             if left_ms > 0:
                 piece = SviSlice(*row)
-                pieces.append(piece.aged(piece.years * left_ms / (expiry_ms - self.at_ms)))
+                pieces.append(piece.aged(min(left_ms / MS_PER_YEAR, piece.years)))
         return SviSurface(pieces) if pieces else None

@@ -38,6 +38,10 @@ from pricing.surface import (
     fit,
 )
 
+RULES: Final = RefitRules(move_points=0.05)
+"""An echo's pull is a tenth of its distance to the anchor, and must not drown in the hysteresis: with this,
+a loop comes to rest within half a point of the anchor."""
+
 _STEP_BACK_MS_MAX: Final = 1_000
 """A clock that steps back further makes a new beginning."""
 
@@ -57,7 +61,7 @@ class SurfaceWorker:
     ) -> None:
         """`external_of` gives the anchor of a symbol, or raises SurfaceError."""
         self._external_of = external_of
-        self._refit_rules = refit_rules or RefitRules()
+        self._refit_rules = refit_rules or RULES
         self._book_rules = book_rules or BookRules()
         self._variance_rules = variance_rules or VarianceRules()
         self._states: dict[str, _State] = {}
