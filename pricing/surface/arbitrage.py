@@ -191,7 +191,8 @@ def _bad_gaps(roots: Floats, within: float, value: _Curve, tolerance: float) -> 
     """
     edges = np.array([-within, *roots[np.abs(roots) < within], within])
     low, high = np.clip(edges[:-1], -_REACH, _REACH), np.clip(edges[1:], -_REACH, _REACH)
-    bad = (value(low + _LOOKS * (high - low)) < -tolerance).any(axis=0)
+    with np.errstate(all="ignore"):  # where total variance touches zero there is no density to judge
+        bad = (value(low + _LOOKS * (high - low)) < -tolerance).any(axis=0)
     gaps: list[tuple[float, float]] = []
     for start, end in zip(edges[:-1][bad].tolist(), edges[1:][bad].tolist(), strict=True):
         if gaps and gaps[-1][1] == start:  # a double root, or one of the other branch
@@ -206,7 +207,8 @@ def _deepest(value: _Curve, low: float, high: float) -> tuple[float, float]:
     low, high = max(low, -_REACH), min(high, _REACH)
     for _ in range(8):
         k = np.linspace(low, high, 65)
-        depth = value(k)
+        with np.errstate(all="ignore"):
+            depth = np.nan_to_num(value(k), nan=np.inf)
         at = int(depth.argmin())
         low, high = float(k[max(at - 1, 0)]), float(k[min(at + 1, 64)])
     return float(k[at]), float(depth[at])

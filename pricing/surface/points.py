@@ -69,6 +69,10 @@ class VolPoints:
         times, index = np.asarray(years, dtype=np.float64), np.asarray(expiry, dtype=np.intp)
         x, v = np.asarray(k, dtype=np.float64), np.asarray(vol, dtype=np.float64)
         good = np.isfinite(v) & (v > 0.0)
+        if index.size and not (index.min() >= 0 and index.max() < times.size):
+            raise SurfaceError("an observation names an expiry that is not there")
+        if not index.shape == x.shape == v.shape:
+            raise SurfaceError("observations need one-dimensional arrays of one length")
         if weight is None:
             weight = vega_weight(x, times[index], np.where(good, v, 1.0))
         strong = np.where(good, np.asarray(weight, dtype=np.float64), 0.0)

@@ -124,3 +124,17 @@ def test_a_negative_density_between_two_slices_is_found() -> None:
 def test_a_lone_slice_has_nothing_between() -> None:
     assert check_between([VOGT]).is_free
     assert check_calendar([VOGT]).is_free
+
+
+def test_smiles_at_the_edge_of_the_parameters_are_judged_too() -> None:
+    flat = SviSlice(0.5, 0.04, 0.0, 0.0, 0.0, 0.1)
+    assert check_all([flat, SviSlice(0.6, 0.04, 0.0, 0.0, 0.0, 0.1)]).is_free
+    (fall,) = check_calendar([flat, SviSlice(0.6, 0.0399, 0.0, 0.0, 0.0, 0.1)]).violations
+    assert (fall.low, fall.high) == (-math.inf, math.inf)
+    assert fall.amount == pytest.approx(1e-4)
+    good = SviSlice(0.25, 0.01, 0.1, -0.3, 0.02, 0.15)
+    assert check_all([good, SviSlice(0.3, 0.01, 0.1, -0.3, 0.02, 0.15)]).is_free  # the very same smile
+    touching_zero = SviSlice(1.0, -0.02, 0.1, 0.0, 0.0, 0.2)
+    assert not check_butterfly([touching_zero]).is_free
+    minute = SviSlice(2e-6, 5e-7, 1e-5, -0.1, 0.0, 1e-3)
+    assert check_butterfly([minute]).is_free

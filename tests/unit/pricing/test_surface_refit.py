@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pricing.chain import Chain
 from pricing.european import MS_PER_YEAR, black76
@@ -254,6 +256,36 @@ def test_books_and_surfaces_travel_between_processes() -> None:
     chain = Chain([100.0, 110.0], [NOW_MS + 30 * DAY_MS] * 2, [True, False], made.surface, FlatCarry(0.0))
     chain.refresh(100.0, NOW_MS)
     assert chain.iv == pytest.approx(BTC.vol(np.log([1.0, 1.1]), 30 / 365), abs=0.003)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-0.15, 0.6), st.floats(0.001, 0.1), st.integers(0, 2**27 - 1), st.integers(0, 2**27 - 1)
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_whatever_the_book_does_the_surface_stays_free(
+    updates: list[tuple[float, float, int, int]],
+) -> None:
+    refit = Refit.from_surface(BTC, NOW_MS)
+    for i, (shift, half, bids, asks) in enumerate(updates):
+        now_ms = NOW_MS + 60_000 * i
+        quotes = book(shift=shift, half=half, now_ms=now_ms)
+        has_bid, has_ask = ((mask >> np.arange(27)) & 1 == 1 for mask in (bids, asks))
+        made = refit.update(
+            replace(
+                quotes,
+                bid=np.where(has_bid, quotes.bid, np.nan),
+                ask=np.where(has_ask, quotes.ask, np.nan),
+            ),
+            now_ms,
+        )
+        assert made.surface is not None
+        assert check_all(made.surface.slices).is_free
 
 
 def test_the_real_book_is_followed_and_then_held() -> None:
