@@ -23,9 +23,6 @@ _PROGRESS: Final = 2e-3
 """Stop when no expiry's cost has fallen by more than this share."""
 
 _LONGEST_STEP: Final = 1.0
-_LEAST_STIFF: Final = 100.0
-"""Volatility points per share of the variance at the money that the lowest lies too low."""
-
 _DOUBTS: Final = (2, 4, 7)
 """The steps before which trust in the observations is judged."""
 
@@ -83,21 +80,23 @@ def fit_slices(
         trial = table - np.clip(move, -_LONGEST_STEP, _LONGEST_STEP)
         new_cost, new_gradient, new_matrix, new_vol = problem.equations(trial)
         better = new_cost < cost
-        gain = np.where(better, cost - new_cost, 0.0)
-        done = step > _DOUBTS[-1] and bool(better.any()) and bool((gain <= _PROGRESS * cost).all())
-        table = np.where(better, trial, table)
-        cost = np.where(better, new_cost, cost)
-        gradient = np.where(better[:, None], new_gradient, gradient)
-        matrix = np.where(better[:, None, None], new_matrix, matrix)
-        vol = np.where(better[:, None], new_vol, vol)
-        damping = np.where(better, damping * 0.2, damping * 5.0)
-        if done:
+        slow = (~better | (cost - new_cost <= _PROGRESS * cost)).all()
+        if better.all():
+            table, cost, gradient, matrix, vol = trial, new_cost, new_gradient, new_matrix, new_vol
+        else:
+            table = np.where(better, trial, table)
+            cost = np.where(better, new_cost, cost)
+            gradient = np.where(better[:, None], new_gradient, gradient)
+            matrix = np.where(better[:, None, None], new_matrix, matrix)
+            vol = np.where(better[:, None], new_vol, vol)
+        damping *= np.where(better, 0.2, 5.0)
+        if slow and better.any() and (trust is not None or step > _DOUBTS[-1]):
             break
     return table, problem.trust
 
 
 class _Problem:
-    """Data and prior together, and a hinge that keeps total variance above zero."""
+    """Data and prior together."""
 
     def __init__(self, data: Data, prior: Prior, trust: Floats) -> None:
         self._data = data
@@ -112,14 +111,4 @@ class _Problem:
         off = table - self._prior
         pull = self._stiff * off
         cost = cost + 0.5 * (pull * off).sum(axis=0)
-        gradient, matrix = gradient + pull.T, matrix + self._ridge
-        share, block = shape.least_and_jacobian(table)
-        short = shape.LEAST_SHARE - share
-        low = np.flatnonzero(short > 0.0)
-        if low.size:
-            rows = _LEAST_STIFF * block[:, low].T
-            short = _LEAST_STIFF * short[low]
-            cost[low] += 0.5 * short * short
-            gradient[low] -= short[:, None] * rows
-            matrix[low] += rows[:, :, None] * rows[:, None, :]
-        return cost, gradient, matrix, vol
+        return cost, gradient + pull.T, matrix + self._ridge, vol

@@ -2,8 +2,8 @@
 
 The cost is that of the separate fits plus squared hinges, in volatility points, wherever a condition is
 missed by less than a small margin: density factor g >= 0 and later total variance >= earlier on points
-spaced by the smiles' own widths, wings that do not flatten with the expiry nor pass Lee's bound, and
-variance above zero. Neighbours meet only through the calendar conditions, so that one Gauss-Newton step is
+spaced by the smiles' own widths, and wings that do not flatten with the expiry nor pass Lee's bound.
+Neighbours meet only through the calendar conditions, so that one Gauss-Newton step is
 one small linear system.
 
 Points alone prove nothing. After each round the exact checks of :mod:`pricing.surface.arbitrage` run; what
@@ -78,10 +78,14 @@ class Hinges:
             more = np.full(k.size, violation.weight)
             self._density = (np.append(near, rows), np.append(weight, more), np.append(at, k))
 
-    def rows(self, table: Floats) -> tuple[Floats, Floats]:
-        """Residuals of the conditions missed, and their Jacobian by all parameters, slice by slice."""
+    def rows(self, table: Floats, wings: bool = True) -> tuple[Floats, Floats]:
+        """Residuals of the conditions missed, and their Jacobian by all parameters, slice by slice.
+
+        Without `wings`, those on the wings alone are left out.
+        """
         count = self._years.size * shape.COUNT
-        parts = [part for part in (self._dense(table), self._later(table), *self._simple(table)) if part]
+        found = (self._dense(table), self._later(table), *(self._wings(table) if wings else ()))
+        parts = [part for part in found if part]
         residual = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0)
         jacobian = np.zeros((residual.size, count))
         start = 0
@@ -140,8 +144,8 @@ class Hinges:
             (slices + 1, -scale * shape.jet_jacobian(table[:, slices + 1], k)[0]),
         ]
 
-    def _simple(self, table: Floats) -> list[_Rows]:
-        """Wings in order and under Lee's bound, and variance above zero."""
+    def _wings(self, table: Floats) -> list[_Rows]:
+        """Wings in order and under Lee's bound."""
         parts: list[_Rows] = []
         strong = _WING_STIFF * self.stiffness
         for wing in (shape.RIGHT, shape.LEFT):
@@ -156,10 +160,6 @@ class Hinges:
             bad = np.flatnonzero(over > 0.0)
             if bad.size:
                 parts.append((strong * over[bad], [(bad, np.repeat(unit, bad.size, axis=1))]))
-        share, block = shape.least_and_jacobian(table)
-        bad = np.flatnonzero(share < shape.LEAST_SHARE)
-        if bad.size:
-            parts.append((strong * (shape.LEAST_SHARE - share[bad]), [(bad, -strong * block[:, bad])]))
         return parts
 
 
@@ -179,8 +179,9 @@ def solve_joint(
     count = data.years.size
     chosen = (np.arange(count)[:, None] * shape.COUNT + np.array(free)).ravel()
     stiff_prior = prior.strength**2
+    wings = shape.RIGHT in free or shape.LEFT in free
     table, damping = start, 1e-3
-    cost, gradient, matrix = _equations(data, trust, prior, stiff_prior, hinges, table)
+    cost, gradient, matrix = _equations(data, trust, prior, stiff_prior, hinges, table, wings)
     made = 0
     while made < steps:
         made += 1
@@ -189,7 +190,9 @@ def solve_joint(
         move = np.zeros(count * shape.COUNT)
         move[chosen] = np.linalg.solve(full, gradient[chosen])
         trial = table - np.clip(move, -1.0, 1.0).reshape(count, shape.COUNT).T
-        new_cost, new_gradient, new_matrix = _equations(data, trust, prior, stiff_prior, hinges, trial)
+        new_cost, new_gradient, new_matrix = _equations(
+            data, trust, prior, stiff_prior, hinges, trial, wings
+        )
         if new_cost >= cost:
             damping *= 8.0
             if damping > 1e6:
@@ -204,12 +207,18 @@ def solve_joint(
 
 
 def _equations(
-    data: Data, trust: Floats, prior: Prior, stiff_prior: Floats, hinges: Hinges, table: Floats
+    data: Data,
+    trust: Floats,
+    prior: Prior,
+    stiff_prior: Floats,
+    hinges: Hinges,
+    table: Floats,
+    wings: bool,
 ) -> tuple[float, Floats, Floats]:
     """Cost, gradient and Gauss-Newton matrix of everything together."""
     costs, gradients, blocks, _ = data.equations(table, trust)
     off = table - prior.table
-    residual, jacobian = hinges.rows(table)
+    residual, jacobian = hinges.rows(table, wings)
     cost = float(costs.sum() + 0.5 * (stiff_prior * off * off).sum() + 0.5 * residual @ residual)
     gradient = (gradients + (stiff_prior * off).T).ravel() + residual @ jacobian
     matrix = jacobian.T @ jacobian

@@ -22,6 +22,9 @@ _OUTLIER_SCALES: Final = 6.0
 _OUTLIER_LEAST: Final = 0.25
 """Volatility points."""
 
+_LEAST_STIFF: Final = 100.0
+"""Volatility points per share of the variance at the money that the lowest lies too low."""
+
 _LEAST_SHARE: Final = 1e-3
 """A trial step may push total variance below zero; it is seen as this share of that at the money."""
 
@@ -80,11 +83,13 @@ class Data:
         """Cost, gradient, Gauss-Newton matrix by expiry, and the model's volatilities.
 
         Cost is half the weighted sum of squares, in volatility points, each observation's weights times its
-        `trust`: shapes (expiries,), (expiries, 5), (expiries, 5, 5).
+        `trust`, and a hinge that keeps total variance above zero: shapes (expiries,), (expiries, 5),
+        (expiries, 5, 5).
         """
         jacobian = self._jacobian
-        w = shape.variance_and_jacobian(table, self.k, jacobian.transpose(1, 0, 2))
-        np.maximum(w, _LEAST_SHARE * np.exp(table[0])[:, None], out=w)
+        spread = shape.Spread(table[:, :, None])
+        w = shape.variance_and_jacobian(spread, self.k, jacobian.transpose(1, 0, 2))
+        np.maximum(w, _LEAST_SHARE * spread.theta, out=w)
         vol = np.sqrt(w / self.years)
         jacobian *= (0.5 * POINT / (vol * self.years))[:, None, :]
         plain = (vol - self.vol) * POINT
@@ -100,7 +105,20 @@ class Data:
             pull, stiff = pull + push, weight + edge * (outside != 0.0)
         gradient = (jacobian @ pull[:, :, None])[:, :, 0]
         matrix = (jacobian * stiff[:, None, :]) @ jacobian.transpose(0, 2, 1)
+        self._keep_above_zero(spread, cost, gradient, matrix)
         return cost, gradient, matrix, vol
+
+    @staticmethod
+    def _keep_above_zero(spread: shape.Spread, cost: Floats, gradient: Floats, matrix: Floats) -> None:
+        """Adds, in place, a hinge on slices whose lowest variance comes near zero."""
+        share, *parts = spread.least()
+        low = np.flatnonzero(share < shape.LEAST_SHARE)
+        if low.size:
+            rows = _LEAST_STIFF * spread.least_by(*parts)[:, low, 0].T
+            short = _LEAST_STIFF * (shape.LEAST_SHARE - share[low, 0])
+            cost[low] += 0.5 * short * short
+            gradient[low] -= short[:, None] * rows
+            matrix[low] += rows[:, :, None] * rows[:, None, :]
 
     def outside(self, vol: Floats) -> Floats:
         """How far above the ask, or (negative) below the bid, in volatility points."""

@@ -106,7 +106,7 @@ class _Goal:
     def _conditions(self, table: Floats) -> Floats:
         w, first, second = shape.jet(table[:, None], self._nodes)
         w = np.maximum(w, _LEAST_SHARE * np.exp(table[shape.LEVEL]))
-        share, _ = shape.least_and_jacobian(table[:, None])
+        share = shape.Spread(table[:, None]).least()[0]
         return np.append(density_factor(self._nodes, w, first, second) - _MARGIN, share - _LEAST_SHARE)
 
     def _conditions_jacobian(self, table: Floats) -> Floats:
@@ -116,7 +116,8 @@ class _Goal:
         by_w, by_first, by_second = density_gradient(self._nodes, w, first)
         d_w, d_first, d_second = shape.jet_jacobian(spread, self._nodes)
         rows = by_w * d_w + by_first * d_first + by_second * d_second
-        return np.vstack([rows.T, shape.least_and_jacobian(table[:, None])[1].T])
+        spread0 = shape.Spread(table[:, None])
+        return np.vstack([rows.T, spread0.least_by(*spread0.least()[1:]).T])
 
 
 def _if_free(table: Floats, years: Floats) -> SviSlice | None:

@@ -44,26 +44,54 @@ def to_slices(table: Floats, years: Floats) -> list[SviSlice]:
 
 
 class Spread:
-    """What does not depend on k, per slice, spread over the points."""
+    """What does not depend on k, per slice; arrays of the table's shape after its first axis."""
+
+    __slots__ = ("half_both", "half_left", "half_right", "left0", "m", "r0", "right0", "sigma_sq", "theta")
 
     def __init__(self, table: Floats) -> None:
-        level, right, left, centre, width = table
-        self.theta, self.half_right, self.half_left = np.exp(level), 0.5 * np.exp(right), 0.5 * np.exp(left)
-        self.m = centre
-        sigma = np.exp(width)
-        self.sigma_sq = sigma * sigma
-        self.r0 = np.sqrt(centre * centre + self.sigma_sq)
+        grown = np.exp(table)
+        self.theta = grown[LEVEL]
+        self.half_right = 0.5 * grown[RIGHT]
+        self.half_left = 0.5 * grown[LEFT]
         self.half_both = self.half_right + self.half_left
-        self.right0, self.left0 = self.r0 - centre, self.r0 + centre
-        self.slope0 = self.half_right * (1.0 - centre / self.r0) - self.half_left * (1.0 + centre / self.r0)
-        # The lowest total variance: theta less what the wings add at the money, plus sigma sqrt(R L).
-        self.bowl = 2.0 * sigma * np.sqrt(self.half_right * self.half_left)
-        self.least = self.theta - self.half_right * self.right0 - self.half_left * self.left0 + self.bowl
+        self.m = table[CENTRE]
+        self.sigma_sq = grown[WIDTH] * grown[WIDTH]
+        self.r0 = np.sqrt(self.m * self.m + self.sigma_sq)
+        self.right0 = self.r0 - self.m
+        self.left0 = self.r0 + self.m
+
+    def slope0(self) -> Floats:
+        """w' at k = 0."""
+        return np.asarray((self.half_right * self.right0 - self.half_left * self.left0) / self.r0)
+
+    def least(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """The lowest w over that at the money, and the parts of theta it is made of.
+
+        Those are what the right and the left wing take away from theta, and what sigma sqrt(R L) gives.
+        """
+        right = self.half_right * self.right0 / self.theta
+        left = self.half_left * self.left0 / self.theta
+        bowl = 2.0 * np.sqrt(self.half_right * self.half_left * self.sigma_sq) / self.theta
+        return 1.0 - right - left + bowl, right, left, bowl
+
+    def least_by(self, right: Floats, left: Floats, bowl: Floats) -> Floats:
+        """The derivatives of the first of :meth:`least` by the parameters, from its other parts."""
+        return np.array(
+            [
+                right + left - bowl,
+                0.5 * bowl - right,
+                0.5 * bowl - left,
+                self.slope0() / self.theta,
+                bowl - self.half_both * self.sigma_sq / (self.r0 * self.theta),
+            ]
+        )
 
 
-def variance_and_jacobian(table: Floats, k: Floats, jacobian: Floats) -> Floats:
-    """w at `k` (slices, points), and dw by each parameter written to `jacobian` (5, slices, points)."""
-    s = Spread(table[:, :, None])
+def variance_and_jacobian(s: Spread, k: Floats, jacobian: Floats) -> Floats:
+    """w at `k` (slices, points), and dw by each parameter written to `jacobian` (5, slices, points).
+
+    `s` is the spread of a table of shape (5, slices, 1).
+    """
     u = k - s.m
     r = np.sqrt(u * u + s.sigma_sq)
     jacobian[LEVEL] = s.theta
@@ -77,7 +105,7 @@ def variance_and_jacobian(table: Floats, k: Floats, jacobian: Floats) -> Floats:
     np.divide(1.0, r, out=r)
     u *= r
     u *= s.half_both
-    u += s.half_right - s.half_left - s.slope0
+    u += s.half_right - s.half_left - s.slope0()
     np.negative(u, out=jacobian[CENTRE])
     r -= 1.0 / s.r0
     r *= s.half_both * s.sigma_sq
@@ -118,23 +146,13 @@ def jet_jacobian(table: Floats, k: Floats) -> Floats:
         s.theta + zero,
         s.half_right * (r + u - s.right0),
         s.half_left * (r - u - s.left0),
-        s.slope0 - steep,
+        s.slope0() - steep,
         s.half_both * s.sigma_sq * (1.0 / r - 1.0 / s.r0),
     )
     first = (zero, s.half_right * (1.0 + x), -s.half_left * (1.0 - x), -second, -second * u)
     wider = second * (2.0 - 3.0 * s.sigma_sq / (r * r))
     last = (zero, s.half_right * bend, s.half_left * bend, 3.0 * second * u / (r * r), wider)
     return np.array([w, first, last])
-
-
-def least_and_jacobian(table: Floats) -> tuple[Floats, Floats]:
-    """The lowest w over that at the money, and its derivatives: shapes (slices,), (5, slices)."""
-    s = Spread(table)
-    share = s.least / s.theta
-    by_right = (0.5 * s.bowl - s.half_right * s.right0) / s.theta
-    by_left = (0.5 * s.bowl - s.half_left * s.left0) / s.theta
-    by_width = (s.bowl - s.half_both * s.sigma_sq / s.r0) / s.theta
-    return share, np.array([1.0 - share, by_right, by_left, s.slope0 / s.theta, by_width])
 
 
 LEAST_SHARE: Final = 0.02

@@ -36,7 +36,7 @@ def test_a_table_below_zero_is_no_slice() -> None:
 @pytest.mark.parametrize("i", range(shape.COUNT))
 def test_derivatives_agree_with_differences(i: int) -> None:
     jacobian = np.empty((shape.COUNT, *K.shape))
-    w = shape.variance_and_jacobian(TABLE, K, jacobian)
+    w = shape.variance_and_jacobian(shape.Spread(TABLE[:, :, None]), K, jacobian)
     assert w == pytest.approx(shape.variance(TABLE[:, :, None], K), rel=1e-13)
     up, down = nudged(i, H), nudged(i, -H)
     jets = [np.array(shape.jet(t[:, :, None], K)) for t in (up, down)]
@@ -44,10 +44,11 @@ def test_derivatives_agree_with_differences(i: int) -> None:
     assert jacobian[i] == pytest.approx(slope[0], abs=1e-8)
     picked = shape.jet_jacobian(np.repeat(TABLE, K.shape[1], axis=1), K.ravel())
     assert picked[:, i] == pytest.approx(slope.reshape(3, -1), abs=1e-6)
-    least, by = shape.least_and_jacobian(TABLE)
+    spread = shape.Spread(TABLE)
+    least, *parts = spread.least()
     assert least == pytest.approx([p.least_variance / float(p.total_variance(0.0)) for p in SLICES])
-    change = shape.least_and_jacobian(up)[0] - shape.least_and_jacobian(down)[0]
-    assert by[i] == pytest.approx(change / (2 * H), abs=1e-7)
+    change = shape.Spread(up).least()[0] - shape.Spread(down).least()[0]
+    assert spread.least_by(*parts)[i] == pytest.approx(change / (2 * H), abs=1e-7)
 
 
 def test_the_density_gradient_agrees_with_differences() -> None:
