@@ -17,7 +17,7 @@ from pricing import engines
 from pricing.engines import Floats, implied_numpy
 from pricing.european import black76, years_between
 from pricing.implied import ImpliedVol, Reason, implied_vol
-from tests.unit.pricing.hard_grid import TINY, grid_truth
+from tests.unit.pricing.hard_grid import TINY, Options, Truth, grid_truth
 
 CHAIN = Path(__file__).parents[2] / "data" / "deribit_eth_20240108.csv"
 ENGINES = ("numpy", "numba") if engines.numba_installed() else ("numpy",)
@@ -96,9 +96,7 @@ def test_the_same_reasons_among_many() -> None:
     assert (np.isnan(out.vol) == (out.reason != Reason.OK)).all()
 
 
-def test_the_volatility_comes_back_from_exact_prices_of_the_hard_grid() -> None:
-    """vol -> price in 80 digits -> vol, in and out of the money: within 2e-15 of it per condition, no NaN."""
-    options, truth = grid_truth()
+def check_round_trip(options: Options, truth: dict[str, Truth]) -> None:
     price, vega = truth["price"].value, truth["vega"].value
     intrinsic = np.maximum(np.where(options.is_call, 1, -1) * (options.forward - options.strike), 0.0)
     bound = np.where(options.is_call, options.forward, options.strike)
@@ -110,6 +108,16 @@ def test_the_volatility_comes_back_from_exact_prices_of_the_hard_grid() -> None:
     exact = exists & (price > TINY)
     error = np.abs(out.vol[exact] / options.vol[exact] - 1.0)
     assert np.max(error / condition(price[exact], options.vol[exact], vega[exact])) < ACCURACY
+
+
+def test_the_volatility_comes_back_from_exact_prices_of_the_hard_grid() -> None:
+    """vol -> price in 80 digits -> vol, in and out of the money: within 2e-15 of it per condition, no NaN."""
+    check_round_trip(*grid_truth())
+
+
+@pytest.mark.slow
+def test_the_volatility_comes_back_from_many_more_exact_prices() -> None:
+    check_round_trip(*grid_truth(thorough=True))
 
 
 def exact_share(x: mp.mpf, s: mp.mpf) -> mp.mpf:
