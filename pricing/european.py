@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike
 
 from pricing import engines
 from pricing.engines import Bools, Floats, careful_numpy, edges
-from pricing.normal import mills, mills_difference
 
 __all__ = [
     "DAYS_PER_YEAR",
@@ -26,8 +25,6 @@ __all__ = [
     "SecondOrder",
     "black76",
     "black76_second_order",
-    "mills",
-    "mills_difference",
     "years_between",
 ]
 

@@ -16,9 +16,10 @@ import math
 from typing import Final
 
 import numpy as np
+from numba import types
 
 from pricing.engines import Bools, Floats
-from pricing.engines.numba_jit import inlined, kernel
+from pricing.engines.numba_jit import BOOLS_IN, FLOATS_IN, TABLE_OUT, inlined, kernel
 from pricing.engines.numba_math import (
     INV_SQRT_2PI,
     MILLS_ORIGIN,
@@ -55,18 +56,20 @@ def _is_strange(f: float, k: float, t: float, v: float) -> int:
 
 
 @inlined
-def _standardise(forward: Floats, strike: Floats, years: Floats, vol: Floats, scratch: Floats) -> int:
+def _standardise(
+    forward: Floats, strike: Floats, years: Floats, vol: Floats, start: int, stop: int, scratch: Floats
+) -> int:
     """Fills the rows of `scratch` but for the density; 0 if all arguments are of ordinary size."""
     strange = 0
     xs, xs_lo, roots, inv_roots, inv_stdevs = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     nears, fars, spans, squares, squares_lo = scratch[5], scratch[6], scratch[7], scratch[8], scratch[9]
-    for i in range(forward.size):
-        x, x_lo = log_ratio(load(forward, i), load(strike, i))
+    for i in range(stop - start):
+        x, x_lo = log_ratio(load(forward, start + i), load(strike, start + i))
         store(xs, i, x, 6)
         store(xs_lo, i, select(x <= 0.0, -x_lo, x_lo), 7)
-    for i in range(forward.size):
-        t, v = load(years, i), load(vol, i)
-        strange |= _is_strange(load(forward, i), load(strike, i), t, v)
+    for i in range(stop - start):
+        t, v = load(years, start + i), load(vol, start + i)
+        strange |= _is_strange(load(forward, start + i), load(strike, start + i), t, v)
         root = math.sqrt(t)
         s = v * root
         inverse = 1.0 / (s * root)
@@ -107,21 +110,30 @@ def _density(scratch: Floats, count: int) -> None:
 
 @inlined
 def _value(
-    forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, scratch: Floats, out: Floats
+    forward: Floats,
+    strike: Floats,
+    years: Floats,
+    vol: Floats,
+    is_call: Bools,
+    start: int,
+    stop: int,
+    scratch: Floats,
+    out: Floats,
 ) -> None:
     """The rows of `out` from those of `scratch`."""
     price, delta, gamma, vega, theta, rho = out[0], out[1], out[2], out[3], out[4], out[5]
     roots, inv_roots, inv_stdevs = scratch[2], scratch[3], scratch[4]
     nears, fars, spans, densities = scratch[5], scratch[6], scratch[7], scratch[8]
-    for i in range(forward.size):
+    for i in range(start, stop):
+        j = i - start
         f, k, call = load(forward, i), load(strike, i), load(is_call, i)
-        near, near_density = reload(nears, i, 11), reload(densities, i, 14)
+        near, near_density = reload(nears, j, 11), reload(densities, j, 14)
         low = f <= k
         smaller, larger = select(low, f, k), select(low, k, f)
         # The rational form serves z - h down to -1/4; below, N(h - z) is one less its tail.
         inside = near >= -MILLS_ORIGIN
         near_ratio, far_ratio, difference, below = mills_cross(
-            select(inside, near, -near), reload(fars, i, 12), reload(spans, i, 13)
+            select(inside, near, -near), reload(fars, j, 12), reload(spans, j, 13)
         )
         product = f * k
         inverse = 1.0 / (product * below)
@@ -140,47 +152,47 @@ def _value(
         sign = select(call, 1.0, -1.0)
         store(price, i, value + select(out_of_money, 0.0, larger - smaller), 0)
         store(delta, i, sign * select(low, of_near, of_far), 1)
-        slope = select(low, near_density, far_density) * reload(inv_stdevs, i, 10)
+        slope = select(low, near_density, far_density) * reload(inv_stdevs, j, 10)
         store(gamma, i, slope * (k * inv_product), 2)
-        store(vega, i, 0.01 * worth * reload(roots, i, 8), 3)
-        store(theta, i, (-0.5 / 365.0) * worth * load(vol, i) * reload(inv_roots, i, 9), 4)
+        store(vega, i, 0.01 * worth * reload(roots, j, 8), 3)
+        store(theta, i, (-0.5 / 365.0) * worth * load(vol, i) * reload(inv_roots, j, 9), 4)
         store(rho, i, sign * select(low, of_far, of_near) * (0.01 * k * load(years, i)), 5)
 
 
-@kernel("boolean(float64[::1], float64[::1], float64[::1], float64[::1], boolean[::1], float64[:, ::1])")
+@kernel(types.boolean(FLOATS_IN, FLOATS_IN, FLOATS_IN, FLOATS_IN, BOOLS_IN, TABLE_OUT))
 def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools, out: Floats) -> bool:
     """Rows of `out`: price, delta, gamma, vega, theta, rho, undiscounted."""
     scratch = np.empty((_ROWS, _BLOCK))
     strange = 0
     for start in range(0, forward.size, _BLOCK):
         stop = min(start + _BLOCK, forward.size)
-        f, k, t, v = forward[start:stop], strike[start:stop], years[start:stop], vol[start:stop]
-        strange |= _standardise(f, k, t, v, scratch)
-        _density(scratch, f.size)
-        _value(f, k, t, v, is_call[start:stop], scratch, out[:, start:stop])
+        strange |= _standardise(forward, strike, years, vol, start, stop, scratch)
+        _density(scratch, stop - start)
+        _value(forward, strike, years, vol, is_call, start, stop, scratch, out)
     return strange == 0
 
 
-@kernel("boolean(float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])")
+@kernel(types.boolean(FLOATS_IN, FLOATS_IN, FLOATS_IN, FLOATS_IN, TABLE_OUT))
 def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats, out: Floats) -> bool:
     """Rows of `out`: vanna, volga, charm, undiscounted."""
+    vanna, volga, charm = out[0], out[1], out[2]
     scratch = np.empty((_ROWS, _BLOCK))
+    roots, nears, fars, densities = scratch[2], scratch[5], scratch[6], scratch[8]
     strange = 0
     for start in range(0, forward.size, _BLOCK):
         stop = min(start + _BLOCK, forward.size)
-        f, k, t, v = forward[start:stop], strike[start:stop], years[start:stop], vol[start:stop]
-        strange |= _standardise(f, k, t, v, scratch)
-        _density(scratch, f.size)
-        vanna, volga, charm = out[0, start:stop], out[1, start:stop], out[2, start:stop]
-        roots, nears, fars, densities = scratch[2], scratch[5], scratch[6], scratch[8]
-        for i in range(f.size):
-            low = load(f, i) <= load(k, i)
-            near, far = reload(nears, i, 11), reload(fars, i, 12)
-            worth = select(low, load(f, i), load(k, i)) * reload(densities, i, 14)
-            slope = worth / (load(f, i) * load(v, i))
+        strange |= _standardise(forward, strike, years, vol, start, stop, scratch)
+        _density(scratch, stop - start)
+        for i in range(start, stop):
+            j = i - start
+            f, k, t, v = load(forward, i), load(strike, i), load(years, i), load(vol, i)
+            low = f <= k
+            near, far = reload(nears, j, 11), reload(fars, j, 12)
+            worth = select(low, f, k) * reload(densities, j, 14)
+            slope = worth / (f * v)
             # d1 = h - z, d2 = -h - z where F <= K; d1 = h + z, d2 = z - h elsewhere.
             d2 = select(low, -far, near)
             store(vanna, i, -0.01 * slope * d2, 0)
-            store(volga, i, 1e-4 * slope * load(f, i) * reload(roots, i, 8) * (near * far), 1)
-            store(charm, i, (0.5 / 365.0) * slope * d2 * (load(v, i) / load(t, i)), 2)
+            store(volga, i, 1e-4 * slope * f * reload(roots, j, 8) * (near * far), 1)
+            store(charm, i, (0.5 / 365.0) * slope * d2 * (v / t), 2)
     return strange == 0

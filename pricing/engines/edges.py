@@ -18,8 +18,8 @@ _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call: Bools) -> Floats:
     """Price, delta, gamma, vega, theta and rho as rows."""
     out = np.full((6, forward.size), np.nan)
-    years = np.maximum(years, 0.0)
     valid = _valid(forward, strike, years, vol)
+    years = np.maximum(years, 0.0)
     bounded = valid & (strike > 0.0) & (strike < np.inf)
     live = vol * np.sqrt(years) > 0.0
     at = bounded & live
@@ -38,8 +38,8 @@ def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call
 def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats) -> Floats:
     """Vanna, volga and charm as rows."""
     out = np.full((3, forward.size), np.nan)
-    years = np.maximum(years, 0.0)
     valid = _valid(forward, strike, years, vol)
+    years = np.maximum(years, 0.0)
     out[:, valid] = 0.0
     live = valid & (strike > 0.0) & (strike < np.inf) & (vol * np.sqrt(years) > 0.0)
     out[:, live] = careful_numpy.second_order(forward[live], strike[live], years[live], vol[live])
@@ -51,7 +51,7 @@ def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats) ->
 
 def _valid(forward: Floats, strike: Floats, years: Floats, vol: Floats) -> Bools:
     """Where there is an answer; a comparison with NaN is False."""
-    valid = (forward > 0.0) & (forward < np.inf) & (strike >= 0.0) & (years < np.inf)
+    valid = (forward > 0.0) & (forward < np.inf) & (strike >= 0.0) & np.isfinite(years)
     return np.asarray(valid & (vol >= 0.0) & (vol < np.inf))
 
 

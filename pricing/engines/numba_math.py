@@ -17,11 +17,12 @@ from typing import Final
 
 from pricing.engines.numba_jit import inlined
 from pricing.engines.numba_machine import bits_of, fma, from_bits, load, reload, select, shift_right, store
+from pricing.normal import MILLS_ORIGIN, MILLS_P, MILLS_Q
 
 __all__ = [
-    "INV_SQRT_2PI", "MILLS_ORIGIN", "SQRT_HALF", "bits_of", "density", "exp", "exp_pair", "fma",
-    "from_bits", "load", "log", "log1p", "log_ratio", "mills", "mills_cross", "mills_denominator",
-    "mills_numerator", "mills_pair", "ndtr", "reload", "select", "shift_right", "sqrt_pair", "store",
+    "INV_SQRT_2PI", "MILLS_ORIGIN", "bits_of", "exp", "exp_pair", "fma", "from_bits", "load", "log",
+    "log_ratio", "mills_cross", "mills_denominator", "mills_numerator", "reload", "select", "shift_right",
+    "store",
 ]  # fmt: skip
 
 # --- Exponential and logarithm -----------------------------------------------------------------------
@@ -126,119 +127,90 @@ def log(x: float) -> float:
     return log_ratio(x, 1.0)[0]
 
 
-@inlined
-def log1p(x: float) -> float:
-    """ln(1 + x) to 2 u for x > -1, small x included (|x| >= 1e-290 or 0)."""
-    one_plus = 1.0 + x
-    top, lo = log_ratio(one_plus, 1.0)
-    lost = select(x < 1.0, x - (one_plus - 1.0), 1.0 - (one_plus - x))
-    return top + (lo + lost / one_plus)
-
-
-@inlined
-def sqrt_pair(x: float) -> tuple[float, float]:
-    """The square root of x > 0 as a pair."""
-    root = math.sqrt(x)
-    return root, fma(-root, root, x) * (0.5 / root)
-
-
 # --- The normal law ----------------------------------------------------------------------------------
 
 INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
-SQRT_HALF: Final = math.sqrt(0.5)
-
-MILLS_ORIGIN: Final = 0.25
-"""The rational form of the Mills ratio serves arguments from -0.25 upward."""
+_P: Final = MILLS_P
+_Q: Final = MILLS_Q
 
 
 @inlined
 def mills_numerator(y: float) -> float:
     """P in R(z) = P(y) / Q(y), y = z + 0.25 >= 0."""
-    p = fma(y + 27.814603424511866, y, 386.76172535063995)
-    p = fma(p, y, 3475.9918496992627)
-    p = fma(p, y, 22143.115789243155)
-    p = fma(p, y, 103922.48923654846)
-    p = fma(p, y, 363200.2730893377)
-    p = fma(p, y, 934506.9208941975)
-    p = fma(p, y, 1702528.2042068103)
-    p = fma(p, y, 2003889.7265885612)
-    return fma(p, y, 1181281.6985893745)
+    p = fma(y + _P[9], y, _P[8])
+    p = fma(p, y, _P[7])
+    p = fma(p, y, _P[6])
+    p = fma(p, y, _P[5])
+    p = fma(p, y, _P[4])
+    p = fma(p, y, _P[3])
+    p = fma(p, y, _P[2])
+    p = fma(p, y, _P[1])
+    return fma(p, y, _P[0])
 
 
 @inlined
 def mills_denominator(y: float) -> float:
     """Q in R(z) = P(y) / Q(y), y = z + 0.25 >= 0."""
-    q = fma(y + 27.564603424511944, y, 380.8080744944737)
-    q = fma(q, y, 3407.3660217934944)
-    q = fma(q, y, 21665.895702285914)
-    q = fma(q, y, 101904.0174459598)
-    q = fma(q, y, 359450.3784862241)
-    q = fma(q, y, 946125.921005716)
-    q = fma(q, y, 1813872.6452158443)
-    q = fma(q, y, 2404319.6280302126)
-    q = fma(q, y, 1977643.0672003455)
-    return fma(q, y, 762918.2292106391)
-
-
-@inlined
-def mills(z: float) -> float:
-    """The Mills ratio R(z) = N(-z) / phi(z) to 4 u for -0.25 <= z <= 1e20.
-
-    A minimax rational of degrees 10 and 11 with positive coefficients, good to 0.25 u by itself (Remez in
-    80 digits, relative error): one form on the whole half-line, so there is nothing to choose between.
-    """
-    y = z + MILLS_ORIGIN
-    return mills_numerator(y) / mills_denominator(y)
+    q = fma(y + _Q[10], y, _Q[9])
+    q = fma(q, y, _Q[8])
+    q = fma(q, y, _Q[7])
+    q = fma(q, y, _Q[6])
+    q = fma(q, y, _Q[5])
+    q = fma(q, y, _Q[4])
+    q = fma(q, y, _Q[3])
+    q = fma(q, y, _Q[2])
+    q = fma(q, y, _Q[1])
+    return fma(q, y, _Q[0])
 
 
 @inlined
 def _numerator_slope(ya: float, yb: float) -> tuple[float, float]:
     """P(yb) and the divided difference (P(yb) - P(ya)) / (yb - ya), by Horner's scheme: nothing cancels."""
-    p = yb + 27.814603424511866
+    p = yb + _P[9]
     d = ya + p
-    p = fma(p, yb, 386.76172535063995)
+    p = fma(p, yb, _P[8])
     d = fma(d, ya, p)
-    p = fma(p, yb, 3475.9918496992627)
+    p = fma(p, yb, _P[7])
     d = fma(d, ya, p)
-    p = fma(p, yb, 22143.115789243155)
+    p = fma(p, yb, _P[6])
     d = fma(d, ya, p)
-    p = fma(p, yb, 103922.48923654846)
+    p = fma(p, yb, _P[5])
     d = fma(d, ya, p)
-    p = fma(p, yb, 363200.2730893377)
+    p = fma(p, yb, _P[4])
     d = fma(d, ya, p)
-    p = fma(p, yb, 934506.9208941975)
+    p = fma(p, yb, _P[3])
     d = fma(d, ya, p)
-    p = fma(p, yb, 1702528.2042068103)
+    p = fma(p, yb, _P[2])
     d = fma(d, ya, p)
-    p = fma(p, yb, 2003889.7265885612)
+    p = fma(p, yb, _P[1])
     d = fma(d, ya, p)
-    return fma(p, yb, 1181281.6985893745), d
+    return fma(p, yb, _P[0]), d
 
 
 @inlined
 def _denominator_slope(ya: float, yb: float) -> tuple[float, float]:
     """Q(yb) and the divided difference (Q(yb) - Q(ya)) / (yb - ya)."""
-    q = yb + 27.564603424511944
+    q = yb + _Q[10]
     d = ya + q
-    q = fma(q, yb, 380.8080744944737)
+    q = fma(q, yb, _Q[9])
     d = fma(d, ya, q)
-    q = fma(q, yb, 3407.3660217934944)
+    q = fma(q, yb, _Q[8])
     d = fma(d, ya, q)
-    q = fma(q, yb, 21665.895702285914)
+    q = fma(q, yb, _Q[7])
     d = fma(d, ya, q)
-    q = fma(q, yb, 101904.0174459598)
+    q = fma(q, yb, _Q[6])
     d = fma(d, ya, q)
-    q = fma(q, yb, 359450.3784862241)
+    q = fma(q, yb, _Q[5])
     d = fma(d, ya, q)
-    q = fma(q, yb, 946125.921005716)
+    q = fma(q, yb, _Q[4])
     d = fma(d, ya, q)
-    q = fma(q, yb, 1813872.6452158443)
+    q = fma(q, yb, _Q[3])
     d = fma(d, ya, q)
-    q = fma(q, yb, 2404319.6280302126)
+    q = fma(q, yb, _Q[2])
     d = fma(d, ya, q)
-    q = fma(q, yb, 1977643.0672003455)
+    q = fma(q, yb, _Q[1])
     d = fma(d, ya, q)
-    return fma(q, yb, 762918.2292106391), d
+    return fma(q, yb, _Q[0]), d
 
 
 @inlined
@@ -258,26 +230,3 @@ def mills_cross(near: float, far: float, span: float) -> tuple[float, float, flo
     r_near, r_far = pa * qb, pb * qa
     slope = span * fma(pb, q_slope, -(p_slope * qb))
     return r_near, r_far, select(span > 0.2 * (near + 1.0), r_near - r_far, slope), qa * qb
-
-
-@inlined
-def mills_pair(near: float, far: float, span: float) -> tuple[float, float, float]:
-    """R(near), R(far) and R(near) - R(far), each to a few u: :func:`mills_cross`, divided."""
-    r_near, r_far, difference, below = mills_cross(near, far, span)
-    inverse = 1.0 / below
-    return r_near * inverse, r_far * inverse, difference * inverse
-
-
-@inlined
-def density(z: float) -> float:
-    """phi(z), relative error below 2 u for every |z| <= 1e6: the square is carried as a pair."""
-    square = z * z
-    return INV_SQRT_2PI * exp_pair(-0.5 * square, -0.5 * fma(z, z, -square))
-
-
-@inlined
-def ndtr(z: float) -> float:
-    """N(z), relative error below 10 u in both tails, |z| <= 1e6."""
-    size = abs(z)
-    tail = density(size) * mills(size)
-    return select(z < 0.0, tail, 1.0 - tail)
