@@ -16,9 +16,6 @@ _Number = TypeVar("_Number", np.float64, np.bool_)
 POINT: Final = 100.0
 """Residuals are in volatility points."""
 
-_OUTLIER_SCALES: Final = 6.0
-"""About four standard deviations."""
-
 _OUTLIER_LEAST: Final = 0.25
 """Volatility points."""
 
@@ -124,12 +121,13 @@ class Data:
         """How far above the ask, or (negative) below the bid, in volatility points."""
         return np.asarray((np.maximum(vol - self.high, 0.0) + np.minimum(vol - self.low, 0.0)) * POINT)
 
-    def trust(self, vol: Floats) -> Floats:
+    def trust(self, vol: Floats, medians: float = 6.0, power: int = 4) -> Floats:
         """How far each observation is to be believed, 0 to 1, given the volatilities of a fit.
 
         What counts is the residual times the root of its weight, as it enters the sum of squares, against
-        the median of these over the expiry: beyond `_OUTLIER_SCALES` medians an observation counts by the
-        inverse fourth power of its distance. A quarter of a point at the largest weight is never an outlier.
+        the median of these over the expiry: beyond so many `medians` (six are about four standard
+        deviations) it is believed by the inverse `power` of its distance; one median and power one make
+        least absolute deviations. A quarter of a point at the largest weight is never an outlier.
         Where there are only bounds all are believed: most of them say nothing, which is no norm.
         """
         distance = np.abs(vol - self.vol) * POINT * np.sqrt(self.weight)
@@ -140,7 +138,7 @@ class Data:
         number = np.count_nonzero(present, axis=1)
         median = ranked[np.arange(number.size), np.maximum(number - 1, 0) // 2]
         least = _OUTLIER_LEAST * np.sqrt(np.maximum(self.weight, self.edge).max(axis=1))
-        limit = np.maximum(np.where(number > 0, _OUTLIER_SCALES * median, 1.0), least)[:, None]
-        trust = (limit / np.maximum(distance, limit)) ** 4
+        limit = np.maximum(np.where(number > 0, medians * median, 1.0), least)[:, None]
+        trust = (limit / np.maximum(distance, limit)) ** power
         trust[self.only_bounds] = 1.0
         return np.asarray(trust)

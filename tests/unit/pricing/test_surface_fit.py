@@ -185,6 +185,18 @@ def test_a_wild_quote_is_turned_down_and_reported() -> None:
     assert made.surface.slices[0].vol(points.k[:15]) == pytest.approx(points.vol[:15], abs=0.01)
 
 
+def test_a_wild_call_beside_its_put_cannot_bend_the_smile_and_hide() -> None:
+    """Seven strikes, each quoted twice: the smile could bend to the wild one at little cost to the rest."""
+    piece = EssviSlice(0.02, 0.004, -0.1, 0.12).raw()
+    k = np.repeat(np.linspace(-1.5, 1.5, 7) * 0.06, 2)
+    vol = piece.vol(k)
+    wild = vol.copy()
+    wild[6] += 0.06
+    made = fit(VolPoints.from_vols([0.02], np.zeros(14, int), k, wild))
+    assert np.flatnonzero(made.outlier).tolist() == [6]
+    assert made.surface.slices[0].vol(k) == pytest.approx(vol, abs=0.002)
+
+
 def test_bounds_alone_hold_the_smile_between_them() -> None:
     piece = EssviSlice(0.25, 0.05, -0.3, 0.5).raw()
     k = np.linspace(-0.6, 0.5, 13)
