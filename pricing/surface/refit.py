@@ -45,7 +45,7 @@ class Status(StrEnum):
     HELD = "held"
     """Quotes bear the old one out: it stays."""
     NO_QUOTES = "no_quotes"
-    """Nothing to go by: the last good one stays."""
+    """Nothing to go by: the last good one stays, save where fresh neighbours push it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Refit:
         for moment in quoted.tolist():
             self._kept[moment].confirmed_ms = now_ms
         states = {m: Status.FRESH if m in fresh else Status.HELD for m in quoted.tolist()}
-        return self._result(now_ms, states | dict.fromkeys(fresh, Status.FRESH), use, made)
+        return self._result(now_ms, states, use, made)
 
     def _age(self, now_ms: int) -> None:
         """All slices to `now_ms`; expired ones go."""

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pricing.surface import SviSlice, check_all, check_between, check_butterfly, check_calendar
+from pricing.surface import EssviSlice, SviSlice, check_all, check_between, check_butterfly, check_calendar
 from pricing.surface.arbitrage import raw_table
 from pricing.surface.polynomials import calendar_roots, density_roots
 from tests.unit.pricing.surface_strategies import raw_svi
@@ -138,3 +139,16 @@ def test_smiles_at_the_edge_of_the_parameters_are_judged_too() -> None:
     assert not check_butterfly([touching_zero]).is_free
     minute = SviSlice(2e-6, 5e-7, 1e-5, -0.1, 0.0, 1e-3)
     assert check_butterfly([minute]).is_free
+
+
+@settings(max_examples=80, deadline=None)
+@given(raw_svi(), st.floats(0.01, 8.0), st.floats(0.01, 0.99))
+def test_a_free_smile_stays_free_when_it_ages_and_when_it_is_raised(
+    piece: SviSlice, rise: float, share: float
+) -> None:
+    """What the surface does beyond its last and before its first expiry."""
+    if not check_butterfly([piece]).is_free:
+        piece = EssviSlice(piece.years, 0.04, piece.rho, min(2.0 * piece.b, 0.28)).raw()
+    level = float(piece.total_variance(0.0))
+    raised = SviSlice(piece.years, piece.a + rise * level, piece.b, piece.rho, piece.m, piece.sigma)
+    assert check_butterfly([piece, raised, piece.aged(piece.years * share)]).is_free

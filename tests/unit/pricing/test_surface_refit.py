@@ -156,6 +156,8 @@ def test_an_expiry_without_quotes_stays_and_gives_way_to_arbitrage_only() -> Non
     assert check_all(made.surface.slices).is_free
     assert moved(made.surface, 7, 2_000) > 0.6
     assert moved(made.surface, 30, 2_000) > 0.05
+    assert made.by_expiry == (Status.FRESH, Status.NO_QUOTES, Status.NO_QUOTES)
+    assert made.confirmed_ms.tolist() == [NOW_MS + 2_000, NOW_MS, NOW_MS + 1_000]
 
 
 def test_a_lone_quote_that_jumps_is_believed_only_when_it_stays() -> None:
