@@ -149,7 +149,7 @@ class ChildFitter:
             os.set_blocking(_pipe(pipe).fileno(), False)
 
     def _restart(self, now_ms: int) -> bool:
-        if self._not_before_ms is not None and 0 <= self._not_before_ms - now_ms <= PAUSE_MS_MAX:
+        if self._not_before_ms is not None and 0 < self._not_before_ms - now_ms <= PAUSE_MS_MAX:
             return False
         self._start()
         if self._child is None:
