@@ -59,16 +59,29 @@ def test_a_wrong_port_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         assert f"STRIKEBOOK_PORT is {text!r}" in _said(["account", "create"])
 
 
+def test_a_wrong_pricing_engine_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--pricing-engine", "abacus"])
+    assert "invalid choice: 'abacus'" in capsys.readouterr().err
+    monkeypatch.setattr("pricing.engines.numba_installed", lambda: False)
+    assert main(["serve", "--pricing-engine", "numba", "--port", "0", "--data", str(tmp_path)]) == 1
+    assert "pip install 'strikebook[fast]'" in capsys.readouterr().err
+    monkeypatch.setenv("STRIKEBOOK_PRICING_ENGINE", "abacus")
+    assert "STRIKEBOOK_PRICING_ENGINE is 'abacus'" in _said(["serve"])
+
+
 def test_a_data_directory_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     occupied = tmp_path / "file"
     occupied.touch()
-    assert main(["serve", "--port", "0", "--data", str(occupied)]) == 1
+    assert main(["serve", "--pricing-engine", "numpy", "--port", "0", "--data", str(occupied)]) == 1
     assert "name another with --data" in capsys.readouterr().err
 
 
 def test_credentials_that_are_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "credentials.sqlite").write_bytes(b"no database at all" * 50)
-    assert main(["serve", "--port", "0", "--data", str(tmp_path)]) == 1
+    assert main(["serve", "--pricing-engine", "numpy", "--port", "0", "--data", str(tmp_path)]) == 1
     assert "is not a credentials database" in capsys.readouterr().err
 
 

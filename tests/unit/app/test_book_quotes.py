@@ -1,0 +1,81 @@
+"""Reading the books of a chain, slice by slice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exchange.app.book_quotes import SLICE, BookSweep
+from exchange.app.products import PRODUCTS
+from exchange.domain import records as r
+from exchange.gateway.market import InstrumentMarket
+from exchange.oracle.chain_spec import OptionSpec
+from exchange.oracle.marks import MarkedInstrument, UnderlyingMarks
+from exchange.oracle.premium import PerpetualPremium
+from exchange.oracle.refit_job import COLUMNS, RefitRequest
+from exchange.wire.instruments import InstrumentView
+from pricing.forward import FlatCarry
+from pricing.simulated_surface import simulated_surface
+
+NOW_MS = 1_795_000_000_000
+EXPIRY_MS = NOW_MS + 86_400_000
+COUNT = SLICE + 10
+
+
+def venue() -> tuple[UnderlyingMarks, list[InstrumentView], list[InstrumentMarket]]:
+    marks = UnderlyingMarks(
+        0, "BTC", simulated_surface("BTC"), FlatCarry(0.05), PerpetualPremium(1, NOW_MS)
+    )
+    views = []
+    for number in range(COUNT):
+        spec = OptionSpec(EXPIRY_MS, (90_000 + 100 * number) * 1_000_000, True)
+        views.append(InstrumentView(number, "BTC", PRODUCTS[0].option(0, spec)))
+    marks.set_instruments(MarkedInstrument.from_terms(v.instrument, v.terms) for v in views)
+    marks.mark(98_000.0, NOW_MS)
+    return marks, views, [InstrumentMarket() for _ in views]
+
+
+def row(request: RefitRequest, name: str) -> list[float]:
+    found: list[float] = request.columns[COLUMNS.index(name)].tolist()
+    return found
+
+
+def test_a_sweep_reads_every_book_a_slice_at_a_time() -> None:
+    marks, views, markets = venue()
+    markets[3].book.update(0, 2_000, 50, 1)
+    markets[3].book.update(1, 2_010, 20, 2)
+    markets[COUNT - 1].book.update(1, 100, 7, 3)
+    markets[4].last_trade_ticks, markets[4].trade_seq = 1_500, 9
+    traded: dict[int, int] = {}
+    sweep = BookSweep(marks, traded)
+    assert sweep.advance(views, markets, NOW_MS) is None
+    forward = marks.chain.forward[0]
+    marks.mark(99_000.0, NOW_MS + 20)
+    request = sweep.advance(views, markets, NOW_MS + 20)
+    assert request is not None
+    assert (request.symbol, request.underlying, request.listing) == ("BTC", 0, marks.listing)
+    assert request.at_ms == NOW_MS + 20
+    assert request.columns[:3, 3].tolist() == [EXPIRY_MS, 90_300.0, 1.0]
+    assert (row(request, "bid")[3], row(request, "ask")[3]) == (2_000.0, 2_010.0)
+    assert (row(request, "bid_size")[3], row(request, "ask_size")[3]) == (0.5, 0.2)
+    assert np.isnan(row(request, "bid")[-1])
+    assert (row(request, "ask")[-1], row(request, "ask_size")[-1]) == (100.0, 0.07)
+    # Each option with the forward and the time of its own moment.
+    assert row(request, "forward")[0] == forward
+    assert row(request, "forward")[-1] == marks.chain.forward[-1] != forward
+    assert (row(request, "at_ms")[0], row(request, "at_ms")[-1]) == (NOW_MS, NOW_MS + 20)
+    # A trade is told once.
+    assert np.flatnonzero(np.isfinite(row(request, "last"))).tolist() == [4]
+    again = BookSweep(marks, traded)
+    assert again.advance(views, markets, NOW_MS) is None
+    later = again.advance(views, markets, NOW_MS)
+    assert later is not None
+    assert not np.isfinite(row(later, "last")).any()
+
+
+def test_a_new_listing_makes_a_sweep_void() -> None:
+    marks, views, markets = venue()
+    sweep = BookSweep(marks, {})
+    sweep.advance(views, markets, NOW_MS)
+    assert not sweep.is_void
+    marks.set_instruments([MarkedInstrument(1, r.KIND_OPTION, 98_000_000_000, EXPIRY_MS, True)])
+    assert sweep.is_void
