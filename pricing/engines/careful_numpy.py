@@ -124,7 +124,7 @@ def _standardise(f: Floats, k: Floats, t: Floats, v: Floats) -> _Standard:
 
 
 def _off(a: Floats, b: Floats, product: Floats) -> Floats:
-    """`product` - a b, near 0, to about 2**-100 of it (Dekker); 0 where the splitting would overflow."""
+    """`product` - a b, near 0, to about 2**-100 of it (Dekker); 0 where splitting overflows."""
     a_hi = _SPLIT * a
     a_hi = a_hi - (a_hi - a)
     b_hi = _SPLIT * b
@@ -135,7 +135,7 @@ def _off(a: Floats, b: Floats, product: Floats) -> Floats:
 
 
 def log_ratio(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """ln(a / b) as a pair, relative to ln 2 or, near a = b, to itself; any positive doubles."""
+    """ln(a / b) as a pair, relative error below 2**-57; any positive doubles."""
     a_part, a_exponent = np.frexp(a)
     b_part, b_exponent = np.frexp(b)
     # Halve or double so that the parts are within sqrt(2) of each other.
