@@ -49,6 +49,11 @@ class ChildFitter:
         """The worker's process id; 0 if there is none."""
         return self._child.pid if self._child is not None else 0
 
+    @property
+    def is_busy(self) -> bool:
+        """See :class:`exchange.oracle.fitter.Fitter`."""
+        return self._asked_ms is not None
+
     def submit(self, request: bytes, now_ms: int) -> bool:
         """See :class:`exchange.oracle.fitter.Fitter`."""
         if self._asked_ms is not None or len(request) > FRAME_BYTES_MAX:

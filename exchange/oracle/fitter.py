@@ -15,6 +15,10 @@ class Fitter(Protocol):
     failures: int
     """Requests without a reply: a worker that died, was too slow or sent nonsense."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
+
     def submit(self, request: bytes, now_ms: int) -> bool:
         """Take a request; False if one is under way or no worker is there."""
 
@@ -33,6 +37,11 @@ class InlineFitter:
         self._handle = handle
         self._request: bytes | None = None
         self.failures = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """See :class:`Fitter`."""
+        return self._request is not None
 
     def submit(self, request: bytes, now_ms: int) -> bool:
         """See :class:`Fitter`."""
@@ -57,6 +66,11 @@ class NoFitter:
 
     def __init__(self) -> None:
         self.failures = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Never."""
+        return False
 
     def submit(self, request: bytes, now_ms: int) -> bool:
         """Never."""

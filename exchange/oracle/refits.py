@@ -67,13 +67,18 @@ class Refits:
         return self._fitter.failures
 
     def due(self, now_ms: int) -> UnderlyingMarks | None:
-        """Whose books to read next; None if it is nobody's turn."""
-        for state in self._states.values():
-            # A clock that steps back must not put a turn off for longer than the interval.
-            waits = 0 <= state.due_ms - now_ms - 1 < self._interval_ms
-            if not waits and state.marks.last_index is not None and len(state.marks.chain):
-                return state.marks
-        return None
+        """Whose books to read next: who has waited longest; None if nobody's turn or the worker is busy."""
+        if self._fitter.is_busy:
+            return None
+        # A clock that steps back must not put a turn off for longer than the interval.
+        waiting = [
+            state
+            for state in self._states.values()
+            if not 0 < state.due_ms - now_ms <= self._interval_ms
+            and state.marks.last_index is not None
+            and len(state.marks.chain)
+        ]
+        return min(waiting, key=lambda state: state.due_ms).marks if waiting else None
 
     def submit(self, request: RefitRequest, now_ms: int) -> None:
         """Hand a sweep to the worker; dropped if it is busy."""

@@ -8,6 +8,7 @@ def test_one_request_at_a_time_answered_at_the_next_poll() -> None:
     assert fitter.poll(0) is None
     assert fitter.submit(b"one", 0)
     assert not fitter.submit(b"two", 0)
+    assert fitter.is_busy
     assert fitter.poll(0) == b"ONE"
     assert fitter.poll(0) is None
     assert fitter.submit(b"two", 0)
@@ -18,5 +19,6 @@ def test_one_request_at_a_time_answered_at_the_next_poll() -> None:
 def test_nobody_answers_nothing() -> None:
     fitter = NoFitter()
     assert not fitter.submit(b"one", 0)
+    assert not fitter.is_busy
     assert fitter.poll(0) is None
     fitter.stop()

@@ -90,6 +90,14 @@ def test_every_underlying_has_its_turn_and_none_before_its_first_mark() -> None:
             refits.submit(request_of(marks_due, book(SURFACE)), NOW_MS + ms)
             refits.poll(NOW_MS + ms)
     assert turns == [(0, 0), (100, 1), (INTERVAL_MS, 0)]
+    script = Script()
+    late = Refits(script, both)
+    script.is_busy = True
+    assert late.due(NOW_MS) is None  # a sweep nobody would take is not made
+    script.is_busy = False
+    late.submit(request_of(both[0], book(SURFACE)), NOW_MS)
+    assert late.due(NOW_MS + 10 * INTERVAL_MS) is both[1]  # who has waited longest
+    refits.poll(NOW_MS)
     assert refits.due(NOW_MS - 60_000) is not None  # the clock stepped back
 
 
@@ -99,6 +107,7 @@ class Script:
     def __init__(self, *replies: bytes | None) -> None:
         self.replies = list(replies)
         self.failures = 0
+        self.is_busy = False
         self.stopped = False
 
     def submit(self, request: bytes, now_ms: int) -> bool:
