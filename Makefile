@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 STAMP  := $(VENV)/.installed
-CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/domain/*.py) setup.py mypyc.ini
+CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/domain/*.py) setup.py mypyc.ini loadtest/training.py
 BUILT  := $(VENV)/.core-built
 ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 # The package is installed in place; the core is compiled next to its sources. Without a compiler the
 # build says so and the core runs interpreted.
 $(BUILT): $(STAMP) $(CORE)
-	@echo "compiling the core (about a minute) …"
+	@echo "compiling the core (about two minutes) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -1,12 +1,17 @@
 """Build hook: compiles the matching core with mypyc. Everything else is in pyproject.toml.
 
-Without a working C compiler the build goes on and the core runs interpreted, with a notice.
+With gcc the core is compiled twice: once to watch it work on `loadtest.training`, once with what was seen
+there (about a fifth faster; `STRIKEBOOK_PROFILE=0` leaves it out). Without a working C compiler the build
+goes on and the core runs interpreted, with a notice.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from setuptools.command.build_ext import build_ext
 
 CORE = Path("exchange/core")
 COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name not in ("__init__.py", "plain.py"))
+TRAINING_SECONDS_MAX = 300
 
 
 class OptionalBuild(build_ext):
@@ -22,11 +28,61 @@ class OptionalBuild(build_ext):
 
     def run(self) -> None:
         try:
+            self.profile_flags = self.trained()
             super().run()
         except Exception as error:  # any compiler failure at all: the interpreted core still works
             if os.environ.get("STRIKEBOOK_REQUIRE_COMPILED"):
                 raise
             print(f"strikebook: no compiled core ({error}); it will run interpreted", file=sys.stderr)
+
+    def build_extension(self, ext: Any) -> None:
+        ext.extra_compile_args = [*ext.extra_compile_args, *self.profile_flags]
+        ext.extra_link_args = [*ext.extra_link_args, *self.profile_flags]
+        super().build_extension(ext)
+
+    def trained(self) -> list[str]:
+        """The flags that make gcc use a profile of the core at work; none where there is no profile."""
+        if not self.extensions or os.environ.get("STRIKEBOOK_PROFILE") == "0" or not is_gcc():
+            return []
+        profile = Path(self.build_temp, "profile").absolute()
+        shutil.rmtree(profile, ignore_errors=True)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                self.watched(Path(folder), profile)
+        except Exception as error:  # the plain build is as correct, only slower
+            print(f"strikebook: no profile of the core ({error}); compiling without", file=sys.stderr)
+            return []
+        return [f"-fprofile-use={profile}", "-fprofile-partial-training", "-Wno-missing-profile"]
+
+    def watched(self, folder: Path, profile: Path) -> None:
+        """Build the core so that it counts what it does, and let it work."""
+        shutil.copytree("exchange", folder / "exchange", ignore=shutil.ignore_patterns("*.so"))
+        (folder / "loadtest").mkdir()
+        for name in ("__init__.py", "training.py"):
+            shutil.copy(Path("loadtest", name), folder / "loadtest")
+        kept = self.inplace, self.build_lib, self.compiler
+        plain = [(ext.extra_compile_args, ext.extra_link_args) for ext in self.extensions]
+        self.profile_flags = [f"-fprofile-generate={profile}", "-Wno-missing-profile"]
+        self.inplace, self.force, self.build_lib = False, True, str(folder)
+        try:
+            super().run()
+        finally:
+            self.inplace, self.build_lib, self.compiler = kept
+            for ext, (compile_args, link_args) in zip(self.extensions, plain, strict=True):
+                ext.extra_compile_args, ext.extra_link_args = compile_args, link_args
+        environment = {**os.environ, "PYTHONPATH": str(folder)}
+        environment.pop("STRIKEBOOK_INTERPRETED", None)
+        subprocess.run(
+            [sys.executable, "-P", "-W", "error", "-m", "loadtest.training"],
+            check=True, cwd=folder, env=environment, timeout=TRAINING_SECONDS_MAX,
+        )  # fmt: skip
+
+
+def is_gcc() -> bool:
+    """Whether the compiler the extensions are built with is gcc."""
+    command = os.environ.get("CC", "cc").split()
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    return said.returncode == 0 and "Free Software Foundation" in said.stdout
 
 
 def extensions() -> list[Any]:

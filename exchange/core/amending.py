@@ -17,11 +17,9 @@ from exchange.core.layout import (
     O_HOLD,
     O_ID,
     O_LABEL,
-    O_LEVEL,
-    O_OPEN,
+    O_LOTS,
+    O_PLACE,
     O_PRICE,
-    O_SEAT,
-    O_SHOWN,
     O_SIZE,
     O_UPDATED,
     O_VALUE,
@@ -103,7 +101,7 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
     i = instrument * INSTRUMENT_WORDS
     sell = kept & 1
     old_total = orders[o + O_SIZE] & r.U32
-    old_open = orders[o + O_OPEN]
+    old_open = orders[o + O_LOTS] & r.U32
     filled = old_total - old_open
     old_display = orders[o + O_SIZE] >> 32
     if flags & r.AMEND_SIZE == 0:
@@ -123,7 +121,7 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
             return reason
     opened = total - filled
     if kept & r.FLAG_REDUCE_ONLY != 0 and not w.null_ledger:
-        capacity = checks.reduce_capacity(w, orders[o + O_SEAT], sell, old_open)
+        capacity = checks.reduce_capacity(w, orders[o + O_PLACE] >> 32, sell, old_open)
         if capacity <= 0:
             return no.REDUCE_ONLY
         if opened > capacity:
@@ -153,8 +151,8 @@ def _amend_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64,
     orders = w.orders.data
     o = slot * ORDER_WORDS
     account = orders[o + O_WHO] & r.U32
-    old_open = orders[o + O_OPEN]
-    seat = orders[o + O_SEAT]
+    old_open = orders[o + O_LOTS] & r.U32
+    seat = orders[o + O_PLACE] >> 32
     w.c_hold = orders[o + O_HOLD]
     if not in_place:
         w.c_hold = margin.hold_per_lot(w, instrument, sell, w.c_price)
@@ -184,14 +182,14 @@ def shrink(w: World, slot: i64, opened: i64, size: i64, flags: i64) -> None:
     """Reduce a resting order where it stands: price and priority stay."""
     orders = w.orders.data
     o = slot * ORDER_WORDS
-    fewer = orders[o + O_OPEN] - opened
-    shown = orders[o + O_SHOWN]
+    lots = orders[o + O_LOTS]
+    fewer = (lots & r.U32) - opened
+    shown = lots >> 32
     if shown > opened:
         shown = opened
-    at = orders[o + O_LEVEL] * LEVEL_WORDS + L_SHOWN
-    w.levels.data[at] += shown - orders[o + O_SHOWN]
-    orders[o + O_SHOWN] = shown
-    orders[o + O_OPEN] = opened
+    at = (orders[o + O_PLACE] & r.U32) * LEVEL_WORDS + L_SHOWN
+    w.levels.data[at] += shown - (lots >> 32)
+    orders[o + O_LOTS] = opened | shown << 32
     orders[o + O_SIZE] = size
     orders[o + O_FLAGS] = flags
     orders[o + O_UPDATED] = w.now_ms
@@ -209,9 +207,9 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     price = w.c_price
     old_lots = book.dequeue(sell, slot)
     if not w.null_ledger:
-        ledger.change_open(w, slot, -orders[o + O_OPEN])
+        ledger.change_open(w, slot, -(orders[o + O_LOTS] & r.U32))
     orders[o + O_PRICE] = price
-    orders[o + O_OPEN] = opened
+    orders[o + O_LOTS] = opened
     orders[o + O_SIZE] = size
     orders[o + O_FLAGS] = flags
     orders[o + O_HOLD] = w.c_hold
@@ -222,27 +220,27 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
             w,
             book,
             orders[o + O_WHO],
-            orders[o + O_SEAT],
+            orders[o + O_PLACE] >> 32,
             orders[o + O_ID],
             orders[o + O_LABEL] & r.U32,
             sell,
             w.c_rank,
             opened,
         )
-        orders[o + O_OPEN] = w.rest
+        orders[o + O_LOTS] = w.rest
         orders[o + O_VALUE] += w.value
         stopped = w.stopped
-    if stopped == 0 and orders[o + O_OPEN] > 0:
+    if stopped == 0 and orders[o + O_LOTS] > 0:
         lots = rest(w, book, slot, rank_of(w, orders[o + O_WHO] >> 32, price))
         if not w.null_ledger:
-            ledger.change_open(w, slot, orders[o + O_OPEN])
+            ledger.change_open(w, slot, orders[o + O_LOTS] & r.U32)
         _moved(w, slot, r.ORDER_STATE_OPEN, 0, lots, old_price, old_lots)
         return
     lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, price)
-    orders[o + O_SHOWN] = 0
+    orders[o + O_LOTS] &= r.U32
     if stopped != 0:
         _moved(w, slot, r.ORDER_STATE_CANCELLED, r.CANCEL_SELF_TRADE, lots, old_price, old_lots)
-        orders[o + O_OPEN] = 0  # nothing of it is held any more
+        orders[o + O_LOTS] = 0  # nothing of it is held any more
     else:
         _moved(w, slot, r.ORDER_STATE_FILLED, 0, lots, old_price, old_lots)
     forget(w, slot)

@@ -11,6 +11,7 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from exchange.core.layout import (
+    HIGH,
     L_HEAD,
     L_PRICE,
     L_RANK,
@@ -18,10 +19,10 @@ from exchange.core.layout import (
     L_TAIL,
     LADDER_LEVELS,
     LEVEL_WORDS,
-    O_LEVEL,
-    O_NEXT,
-    O_PREV,
-    O_SHOWN,
+    LOW,
+    O_LOTS,
+    O_PLACE,
+    O_QUEUE,
     ORDER_WORDS,
 )
 from exchange.core.pool import Pool
@@ -264,14 +265,13 @@ class Book:
         at = level * LEVEL_WORDS
         order = slot * ORDER_WORDS
         tail = levels[at + L_TAIL]
-        orders[order + O_NEXT] = 0
-        orders[order + O_PREV] = tail
-        orders[order + O_LEVEL] = level
-        orders[order + O_SHOWN] = shown
+        orders[order + O_QUEUE] = tail << 32
+        orders[order + O_PLACE] = orders[order + O_PLACE] & HIGH | level
+        orders[order + O_LOTS] = orders[order + O_LOTS] & LOW | shown << 32
         if tail == 0:
             levels[at + L_HEAD] = slot
         else:
-            orders[tail * ORDER_WORDS + O_NEXT] = slot
+            orders[tail * ORDER_WORDS + O_QUEUE] |= slot
         levels[at + L_TAIL] = slot
         total = levels[at + L_SHOWN] + shown
         levels[at + L_SHOWN] = total
@@ -282,20 +282,24 @@ class Book:
         levels = self.levels.data
         orders = self.orders.data
         order = slot * ORDER_WORDS
-        level = orders[order + O_LEVEL]
+        place = orders[order + O_PLACE]
+        level = place & LOW
         at = level * LEVEL_WORDS
-        following = orders[order + O_NEXT]
-        before = orders[order + O_PREV]
+        queue = orders[order + O_QUEUE]
+        following = queue & LOW
+        before = queue >> 32
         if before == 0:
             levels[at + L_HEAD] = following
         else:
-            orders[before * ORDER_WORDS + O_NEXT] = following
+            near = before * ORDER_WORDS + O_QUEUE
+            orders[near] = orders[near] & HIGH | following
         if following == 0:
             levels[at + L_TAIL] = before
         else:
-            orders[following * ORDER_WORDS + O_PREV] = before
-        orders[order + O_LEVEL] = 0
-        total = levels[at + L_SHOWN] - orders[order + O_SHOWN]
+            near = following * ORDER_WORDS + O_QUEUE
+            orders[near] = orders[near] & LOW | before << 32
+        orders[order + O_PLACE] = place & HIGH
+        total = levels[at + L_SHOWN] - (orders[order + O_LOTS] >> 32)
         levels[at + L_SHOWN] = total
         if before == 0 and following == 0:
             self.drop_level(sell, level)

@@ -9,7 +9,11 @@ from exchange.core.book import Book
 from exchange.core.instruments import price_of, rank_of
 from exchange.core.layout import (
     A_CASH,
+    A_EPOCH,
+    A_OPTION_VALUE,
     A_ORDERS,
+    A_PERP_VALUE,
+    A_REQUIREMENT,
     A_SEATS,
     ACCOUNT_WORDS,
     I_HIGHEST,
@@ -21,8 +25,10 @@ from exchange.core.layout import (
     I_PRICE_LIMIT,
     INSTRUMENT_WORDS,
     S_ENTRY,
+    S_HOLD,
     S_OPEN_BUY,
     S_OPEN_SELL,
+    S_REQUIREMENT,
     S_SIZE,
     SEAT_WORDS,
 )
@@ -254,3 +260,59 @@ def accumulation_refused(w: World, account: i64, seat: i64) -> i64:
         if entry >= limits.ENTRY_LIMIT or entry <= -limits.ENTRY_LIMIT:
             return no.LIMIT_REACHED
     return 0
+
+
+def accepting_seat(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64) -> i64:
+    """The seat whose account may place the order; 0 if unknown or refused (`checks` says why).
+
+    Leaves the hold per lot in `w.c_hold` and the seat's requirement with the order in `w.c_needed`.
+    """
+    if account < limits.FIRST_USER_ACCOUNT or account >= w.account_count:
+        return 0
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    if data[i + I_MARKED] == 0:
+        return 0
+    if price < data[i + I_MIN_PRICE] if sell != 0 else price > data[i + I_MAX_PRICE]:
+        return 0
+    accounts = w.accounts
+    a = account * ACCOUNT_WORDS
+    if accounts[a + A_ORDERS] >= limits.MAX_OPEN_ORDERS_PER_ACCOUNT:
+        return 0
+    seat = ledger.find_seat(w, account, instrument)
+    if seat == 0:
+        return 0
+    seats = w.seats.data
+    s = seat * SEAT_WORDS
+    size = seats[s + S_SIZE]
+    worst = seats[s + S_OPEN_SELL] - size if sell != 0 else seats[s + S_OPEN_BUY] + size
+    if worst + lots > data[i + I_POSITION_LIMIT]:
+        return 0
+    cash = accounts[a + A_CASH]
+    entry = seats[s + S_ENTRY]
+    if cash >= limits.ACCUMULATION_LIMIT or cash <= -limits.ACCUMULATION_LIMIT:
+        return 0
+    if entry >= limits.ENTRY_LIMIT or entry <= -limits.ENTRY_LIMIT:
+        return 0
+    if accounts[a + A_EPOCH] != w.epoch:
+        margin.refresh(w, account)
+    buy = seats[s + S_OPEN_BUY]
+    sold = seats[s + S_OPEN_SELL]
+    hold = margin.hold_per_lot(w, instrument, sell, price)
+    if sell != 0:
+        reduces = lots <= size - sold
+        sold += lots
+    else:
+        reduces = lots <= -size - buy
+        buy += lots
+    needed = margin.requirement(w, instrument, size, buy, sold, seats[s + S_HOLD] + lots * hold)
+    w.c_hold = hold
+    w.c_needed = needed
+    if reduces:
+        return seat
+    funds = cash + accounts[a + A_PERP_VALUE]
+    if funds + accounts[a + A_OPTION_VALUE] < 0:
+        return 0
+    if accounts[a + A_REQUIREMENT] - seats[s + S_REQUIREMENT] + needed > funds:
+        return 0
+    return seat

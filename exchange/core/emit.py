@@ -19,8 +19,8 @@ from exchange.core.layout import (
     INSTRUMENT_WORDS,
     O_ID,
     O_LABEL,
-    O_UPDATED,
     O_WHO,
+    ORDER_START,
     ORDER_WORDS,
 )
 from exchange.core.words import put_16, read_14
@@ -60,10 +60,12 @@ def order(w: World, slot: i64, kind: i64, state: i64, reason: i64, level_lots: i
     """ORDER: the state of the order in `slot` after a change."""
     w.reserve_out(16)
     at = w.out_words
-    o = slot * ORDER_WORDS
     (
-        ident, who, price, opened, shown, size, value, _, _, _, flags, client, label, created,
-    ) = read_14(w.orders.data, o)  # fmt: skip
+        ident, who, price, lots, size, _queue, _place, value, flags, client, label, created, updated,
+        _priority,
+    ) = read_14(w.orders.data, slot * ORDER_WORDS + ORDER_START)  # fmt: skip
+    opened = lots & r.U32
+    shown = lots >> 32
     size &= r.U32
     filled = size - opened
     # `open` counts what may still trade; a cancelled order reports none.
@@ -73,7 +75,7 @@ def order(w: World, slot: i64, kind: i64, state: i64, reason: i64, level_lots: i
     put_16(
         w.out, at, _ORDER4 | w.index << 32, w.seq, who, ident, price, size, filled, opened,
         (flags & r.U32) | kind << 32 | state << 40 | reason << 48, client, label, value,
-        w.orders.data[o + O_UPDATED], created, shown, level_lots,
+        updated, created, shown, level_lots,
     )  # fmt: skip
     w.index += 1
     w.out_words = at + 16

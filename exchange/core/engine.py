@@ -14,18 +14,10 @@ from mypy_extensions import i64
 
 from exchange.core import amending, emit, express, instruments, lifecycle, orders, quotes, state
 from exchange.core.warm import touch
-from exchange.core.words import read_command
-from exchange.core.world import EXPRESS_WORDS, World
+from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as no
-
-# The first words of the two commands with a road of their own: type, version, units (and flags: none).
-_PLAIN_NEW: Final = 1 | 1 << 8 | 2 << 16
-_CANCEL: Final = 3 | 1 << 8 | 2 << 16
-_EXPRESS_BYTES: Final = 64
-_NOT_SELL: Final = ~(1 << 32)
-
 
 # In a shorter batch there is nothing to fetch meanwhile.
 _TOUCH_FROM_BYTES: Final = 512
@@ -97,32 +89,19 @@ class Engine:
         _check_lengths(batch, size)
         w.out_words = 0
         at: i64 = 0
-        seq = w.next_seq
         touched: i64 = 0 if size >= _TOUCH_FROM_BYTES else size
         while at < size:
             if at >= touched:
                 touched = touch(w, batch, at, size)
-            w.seq = w.prefix | seq
-            seq += 1
+            at = express.run(w, batch, at, touched)
+            if at >= touched:
+                continue
+            w.seq = w.prefix | w.next_seq
+            w.next_seq += 1
             w.index = 0
-            if w.out_words >= w.out_room:
-                w.reserve_out(EXPRESS_WORDS)
-            if size - at >= _EXPRESS_BYTES:
-                w0, who, client, w3, first, second, third, fourth = read_command(batch, at)
-                if w0 & _NOT_SELL == _PLAIN_NEW:
-                    if third == 0 and fourth == 0:
-                        if express.new_limit(w, w0 >> 32, who, client, w3, first, second):
-                            at += _EXPRESS_BYTES
-                            continue
-                elif w0 == _CANCEL:
-                    if second == 0 and third == 0 and fourth == 0:
-                        if express.cancel(w, first, who & r.U32):
-                            at += _EXPRESS_BYTES
-                            continue
             units = (read_i64_le(batch, at) >> 16) & 0xFFFF
             _command(w, batch, at, units)
             at += units * r.UNIT_BYTES
-        w.next_seq = seq
         return w.taken()
 
     def state_bytes(self) -> bytes:

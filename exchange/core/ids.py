@@ -46,7 +46,7 @@ class IdMap:
             if cell >> 32 == folded:
                 slot = cell & 0xFFFFFFFF
                 pool = self.pool
-                if pool.data[slot * pool.stride] == key:
+                if pool.data[slot * pool.stride + pool.start] == key:
                     return slot
             at = (at + 1) & mask
 
@@ -64,7 +64,7 @@ class IdMap:
         cells[at] = folded << 32 | slot
 
     def remove(self, key: i64, slot: i64) -> None:
-        """Take out a record that is in the map, closing the gap it leaves."""
+        """Take out a record that is in the map."""
         cells = self.cells
         mask = self.mask
         cell = fold(key)

@@ -26,18 +26,14 @@ from exchange.core.layout import (
     L_SHOWN,
     L_TAIL,
     LEVEL_WORDS,
-    O_ANEXT,
-    O_APREV,
     O_FLAGS,
     O_HOLD,
     O_ID,
-    O_LEVEL,
-    O_NEXT,
-    O_OPEN,
-    O_PREV,
+    O_LIST,
+    O_LOTS,
+    O_PLACE,
     O_PRICE,
-    O_SEAT,
-    O_SHOWN,
+    O_QUEUE,
     O_SIZE,
     O_WHO,
     ORDER_WORDS,
@@ -131,16 +127,19 @@ def _check_queue(w: World, level: i64, instrument: i64, sell: i64) -> None:
     _must(slot != 0, "a level is empty", level)
     while slot != 0:
         o = slot * ORDER_WORDS
-        _must(orders[o + O_PREV] == last and orders[o + O_LEVEL] == level, "a queue is torn at order", slot)
+        queue = orders[o + O_QUEUE]
+        level_there = orders[o + O_PLACE] & r.U32
+        _must(queue >> 32 == last and level_there == level, "a queue is torn at order", slot)
         _must(orders[o + O_WHO] >> 32 == instrument, "an order stands in another's book", slot)
         _must(orders[o + O_PRICE] == levels[v + L_PRICE], "an order stands at another price", slot)
         _must(orders[o + O_FLAGS] & 1 == sell, "an order stands on the wrong side", slot)
-        opened = orders[o + O_OPEN]
+        opened = orders[o + O_LOTS] & r.U32
         _must(0 < opened and opened <= orders[o + O_SIZE] & r.U32, "open lots beyond an order's size", slot)
-        _must(0 < orders[o + O_SHOWN] and orders[o + O_SHOWN] <= opened, "an order shows what it lacks", slot)
-        shown += orders[o + O_SHOWN]
+        visible = orders[o + O_LOTS] >> 32
+        _must(0 < visible and visible <= opened, "an order shows what it lacks", slot)
+        shown += visible
         last = slot
-        slot = orders[o + O_NEXT]
+        slot = queue & r.U32
     _must(last == levels[v + L_TAIL], "a level's tail is not its last order", level)
     _must(shown == levels[v + L_SHOWN], "a level's total is not its orders'", level)
 
@@ -208,20 +207,21 @@ def _check_orders(w: World, account: i64) -> None:
     slot = w.accounts[a + A_ORDER_HEAD]
     while slot != 0:
         o = slot * ORDER_WORDS
-        _must(orders[o + O_APREV] == last and orders[o + O_WHO] & r.U32 == account, "a list is torn", slot)
+        theirs = orders[o + O_WHO] & r.U32 == account
+        _must(orders[o + O_LIST] >> 32 == last and theirs, "a list is torn", slot)
         _must(orders[o + O_ID] > last_id, "an account's orders are out of id order", slot)
-        opened = orders[o + O_OPEN]
-        buy, sold, hold = lots.get(orders[o + O_SEAT], (0, 0, 0))
+        opened = orders[o + O_LOTS] & r.U32
+        buy, sold, hold = lots.get(orders[o + O_PLACE] >> 32, (0, 0, 0))
         if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
             sold += opened
         else:
             buy += opened
-        lots[orders[o + O_SEAT]] = (buy, sold, hold + opened * orders[o + O_HOLD])
+        lots[orders[o + O_PLACE] >> 32] = (buy, sold, hold + opened * orders[o + O_HOLD])
         _check_quote(w, slot)
         last = slot
         last_id = orders[o + O_ID]
         found += 1
-        slot = orders[o + O_ANEXT]
+        slot = orders[o + O_LIST] & r.U32
     _must(found == w.accounts[a + A_ORDERS], "an account's orders are miscounted", account)
     _check_open_lots(w, account, lots)
 
@@ -231,7 +231,7 @@ def _check_quote(w: World, slot: i64) -> None:
     flags = w.orders.data[o + O_FLAGS]
     if flags & r.FLAG_QUOTE != 0:
         side = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
-        seat = w.orders.data[o + O_SEAT]
+        seat = w.orders.data[o + O_PLACE] >> 32
         _must(w.seats.data[seat * SEAT_WORDS + side] == slot, "a quote is not its seat's", slot)
 
 

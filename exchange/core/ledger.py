@@ -15,15 +15,15 @@ from exchange.core.layout import (
     A_SEAT_HEAD,
     A_SEATS,
     ACCOUNT_WORDS,
+    HIGH,
     I_FEE_CAP,
     I_KIND,
     INSTRUMENT_WORDS,
-    O_ANEXT,
-    O_APREV,
     O_FLAGS,
     O_HOLD,
-    O_OPEN,
-    O_SEAT,
+    O_LIST,
+    O_LOTS,
+    O_PLACE,
     O_WHO,
     ORDER_WORDS,
     S_ENTRY,
@@ -101,44 +101,40 @@ def add_open(w: World, order_slot: i64) -> None:
     a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
     accounts = w.accounts
     tail = accounts[a + A_ORDER_TAIL]
-    orders[o + O_ANEXT] = 0
-    orders[o + O_APREV] = tail
+    orders[o + O_LIST] = tail << 32
     if tail == 0:
         accounts[a + A_ORDER_HEAD] = order_slot
     else:
-        orders[tail * ORDER_WORDS + O_ANEXT] = order_slot
+        orders[tail * ORDER_WORDS + O_LIST] |= order_slot
     accounts[a + A_ORDER_TAIL] = order_slot
     accounts[a + A_ORDERS] += 1
     if orders[o + O_FLAGS] & r.FLAG_QUOTE != 0:
         quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
-        w.seats.data[orders[o + O_SEAT] * SEAT_WORDS + quote] = order_slot
-    change_open(w, order_slot, orders[o + O_OPEN])
+        w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = order_slot
+    change_open(w, order_slot, orders[o + O_LOTS] & r.U32)
 
 
-def add_resting(w: World, slot: i64, seat: i64, sell: i64, lots: i64, hold: i64, needed: i64) -> None:
-    """As `add_open` for a new order that is no quote, when the seat's new requirement is known already."""
-    orders = w.orders.data
+def add_resting(w: World, slot: i64, account: i64, tail: i64, seat: i64, sell: i64, lots: i64) -> None:
+    """As `add_open` for a new order that is no quote and names `tail`, its account's last, already.
+
+    `w.c_hold` is the hold per lot, `w.c_needed` what the seat requires with the order.
+    """
     accounts = w.accounts
     seats = w.seats.data
-    o = slot * ORDER_WORDS
-    a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
+    a = account * ACCOUNT_WORDS
     s = seat * SEAT_WORDS
-    tail = accounts[a + A_ORDER_TAIL]
-    orders[o + O_ANEXT] = 0
-    orders[o + O_APREV] = tail
-    orders[o + O_HOLD] = hold
-    orders[o + O_SEAT] = seat
+    needed = w.c_needed
     if tail == 0:
         accounts[a + A_ORDER_HEAD] = slot
     else:
-        orders[tail * ORDER_WORDS + O_ANEXT] = slot
+        w.orders.data[tail * ORDER_WORDS + O_LIST] |= slot
     accounts[a + A_ORDER_TAIL] = slot
     accounts[a + A_ORDERS] += 1
     if sell != 0:
         seats[s + S_OPEN_SELL] += lots
     else:
         seats[s + S_OPEN_BUY] += lots
-    seats[s + S_HOLD] += lots * hold
+    seats[s + S_HOLD] += lots * w.c_hold
     accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]
     seats[s + S_REQUIREMENT] = needed
 
@@ -149,24 +145,27 @@ def remove_open(w: World, order_slot: i64) -> None:
     o = order_slot * ORDER_WORDS
     a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
     accounts = w.accounts
-    following = orders[o + O_ANEXT]
-    before = orders[o + O_APREV]
+    neighbours = orders[o + O_LIST]
+    following = neighbours & r.U32
+    before = neighbours >> 32
     if before == 0:
         accounts[a + A_ORDER_HEAD] = following
     else:
-        orders[before * ORDER_WORDS + O_ANEXT] = following
+        near = before * ORDER_WORDS + O_LIST
+        orders[near] = orders[near] & HIGH | following
     if following == 0:
         accounts[a + A_ORDER_TAIL] = before
     else:
-        orders[following * ORDER_WORDS + O_APREV] = before
+        near = following * ORDER_WORDS + O_LIST
+        orders[near] = orders[near] & r.U32 | before << 32
     accounts[a + A_ORDERS] -= 1
     flags = orders[o + O_FLAGS]
     if flags & r.FLAG_QUOTE != 0:
         quote = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
-        w.seats.data[orders[o + O_SEAT] * SEAT_WORDS + quote] = 0
-    lots = orders[o + O_OPEN]
+        w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = 0
+    lots = orders[o + O_LOTS] & r.U32
     if lots != 0:
-        _release(w, orders[o + O_SEAT], a, flags & r.FLAG_SELL, lots, orders[o + O_HOLD])
+        _release(w, orders[o + O_PLACE] >> 32, a, flags & r.FLAG_SELL, lots, orders[o + O_HOLD])
 
 
 def _release(w: World, seat: i64, a: i64, sell: i64, lots: i64, hold: i64) -> None:
@@ -195,7 +194,7 @@ def change_open(w: World, order_slot: i64, lots: i64) -> None:
     """Add `lots` (negative: release) to what the order's seat holds open; its requirement follows."""
     orders = w.orders.data
     o = order_slot * ORDER_WORDS
-    seat = orders[o + O_SEAT]
+    seat = orders[o + O_PLACE] >> 32
     data = w.seats.data
     s = seat * SEAT_WORDS
     if orders[o + O_FLAGS] & r.FLAG_SELL != 0:

@@ -32,7 +32,7 @@ from exchange.core.layout import (
     L_RANK,
     LEVEL_WORDS,
     O_FLAGS,
-    O_NEXT,
+    O_QUEUE,
     ORDER_WORDS,
     S_ENTRY,
     S_SIZE,
@@ -343,7 +343,7 @@ def _cancel_book(w: World, instrument: i64, most: i64) -> i64:
             rank = w.levels.data[level * LEVEL_WORDS + L_RANK]
             slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
             while slot != 0 and affected != most:
-                following = w.orders.data[slot * ORDER_WORDS + O_NEXT]
+                following = w.orders.data[slot * ORDER_WORDS + O_QUEUE] & r.U32
                 flags = w.orders.data[slot * ORDER_WORDS + O_FLAGS]
                 if most < 0:
                     cancel(w, slot, r.CANCEL_DELIVERY)

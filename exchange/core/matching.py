@@ -22,12 +22,11 @@ from exchange.core.layout import (
     LEVEL_WORDS,
     O_FLAGS,
     O_ID,
-    O_NEXT,
-    O_OPEN,
+    O_LOTS,
+    O_PLACE,
     O_PRICE,
     O_PRIORITY,
-    O_SEAT,
-    O_SHOWN,
+    O_QUEUE,
     O_SIZE,
     O_UPDATED,
     O_VALUE,
@@ -57,7 +56,7 @@ def rest(w: World, book: Book, slot: i64, rank: i64) -> i64:
         level = book.make_level(sell, rank, data[o + O_PRICE])
     data[o + O_PRIORITY] = w.next_priority
     w.next_priority += 1
-    return book.enqueue(level, slot, shown_of(data[o + O_OPEN], data[o + O_SIZE] >> 32))
+    return book.enqueue(level, slot, shown_of(data[o + O_LOTS] & r.U32, data[o + O_SIZE] >> 32))
 
 
 def level_lots(w: World, book: Book, sell: i64, instrument: i64, price: i64) -> i64:
@@ -131,7 +130,7 @@ def match(
         maker = levels[level * LEVEL_WORDS + L_HEAD]
         m = maker * ORDER_WORDS
         if w.null_ledger:
-            quantity = data[m + O_SHOWN]
+            quantity = data[m + O_LOTS] >> 32
             if quantity > w.rest:
                 quantity = w.rest
             _fill_bare(w, book, maker, level, who, order_id, label, sell, quantity)
@@ -142,9 +141,9 @@ def match(
                 return
             cancel(w, maker, r.CANCEL_SELF_TRADE)
             continue
-        quantity = data[m + O_SHOWN]
+        quantity = data[m + O_LOTS] >> 32
         if data[m + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
-            cap = _closing_lots(w, data[m + O_SEAT], other)
+            cap = _closing_lots(w, data[m + O_PLACE] >> 32, other)
             if cap == 0:
                 cancel(w, maker, r.CANCEL_REDUCE_ONLY)
                 continue
@@ -181,7 +180,7 @@ def _holds_own(w: World, level: i64, who: i64) -> bool:
     while slot != 0:
         if data[slot * ORDER_WORDS + O_WHO] == who:
             return True
-        slot = data[slot * ORDER_WORDS + O_NEXT]
+        slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
     return False
 
 
@@ -195,8 +194,8 @@ def _shown_before_own(w: World, level: i64, who: i64) -> i64:
     slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
     while data[slot * ORDER_WORDS + O_WHO] != who:
         if _counts(w, slot * ORDER_WORDS):
-            found += data[slot * ORDER_WORDS + O_SHOWN]
-        slot = data[slot * ORDER_WORDS + O_NEXT]
+            found += data[slot * ORDER_WORDS + O_LOTS] >> 32
+        slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
     return found
 
 
@@ -207,8 +206,8 @@ def _open_of_others(w: World, level: i64, who: i64) -> i64:
     while slot != 0:
         o = slot * ORDER_WORDS
         if (data[o + O_WHO] != who or w.null_ledger) and _counts(w, o):
-            found += data[o + O_OPEN]
-        slot = data[o + O_NEXT]
+            found += data[o + O_LOTS] & r.U32
+        slot = data[o + O_QUEUE] & r.U32
     return found
 
 
@@ -250,7 +249,7 @@ def _fill(
     value = price * lots * data[i + I_MULTIPLIER]
     maker_fee = ledger.fee_micro(w, instrument, data[i + I_MAKER_NANO], lots, value)
     taker_fee = ledger.fee_micro(w, instrument, data[i + I_TAKER_NANO], lots, value)
-    maker_seat = w.orders.data[maker * ORDER_WORDS + O_SEAT]
+    maker_seat = w.orders.data[maker * ORDER_WORDS + O_PLACE] >> 32
     ledger.book_side(w, seat, instrument, sell, lots, value, taker_fee)
     ledger.book_side(w, maker_seat, instrument, 1 - sell, lots, value, maker_fee)
     emit.trade(w, trade_id, who, maker, order_id, label, sell, price, lots, value, maker_fee, taker_fee)
@@ -266,23 +265,23 @@ def _reduce_maker(w: World, book: Book, maker: i64, level: i64, lots: i64) -> No
     """Take traded lots off the maker at the head of its level; write its ORDER event."""
     data = w.orders.data
     m = maker * ORDER_WORDS
-    opened = data[m + O_OPEN] - lots
-    data[m + O_OPEN] = opened
+    opened = (data[m + O_LOTS] & r.U32) - lots
+    shown = (data[m + O_LOTS] >> 32) - lots
     data[m + O_VALUE] += data[m + O_PRICE] * lots
     data[m + O_UPDATED] = w.now_ms
-    shown = data[m + O_SHOWN] - lots
     if opened == 0:
         left = book.dequeue(data[m + O_FLAGS] & 1, maker)
-        data[m + O_SHOWN] = 0
+        data[m + O_LOTS] = 0
         emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_FILLED, 0, left)
         forget(w, maker)
         return
     if shown > 0:
-        data[m + O_SHOWN] = shown
+        data[m + O_LOTS] = opened | shown << 32
         at = level * LEVEL_WORDS + L_SHOWN
         w.levels.data[at] -= lots
         emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_OPEN, 0, w.levels.data[at])
         return
+    data[m + O_LOTS] = opened | (shown + lots) << 32
     # An iceberg's tip is gone: the next one is shown at the end of the queue.
     emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_OPEN, 0, _requeue(w, book, maker, level))
 
@@ -292,12 +291,12 @@ def _requeue(w: World, book: Book, slot: i64, level: i64) -> i64:
     data = w.orders.data
     o = slot * ORDER_WORDS
     levels = w.levels.data
-    tip = shown_of(data[o + O_OPEN], data[o + O_SIZE] >> 32)
+    tip = shown_of(data[o + O_LOTS] & r.U32, data[o + O_SIZE] >> 32)
     data[o + O_PRIORITY] = w.next_priority
     w.next_priority += 1
-    if data[o + O_NEXT] == 0:
-        levels[level * LEVEL_WORDS + L_SHOWN] += tip - data[o + O_SHOWN]
-        data[o + O_SHOWN] = tip
+    if data[o + O_QUEUE] & r.U32 == 0:
+        levels[level * LEVEL_WORDS + L_SHOWN] += tip - (data[o + O_LOTS] >> 32)
+        data[o + O_LOTS] = data[o + O_LOTS] & r.U32 | tip << 32
         return levels[level * LEVEL_WORDS + L_SHOWN]
     book.dequeue(data[o + O_FLAGS] & 1, slot)
     return book.enqueue(level, slot, tip)

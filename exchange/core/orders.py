@@ -14,17 +14,16 @@ from exchange.core.layout import (
     I_KIND,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
-    O_ANEXT,
     O_CLIENT,
     O_CREATED,
     O_FLAGS,
     O_HOLD,
     O_ID,
     O_LABEL,
-    O_OPEN,
+    O_LIST,
+    O_LOTS,
+    O_PLACE,
     O_PRICE,
-    O_SEAT,
-    O_SHOWN,
     O_SIZE,
     O_UPDATED,
     O_VALUE,
@@ -102,8 +101,7 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
     data[o + O_ID] = order_id
     data[o + O_WHO] = who
     data[o + O_PRICE] = w.c_price
-    data[o + O_OPEN] = lots
-    data[o + O_SHOWN] = 0
+    data[o + O_LOTS] = lots
     data[o + O_SIZE] = lots | w.c_display << 32
     data[o + O_VALUE] = 0
     data[o + O_FLAGS] = flags
@@ -114,7 +112,7 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
     data[o + O_HOLD] = w.c_hold
     if not w.null_ledger and w.c_seat == 0:
         w.c_seat = ledger.make_seat(w, who & r.U32, who >> 32)
-    data[o + O_SEAT] = w.c_seat
+    data[o + O_PLACE] = w.c_seat << 32
     rank = w.c_rank
     best = book.best_bid if sell != 0 else book.best_ask
     if best >= 0 and rank >= 0 and (rank <= best if sell != 0 else rank >= best):
@@ -122,7 +120,7 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
             _end(w, book, slot, r.CANCEL_FOK)
             return
         match(w, book, who, w.c_seat, order_id, label & r.U32, sell, rank, lots)
-        data[o + O_OPEN] = w.rest
+        data[o + O_LOTS] = w.rest
         data[o + O_VALUE] = w.value
         if w.stopped != 0:
             _end(w, book, slot, r.CANCEL_SELF_TRADE)
@@ -198,7 +196,7 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     slot = w.accounts[account * ACCOUNT_WORDS + A_ORDER_HEAD]
     affected: i64 = 0
     while slot != 0:
-        following = orders[slot * ORDER_WORDS + O_ANEXT]
+        following = orders[slot * ORDER_WORDS + O_LIST] & r.U32
         if _matches(w, slot, scope, target, kind, which, label):
             cancel(w, slot, r.CANCEL_USER)
             affected += 1

@@ -7,22 +7,19 @@ of those three while it loads the interpreted sources. Nothing here decides anyt
 
 from __future__ import annotations
 
-from array import array
-from struct import Struct
+from collections.abc import Callable
+from struct import pack
 
 
 class _Maker:
-    def __getitem__(self, _item_type: object) -> type[list[int]]:
-        return _Words
+    """`vec[i64](capacity=n)` makes a list: exactly a list, which CPython indexes fastest."""
+
+    def __getitem__(self, _item_type: object) -> Callable[..., list[int]]:
+        return _empty
 
 
-class _Words(list[int]):
-    """A list that takes `vec`'s `capacity`."""
-
-    __slots__ = ()
-
-    def __init__(self, *, capacity: int = 0) -> None:  # noqa: ARG002 - lists grow on their own
-        super().__init__()
+def _empty(*, capacity: int = 0) -> list[int]:  # noqa: ARG001 - lists grow on their own
+    return []
 
 
 vec = _Maker()
@@ -41,10 +38,7 @@ def zeros(count: int) -> list[int]:
 
 def words_to_bytes(words: list[int], count: int) -> bytes:
     """As `words.words_to_bytes`."""
-    return array("q", words[:count]).tobytes()
-
-
-read_command = Struct("<8q").unpack_from
+    return pack(f"<{count}q", *words[:count])
 
 
 def read_14(data: list[int], at: int) -> list[int]:
@@ -66,18 +60,18 @@ class IdMap:
     """As `ids.IdMap`."""
 
     def __init__(self, _pool: object, _cells: int) -> None:
-        self._slots: dict[int, int] = {}
-        self.insert = self._slots.__setitem__
+        self.slots: dict[int, int] = {}
+        self.insert = self.slots.__setitem__
 
     @property
     def used(self) -> int:
         """How many ids there are."""
-        return len(self._slots)
+        return len(self.slots)
 
     def find(self, key: int) -> int:
         """The slot of the record with this id, or 0."""
-        return self._slots.get(key, 0)
+        return self.slots.get(key, 0)
 
     def remove(self, key: int, _slot: int) -> None:
         """Take out a record that is in the map."""
-        del self._slots[key]
+        del self.slots[key]

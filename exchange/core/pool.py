@@ -9,15 +9,20 @@ from mypy_extensions import i64
 class Pool:
     """Records of `stride` words in `data`, addressed by slot; slot 0 is never handed out.
 
-    `free` heads a list of free slots linked through their first words. Memory for `capacity` records is
-    taken at once, so that growth up to there never copies.
+    `start` words are left out before the first record. `free` heads a list of free slots linked through
+    their first words. Memory for `capacity` records is taken at once, so that growth up to there never
+    copies.
     """
 
-    def __init__(self, stride: i64, capacity: i64) -> None:
+    def __init__(self, stride: i64, capacity: i64, start: i64 = 0) -> None:
         self.stride: i64 = stride
+        self.start: i64 = start
         self.free: i64 = 0
         self.slots: i64 = 0
-        self.data = vec[i64](capacity=stride * capacity)
+        self.data = vec[i64](capacity=start + stride * capacity)
+        while start > 0:
+            self.data = append(self.data, 0)
+            start -= 1
         self.extend()
         self.free = 0
 
@@ -37,10 +42,10 @@ class Pool:
         if self.free == 0:
             self.extend()
         slot = self.free
-        self.free = self.data[slot * self.stride]
+        self.free = self.data[slot * self.stride + self.start]
         return slot
 
     def release(self, slot: i64) -> None:
         """Give a slot back; its first word becomes the free list's link."""
-        self.data[slot * self.stride] = self.free
+        self.data[slot * self.stride + self.start] = self.free
         self.free = slot

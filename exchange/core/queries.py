@@ -36,8 +36,8 @@ from exchange.core.layout import (
     L_RANK,
     L_SHOWN,
     LEVEL_WORDS,
-    O_ANEXT,
-    O_LEVEL,
+    O_LIST,
+    O_PLACE,
     O_WHO,
     ORDER_WORDS,
     S_ENTRY,
@@ -114,7 +114,7 @@ def _known_instrument(w: World, instrument: i64) -> bool:
 
 def _record(w: World, slot: i64) -> None:
     """Append the order's ORDER record (kind 0, open) to the buffer."""
-    level = w.orders.data[slot * ORDER_WORDS + O_LEVEL]
+    level = w.orders.data[slot * ORDER_WORDS + O_PLACE] & r.U32
     emit.order(w, slot, 0, r.ORDER_STATE_OPEN, 0, w.levels.data[level * LEVEL_WORDS + L_SHOWN])
 
 
@@ -135,7 +135,7 @@ def open_orders(engine: Engine, account: i64, instrument: i64 = -1) -> bytes:
         o = slot * ORDER_WORDS
         if instrument < 0 or w.orders.data[o + O_WHO] >> 32 == instrument:
             _record(w, slot)
-        slot = w.orders.data[o + O_ANEXT]
+        slot = w.orders.data[o + O_LIST] & r.U32
     return w.taken()
 
 

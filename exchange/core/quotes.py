@@ -14,7 +14,7 @@ from exchange.core.layout import (
     O_CLIENT,
     O_HOLD,
     O_LABEL,
-    O_OPEN,
+    O_LOTS,
     O_PRICE,
     O_SIZE,
     ORDER_WORDS,
@@ -138,7 +138,7 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
     orders = w.orders.data
     o = slot * ORDER_WORDS
     reason: i64 = 0
-    if slot != 0 and orders[o + O_PRICE] == price and lots < orders[o + O_OPEN]:
+    if slot != 0 and orders[o + O_PRICE] == price and lots < orders[o + O_LOTS] & r.U32:
         if not checks.flags_valid(flags, 0):
             reason = no.BAD_FLAGS
         elif lots < w.instruments[instrument * INSTRUMENT_WORDS + I_MIN_SIZE]:
@@ -152,7 +152,7 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
     own_lots: i64 = 0
     own_hold: i64 = 0
     if slot != 0:
-        own_lots = orders[o + O_OPEN]
+        own_lots = orders[o + O_LOTS] & r.U32
         own_hold = orders[o + O_HOLD]
     own_orders: i64 = 1 if slot != 0 else 0
     reason = checks.new_refused(
@@ -179,7 +179,7 @@ def _total(w: World, slot: i64, lots: i64) -> i64:
     """A resting quote's new total: what has filled, and `lots` open."""
     orders = w.orders.data
     o = slot * ORDER_WORDS
-    return (orders[o + O_SIZE] & r.U32) - orders[o + O_OPEN] + lots
+    return (orders[o + O_SIZE] & r.U32) - (orders[o + O_LOTS] & r.U32) + lots
 
 
 def _requote(w: World, book: Book, slot: i64, lots: i64, flags: i64) -> None:

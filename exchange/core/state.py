@@ -57,12 +57,11 @@ from exchange.core.layout import (
     O_HOLD,
     O_ID,
     O_LABEL,
-    O_NEXT,
-    O_OPEN,
+    O_LOTS,
+    O_PLACE,
     O_PRICE,
     O_PRIORITY,
-    O_SEAT,
-    O_SHOWN,
+    O_QUEUE,
     O_SIZE,
     O_UPDATED,
     O_VALUE,
@@ -200,8 +199,8 @@ def _write_orders(w: World, b: BytesWriter) -> None:
                 data[o + O_WHO] & r.U32,
                 data[o + O_WHO] >> 32,
                 data[o + O_PRICE],
-                data[o + O_OPEN],
-                data[o + O_SHOWN],
+                data[o + O_LOTS] & r.U32,
+                data[o + O_LOTS] >> 32,
                 data[o + O_SIZE] & r.U32,
                 data[o + O_SIZE] >> 32,
                 data[o + O_VALUE],
@@ -230,7 +229,7 @@ def order_ids(w: World) -> list[i64]:
                 slot = levels[level * LEVEL_WORDS + L_HEAD]
                 while slot != 0:
                     found.append(data[slot * ORDER_WORDS + O_ID])
-                    slot = data[slot * ORDER_WORDS + O_NEXT]
+                    slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
                 level = book.next_level(sell, levels[level * LEVEL_WORDS + L_RANK])
             sell += 1
     return found
@@ -348,10 +347,10 @@ def _read_order(w: World, reader: _Reader, slot: i64) -> None:
     if seat == 0:
         raise StateError("an order has no seat")
     data[o + O_WHO] = account | instrument << 32
-    data[o + O_SEAT] = seat
+    data[o + O_PLACE] = seat << 32
     data[o + O_PRICE] = reader.word()
-    data[o + O_OPEN] = reader.word()
-    data[o + O_SHOWN] = reader.word()
+    opened = reader.word()
+    data[o + O_LOTS] = opened | reader.word() << 32
     total = reader.word()
     data[o + O_SIZE] = total | reader.word() << 32
     data[o + O_VALUE] = reader.word()
@@ -380,4 +379,4 @@ def _queue(w: World, slot: i64) -> None:
     level = book.level_at(sell, rank)
     if level == 0:
         level = book.make_level(sell, rank, price)
-    book.enqueue(level, slot, data[o + O_SHOWN])
+    book.enqueue(level, slot, data[o + O_LOTS] >> 32)

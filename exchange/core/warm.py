@@ -15,64 +15,117 @@ from mypy_extensions import i64
 
 from exchange.core.ids import fold
 from exchange.core.layout import (
+    INSTRUMENT_WORDS,
     L_TAIL,
     LEVEL_WORDS,
+    O_ID,
     O_LABEL,
-    O_LEVEL,
-    O_NEXT,
-    O_PREV,
-    O_SEAT,
+    O_LIST,
+    O_PLACE,
+    O_QUEUE,
     ORDER_WORDS,
     S_HOLD,
     SEAT_SHIFT,
     SEAT_WORDS,
 )
-from exchange.core.world import World
+from exchange.core.world import TOUCHED_MOST, World
 from exchange.domain import records as r
 
-# What one pass fetches should still be near when its commands run.
-_RUN_BYTES: Final = 8_192
 _HEAD_BYTES: Final = 64
+_IDS_TOGETHER: Final = 8  # cells of ids that follow each other; see `ids.fold`
 
 
 def touch(w: World, batch: bytes, start: i64, size: i64) -> i64:
     """Read what the commands from byte `start` on will look at first; returns where the pass ended."""
-    seen: i64 = 0
-    ids = w.order_ids
-    cells = ids.cells
-    mask = ids.mask
-    seat_cells = w.seat_ids.cells
-    seat_mask = w.seat_ids.mask
-    orders = w.orders.data
-    levels = w.levels.data
-    seats = w.seats.data
+    mask = w.order_ids.mask
+    instruments = w.instruments
+    count = w.instrument_count
     bare = w.null_ledger
+    resting = w.touch_resting
+    coming = w.touch_coming
+    named: i64 = 0
+    placed: i64 = 0
+    seen: i64 = 0
     at = start
-    while at - start < _RUN_BYTES and at + _HEAD_BYTES <= size:
+    end = size - _HEAD_BYTES
+    while at <= end and named < TOUCHED_MOST and placed < TOUCHED_MOST:
         w0 = read_i64_le(batch, at)
         kind = w0 & 0xFF
         if kind == r.NEW_ORDER:
             who = read_i64_le(batch, at + 8)
             instrument = who >> 32
-            if 0 <= instrument and instrument < w.instrument_count:
+            if 0 <= instrument and instrument < count:
                 book = w.books[instrument]
-                ladder = book.ladder
                 rank = read_i64_le(batch, at + 32) - book.base
-                if 0 <= rank and rank < i64(len(ladder)):
-                    tail = levels[ladder[rank] * LEVEL_WORDS + L_TAIL]
-                    seen ^= orders[tail * ORDER_WORDS + O_NEXT]
+                if 0 <= rank and rank < book.width:
+                    coming[placed] = book.ladder[rank]
+                    placed += 1
+                seen ^= instruments[instrument * INSTRUMENT_WORDS]
                 if not bare:
-                    key = (who & r.U32) << SEAT_SHIFT | instrument
-                    seat = seat_cells[fold(key) & seat_mask] & r.U32
-                    seen ^= seats[seat * SEAT_WORDS + S_HOLD]
+                    seat = w.seat_ids.cells[fold((who & r.U32) << SEAT_SHIFT | instrument) & w.seat_ids.mask]
+                    seen ^= w.seats.data[(seat & r.U32) * SEAT_WORDS + S_HOLD]
         elif kind == r.CANCEL or kind == r.AMEND:
-            o = (cells[fold(read_i64_le(batch, at + 32)) & mask] & r.U32) * ORDER_WORDS
-            if o != 0:
-                seen ^= orders[o + O_LABEL] ^ levels[orders[o + O_LEVEL] * LEVEL_WORDS + L_TAIL]
-                seen ^= orders[orders[o + O_NEXT] * ORDER_WORDS + O_PREV]
-                seen ^= orders[orders[o + O_PREV] * ORDER_WORDS + O_NEXT]
-                if not bare:
-                    seen ^= seats[orders[o + O_SEAT] * SEAT_WORDS + S_HOLD]
+            resting[named] = fold(read_i64_le(batch, at + 32)) & mask
+            named += 1
         at += ((w0 >> 16) & 0xFFFF) * r.UNIT_BYTES
-    w.touched = seen  # kept, so that no compiler may leave the reads out
+    w.touched = seen ^ _orders(w, named) ^ _levels(w, placed)
     return at if at > start else size
+
+
+def _orders(w: World, named: i64) -> i64:
+    """Orders named by commands, then what lies around them."""
+    seen: i64 = 0
+    resting = w.touch_resting
+    cells = w.order_ids.cells
+    orders = w.orders.data
+    k: i64 = 0
+    while k < named:
+        resting[k] = (cells[resting[k]] & r.U32) * ORDER_WORDS
+        k += 1
+    k = 0
+    while k < named:
+        o = resting[k]
+        seen ^= orders[o + O_ID] ^ orders[o + O_LABEL]
+        k += 1
+    levels = w.levels.data
+    seats = w.seats.data
+    bare = w.null_ledger
+    k = 0
+    while k < named:
+        o = resting[k]
+        queue = orders[o + O_QUEUE]
+        place = orders[o + O_PLACE]
+        seen ^= levels[(place & r.U32) * LEVEL_WORDS + L_TAIL]
+        seen ^= orders[(queue & r.U32) * ORDER_WORDS + O_QUEUE]
+        seen ^= orders[(queue >> 32) * ORDER_WORDS + O_QUEUE]
+        if not bare:
+            near = orders[o + O_LIST]
+            seen ^= seats[(place >> 32) * SEAT_WORDS + S_HOLD]
+            seen ^= orders[(near & r.U32) * ORDER_WORDS + O_LIST]
+            seen ^= orders[(near >> 32) * ORDER_WORDS + O_LIST]
+        k += 1
+    return seen
+
+
+def _levels(w: World, placed: i64) -> i64:
+    """Levels that orders will join, the orders they will stand behind, the cells their ids will take."""
+    seen: i64 = 0
+    coming = w.touch_coming
+    levels = w.levels.data
+    k: i64 = 0
+    while k < placed:
+        coming[k] = levels[coming[k] * LEVEL_WORDS + L_TAIL] * ORDER_WORDS
+        k += 1
+    orders = w.orders.data
+    k = 0
+    while k < placed:
+        seen ^= orders[coming[k] + O_QUEUE]
+        k += 1
+    cells = w.order_ids.cells
+    mask = w.order_ids.mask
+    ident = w.prefix | w.next_order
+    k = 0
+    while k < placed + _IDS_TOGETHER:
+        seen ^= cells[fold(ident + k) & mask]
+        k += _IDS_TOGETHER
+    return seen

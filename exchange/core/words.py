@@ -6,7 +6,6 @@ moves all words together.
 
 from __future__ import annotations
 
-from librt.strings import read_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
@@ -24,20 +23,6 @@ def zeros(count: i64) -> vec[i64]:
 def words_to_bytes(words: vec[i64], count: i64) -> bytes:
     """The first `count` words as little-endian bytes."""
     return bytes(memoryview(words)[:count])
-
-
-def read_command(batch: bytes, at: i64) -> tuple[i64, i64, i64, i64, i64, i64, i64, i64]:
-    """The first eight words of the command at byte `at`."""
-    return (
-        read_i64_le(batch, at),
-        read_i64_le(batch, at + 8),
-        read_i64_le(batch, at + 16),
-        read_i64_le(batch, at + 24),
-        read_i64_le(batch, at + 32),
-        read_i64_le(batch, at + 40),
-        read_i64_le(batch, at + 48),
-        read_i64_le(batch, at + 56),
-    )
 
 
 def read_14(

@@ -14,6 +14,7 @@ from exchange.core.layout import (
     ACCOUNT_WORDS,
     INSTRUMENT_WORDS,
     LEVEL_WORDS,
+    ORDER_START,
     ORDER_WORDS,
     SEAT_WORDS,
     UNDERLYING_WORDS,
@@ -22,6 +23,7 @@ from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, SHARD_SHIFT
 
+TOUCHED_MOST: Final = 64  # commands of a kind that `warm` looks at together
 _OUT_WORDS: Final = 1 << 14
 EXPRESS_WORDS: Final = 16  # of one ORDER event
 # Up to here copying word by word beats setting up a view.
@@ -58,7 +60,7 @@ class World:
         cells: i64 = 128
         while cells < 2 * reserve:
             cells *= 2
-        self.orders = Pool(ORDER_WORDS, reserve + 2)
+        self.orders = Pool(ORDER_WORDS, reserve + 2, ORDER_START)
         self.order_ids = IdMap(self.orders, cells)
         self.levels = Pool(LEVEL_WORDS, reserve // 8 + 64)
         self.seats = Pool(SEAT_WORDS, reserve // 8 + 64)
@@ -72,12 +74,15 @@ class World:
         self.books: list[Book] = []
 
         self.out = zeros(_OUT_WORDS)
+        self.small = BytesWriter()  # kept, as making one costs more than filling it
         self.out_words: i64 = 0
         self.out_size: i64 = _OUT_WORDS
         self.out_room: i64 = _OUT_WORDS - EXPRESS_WORDS  # from here on an ORDER event may not fit
         self.seq: i64 = 0  # of the command under way
         self.index: i64 = 0  # of its next event
-        self.touched: i64 = 0  # see `warm`; means nothing
+        self.touched: i64 = 0  # see `warm`; mean nothing
+        self.touch_resting = zeros(TOUCHED_MOST)
+        self.touch_coming = zeros(TOUCHED_MOST)
 
         # What `matching.match` leaves for its caller.
         self.rest: i64 = 0
@@ -110,10 +115,12 @@ class World:
         """The events written since `out_words` was last 0, as bytes."""
         if self.out_words > _SMALL_WORDS:
             return words_to_bytes(self.out, self.out_words)
-        small = BytesWriter()
+        small = self.small
+        small.truncate(0)
         out = self.out
         at: i64 = 0
-        while at < self.out_words:
+        end = self.out_words
+        while at < end:
             write_i64_le(small, out[at])
             at += 1
         return small.getvalue()

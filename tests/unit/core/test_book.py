@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.core.book import Book
-from exchange.core.layout import L_RANK, L_SHOWN, LEVEL_WORDS, ORDER_WORDS
+from exchange.core.layout import L_RANK, L_SHOWN, LEVEL_WORDS, ORDER_START, ORDER_WORDS
 from exchange.core.pool import Pool
 
 BUY, SELL = 0, 1
@@ -20,7 +20,7 @@ class Model:
     """A book beside the queue of order slots at every (side, rank)."""
 
     def __init__(self) -> None:
-        self.orders = Pool(ORDER_WORDS, 4)
+        self.orders = Pool(ORDER_WORDS, 4, ORDER_START)
         self.levels = Pool(LEVEL_WORDS, 4)
         self.book = Book(self.orders, self.levels)
         self.queues: dict[tuple[int, int], list[int]] = {}

@@ -12,8 +12,8 @@ from exchange.core.layout import (
     L_HEAD,
     L_SHOWN,
     LEVEL_WORDS,
-    O_OPEN,
-    O_SEAT,
+    O_LOTS,
+    O_PLACE,
     ORDER_WORDS,
     S_HOLD,
     S_SIZE,
@@ -72,7 +72,7 @@ def test_cash_from_nowhere_is_noticed() -> None:
 def test_a_damaged_seat_is_noticed(field: int, what: str) -> None:
     engine = busy_engine(2)
     world = engine.world
-    seat = world.orders.data[resting_order(world) + O_SEAT] * SEAT_WORDS
+    seat = (world.orders.data[resting_order(world) + O_PLACE] >> 32) * SEAT_WORDS
     world.seats.data[seat + field] += 1_000
     with pytest.raises(InvariantError, match=what):
         check(engine)
@@ -91,6 +91,6 @@ def test_a_wrong_level_total_is_noticed() -> None:
 
 def test_open_lots_beyond_the_size_are_noticed() -> None:
     engine = busy_engine(2)
-    engine.world.orders.data[resting_order(engine.world) + O_OPEN] += 1 << 29
+    engine.world.orders.data[resting_order(engine.world) + O_LOTS] += 1 << 29
     with pytest.raises(InvariantError, match="open lots"):
         check(engine)
