@@ -32,9 +32,15 @@ NAMES: Final = ("auto", "numpy", "numba")
 
 
 class EngineError(Exception):
-    """An engine that cannot be had. `code` is stable: ``unknown_engine`` or ``engine_not_installed``."""
+    """An engine that cannot be had.
 
-    def __init__(self, code: Literal["unknown_engine", "engine_not_installed"], message: str) -> None:
+    `code` is stable: ``unknown_engine``, ``engine_not_installed``, or ``engine_unusable`` where what is
+    installed does not run (a numba that does not know this numpy, say).
+    """
+
+    def __init__(
+        self, code: Literal["unknown_engine", "engine_not_installed", "engine_unusable"], message: str
+    ) -> None:
         super().__init__(message)
         self.code = code
 
@@ -151,21 +157,34 @@ def numba_installed() -> bool:
 def select(name: str) -> str:
     """Use the engine `name` from now on, ready and warm; returns the name of what was taken.
 
-    "auto" is numba where it is installed, else numpy. Raises :class:`EngineError`.
+    "auto" is numba where it is installed and runs, else numpy. Raises :class:`EngineError`.
     """
     if name not in NAMES:
         raise EngineError("unknown_engine", f"no pricing engine {name!r}; there are {', '.join(NAMES)}")
     if name == "auto":
-        name = "numba" if numba_installed() else "numpy"
-    elif name == "numba" and not numba_installed():
+        try:
+            engine = _ready("numba")
+        except EngineError:
+            engine = _ready("numpy")
+    else:
+        engine = _ready(name)
+    _current[:] = [engine]
+    return engine.name
+
+
+def _ready(name: str) -> Engine:
+    """The engine, loaded and warmed by the first call."""
+    if name == "numba" and not numba_installed():
         raise EngineError(
             "engine_not_installed", "the numba engine is not installed: pip install 'strikebook[fast]'"
         )
     if name not in _loaded:
-        load: Callable[[], Engine] = importlib.import_module(_MODULES[name]).load
+        try:
+            load: Callable[[], Engine] = importlib.import_module(_MODULES[name]).load
+        except ImportError as error:
+            raise EngineError("engine_unusable", f"the {name} engine cannot be used: {error}") from error
         _loaded[name] = load()
-    _current[:] = [_loaded[name]]
-    return name
+    return _loaded[name]
 
 
 def active() -> Engine:

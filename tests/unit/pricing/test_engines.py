@@ -50,6 +50,21 @@ def test_a_missing_engine_is_refused_with_the_way_to_get_it(monkeypatch: pytest.
     assert engines.current() == before
 
 
+def test_an_engine_that_is_installed_but_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for by name it is an error that says why; "auto" does without it."""
+
+    def refuse(_module: str) -> None:
+        raise ImportError("Numba needs NumPy 1.x")
+
+    monkeypatch.setattr(engines, "numba_installed", lambda: True)
+    monkeypatch.setattr(engines, "_loaded", {"numpy": engines._ready("numpy")})
+    monkeypatch.setattr("importlib.import_module", refuse)
+    with pytest.raises(EngineError, match=re.escape("Numba needs NumPy 1.x")) as caught:
+        engines.select("numba")
+    assert caught.value.code == "engine_unusable"
+    assert engines.select("auto") == "numpy"
+
+
 @pytest.mark.parametrize("name", ["", "Numpy", "cupy"])
 def test_an_unknown_engine_is_refused(name: str) -> None:
     with pytest.raises(EngineError, match="there are auto, numpy, numba") as caught:
