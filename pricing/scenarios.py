@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pricing import engines
 from pricing.european import DAYS_PER_YEAR, Floats
@@ -47,13 +47,22 @@ class VolRule:
 
     def apply(self, vol: ArrayLike, years: ArrayLike) -> Floats:
         """The shocked volatilities; the arguments broadcast."""
-        before = np.asarray(vol, dtype=np.float64)
-        if self.change == 0.0:
-            return np.asarray(np.maximum(before, self.floor) + 0.0 * np.asarray(years))
+        return self.shocked(np.asarray(vol, dtype=np.float64), self.growth(years))
+
+    def growth(self, years: ArrayLike) -> Floats:
+        """(pivot / days)^p, by which the change is multiplied; the same for rules of the same `timing`."""
         days = np.maximum(np.asarray(years, dtype=np.float64) * DAYS_PER_YEAR, self.days_min)
         power = np.where(days < self.pivot_days, self.power_short, self.power_long)
-        factor = 1.0 + self.change * (self.pivot_days / days) ** power
-        return np.asarray(np.maximum(before * factor, self.floor))
+        return np.asarray(np.exp(power * np.log(self.pivot_days / days)))
+
+    def shocked(self, vol: Floats, growth: Floats) -> Floats:
+        """`vol` under this rule, given :meth:`growth`."""
+        return np.asarray(np.maximum(vol * (1.0 + self.change * growth), self.floor))
+
+    @property
+    def timing(self) -> tuple[float, float, float, float]:
+        """What the growth depends on besides the time."""
+        return self.power_short, self.power_long, self.pivot_days, self.days_min
 
 
 UNCHANGED = VolRule(0.0)
@@ -150,17 +159,31 @@ def scenario_values(
     if shifts.shape != (len(vol_rules),) or not bool(np.all(np.isfinite(shifts) & (shifts > -1.0))):
         raise ValueError("moves must be finite, above -1, and as many as there are volatility rules")
     _check(f, k, y, v)
-    rules = list(dict.fromkeys(vol_rules))
-    row_of = {rule: row for row, rule in enumerate(rules)}
-    stdev = np.empty((len(rules), f.size))
-    root = np.sqrt(y)
-    for row, rule in enumerate(rules):
-        np.multiply(rule.apply(v, y), root, out=stdev[row])
-    rows = np.array([row_of[rule] for rule in vol_rules], dtype=np.intp)
     out = np.empty((shifts.size, f.size))
+    rows, stdev = _stdevs(y, v, vol_rules)
     f, k, call = np.ascontiguousarray(f), np.ascontiguousarray(k), np.ascontiguousarray(call)
     engines.active().scenarios(f, k, call, shifts, rows, stdev, out)
     return out
+
+
+def _stdevs(years: Floats, vol: Floats, vol_rules: Sequence[VolRule]) -> tuple[NDArray[np.intp], Floats]:
+    """Which row of vol * sqrt(years) each scenario uses, and those rows: one per different rule."""
+    different: list[VolRule] = []
+    row_by_id: dict[int, int] = {}  # a grid repeats few objects; comparing them all by value takes longer
+    for rule in vol_rules:
+        if id(rule) not in row_by_id:
+            if rule not in different:
+                different.append(rule)
+            row_by_id[id(rule)] = different.index(rule)
+    stdev = np.empty((len(different), years.size))
+    root = np.sqrt(years)
+    growths: dict[tuple[float, ...], Floats] = {}
+    for row, rule in enumerate(different):
+        growth = growths.get(rule.timing)
+        if growth is None:
+            growth = growths[rule.timing] = rule.growth(years)
+        np.multiply(rule.shocked(vol, growth), root, out=stdev[row])
+    return np.array([row_by_id[id(rule)] for rule in vol_rules], dtype=np.intp), stdev
 
 
 def _check(forward: Floats, strike: Floats, years: Floats, vol: Floats) -> None:

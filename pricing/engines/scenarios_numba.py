@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricing.engines.chain_arrays import Floats, Indices
-from pricing.engines.numba_jit import kernel
+from pricing.engines.numba_jit import inlined, kernel
 from pricing.engines.numba_machine import load, select, store
 from pricing.engines.numba_math import INV_SQRT_2PI, exp, mills_denominator, mills_numerator
+from pricing.engines.scenarios_numpy import in_pairs
 
 _ORIGIN: Final = 0.25
 _Z_MAX: Final = 1e6
@@ -32,49 +33,74 @@ def scenario_values(
     out: Floats,
 ) -> None:
     """See :class:`pricing.engines.ScenarioKernel`."""
+    every = 2 if in_pairs(forward, strike, is_call, stdev) else 1
+    if every == 2:  # call and put of one strike, expiry and volatility, in turn: one valuation serves both
+        forward, strike, is_call = forward[::2].copy(), strike[::2].copy(), is_call[::2].copy()
+        stdev = stdev[:, ::2].copy()
     x = np.log1p((forward - strike) / strike)
     inverse = 1.0 / np.maximum(stdev, _STDEV_MIN)
-    _values(forward, strike, is_call, x, 1.0 + moves, rule_of, stdev, inverse, out)
+    kernel_of = _pairs if every == 2 else _singles
+    kernel_of(forward, strike, is_call, x, 1.0 + moves, rule_of, stdev, inverse, out)
 
 
-@kernel(
+@inlined
+def _time_value(f: float, k: float, moved: float, s: float, inverse: float) -> float:
+    """What forward `f` and strike `k`, moved = ln(f / k), are worth above intrinsic value."""
+    z = abs(moved) * inverse
+    z = select(z > _Z_MAX, _Z_MAX, z)
+    h = 0.5 * s
+    a, b = z - h, z + h
+    density = INV_SQRT_2PI * exp(-0.5 * (a * a))
+    inside = a >= 0.0
+    ya, yb = select(inside, a, -a) + _ORIGIN, b + _ORIGIN
+    pa, qa = mills_numerator(ya), mills_denominator(ya)
+    pb, qb = mills_numerator(yb), mills_denominator(yb)
+    weighed = density / (qa * qb)
+    near, far = weighed * (pa * qb), weighed * (pb * qa)
+    value = select(moved <= 0.0, f, k) * (select(inside, near, 1.0 - near) - far)
+    return select(value < 0.0, 0.0, value)
+
+
+_SIGNATURE: Final = (
     "void(float64[::1], float64[::1], boolean[::1], float64[::1], float64[::1], intp[::1], float64[:, ::1],"
     " float64[:, ::1], float64[:, ::1])"
 )
-def _values(
+
+
+@kernel(_SIGNATURE)
+def _singles(
     forward: Floats, strike: Floats, is_call: NDArray[np.bool_], x: Floats, factor: Floats, rule_of: Indices,
     stdev: Floats, inverse: Floats, out: Floats,
 ) -> None:
     for i in range(factor.size):
-        row = out[i]
-        s_row, inverse_row = stdev[rule_of[i]], inverse[rule_of[i]]
-        up = factor[i]
-        shift = math.log(up)
+        row, s_row, inverse_row = out[i], stdev[rule_of[i]], inverse[rule_of[i]]
+        up, shift = factor[i], math.log(factor[i])
         for j in range(forward.size):
             f, k = load(forward, j) * up, load(strike, j)
-            moved = load(x, j) + shift
-            s = load(s_row, j)
-            z = abs(moved) * load(inverse_row, j)
-            z = select(z > _Z_MAX, _Z_MAX, z)
-            h = 0.5 * s
-            a, b = z - h, z + h
-            density = INV_SQRT_2PI * exp(-0.5 * (a * a))
-            inside = a >= 0.0
-            ya, yb = select(inside, a, -a) + _ORIGIN, b + _ORIGIN
-            pa, qa = mills_numerator(ya), mills_denominator(ya)
-            pb, qb = mills_numerator(yb), mills_denominator(yb)
-            weighed = density / (qa * qb)
-            near, far = weighed * (pa * qb), weighed * (pb * qa)
-            gap = f - k
-            low = moved <= 0.0
-            smaller = select(low, f, k)
-            time_value = smaller * (select(inside, near, 1.0 - near) - far)
-            time_value = select(time_value < 0.0, 0.0, time_value)
-            intrinsic = select(load(is_call, j), gap, -gap)
-            store(row, j, time_value + select(intrinsic > 0.0, intrinsic, 0.0), 0)
+            value = _time_value(f, k, load(x, j) + shift, load(s_row, j), load(inverse_row, j))
+            gap = select(load(is_call, j), f - k, k - f)
+            store(row, j, value + select(gap > 0.0, gap, 0.0), 0)
+
+
+@kernel(_SIGNATURE)
+def _pairs(
+    forward: Floats, strike: Floats, is_call: NDArray[np.bool_], x: Floats, factor: Floats, rule_of: Indices,
+    stdev: Floats, inverse: Floats, out: Floats,
+) -> None:
+    """`is_call` tells of the first of each pair."""
+    for i in range(factor.size):
+        row, s_row, inverse_row = out[i], stdev[rule_of[i]], inverse[rule_of[i]]
+        up, shift = factor[i], math.log(factor[i])
+        for j in range(forward.size):
+            f, k = load(forward, j) * up, load(strike, j)
+            value = _time_value(f, k, load(x, j) + shift, load(s_row, j), load(inverse_row, j))
+            gap = select(load(is_call, j), f - k, k - f)
+            store(row, 2 * j, value + select(gap > 0.0, gap, 0.0), 0)
+            store(row, 2 * j + 1, value + select(gap > 0.0, 0.0, -gap), 0)
 
 
 def warm() -> None:
-    """Run the kernel once."""
-    one, zero = np.ones(1), np.zeros(1, np.intp)
-    scenario_values(one, one, np.ones(1, np.bool_), 0.0 * one, zero, np.ones((1, 1)), np.ones((1, 1)))
+    """Run both kernels once."""
+    one, rule = np.ones(2), np.zeros(1, np.intp)
+    for is_call in (np.array([True, True]), np.array([True, False])):
+        scenario_values(one, one, is_call, np.zeros(1), rule, np.ones((1, 2)), np.ones((1, 2)))

@@ -49,6 +49,20 @@ def test_every_value_is_black76_at_the_moved_forward_and_shocked_volatility(engi
         assert (got[row] >= 0.0).all()
 
 
+def test_call_and_put_in_turn_are_valued_as_they_are_apart(engine: str) -> None:
+    strike = np.repeat([60_000.0, 95_000.0, 98_000.0, 150_000.0], 2)
+    years = np.repeat([0.002, 0.1, 0.5, 1.0], 2)
+    moves, rules, _ = grid_of(GRIDS["deribit"])
+    for is_call in (np.tile([True, False], 4), np.array([True, False, False, True] * 2)):
+        together = scenario_values(98_000.0, strike, years, 0.6, is_call, moves, rules)
+        apart = [
+            scenario_values(98_000.0, strike[j : j + 1], years[j], 0.6, is_call[j], moves, rules)[:, 0]
+            for j in range(8)
+        ]
+        assert np.abs(together - np.array(apart).T).max() <= 1e-14 * 600_000.0
+        assert (together >= 0.0).all()
+
+
 def test_without_time_or_volatility_only_intrinsic_value_is_left(engine: str) -> None:
     got = scenario_values(
         [100.0, 100.0, 100.0], [90.0, 110.0, 120.0], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5], [True, False, True],
