@@ -4,8 +4,8 @@ The way: separate fits (:mod:`pricing.surface.independent`); the wings brought i
 expiries, by isotonic regression of their slopes, since no calendar holds for all k without it; the joint fit
 (:mod:`pricing.surface.joint`) of level, centre and width on those wings, in rounds until the exact checks of
 :mod:`pricing.surface.arbitrage` find nothing, later rounds with the wings free; a last lift of later slices
-by what is still missing, where it is next to nothing. If all that fails, eSSVI, which is free by
-construction. Pure numpy; no clock.
+by what is still missing, where it is next to nothing. If all that fails, or does worse, eSSVI, which is free
+by construction. Pure numpy; no clock.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ _STEEPEST: Final = shape.LN_LEE - 0.02
 _ROUNDS: Final = 5
 _STEPS: Final = 12
 _STIFFER: Final = 3.0
+_SOFT_STARTS: Final = (0.01, 0.1)
+_SOFT_STEPS: Final = 3
+"""The hinges begin soft: far wings in disorder would drag the quoted smile off with the first step."""
+
+_EASY_STEPS: Final = 20
+"""A fit that took more had a hard time with its quotes: eSSVI may then do as well or better."""
+
 _THIN: Final = 6.0
 """Below this many effective observations an expiry leans on its neighbours' shape."""
 
@@ -98,33 +105,15 @@ def fit(points: VolPoints, prior: Sequence[SviSlice | None] | None = None, metho
         return _essvi(points, data, trust, pull, 0)
     if method != "svi":
         raise SurfaceError(f"no method {method!r}: svi or essvi")
-    years = points.years
-    table = _ordered_wings(data, table, trust, pull)
-    hinges = Hinges(table, years)
-    steps = 0
-    for round_ in range(_ROUNDS):
-        if round_:  # more than level, centre and width can mend: let the wings give way too
-            table, made = solve_joint(data, trust, pull, hinges, table, _STEPS)
-            steps += made
-        table[_WINGS] = np.maximum.accumulate(np.minimum(table[_WINGS], _STEEPEST), axis=1)
-        table, made = solve_joint(data, trust, pull, hinges, table, _STEPS, free=_NOT_WINGS)
-        steps += made
-        try:
-            slices = _lifted(shape.to_slices(table, years))
-        except SurfaceError:  # variance below zero somewhere: stiffen
-            hinges.stiffness *= _STIFFER
-            continue
-        if slices is not None:
-            # Their calendar is in order: that is how they were lifted.
-            found = ArbitrageReport(check_butterfly(slices).violations or check_between(slices).violations)
-            if found.is_free:
-                return _result(points, data, slices, "svi", found, steps)
-        else:
-            found = check_all(shape.to_slices(table, years))
-        for violation in found.violations:
-            hinges.cut(violation)
-        hinges.stiffness *= _STIFFER
-    return _essvi(points, data, trust, pull, steps)
+    slices, steps = _joint(data, _ordered_wings(data, table, trust, pull), trust, pull)
+    if slices is None:
+        return _essvi(points, data, trust, pull, steps)
+    made = _result(points, data, slices, "svi", ArbitrageReport(()), steps)
+    if steps > _EASY_STEPS:
+        coarse = _essvi(points, data, trust, pull, steps)
+        if np.nansum(coarse.error_bp) < np.nansum(made.error_bp):
+            return coarse
+    return made
 
 
 def fit_independent(points: VolPoints, prior: Sequence[SviSlice | None] | None = None) -> list[SviSlice]:
@@ -174,6 +163,53 @@ def _ordered_wings(data: Data, table: Floats, trust: Floats, pull: Prior) -> Flo
         target[wing] = start[wing] = rising
         strength[wing] = 3.0
     return fit_slices(data, Prior(target, strength), start, steps=6, trust=trust)[0]
+
+
+def _joint(data: Data, table: Floats, trust: Floats, pull: Prior) -> tuple[list[SviSlice] | None, int]:
+    """Slices free of arbitrage from `table` on, or None; and the steps made."""
+    years = data.years[:, 0]
+    table = _in_order(table)
+    hinges = Hinges(table, years)
+    steps = 0
+    for hinges.stiffness in _SOFT_STARTS:
+        table, made = solve_joint(data, trust, pull, hinges, table, _SOFT_STEPS, free=_NOT_WINGS)
+        steps += made
+    hinges.stiffness = 1.0
+    for round_ in range(_ROUNDS):
+        if round_:  # more than level, centre and width can mend: let the wings give way too
+            table, made = solve_joint(data, trust, pull, hinges, table, _STEPS)
+            table = _in_order(table)
+            steps += made
+        table, made = solve_joint(data, trust, pull, hinges, table, _STEPS, free=_NOT_WINGS)
+        steps += made
+        slices, violations = _judged(table, years)
+        if slices is not None:
+            return slices, steps
+        for violation in violations:
+            hinges.cut(violation)
+        hinges.stiffness *= _STIFFER
+    return None, steps
+
+
+def _judged(table: Floats, years: Floats) -> tuple[list[SviSlice] | None, tuple[Violation, ...]]:
+    """The slices of `table`, lifted by a hair if need be, when they are free; else what is wrong."""
+    try:
+        slices = shape.to_slices(table, years)
+        lifted = _lifted(slices)
+    except SurfaceError:  # variance below zero somewhere
+        return None, ()
+    if lifted is None:
+        return None, check_all(slices).violations
+    # The calendar is in order: that is how they were lifted.
+    found = check_butterfly(lifted).violations or check_between(lifted).violations
+    return (None, found) if found else (lifted, ())
+
+
+def _in_order(table: Floats) -> Floats:
+    """`table` with wings that do not flatten with the expiry nor pass Lee's bound."""
+    out = table.copy()
+    out[_WINGS] = np.maximum.accumulate(np.minimum(out[_WINGS], _STEEPEST), axis=1)
+    return out
 
 
 def rising_means(values: Floats, weights: Floats) -> Floats:

@@ -18,7 +18,7 @@ from pricing.surface.priors import Prior
 
 _TRIAL_CENTRES: Final = (-0.5, 0.0, 0.5)
 _TRIAL_WIDTHS: Final = (0.5, 1.2, 3.0)
-_STEPS: Final = 18
+_STEPS: Final = 14
 _PROGRESS: Final = 2e-3
 """Stop when no expiry's cost has fallen by more than this share."""
 
@@ -73,7 +73,6 @@ def fit_slices(
     problem = _Problem(data, prior, np.ones(data.k.shape) if trust is None else trust)
     table = start
     damping = np.full(data.years.size, 1e-2)
-    eye = np.eye(shape.COUNT)
     if data.only_bounds.any():  # which of them hold changes on the way
         steps *= 3
     cost, gradient, matrix, vol = problem.equations(table)
@@ -81,8 +80,10 @@ def fit_slices(
         if trust is None and step in _DOUBTS:
             problem.trust = data.trust(vol, *_DOUBTS[step])
             cost, gradient, matrix, vol = problem.equations(table)
-        diagonal = matrix.diagonal(axis1=1, axis2=2)
-        full = matrix + eye * (damping[:, None] * diagonal + 1e-10)[:, :, None]
+        full = matrix.copy()
+        diagonal = full.reshape(damping.size, -1)[:, :: shape.COUNT + 1]
+        diagonal *= 1.0 + damping[:, None]
+        diagonal += 1e-10
         move = np.linalg.solve(full, gradient[:, :, None])[:, :, 0].T
         trial = table - np.clip(move, -_LONGEST_STEP, _LONGEST_STEP)
         new_cost, new_gradient, new_matrix, new_vol = problem.equations(trial)

@@ -127,21 +127,24 @@ class Hinges:
         return residual, blocks
 
     def _later(self, table: Floats) -> _Rows | None:
-        """Total variance of the later slice below that of the earlier, in volatility points of the later."""
+        """Total variance of the later slice below that of the earlier, as volatility of the later's time."""
         slices, k = self._calendar
-        near, far = shape.variance(table[:, slices], k), shape.variance(table[:, slices + 1], k)
-        least = 1e-3 * np.exp(table[shape.LEVEL, slices + 1])
-        scale = 0.5 * POINT / np.sqrt(np.maximum(far, least) * self._years[slices + 1])
-        short = (near - far) * scale + _CALENDAR_MARGIN * self.stiffness
+        root = np.sqrt(self._years[slices + 1])
+        # Far below zero variance, where a trial step may stray, the hinge goes on as a line would.
+        near, far = (
+            np.sqrt(np.maximum(shape.variance(table[:, row], k), 1e-3 * np.exp(table[shape.LEVEL, row])))
+            for row in (slices, slices + 1)
+        )
+        short = POINT * (near - far) / root + _CALENDAR_MARGIN * self.stiffness
         bad = np.flatnonzero(short > 0.0)
         if not bad.size:
             return None
         slices, k = slices[bad], k[bad]
         strong = _CALENDAR_STIFF * self.stiffness
-        scale = strong * scale[bad]
+        scale = 0.5 * POINT * strong / root[bad]
         return strong * short[bad], [
-            (slices, scale * shape.jet_jacobian(table[:, slices], k)[0]),
-            (slices + 1, -scale * shape.jet_jacobian(table[:, slices + 1], k)[0]),
+            (slices, scale / near[bad] * shape.jet_jacobian(table[:, slices], k)[0]),
+            (slices + 1, -scale / far[bad] * shape.jet_jacobian(table[:, slices + 1], k)[0]),
         ]
 
     def _wings(self, table: Floats) -> list[_Rows]:
