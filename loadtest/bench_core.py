@@ -1,7 +1,7 @@
 """The benchmark of the core: ``python -m loadtest.bench_core``.
 
-Every figure of the README's core table comes from here. In each run baseline and engine take turns, slice
-by slice, so that a slow spell of the machine meets all of them; the median of the runs counts. The target
+Every figure of the README's core table comes from here. In each run baseline and engine do the whole
+workload, one after the other, each on caches of its own making; the median of the runs counts. The target
 fails when a bar is missed, when the baseline is too slow to be a denominator, or when events differ.
 """
 

@@ -73,15 +73,16 @@ class Contestant(Protocol):
 
 
 def race(contestants: Sequence[Contestant], slices_count: int) -> list[float]:
-    """Seconds each contestant needed for all slices.
+    """Seconds each contestant needed for all slices, one contestant after the other.
 
-    They take turns slice by slice: a slow spell of the machine, and there are long ones on shared
-    hardware, then meets all of them and leaves their ratios alone.
+    Each runs on caches of its own making, as it would by itself; between its slices, and not timed, its
+    events are digested. Slow spells of the machine, and there are long ones on shared hardware, are met by
+    several races and their medians.
     """
     seconds = [0.0] * len(contestants)
     with quiet_heap():
-        for slice_index in range(slices_count):
-            for position, contestant in enumerate(contestants):
+        for position, contestant in enumerate(contestants):
+            for slice_index in range(slices_count):
                 start = time.perf_counter()
                 contestant.advance(slice_index)
                 seconds[position] += time.perf_counter() - start

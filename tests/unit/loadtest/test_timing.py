@@ -23,10 +23,10 @@ class Counting:
         return 0
 
 
-def test_contestants_take_turns_slice_by_slice() -> None:
+def test_contestants_run_one_after_the_other_and_collect_between_slices() -> None:
     log: list[str] = []
     seconds = timing.race((Counting(log, "a"), Counting(log, "b")), 2)
-    assert [entry for entry in log if "collects" not in entry] == ["a0", "b0", "a1", "b1"]
+    assert [entry for entry in log if "collects" not in entry] == ["a0", "a1", "b0", "b1"]
     assert log[:2] == ["a0", "a collects"]
     assert len(seconds) == 2
     assert min(seconds) > 0
