@@ -130,7 +130,7 @@ class Hinges:
         """Total variance of the later slice below that of the earlier, as volatility of the later's time."""
         slices, k = self._calendar
         root = np.sqrt(self._years[slices + 1])
-        # Far below zero variance, where a trial step may stray, the hinge goes on as a line would.
+        # A trial step may stray below zero variance: it is seen as next to none.
         near, far = (
             np.sqrt(np.maximum(shape.variance(table[:, row], k), 1e-3 * np.exp(table[shape.LEVEL, row])))
             for row in (slices, slices + 1)
