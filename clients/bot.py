@@ -28,6 +28,7 @@ TOKEN_CODES: Final = frozenset({10000, 13009, 13010})
 
 SECRET_VARIABLE: Final = "STRIKEBOOK_CLIENT_SECRET"
 WS_PATH: Final = "/ws/api/v2"
+_PARENT_POLL_S: Final = 1.0
 
 
 def websocket_url(text: str) -> str:
@@ -68,6 +69,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=1, help="seed of every random choice (default: %(default)s)"
     )
     parser.add_argument(
+        "--parent", type=int, default=0, metavar="PID", help="stop when this is not the parent any more"
+    )
+    parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="warning",
@@ -83,8 +87,10 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.N
     return arguments
 
 
-def run_bot(main: Callable[[], Coroutine[Any, Any, None]], log_level: str) -> int:
+def run_bot(main: Callable[[], Coroutine[Any, Any, None]], log_level: str, parent: int = 0) -> int:
     """Run `main` until it returns or SIGINT or SIGTERM asks it to stop; the exit code.
+
+    With `parent`, a process id, it also stops when that process is no longer its parent.
 
     The bot is stopped by cancellation and withdraws its orders on the way out; a second signal does not
     wait for that.
@@ -94,12 +100,12 @@ def run_bot(main: Callable[[], Coroutine[Any, Any, None]], log_level: str) -> in
     )
     logging.getLogger("websockets").setLevel(logging.WARNING)
     try:
-        return asyncio.run(_until_signalled(main))
+        return asyncio.run(_until_signalled(main, parent))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
-async def _until_signalled(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
+async def _until_signalled(main: Callable[[], Coroutine[Any, Any, None]], parent: int) -> int:
     loop = asyncio.get_running_loop()
     bot = asyncio.create_task(main(), name="bot")
 
@@ -109,6 +115,7 @@ async def _until_signalled(main: Callable[[], Coroutine[Any, Any, None]]) -> int
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
+    watch = loop.create_task(_until_orphaned(parent, bot.cancel)) if parent else None
     try:
         await bot
     except asyncio.CancelledError:
@@ -116,7 +123,17 @@ async def _until_signalled(main: Callable[[], Coroutine[Any, Any, None]]) -> int
     except SessionEnded as error:
         print(f"stopped: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    finally:
+        if watch is not None:
+            watch.cancel()
     return EXIT_OK
+
+
+async def _until_orphaned(parent: int, stop: Callable[[], object]) -> None:
+    """Call `stop` once the process `parent` has ended: whoever started the bot can no longer end it."""
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_POLL_S)
+    stop()
 
 
 async def keep_trading(

@@ -417,7 +417,7 @@ def main(argv: list[str] | None = None) -> int:
         async with Session(arguments.url, arguments.client_id, arguments.client_secret) as session:
             await MarketMaker(session, config, rng).run()
 
-    return run_bot(trade, arguments.log_level)
+    return run_bot(trade, arguments.log_level, arguments.parent)
 
 
 if __name__ == "__main__":

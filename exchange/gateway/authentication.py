@@ -161,6 +161,8 @@ def _owner(request: Request, credentials: Credentials) -> bytes:
         owner = b""
     if len(owner) != ADDRESS_BYTES:
         raise invalid_param("owner", "must be an address: 0x and 40 hexadecimal digits")
+    if not any(owner):
+        raise invalid_param("owner", "the zero address is nobody's: what it owned could never leave")
     return owner
 
 

@@ -103,3 +103,17 @@ async def test_refused_credentials_exit_with_1_and_a_sentence() -> None:
     assert process.returncode == 1
     assert b"refused the credentials" in err
     assert b"Traceback" not in err
+
+
+async def test_a_bot_whose_parent_has_ended_withdraws_and_ends() -> None:
+    async with FakeVenue().running() as venue:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "clients.market_maker", "--url", venue.url, "--client-id", "id",
+            # A parent that is not ours: to the bot it looks as if its own had ended.
+            "--parent", str(os.getpid() + 1 if os.getpid() == 1 else 1),
+            env={**os.environ, "STRIKEBOOK_CLIENT_SECRET": venue.secret},
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert not any(amount for _, amount in venue.quotes.values())
