@@ -50,6 +50,8 @@ class ChainArrays:
     pair_of_option: Indices
     slot_of_option: Indices
     """(N): its pair's number, plus P for a put."""
+    is_alternating: bool
+    """Whether the options are the call and the put of each pair in turn, as a venue lists them."""
     expiry_of_option: Indices
     sign: Floats
     """(N): 1 for a call, -1 for a put."""
@@ -74,7 +76,7 @@ class ChainArrays:
     work: Floats
     """(14, P): scratch."""
     planes: Floats
-    """(3, 2 P): rho, price and delta of the calls, then of the puts."""
+    """(8, 2 P): scratch with rows as of `table`, the calls of all pairs and then their puts."""
     table: Floats
     """(8, N): the outputs, rows as named above."""
 
@@ -95,6 +97,7 @@ def arrays_for(
         reference=reference,
         pair_of_option=pair_of_option,
         slot_of_option=(pair_of_option + pairs * is_put).astype(np.intp),
+        is_alternating=np.array_equal(2 * pair_of_option + is_put, np.arange(2 * pairs)),
         expiry_of_option=expiry_of_pair[pair_of_option],
         sign=np.where(is_put, -1.0, 1.0),
         strike_of_option=strike[pair_of_option],
@@ -107,6 +110,6 @@ def arrays_for(
         pull=np.zeros(options),
         is_pulled=False,
         work=np.full((14, pairs), np.nan),
-        planes=np.full((3, 2 * pairs), np.nan),
+        planes=np.full((ROWS, 2 * pairs), np.nan),
         table=np.full((ROWS, options), np.nan),
     )

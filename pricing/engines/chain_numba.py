@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pricing.engines import chain_numpy
 from pricing.engines.chain_arrays import QUANTISED, ChainArrays, Floats, Indices, Variance, arrays_for
-from pricing.engines.numba_jit import kernel
+from pricing.engines.numba_jit import inlined, kernel
 from pricing.engines.numba_machine import load, select, store
 from pricing.engines.numba_math import INV_SQRT_2PI, exp, mills_denominator, mills_numerator
 from pricing.surface import BoundSvi, SviSlice, SviSurface
@@ -32,100 +32,170 @@ def refresh(chain: ChainArrays, variance: Variance) -> None:
         chain_numpy.refresh(chain, variance)
         return
     variance.follow(chain.years)
-    _refresh(
+    inputs = (
         chain.reference, chain.starts, chain.log_strike, chain.strike, chain.inverse_strike, chain.by_expiry,
-        variance.base, variance.slope, variance.by_expiry, chain.planes, chain.work, chain.slot_of_option,
-        chain.pair_of_option, chain.expiry_of_option, chain.pull, chain.is_pulled, chain.table,
+        variance.base, variance.slope, variance.by_expiry,
+    )  # fmt: skip
+    if chain.is_alternating:
+        _alternating(*inputs, chain.table)
+    else:
+        _planes(*inputs, chain.planes)
+        chain.planes.take(chain.slot_of_option, axis=1, out=chain.table, mode="clip")
+    if chain.is_pulled:
+        chain_numpy.apply_pull(chain, chain.pull)
+
+
+_Terms = tuple[
+    float, float, float, float, float, float, float, float, float, float,
+    float, float, float, float, float, float, float, float, float,
+]  # fmt: skip
+_Outputs = tuple[float, float, float, float, float, float, float, float, float, float]
+
+
+@inlined
+def _terms(
+    reference: float, by_expiry: Floats, base: Floats, slope: Floats, slices: Floats, e: int
+) -> _Terms:
+    """What all pairs of expiry `e` share: forward, scales of the outputs, both SVI slices weighted."""
+    years, forward, share, moving = by_expiry[0, e], by_expiry[1, e], by_expiry[2, e], by_expiry[3, e]
+    root = math.sqrt(years)
+    w0, w1 = base[0, e] + slope[0, e] * years, base[1, e] + slope[1, e] * years
+    return (
+        forward,
+        1.0 / forward,
+        math.log1p((forward - reference) / reference),
+        share,
+        moving,
+        0.01 * years,
+        0.01 * root,
+        share * share / (forward * forward),
+        # F phi(d1) stdev / (2 T) a year, over one day or the T that is left: / max(365 T, 1).
+        -0.5 / max(years * _DAYS_PER_YEAR, 1.0),
+        1.0 / root,
+        w0 * slices[0, 0, e] + w1 * slices[0, 1, e],
+        w0 * slices[1, 0, e],
+        slices[2, 0, e],
+        slices[3, 0, e],
+        slices[4, 0, e],
+        w1 * slices[1, 1, e],
+        slices[2, 1, e],
+        slices[3, 1, e],
+        slices[4, 1, e],
     )
 
 
-@kernel(
+@inlined
+def _pair(log_strike: float, strike: float, inverse_strike: float, terms: _Terms) -> _Outputs:
+    """Of call and put: rho, mark and delta, each of the call and then of the put; vega, gamma, theta, iv."""
+    forward, inverse_forward, log_forward, share, moving, rho_scale, vega_scale = terms[:7]
+    gamma_scale, theta_scale, iv_scale, level, b0, r0, m0, q0, b1, r1, m1, q1 = terms[7:]
+    k = log_strike - log_forward
+    u0, u1 = k - m0, k - m1
+    w = level + b0 * (r0 * u0 + math.sqrt(u0 * u0 + q0)) + b1 * (r1 * u1 + math.sqrt(u1 * u1 + q1))
+    s = math.sqrt(w) * moving
+    inv_s = 1.0 / s
+    low = k >= 0.0  # the call is out of the money
+    z = abs(k) * inv_s
+    z = select(z > _Z_MAX, _Z_MAX, z)
+    h = 0.5 * s
+    a, b = z - h, z + h
+    smaller = select(low, forward, strike)
+    density = INV_SQRT_2PI * exp(-0.5 * (a * a))
+    inside = a >= 0.0
+    ya, yb = select(inside, a, -a) + _ORIGIN, b + _ORIGIN
+    pa, qa = mills_numerator(ya), mills_denominator(ya)
+    pb, qb = mills_numerator(yb), mills_denominator(yb)
+    inverse = 1.0 / (qa * qb)
+    ratio_near, ratio_far = pa * qb * inverse, pb * qa * inverse
+    leading = smaller * density  # F phi(d1)
+    tail = density * ratio_near
+    near = select(inside, tail, 1.0 - tail)
+    far = leading * ratio_far * select(low, inverse_strike, inverse_forward)
+    value = select(inside, leading * ratio_near, smaller - leading * ratio_near) - leading * ratio_far
+    value = select(value > 0.0, value, 0.0)
+    n1, n2 = select(low, near, 1.0 - far), select(low, far, 1.0 - near)
+    intrinsic, scaled = forward - strike, rho_scale * strike
+    return (
+        scaled * n2,
+        scaled * (n2 - 1.0),
+        value + select(low, 0.0, intrinsic),
+        value + select(low, -intrinsic, 0.0),
+        share * n1,
+        share * (n1 - 1.0),
+        vega_scale * leading,
+        gamma_scale * (leading * inv_s),
+        theta_scale * (leading * s),
+        iv_scale * s,
+    )
+
+
+_SIGNATURE: Final = (
     "void(float64, intp[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1],"
-    " float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], intp[::1], intp[::1], intp[::1],"
-    " float64[::1], boolean, float64[:, ::1])"
+    " float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
 )
-def _refresh(
+
+
+@kernel(_SIGNATURE)
+def _alternating(
     reference: float, starts: Indices, log_strike: Floats, strike: Floats, inverse_strike: Floats,
-    by_expiry: Floats, base: Floats, slope: Floats, slices: Floats, planes: Floats, work: Floats,
-    slot: Indices, pair: Indices, expiry: Indices, pull: Floats, is_pulled: bool, table: Floats,
+    by_expiry: Floats, base: Floats, slope: Floats, slices: Floats, out: Floats,
 ) -> None:
-    """Price every pair into `planes` and rows 0-3 of `work` (vega, gamma, theta, iv), then every option."""
-    pairs = strike.size
-    rho_call, rho_put = planes[0, :pairs], planes[0, pairs:]
-    mark_call, mark_put = planes[1, :pairs], planes[1, pairs:]
-    delta_call, delta_put = planes[2, :pairs], planes[2, pairs:]
-    vega, gamma, theta, iv = work[0], work[1], work[2], work[3]
+    """Rows of `out` as of the table; the call of pair j is option 2 j, its put the next one."""
+    rho, mark, delta, vega = out[0], out[1], out[2], out[3]
+    gamma, theta, iv, ahead = out[4], out[5], out[6], out[7]
     for e in range(by_expiry.shape[1]):
-        years, forward, share, moving = by_expiry[0, e], by_expiry[1, e], by_expiry[2, e], by_expiry[3, e]
-        log_forward = math.log1p((forward - reference) / reference)
-        root = math.sqrt(years)
-        inv_root, inverse_forward = 1.0 / root, 1.0 / forward
-        w0, w1 = base[0, e] + slope[0, e] * years, base[1, e] + slope[1, e] * years
-        level = w0 * slices[0, 0, e] + w1 * slices[0, 1, e]
-        b0, r0, m0, q0 = w0 * slices[1, 0, e], slices[2, 0, e], slices[3, 0, e], slices[4, 0, e]
-        b1, r1, m1, q1 = w1 * slices[1, 1, e], slices[2, 1, e], slices[3, 1, e], slices[4, 1, e]
-        vega_scale = 0.01 * root
-        # F phi(d1) stdev / (2 T) a year, over one day or the T that is left: / max(365 T, 1).
-        theta_scale = -0.5 / max(years * _DAYS_PER_YEAR, 1.0)
-        gamma_scale = share * share / (forward * forward)
-        rho_scale = 0.01 * years
+        terms = _terms(reference, by_expiry, base, slope, slices, e)
         for j in range(starts[e], starts[e + 1]):
-            k_price = load(strike, j)
-            k = load(log_strike, j) - log_forward
-            u0, u1 = k - m0, k - m1
-            w = level + b0 * (r0 * u0 + math.sqrt(u0 * u0 + q0)) + b1 * (r1 * u1 + math.sqrt(u1 * u1 + q1))
-            s = math.sqrt(w) * moving
-            inv_s = 1.0 / s
-            low = k >= 0.0  # the call is out of the money
-            z = abs(k) * inv_s
-            z = select(z > _Z_MAX, _Z_MAX, z)
-            h = 0.5 * s
-            a, b = z - h, z + h
-            smaller = select(low, forward, k_price)
-            inverse_larger = select(low, load(inverse_strike, j), inverse_forward)
-            density = INV_SQRT_2PI * exp(-0.5 * (a * a))
-            inside = a >= 0.0
-            ya, yb = select(inside, a, -a) + _ORIGIN, b + _ORIGIN
-            pa, qa = mills_numerator(ya), mills_denominator(ya)
-            pb, qb = mills_numerator(yb), mills_denominator(yb)
-            inverse = 1.0 / (qa * qb)
-            ratio_near, ratio_far = pa * qb * inverse, pb * qa * inverse
-            leading = smaller * density
-            tail = density * ratio_near
-            near = select(inside, tail, 1.0 - tail)
-            far = leading * ratio_far * inverse_larger
-            value = select(inside, leading * ratio_near, smaller - leading * ratio_near) - leading * ratio_far
-            value = select(value > 0.0, value, 0.0)
-            n1, n2 = select(low, near, 1.0 - far), select(low, far, 1.0 - near)
-            intrinsic = forward - k_price
-            store(mark_call, j, value + select(low, 0.0, intrinsic), 0)
-            store(mark_put, j, value + select(low, -intrinsic, 0.0), 1)
-            store(delta_call, j, share * n1, 2)
-            store(delta_put, j, share * (n1 - 1.0), 3)
-            scaled = rho_scale * k_price
-            store(rho_call, j, scaled * n2, 4)
-            store(rho_put, j, scaled * (n2 - 1.0), 5)
-            store(vega, j, vega_scale * leading, 6)
-            store(gamma, j, gamma_scale * (leading * inv_s), 7)
-            store(theta, j, theta_scale * (leading * s), 8)
-            store(iv, j, s * inv_root, 9)
-    # Each option takes its own; marks are pulled where the book asks for it.
-    for i in range(slot.size):
-        own, p = slot[i], pair[i]
-        forward = by_expiry[1, expiry[i]]
-        mark = planes[1, own]
-        if is_pulled:
-            k_price = strike[p]
-            intrinsic, bound = (forward - k_price, forward) if own < pairs else (k_price - forward, k_price)
-            mark = min(max(mark + pull[i], intrinsic, 0.0), bound)
-        table[0, i] = planes[0, own]
-        table[1, i] = mark
-        table[2, i] = planes[2, own]
-        table[3, i] = work[0, p]
-        table[4, i] = work[1, p]
-        table[5, i] = work[2, p]
-        table[6, i] = work[3, p]
-        table[7, i] = forward
+            got = _pair(load(log_strike, j), load(strike, j), load(inverse_strike, j), terms)
+            call, put = 2 * j, 2 * j + 1
+            store(rho, call, got[0], 0)
+            store(rho, put, got[1], 0)
+            store(mark, call, got[2], 1)
+            store(mark, put, got[3], 1)
+            store(delta, call, got[4], 2)
+            store(delta, put, got[5], 2)
+            store(vega, call, got[6], 3)
+            store(vega, put, got[6], 3)
+            store(gamma, call, got[7], 4)
+            store(gamma, put, got[7], 4)
+            store(theta, call, got[8], 5)
+            store(theta, put, got[8], 5)
+            store(iv, call, got[9], 6)
+            store(iv, put, got[9], 6)
+            store(ahead, call, terms[0], 7)
+            store(ahead, put, terms[0], 7)
+
+
+@kernel(_SIGNATURE)
+def _planes(
+    reference: float, starts: Indices, log_strike: Floats, strike: Floats, inverse_strike: Floats,
+    by_expiry: Floats, base: Floats, slope: Floats, slices: Floats, out: Floats,
+) -> None:
+    """Rows of `out` as of the table: the calls of all pairs, then their puts."""
+    rho, mark, delta, vega = out[0], out[1], out[2], out[3]
+    gamma, theta, iv, ahead = out[4], out[5], out[6], out[7]
+    pairs = strike.size
+    for e in range(by_expiry.shape[1]):
+        terms = _terms(reference, by_expiry, base, slope, slices, e)
+        for j in range(starts[e], starts[e + 1]):
+            got = _pair(load(log_strike, j), load(strike, j), load(inverse_strike, j), terms)
+            put = pairs + j
+            store(rho, j, got[0], 0)
+            store(rho, put, got[1], 0)
+            store(mark, j, got[2], 1)
+            store(mark, put, got[3], 1)
+            store(delta, j, got[4], 2)
+            store(delta, put, got[5], 2)
+            store(vega, j, got[6], 3)
+            store(vega, put, got[6], 3)
+            store(gamma, j, got[7], 4)
+            store(gamma, put, got[7], 4)
+            store(theta, j, got[8], 5)
+            store(theta, put, got[8], 5)
+            store(iv, j, got[9], 6)
+            store(iv, put, got[9], 6)
+            store(ahead, j, terms[0], 7)
+            store(ahead, put, terms[0], 7)
 
 
 @kernel(
@@ -162,10 +232,10 @@ def quantise(
 
 def warm() -> None:
     """Run every kernel once."""
-    chain = arrays_for(np.zeros(1, np.intp), np.ones(1), np.zeros(1, np.intp), np.zeros(1, np.bool_), 1)
-    chain.by_expiry[:] = 1.0
     surface = SviSurface([SviSlice(1.0, 0.04, 0.1, 0.0, 0.0, 0.1)])
-    refresh(chain, surface.bind(chain.expiry_of_pair, chain.years))
-    whole, delta = np.zeros(1, np.int64), np.zeros(1, np.int32)
+    for is_put in (np.array([True]), np.array([False, True])):
+        chain = arrays_for(np.zeros(1, np.intp), np.ones(1), np.zeros(is_put.size, np.intp), is_put, 1)
+        refresh(chain, surface.bind(chain.expiry_of_pair, chain.years))
+    whole, delta = np.zeros(2, np.int64), np.zeros(2, np.int32)
     at = chain.expiry_of_option
     quantise(chain.table[QUANTISED], chain.forward, np.ones((4, 3)), at, whole, delta, whole, whole)

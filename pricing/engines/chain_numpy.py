@@ -43,7 +43,8 @@ def refresh(chain: ChainArrays, variance: Variance) -> None:
     n1, n2 = normal
 
     pairs = strike.size
-    rho, mark, delta = chain.planes
+    planes = chain.planes[:VEGA]
+    rho, mark, delta = planes
     np.copyto(delta[:pairs], n1)
     n1 *= forward
     n2 *= strike
@@ -70,7 +71,7 @@ def refresh(chain: ChainArrays, variance: Variance) -> None:
         gamma *= terms[_SHARE]
         gamma *= terms[_SHARE]
     np.copyto(forward_out, forward)
-    chain.planes.take(chain.slot_of_option, axis=1, out=chain.table[:VEGA], mode="clip")
+    planes.take(chain.slot_of_option, axis=1, out=chain.table[:VEGA], mode="clip")
     shared.take(chain.pair_of_option, axis=1, out=chain.table[VEGA:], mode="clip")
     if chain.is_pulled:
         apply_pull(chain, chain.pull)
