@@ -30,11 +30,10 @@ def quantise(
 
 
 def _fit(whole: Floats, ahead: Floats, limits: Floats) -> bool:
-    # NaN goes through min and max and fails every comparison.
-    low, high = whole.min(axis=1), whole.max(axis=1)
-    return bool(
-        (low >= limits[:3, 1]).all()
-        and (high <= limits[:3, 2]).all()
-        and ahead.min() >= limits[3, 1]
-        and ahead.max() <= limits[3, 2]
+    # NaN goes through min and max and fails every comparison. A dozen numbers are compared faster as such.
+    low = [*np.minimum.reduce(whole, axis=1).tolist(), np.minimum.reduce(ahead)]
+    high = [*np.maximum.reduce(whole, axis=1).tolist(), np.maximum.reduce(ahead)]
+    return all(
+        least <= below and above <= most
+        for below, above, (_, least, most) in zip(low, high, limits.tolist(), strict=True)
     )
