@@ -2,9 +2,14 @@
 
 The quick pass writes every normal probability as phi(d) R(|d|), R the Mills ratio: one exponential serves
 all, as K phi(d2) = F phi(d1), and the rational form of R is two vector-matrix products with the powers of its
-argument, which is much cheaper than two calls of ndtr. Prices are plain differences. That holds 1e-12 as long
-as |d| is moderate and the total volatility not too small for it; the rest, usually nothing or a few options
-of a block, is done again by :mod:`pricing.engines.careful_numpy`.
+argument, which is much cheaper than two calls of ndtr. Prices are plain differences.
+
+With u = 2**-53, and z and s as in :mod:`pricing.engines.black76_numba`, a plain difference is as exact as if
+the volatility had been changed by 7 u R(z) / s of itself, and R(z) is about 1 / (z + 0.8). So where
+s (z + 0.8) is small the price is made again from the series of R(z - s/2) - R(z + s/2) about z; and where |d|
+is large, or s still smaller, so that the rounding of F / K and of s shows in the Greeks too, the whole option
+is done by :mod:`pricing.engines.careful_numpy`. An ordinary chain has some of the first kind and few of the
+second.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
+from scipy.special import erfcx
 
 from pricing.engines import Bools, Floats
 from pricing.engines import careful_numpy as careful
@@ -28,6 +34,14 @@ _D_MAX: Final = 16.0
 """Errors of d weigh |d| times as much in the price: past this, those of ln(F/K) and s alone cost too much."""
 _CANCELLATION_MAX: Final = 450.0
 """F N(d1) is about (1.25 + |d|) / s times the price: with more the plain difference is too coarse."""
+_NEAR: Final = 0.095
+"""The value of s (|d| + 0.8) below which the price is made again."""
+_OFFSET: Final = 0.8
+_NEAR_D_MAX: Final = 7.0
+"""Farther out an option with s so small is done as a whole."""
+
+_SQRT_HALF: Final = math.sqrt(0.5)
+_SQRT_HALF_PI: Final = math.sqrt(math.pi / 2.0)
 
 
 def _about_zero(coefficients: tuple[float, ...]) -> list[float]:
@@ -86,18 +100,63 @@ def black76(forward: Floats, strike: Floats, years: Floats, vol: Floats, is_call
 def _block(f: Floats, k: Floats, t: Floats, v: Floats, is_call: Bools, out: Floats) -> bool:
     work = _work(f.size)
     _quick(work, f, k, t, v, is_call, out)
-    size = work.powers[1]
+    size, stdev = work.powers[1], work.stdev
     largest = float(size.max(initial=0.0))
-    least = (1.25 + largest) / _CANCELLATION_MAX
-    positive = bool(f.min(initial=1.0) >= careful.SMALL and t.min(initial=1.0) >= careful.SMALL)
-    if positive and largest <= _D_MAX and bool(work.stdev.min(initial=math.inf) >= least):
+    smallest = float(stdev.min(initial=math.inf))
+    sane = bool(f.min(initial=1.0) >= careful.SMALL and t.min(initial=1.0) >= careful.SMALL)
+    sane &= largest < math.inf and smallest >= careful.SMALL
+    all_easy = largest <= _D_MAX and largest <= _CANCELLATION_MAX * smallest - 1.25
+    if sane and all_easy and smallest * _OFFSET >= _NEAR:
+        return True
+    closeness = np.add(size[0], _OFFSET, out=work.spare)
+    closeness *= stdev
+    near = np.flatnonzero((closeness < _NEAR) & (size[0] < _NEAR_D_MAX))
+    if near.size:
+        out[0, near] = _price_near(f[near], k[near], stdev[near], is_call[near])
+    if sane and all_easy:
         return True
     ordinary = careful.ordinary(f, k, t, v)
-    easy = (size.max(axis=0) <= _D_MAX) & (size[0] + 1.25 <= _CANCELLATION_MAX * work.stdev)
+    easy = (size[0] <= _CANCELLATION_MAX * stdev - 1.25) & (size.max(axis=0) <= _D_MAX)
     hard = np.flatnonzero(ordinary & ~easy)
     if hard.size:
         out[:, hard] = careful.black76(f[hard], k[hard], t[hard], v[hard], is_call[hard])
     return bool(ordinary.all())
+
+
+def _price_near(f: Floats, k: Floats, stdev: Floats, is_call: Bools) -> Floats:
+    """Prices with h = s / 2 <= 0.06 and z < 7: -2 (h R' + h^3 R^(3) / 3! + ... + h^9 R^(9) / 9!) about z.
+
+    By R' = z R - 1 and R^(n+1) = z R^(n) + n R^(n-1) the terms T_n = R^(n) / n! are
+    T_(n+1) = (z T_n + T_(n-1)) / (n + 1).
+    """
+    in_money = f - k
+    z = np.log1p(in_money / k)
+    np.abs(z, out=z)
+    z /= stdev
+    h = 0.5 * stdev
+    terms = [_SQRT_HALF_PI * erfcx(_SQRT_HALF * z)]
+    terms.append(z * terms[0])
+    terms[1] -= 1.0
+    for n in range(1, 9):
+        term = z * terms[n]
+        term += terms[n - 1]
+        term *= 1.0 / (n + 1)
+        terms.append(term)
+    price = terms[9]
+    z -= h
+    h *= h
+    for n in (7, 5, 3, 1):
+        price *= h
+        price += terms[n]
+    z *= z
+    z *= -0.5
+    price *= np.exp(z)
+    price *= np.minimum(f, k)
+    price *= stdev
+    price *= -_INV_SQRT_2PI
+    in_money[(in_money > 0.0) != is_call] = 0.0
+    price += np.abs(in_money)
+    return price
 
 
 def _quick(work: _Work, f: Floats, k: Floats, t: Floats, v: Floats, is_call: Bools, out: Floats) -> None:

@@ -14,7 +14,7 @@ from pricing import engines
 from pricing.european import Black76, SecondOrder, black76, black76_second_order, years_between
 from tests.golden.pricing.make_black76 import greeks
 from tests.unit.pricing.engine_choice import ENGINES, using
-from tests.unit.pricing.hard_grid import FIRST, SECOND, grid_truth
+from tests.unit.pricing.hard_grid import FIRST, SECOND, Options, grid_truth, truth
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "pricing" / "black76.json"
 ERROR_MAX = {"numpy": 5e-13, "numba": 1e-14}
@@ -287,6 +287,18 @@ def test_total_volatility_alone_decides_the_price() -> None:
         got = black76(100.0, 130.0, 10.0 ** (2 * power), 0.5 * 10.0**-power, True)
         assert float(got.price) == pytest.approx(float(want.price), rel=1e-12, abs=0.0)
         assert float(got.gamma) == pytest.approx(float(want.gamma), rel=1e-12, abs=0.0)
+
+
+def test_strikes_absurdly_far_away_keep_their_digits() -> None:
+    """ln(F/K) in the hundreds and a volatility to match: beyond what engines take for ordinary."""
+    log_strike = np.array([-400.0, -230.5, -100.0, 100.0, 230.5, 400.0])
+    strike = np.exp(log_strike)
+    vol = np.full(6, 20.0)
+    is_call = np.array([True, False] * 3)
+    got = black76(1.0, strike, 1.0, vol, is_call)
+    want = truth(Options(np.ones(6), strike, np.ones(6), vol, is_call))
+    for field in FIRST:
+        assert want[field].relative_error(getattr(got, field)).max() < 1e-12, field
 
 
 def test_engines_agree_on_edges_to_the_bit() -> None:
