@@ -10,7 +10,7 @@ ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal \
+.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing \
         diff-campaign kill-campaign sim conformance docs wheel clean lock
 
 help:  ## this list
@@ -53,7 +53,7 @@ lint: setup  ## ruff, mypy strict, import contracts
 	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || (cat .lint-imports.log; exit 1)
 	@rm -f .lint-imports.log
 
-bench: bench-core bench-journal  ## all benchmarks
+bench: bench-core bench-journal bench-pricing  ## all benchmarks
 
 bench-core: setup  ## the core against a tuned sorted book and books from PyPI; fails below its bars
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
@@ -61,6 +61,10 @@ bench-core: setup  ## the core against a tuned sorted book and books from PyPI; 
 
 bench-journal: setup  ## writing, replaying and restarting from a journal of a million commands
 	@$(PY) -m loadtest.bench_journal $(ARGS)
+
+bench-pricing: setup  ## Greeks, implied volatility, chain, scenarios, surface against their bars and peers
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-pricing-peers.lock
+	@$(PY) -m loadtest.bench_pricing $(ARGS)
 
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
 	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)
