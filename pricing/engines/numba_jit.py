@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,19 +28,37 @@ BOOLS_IN: Any = types.Array(types.boolean, 1, "C", readonly=True)
 TABLE_OUT: Any = types.Array(types.float64, 2, "C")
 
 
+_KEPT_COUNT = 4
+"""Directories of earlier sources that stay: a checkout may go back and forth between a few."""
+
+
 def _cache_directory() -> str:
     package = Path(__file__).parent
     digest = hashlib.sha256(numba.__version__.encode())
     for source in [*sorted(package.glob("*.py")), package.parent / "normal.py"]:
         digest.update(source.read_bytes())
-    for root in (package / "__pycache__", Path.home() / ".cache" / "strikebook"):
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(root, os.W_OK):
-            return str(root / f"numba-{digest.hexdigest()[:16]}")
-    return str(Path(tempfile.gettempdir()) / f"strikebook-numba-{digest.hexdigest()[:16]}")
+    root = next(filter(_can_hold, (package / "__pycache__", Path.home() / ".cache" / "strikebook")), None)
+    chosen = (root or Path(tempfile.gettempdir())) / f"strikebook-numba-{digest.hexdigest()[:16]}"
+    others = [other for other in chosen.parent.glob("strikebook-numba-*") if other != chosen]
+    for other in sorted(others, key=_written, reverse=True)[_KEPT_COUNT:]:
+        shutil.rmtree(other, ignore_errors=True)
+    return str(chosen)
+
+
+def _can_hold(directory: Path) -> bool:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(directory, os.W_OK)
+
+
+def _written(path: Path) -> float:
+    """When it was last written to; 0 if another process has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 _CACHE_DIRECTORY = _cache_directory()
