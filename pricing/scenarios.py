@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pricing import engines
-from pricing.european import DAYS_PER_YEAR, Floats
+from pricing.european import DAYS_PER_YEAR, Bools, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +158,21 @@ def scenario_values(
     shifts = np.asarray(moves, dtype=np.float64)
     if shifts.shape != (len(vol_rules),) or not bool(np.all(np.isfinite(shifts) & (shifts > -1.0))):
         raise ValueError("moves must be finite, above -1, and as many as there are volatility rules")
-    _check(f, k, y, v)
     out = np.empty((shifts.size, f.size))
+    if _in_pairs(f, k, y, v, call):  # one valuation serves both: the kernel sees it from the shape of `out`
+        f, k, y, v, call = f[::2], k[::2], y[::2], v[::2], call[::2]
+    _check(f, k, y, v)
     rows, stdev = _stdevs(y, v, vol_rules)
     f, k, call = np.ascontiguousarray(f), np.ascontiguousarray(k), np.ascontiguousarray(call)
     engines.active().scenarios(f, k, call, shifts, rows, stdev, out)
     return out
+
+
+def _in_pairs(f: Floats, k: Floats, y: Floats, v: Floats, call: Bools) -> bool:
+    """Whether the options come as call and put (or put and call) of one strike, expiry and volatility."""
+    if not f.size or f.size % 2 or bool((call[::2] == call[1::2]).any()):
+        return False
+    return all(bool((x[::2] == x[1::2]).all()) for x in (k, y, v, f))
 
 
 def _stdevs(years: Floats, vol: Floats, vol_rules: Sequence[VolRule]) -> tuple[NDArray[np.intp], Floats]:
@@ -187,10 +196,14 @@ def _stdevs(years: Floats, vol: Floats, vol_rules: Sequence[VolRule]) -> tuple[N
 
 
 def _check(forward: Floats, strike: Floats, years: Floats, vol: Floats) -> None:
-    """ValueError for what no market has. NaN passes: a comparison with it is false."""
-    if bool(np.any((forward <= 0.0) | (strike <= 0.0) | np.isinf(forward) | np.isinf(strike))):
+    """ValueError for what no market has. NaN passes: these reductions leave it out."""
+    if not forward.size:
+        return
+    table = np.stack([forward, strike, years, vol])
+    least, most = np.fmin.reduce(table, axis=1).tolist(), np.fmax.reduce(table, axis=1).tolist()
+    if min(least[:2]) <= 0.0 or max(most[:2]) == math.inf:
         raise ValueError("forward and strike must be positive and finite")
-    if bool(np.any((years < 0.0) | (vol < 0.0) | np.isinf(years) | np.isinf(vol))):
+    if min(least[2:]) < 0.0 or max(most[2:]) == math.inf:
         raise ValueError("years and vol must be finite and not negative")
 
 

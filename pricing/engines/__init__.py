@@ -122,7 +122,10 @@ class ScenarioKernel(Protocol):
         /,
     ) -> None:
         """Fill `out` (scenarios, options). `moves` and `rule_of` per scenario; `stdev` (rules, options) is
-        vol * sqrt(years) under each volatility rule, 0 where nothing is left to chance."""
+        vol * sqrt(years) under each volatility rule, 0 where nothing is left to chance.
+
+        Where `out` has two columns an option, the second is for the other of call and put.
+        """
 
 
 @dataclass(frozen=True, slots=True)

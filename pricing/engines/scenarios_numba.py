@@ -16,7 +16,6 @@ from pricing.engines.chain_arrays import Floats, Indices
 from pricing.engines.numba_jit import inlined, kernel
 from pricing.engines.numba_machine import load, select, store
 from pricing.engines.numba_math import INV_SQRT_2PI, exp, mills_denominator, mills_numerator
-from pricing.engines.scenarios_numpy import in_pairs
 
 _ORIGIN: Final = 0.25
 _Z_MAX: Final = 1e6
@@ -33,13 +32,9 @@ def scenario_values(
     out: Floats,
 ) -> None:
     """See :class:`pricing.engines.ScenarioKernel`."""
-    every = 2 if in_pairs(forward, strike, is_call, stdev) else 1
-    if every == 2:  # call and put of one strike, expiry and volatility, in turn: one valuation serves both
-        forward, strike, is_call = forward[::2].copy(), strike[::2].copy(), is_call[::2].copy()
-        stdev = stdev[:, ::2].copy()
     x = np.log1p((forward - strike) / strike)
     inverse = 1.0 / np.maximum(stdev, _STDEV_MIN)
-    kernel_of = _pairs if every == 2 else _singles
+    kernel_of = _singles if out.shape[1] == forward.size else _pairs
     kernel_of(forward, strike, is_call, x, 1.0 + moves, rule_of, stdev, inverse, out)
 
 
@@ -101,6 +96,6 @@ def _pairs(
 
 def warm() -> None:
     """Run both kernels once."""
-    one, rule = np.ones(2), np.zeros(1, np.intp)
-    for is_call in (np.array([True, True]), np.array([True, False])):
-        scenario_values(one, one, is_call, np.zeros(1), rule, np.ones((1, 2)), np.ones((1, 2)))
+    one, call, rule = np.ones(1), np.ones(1, np.bool_), np.zeros(1, np.intp)
+    for options in (1, 2):
+        scenario_values(one, one, call, np.zeros(1), rule, np.ones((1, 1)), np.ones((1, options)))

@@ -23,30 +23,19 @@ def scenario_values(
     stdev: Floats,
     out: Floats,
 ) -> None:
-    """See :class:`pricing.engines.ScenarioKernel`.
-
-    Where the options come as call and put of one strike, expiry and volatility, in turn, one valuation
-    serves both: they differ by their pay-off alone.
-    """
+    """See :class:`pricing.engines.ScenarioKernel`."""
     if not forward.size:
         return
-    if not in_pairs(forward, strike, is_call, stdev):
-        _values(forward, strike, np.where(is_call, 1.0, -1.0), moves, rule_of, stdev, out)
+    sign = np.where(is_call, 1.0, -1.0)
+    if out.shape[1] == forward.size:
+        _values(forward, strike, sign, moves, rule_of, stdev, out)
         return
-    f, k, sign = forward[::2].copy(), strike[::2].copy(), np.where(is_call[::2], 1.0, -1.0)
-    first = np.empty((moves.size, f.size))
-    _values(f, k, sign, moves, rule_of, stdev[:, ::2].copy(), first)
+    first = np.empty((moves.size, forward.size))
+    _values(forward, strike, sign, moves, rule_of, stdev, first)
     out[:, ::2] = first
-    first -= np.multiply.outer(1.0 + moves, sign * f)
-    first += sign * k
+    first -= np.multiply.outer(1.0 + moves, sign * forward)
+    first += sign * strike
     np.maximum(first, 0.0, out=out[:, 1::2])
-
-
-def in_pairs(forward: Floats, strike: Floats, is_call: NDArray[np.bool_], stdev: Floats) -> bool:
-    """Whether the options come as call and put (or put and call) of one strike, expiry and volatility."""
-    if forward.size % 2 or (is_call[::2] == is_call[1::2]).any():
-        return False
-    return all(bool((x[..., ::2] == x[..., 1::2]).all()) for x in (strike, forward, stdev))
 
 
 def _values(
