@@ -16,60 +16,57 @@ from pricing.engines.chain_arrays import FORWARD, MARK, VEGA, ChainArrays, Float
 
 _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 _DAYS_PER_YEAR: Final = 365.0
-_F, _LOG_F, _SHARE, _INV_SQRT_YEARS, _VEGA_SCALE, _THETA_SCALE, _RHO_SCALE, _SQUEEZE = range(8)
+# What all pairs of an expiry share, spread over them at once.
+_F, _LOG_F, _INV_SQRT_YEARS, _VEGA_SCALE, _THETA_SCALE, _RHO_SCALE, _GAMMA_SCALE, _SHARE, _SQUEEZE = range(9)
+_ALWAYS: Final = 7
+"""Rows that count when nothing is blended."""
 
 
 def refresh(chain: ChainArrays, variance: Variance) -> None:
     """Fill `chain.table`; every option must have time left."""
     terms = _terms(chain).take(chain.expiry_of_pair, axis=1, mode="clip")
-    forward, strike = terms[_F], chain.strike
-    x, d1, d2, density, time_value = chain.work[:5]
+    forward, log_forward, inv_root, vega_scale, theta_scale, rho_scale, gamma_scale = terms[:_ALWAYS]
+    strike, pairs = chain.strike, chain.strike.size
+    k, d1, d2, density, intrinsic = chain.work[:5]
     vega, gamma, theta, iv, forward_out = shared = chain.work[5:10]
-    np.subtract(terms[_LOG_F], chain.log_strike, out=x)
-    stdev = np.sqrt(variance.total_variance(np.negative(x, out=d1), chain.years))
-    if chain.is_blended:
-        stdev *= terms[_SQUEEZE]
-    np.multiply(stdev, terms[_INV_SQRT_YEARS], out=iv)
-
-    np.divide(x, stdev, out=d1)
-    np.multiply(stdev, 0.5, out=d2)
-    d1 += d2
-    np.subtract(d1, stdev, out=d2)
-    np.multiply(d1, d1, out=density)
-    density *= -0.5
-    np.exp(density, out=density)
-    normal = chain.work[1:3]
-    ndtr(normal, out=normal)
-    n1, n2 = normal
-
-    pairs = strike.size
     planes = chain.planes[:VEGA]
     rho, mark, delta = planes
-    np.copyto(delta[:pairs], n1)
-    n1 *= forward
+    np.subtract(chain.log_strike, log_forward, out=k)
+    stdev = np.sqrt(variance.total_variance(k, chain.years))
+    if chain.is_blended:
+        stdev *= terms[_SQUEEZE]
+    np.multiply(stdev, inv_root, out=iv)
+
+    # d1 = s / 2 - k / s, d2 = d1 - s
+    np.divide(k, stdev, out=d2)
+    np.multiply(stdev, 0.5, out=d1)
+    d1 -= d2
+    np.subtract(d1, stdev, out=d2)
+    np.multiply(d1, -0.5, out=density)
+    density *= d1
+    np.exp(density, out=density)
+    delta_call = ndtr(d1, out=delta[:pairs])
+    n2 = ndtr(d2, out=d2)
     n2 *= strike
-    call = np.subtract(n1, n2, out=mark[:pairs])
-    intrinsic = np.subtract(forward, strike, out=time_value)
+    call = np.multiply(delta_call, forward, out=mark[:pairs])
+    call -= n2
+    np.subtract(forward, strike, out=intrinsic)
     np.subtract(call, intrinsic, out=mark[pairs:])
     np.maximum(mark, 0.0, out=mark)
-    np.subtract(delta[:pairs], 1.0, out=delta[pairs:])
-    np.subtract(n2, strike, out=rho[pairs:])
-    np.copyto(rho[:pairs], n2)
-    halves = rho.reshape(2, pairs)
-    halves *= terms[_RHO_SCALE]
+    np.subtract(delta_call, 1.0, out=delta[pairs:])
+    np.multiply(n2, rho_scale, out=rho[:pairs])
+    n2 -= strike
+    np.multiply(n2, rho_scale, out=rho[pairs:])
 
-    np.multiply(forward, stdev, out=x)
-    np.divide(density, x, out=gamma)
-    gamma *= _INV_SQRT_2PI
     density *= forward
-    np.multiply(density, terms[_VEGA_SCALE], out=vega)
+    np.multiply(density, vega_scale, out=vega)
+    np.divide(density, stdev, out=gamma)
+    gamma *= gamma_scale
     density *= stdev
-    np.multiply(density, terms[_THETA_SCALE], out=theta)
+    np.multiply(density, theta_scale, out=theta)
     if chain.is_blended:
         halves = delta.reshape(2, pairs)
         halves *= terms[_SHARE]
-        gamma *= terms[_SHARE]
-        gamma *= terms[_SHARE]
     np.copyto(forward_out, forward)
     planes.take(chain.slot_of_option, axis=1, out=chain.table[:VEGA], mode="clip")
     shared.take(chain.pair_of_option, axis=1, out=chain.table[VEGA:], mode="clip")
@@ -79,16 +76,26 @@ def refresh(chain: ChainArrays, variance: Variance) -> None:
 
 def _terms(chain: ChainArrays) -> Floats:
     """What is the same for all pairs of an expiry."""
-    years = chain.years
-    terms = np.empty((8, years.size))
-    terms[_F], terms[_SHARE], terms[_SQUEEZE] = chain.forward, chain.share, chain.moving
-    np.log1p((chain.forward - chain.reference) / chain.reference, out=terms[_LOG_F])
+    years, forward = chain.years, chain.forward
+    terms = np.empty((9 if chain.is_blended else _ALWAYS, years.size))
+    terms[_F] = forward
+    ratio = terms[_LOG_F]
+    np.subtract(forward, chain.reference, out=ratio)
+    ratio /= chain.reference
+    np.log1p(ratio, out=ratio)
     root = np.sqrt(years)
     np.divide(1.0, root, out=terms[_INV_SQRT_YEARS])
     np.multiply(root, 0.01 * _INV_SQRT_2PI, out=terms[_VEGA_SCALE])
     # F phi(d1) stdev / (2 T) a year, over one day or the T that is left: / max(365 T, 1).
     np.divide(-0.5 * _INV_SQRT_2PI, np.maximum(years * _DAYS_PER_YEAR, 1.0), out=terms[_THETA_SCALE])
     np.multiply(years, 0.01, out=terms[_RHO_SCALE])
+    scale = terms[_GAMMA_SCALE]
+    np.divide(_INV_SQRT_2PI, forward, out=scale)
+    scale /= forward
+    if chain.is_blended:
+        terms[_SHARE], terms[_SQUEEZE] = chain.share, chain.moving
+        scale *= chain.share
+        scale *= chain.share
     return terms
 
 
