@@ -53,7 +53,7 @@ def write_png(view: View, path: Path) -> None:
         from matplotlib import rc_context
     except ImportError:
         raise SurfaceViewError(
-            "no_matplotlib", "a picture needs matplotlib: pip install 'strikebook[pictures]'"
+            "no_matplotlib", "a picture needs matplotlib: pip install matplotlib"
         ) from None
     try:
         with path.open("wb") as file, rc_context(_STYLE):
