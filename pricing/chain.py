@@ -39,8 +39,8 @@ class Chain:
 
     Public arrays, all float64 and NaN before the first refresh; views that refresh overwrites, so copy what
     must outlive it. Per option: `mark`, `delta`, `vega` (rows of `quantised`, in this order), `gamma`,
-    `theta`, `rho`, `iv`, `forward`; per expiry: `expiry_years`, `expiry_forward`. Conventions of
-    :func:`pricing.black76`, save that
+    `theta`, `rho`, `iv`, `forward`; per expiry: `expiry_years` (0 once over), `expiry_forward`. Conventions
+    of :func:`pricing.black76`, save that
 
     - theta is shown as the field shows it: the decay over one day or over the option's remaining life,
       whichever is less;
@@ -85,7 +85,7 @@ class Chain:
         self.gamma, self.theta, self.rho = rows[GAMMA], rows[THETA], rows[RHO]
         self.iv, self.forward = rows[IV], rows[FORWARD]
         self.pull = self._arrays.pull
-        self.expiry_years = np.full(self.expiry_ms.size, np.nan)
+        self.expiry_years = self._arrays.years
         self.expiry_forward = self._arrays.forward
         self._expiry_float_ms = self.expiry_ms.astype(np.float64)
         self._expiry_list: list[int] = self.expiry_ms.tolist()
@@ -122,10 +122,11 @@ class Chain:
         if not (math.isfinite(index) and index > 0.0):
             raise ValueError(f"the index must be positive and finite, not {index}")
         arrays, expiries = self._arrays, self._expiry_list
-        years = arrays.years
-        np.subtract(self._expiry_float_ms, float(now_ms), out=self.expiry_years)
-        np.divide(self.expiry_years, float(MS_PER_YEAR), out=self.expiry_years)
-        np.maximum(self.expiry_years, 0.0, out=years)
+        years = np.subtract(self._expiry_float_ms, float(now_ms), out=arrays.years)
+        years /= float(MS_PER_YEAR)
+        is_over = bool(expiries) and expiries[0] <= now_ms
+        if is_over:
+            np.maximum(years, 0.0, out=years)
         arrays.forward[:] = self.curve.forwards(index, years)
         was_blended = arrays.is_blended
         arrays.is_blended = bool(expiries) and expiries[0] - now_ms < AVERAGE_MS
@@ -134,7 +135,7 @@ class Chain:
         elif was_blended:
             arrays.share.fill(1.0)
             arrays.moving.fill(1.0)
-        if expiries and expiries[0] <= now_ms:
+        if is_over:
             self._refresh_careful()
         else:
             engines.active().chain(arrays, self._bound)

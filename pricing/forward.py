@@ -28,4 +28,7 @@ class FlatCarry:
 
     def forwards(self, index: float, years: Floats) -> Floats:
         """See :class:`ForwardCurve`."""
-        return np.asarray(index * np.exp(self.rate * years), dtype=np.float64)
+        forwards = np.multiply(years, self.rate, dtype=np.float64)
+        np.exp(forwards, out=forwards)
+        forwards *= index
+        return forwards
