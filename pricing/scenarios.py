@@ -47,7 +47,8 @@ class VolRule:
 
     def apply(self, vol: ArrayLike, years: ArrayLike) -> Floats:
         """The shocked volatilities; the arguments broadcast."""
-        return self.shocked(np.asarray(vol, dtype=np.float64), self.growth(years))
+        before, growth = np.broadcast_arrays(np.asarray(vol, dtype=np.float64), self.growth(years))
+        return self.shocked(before, growth)
 
     def growth(self, years: ArrayLike) -> Floats:
         """(pivot / days)^p, by which the change is multiplied; the same for rules of the same `timing`."""
@@ -57,6 +58,8 @@ class VolRule:
 
     def shocked(self, vol: Floats, growth: Floats) -> Floats:
         """`vol` under this rule, given :meth:`growth`."""
+        if self.change == self.floor == 0.0:
+            return vol
         return np.asarray(np.maximum(vol * (1.0 + self.change * growth), self.floor))
 
     @property
@@ -185,12 +188,17 @@ def _stdevs(years: Floats, vol: Floats, vol_rules: Sequence[VolRule]) -> tuple[N
                 different.append(rule)
             row_by_id[id(rule)] = different.index(rule)
     stdev = np.empty((len(different), years.size))
-    root = np.sqrt(years)
+    # A chain has few expiries, each in one run: what depends on time alone is worked out once a run.
+    is_first = np.ones(years.size, dtype=np.bool_)
+    np.not_equal(years[1:], years[:-1], out=is_first[1:])
+    run = np.cumsum(is_first) - 1
+    times = years[is_first]
+    root = np.sqrt(times)[run]
     growths: dict[tuple[float, ...], Floats] = {}
     for row, rule in enumerate(different):
         growth = growths.get(rule.timing)
         if growth is None:
-            growth = growths[rule.timing] = rule.growth(years)
+            growth = growths[rule.timing] = rule.growth(times)[run]
         np.multiply(rule.shocked(vol, growth), root, out=stdev[row])
     return np.array([row_by_id[id(rule)] for rule in vol_rules], dtype=np.intp), stdev
 
