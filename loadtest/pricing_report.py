@@ -1,9 +1,14 @@
-"""One run of the pricing benchmark, in order: truth, accuracy, races, the venue's rows."""
+"""One run of the pricing benchmark: the truth, one race of all, accuracy.
+
+Everything takes its turns in one race, so that a slow spell of the machine, and there are long ones on shared
+hardware, meets every figure alike.
+"""
 
 from __future__ import annotations
 
 import argparse
 import functools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,8 +23,9 @@ from loadtest.pricing_rows import (
     values_race,
 )
 from loadtest.pricing_table import Report
+from loadtest.pricing_timing import take_turns
 from loadtest.pricing_truth import Point, hard_points, solve
-from loadtest.pricing_venue import chain_rows, scenario_rows, surface_rows
+from loadtest.pricing_venue import chain_race, scenarios_race, surface_race
 from loadtest.pricing_workload import Options, chain
 from pricing import engines
 
@@ -44,14 +50,22 @@ def run(options: argparse.Namespace, environment: dict[str, Any], progress: Prog
     cases = [listed, hard]
     names = [] if options.no_peers else list(PEERS)
     before = engines.current()
+    values = values_race(listed.options, cases, names)
+    implied = implied_race(listed, cases, names)
+    others = [chain_race(), scenarios_race(), surface_race()]
+    races = [values, implied, *others]
     try:
-        rows, values = values_race(listed.options, cases, options.rounds, names, progress)
-        report.rows += rows + value_accuracy_rows(hard)
-        rows, implied = implied_race(listed, cases, options.rounds, names, progress)
-        report.rows += rows + round_trip_rows(hard)
-        for more in (chain_rows, scenario_rows, surface_rows):
-            report.rows += more(options.rounds, progress)
+        contestants = [contestant for race in races for contestant in race.contestants]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            take_turns(contestants, options.rounds, functools.partial(progress, "race"))
+        progress("accuracy", 0, 1)
+        for race, accuracy in ((values, value_accuracy_rows), (implied, round_trip_rows)):
+            found = race.finish()
+            report.rows += found.rows + accuracy(hard)
+            report.peers += [] if found.peers is None else [found.peers]
+        for race in others:
+            report.rows += race.finish().rows
     finally:
         engines.select(before)
-    report.peers += [values, implied]
     return report

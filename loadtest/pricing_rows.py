@@ -14,7 +14,7 @@ from loadtest import pricing_peers
 from loadtest.naive_pricing import naive_black76
 from loadtest.pricing_peers import Adapter
 from loadtest.pricing_table import ENGINES, NUMBA, NUMPY, Cell, PeerList, PeerRow, Row
-from loadtest.pricing_timing import Timed, take_turns
+from loadtest.pricing_timing import Timed
 from loadtest.pricing_truth import Truth, relative_errors
 from loadtest.pricing_workload import Bools, Floats, Indices, Options
 from pricing import black76, engines, implied_vol
@@ -30,6 +30,20 @@ VALUE_ERROR_MAX: Final = 1e-12
 ROUND_TRIP_ERROR_MAX: Final = 1e-14
 CONDITION_MAX: Final = 1e11
 """Above this a double holds not even four digits of the time value: only that there is an answer counts."""
+
+
+class Found(NamedTuple):
+    """What one part of the benchmark has to say."""
+
+    rows: list[Row]
+    peers: PeerList | None = None
+
+
+class Race(NamedTuple):
+    """Part of the one race: who takes turns, and what is to be said once all turns are over."""
+
+    contestants: list[Timed]
+    finish: Callable[[], Found]
 
 
 class Case(NamedTuple):
@@ -276,19 +290,13 @@ def _value_errors(found: Sequence[Floats], case: Case, errors: Errors) -> None:
     errors[f"Greeks, {case.name}"] = max(each[1:])
 
 
-def values_race(
-    chain: Options, cases: Sequence[Case], rounds: int, names: Sequence[str], progress: Progress
-) -> tuple[list[Row], PeerList]:
+def values_race(chain: Options, cases: Sequence[Case], names: Sequence[str]) -> Race:
     """Price and five Greeks of the chain: ours, the naive twin, the packages of `names`."""
     naive = naive_race(chain)
     ours = our_race(lambda: black76(*chain[:5]), chain.vol.size)
     packages, absent = packages_in(
         lambda adapter, some: adapter.values(chain.at(some)), chain.vol.size, names
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        contestants = [naive, *ours.values(), *(each.timed for each in packages)]
-        take_turns(contestants, rounds, functools.partial(progress, "price + Greeks"))
 
     def own() -> tuple[Errors, int]:
         errors: Errors = {}
@@ -304,23 +312,29 @@ def values_race(
                 _value_errors(pricing_peers.values_in_our_units(package.adapter, call), case, errors)
         return errors, 0
 
-    lines = _lines(ours, packages, own, theirs)
-    naive_errors: Errors = {}
+    def finish() -> Found:
+        lines = _lines(ours, packages, own, theirs)
+        found = PeerList("price + five Greeks", _columns(("price", "Greeks"), cases))
+        found.remarks = remarks_on(lines)
+        found.rows = [*lines, _naive_line(naive, ours, cases), *absent]
+        what = f"price + 5 Greeks, {chain.vol.size:,} options, each"
+        rows = speed_rows(what, ours, VALUES_NS_MAX, naive, VALUES_RATIO_MAX, "naive numpy + scipy")
+        return Found(rows, found)
+
+    return Race([naive, *ours.values(), *(each.timed for each in packages)], finish)
+
+
+def _naive_line(naive: Timed, ours: Mapping[str, Timed], cases: Sequence[Case]) -> PeerRow:
+    errors: Errors = {}
     with np.errstate(all="ignore"):
         for case in cases:
-            _value_errors(naive_black76(*case.options[:4], case.options.sign)[:5], case, naive_errors)
+            _value_errors(naive_black76(*case.options[:4], case.options.sign)[:5], case, errors)
     behind = {name: naive.ratio_to(other) for name, other in ours.items()}
     note = "the denominator, no package"
-    lines.append(PeerRow("naive numpy + scipy", "", naive.ns_each, behind, naive_errors, note=note))
-    found = PeerList("price + five Greeks", _columns(("price", "Greeks"), cases), [*lines, *absent])
-    found.remarks = remarks_on(lines[:-1])
-    what = f"price + 5 Greeks, {chain.vol.size:,} options, each"
-    return speed_rows(what, ours, VALUES_NS_MAX, naive, VALUES_RATIO_MAX, "naive numpy + scipy"), found
+    return PeerRow("naive numpy + scipy", "", naive.ns_each, behind, errors, note=note)
 
 
-def implied_race(
-    chain: Case, cases: Sequence[Case], rounds: int, names: Sequence[str], progress: Progress
-) -> tuple[list[Row], PeerList]:
+def implied_race(chain: Case, cases: Sequence[Case], names: Sequence[str]) -> Race:
     """Implied volatility of the chain's exact prices: ours and the packages of `names`."""
     options = chain.options
     price = chain.truth.price
@@ -329,10 +343,6 @@ def implied_race(
     packages, absent = packages_in(
         lambda adapter, some: adapter.implied(options.at(some), price[some]), options.vol.size, names
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        contestants = [*ours.values(), *(each.timed for each in packages)]
-        take_turns(contestants, rounds, functools.partial(progress, "implied volatility"))
 
     def judged(solve: Callable[[Case], Floats]) -> tuple[Errors, int]:
         errors: Errors = {}
@@ -355,14 +365,17 @@ def implied_race(
 
         return judged(solve)
 
-    lines = _lines(ours, packages, own, theirs)
-    found = PeerList("implied volatility", _columns(("vol",), cases), [*lines, *absent])
-    found.remarks = remarks_on(lines)
-    rational = [each.timed for each in packages if each.name in pricing_peers.LETS_BE_RATIONAL]
-    fastest = min(rational, key=lambda timed: timed.ns_each, default=None)
-    beside = "the fastest Let's Be Rational" + (f", {fastest.name}" if fastest else "")
-    what = f"implied volatility, {options.vol.size:,} options, each"
-    return speed_rows(what, ours, IMPLIED_NS_MAX, fastest, IMPLIED_RATIO_MAX, beside), found
+    def finish() -> Found:
+        lines = _lines(ours, packages, own, theirs)
+        found = PeerList("implied volatility", _columns(("vol",), cases), [*lines, *absent])
+        found.remarks = remarks_on(lines)
+        rational = [each.timed for each in packages if each.name in pricing_peers.LETS_BE_RATIONAL]
+        fastest = min(rational, key=lambda timed: timed.ns_each, default=None)
+        beside = "the fastest Let's Be Rational" + (f", {fastest.name}" if fastest else "")
+        what = f"implied volatility, {options.vol.size:,} options, each"
+        return Found(speed_rows(what, ours, IMPLIED_NS_MAX, fastest, IMPLIED_RATIO_MAX, beside), found)
+
+    return Race([*ours.values(), *(each.timed for each in packages)], finish)
 
 
 def _columns(what: Sequence[str], cases: Sequence[Case]) -> list[str]:

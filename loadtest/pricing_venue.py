@@ -13,16 +13,23 @@ import numpy as np
 from exchange.domain import records as r
 from exchange.oracle.marks import MarkedInstrument, UnderlyingMarks
 from exchange.oracle.premium import PerpetualPremium
-from loadtest.pricing_rows import Progress, at_most, naive_race, our_race
+from loadtest.pricing_rows import Found, Race, at_most, our_race
 from loadtest.pricing_table import ENGINES, NUMBA, NUMPY, Cell, Row
-from loadtest.pricing_timing import Timed, take_turns
-from loadtest.pricing_workload import Floats, chain
+from loadtest.pricing_timing import Timed
+from loadtest.pricing_workload import Floats
 from pricing import engines
 from pricing.forward import FlatCarry
 from pricing.quantize import MICRO_PER_UNIT, value_table
 from pricing.scenarios import DeribitParameters, scenario_values
 from pricing.simulated_surface import simulated_surface
-from pricing.surface import BookSummaries, check_butterfly, check_calendar, fit, read_summaries
+from pricing.surface import (
+    BookSummaries,
+    VolPoints,
+    check_butterfly,
+    check_calendar,
+    fit,
+    read_summaries,
+)
 
 CHAIN_US_MAX: Final = {NUMPY: 150.0, NUMBA: 30.0}
 SCENARIOS_MS_MAX: Final = {NUMPY: 1.3, NUMBA: 0.3}
@@ -79,28 +86,26 @@ def time_cells(
     return cells
 
 
-def meanwhile(naive: Timed) -> str:
-    """How fast the machine was: what the naive twin took, between the same turns."""
-    return f"naive twin meanwhile {naive.ns_each:.0f} ns an option"
-
-
-def chain_rows(rounds: int, progress: Progress) -> list[Row]:
+def chain_race() -> Race:
     """The chain on an index move: prices and Greeks alone, and the oracle's whole step around it."""
     marks = venue_marks()
     moves = itertools.cycle([INDEX * (1.0 + 1e-4 * step) for step in range(-5, 6)])
     chain_only = our_race(lambda: marks.chain.refresh(next(moves), NOW_MS), 1)
     whole = our_race(lambda: marks.mark(next(moves), NOW_MS), 1)
-    naive = naive_race(chain(10_000))
-    contestants = [*chain_only.values(), *whole.values(), naive]
-    take_turns(contestants, rounds, functools.partial(progress, "chain"))
     what = f"{len(marks.chain):,}-instrument chain re-marked"
-    return [
-        Row(what, time_cells(chain_only, CHAIN_US_MAX), meanwhile(naive)),
-        Row("  with integers and the MARKS command", time_cells(whole, None)),
-    ]
+
+    def finish() -> Found:
+        return Found(
+            [
+                Row(what, time_cells(chain_only, CHAIN_US_MAX)),
+                Row("  with integers and the MARKS command", time_cells(whole, None)),
+            ]
+        )
+
+    return Race([*chain_only.values(), *whole.values()], finish)
 
 
-def scenario_rows(rounds: int, progress: Progress) -> list[Row]:
+def scenarios_race() -> Race:
     """Deribit's 35 scenarios over the venue's chain: values, and values with the integers made of them."""
     table = venue_marks().chain
     table.refresh(INDEX, NOW_MS)
@@ -113,14 +118,17 @@ def scenario_rows(rounds: int, progress: Progress) -> list[Row]:
 
     floats = our_race(values, 1)
     integers = our_race(lambda: value_table(values(), MICRO_PER_UNIT), 1)
-    naive = naive_race(chain(10_000))
-    contestants = [*floats.values(), *integers.values(), naive]
-    take_turns(contestants, rounds, functools.partial(progress, "scenarios"))
     what = f"{len(grid)} scenarios × {len(table):,} instruments"
-    return [
-        Row(what, time_cells(floats, SCENARIOS_MS_MAX, "ms"), meanwhile(naive)),
-        Row("  with integers for either side", time_cells(integers, None, "ms")),
-    ]
+
+    def finish() -> Found:
+        return Found(
+            [
+                Row(what, time_cells(floats, SCENARIOS_MS_MAX, "ms")),
+                Row("  with integers for either side", time_cells(integers, None, "ms")),
+            ]
+        )
+
+    return Race([*floats.values(), *integers.values()], finish)
 
 
 def real_summaries(path: Path = REAL_CHAIN) -> BookSummaries:
@@ -129,17 +137,20 @@ def real_summaries(path: Path = REAL_CHAIN) -> BookSummaries:
         return read_summaries(csv.DictReader(file))
 
 
-def surface_rows(rounds: int, progress: Progress) -> list[Row]:
+def surface_race() -> Race:
     """The joint fit of the real chain: its time, what arbitrage it leaves, how near it comes."""
     engines.select(NUMPY)
     points = real_summaries().mark_points()
-    timed = Timed("fit", lambda: fit(points), 1)
-    take_turns([timed], max(rounds // 3, 3), functools.partial(progress, "surface fit"))
+    timed = Timed("fit", lambda: fit(points), 1, functools.partial(engines.select, NUMPY))
+    return Race([timed], lambda: _surface_found(timed, points))
+
+
+def _surface_found(timed: Timed, points: VolPoints) -> Found:
     found = fit(points)
     left = [*check_butterfly(found.surface.slices, FIT_K_MAX).violations]
     left += check_calendar(found.surface.slices, FIT_K_MAX).violations
     ms, error = timed.ns_each * 1e-6, found.median_error_bp
-    return [
+    rows = [
         Row(
             f"joint surface fit, real chain, {points.years.size} expiries",
             {NUMPY: at_most(ms, FIT_MS_MAX, f"{ms:.1f} ms", f"{FIT_MS_MAX:g} ms")},
@@ -151,3 +162,4 @@ def surface_rows(rounds: int, progress: Progress) -> list[Row]:
             {NUMPY: at_most(error, FIT_ERROR_BP_MAX, f"{error:.0f} bp", f"{FIT_ERROR_BP_MAX:g} bp")},
         ),
     ]
+    return Found(rows)
