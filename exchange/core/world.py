@@ -58,13 +58,14 @@ class World:
         if reserve > MAX_OPEN_ORDERS:
             reserve = MAX_OPEN_ORDERS
         cells: i64 = 128
-        while cells < 2 * reserve:
+        # Few enough to stay near the processor; a busier book than most doubles them in under a millisecond.
+        while cells < reserve // 2:
             cells *= 2
         self.orders = Pool(ORDER_WORDS, reserve + 2, ORDER_START)
         self.order_ids = IdMap(self.orders, cells)
         self.levels = Pool(LEVEL_WORDS, reserve // 8 + 64)
         self.seats = Pool(SEAT_WORDS, reserve // 8 + 64)
-        self.seat_ids = IdMap(self.seats, cells // 4)
+        self.seat_ids = IdMap(self.seats, cells // 2)
         self.accounts = zeros(FIRST_USER_ACCOUNT * ACCOUNT_WORDS)
         self.account_count: i64 = FIRST_USER_ACCOUNT
         self.instruments = vec[i64](capacity=64 * INSTRUMENT_WORDS)
