@@ -41,7 +41,7 @@ from loadtest.workload import (
 )
 
 CHILD_SECONDS_MAX: Final = 600
-SLICES_COUNT: Final = 10
+SLICES_COUNT: Final = 100
 _BATCH: Final = 100
 _RESTING_OFFSETS_TICKS: Final = 175
 
@@ -73,14 +73,18 @@ class BaselineRun:
         self._slices = slices
         self._exchange = SortedExchange(INSTRUMENTS_COUNT)
         self._digest = EventDigest()
+        self.digests = True
+        self.produced = 0
 
     def advance(self, slice_index: int) -> None:
         """Run one slice of operations."""
         self._exchange.apply(self._slices[slice_index])
 
     def collect(self) -> None:
-        """Digest and let go of the events of the slice."""
-        self._digest.add(self._exchange.events)
+        """Count, digest if asked to, and let go of the events of the slice."""
+        self.produced += len(self._exchange.events)
+        if self.digests:
+            self._digest.add(self._exchange.events)
         self._exchange.events.clear()
 
     def checksum(self) -> int:
@@ -96,6 +100,8 @@ class EngineRun:
         self._engine = make_engine(null_ledger=null_ledger)
         self._events: list[bytes] = []
         self._digest = EventDigest()
+        self.digests = True
+        self.produced = 0
 
     def advance(self, slice_index: int) -> None:
         """Apply one slice of batches."""
@@ -105,8 +111,10 @@ class EngineRun:
             keep(apply(batch))
 
     def collect(self) -> None:
-        """Digest and let go of the events of the slice."""
-        self._digest.add(canonical_events(self._events))
+        """Count, digest if asked to, and let go of the events of the slice."""
+        self.produced += sum(map(len, self._events))
+        if self.digests:
+            self._digest.add(canonical_events(self._events))
         self._events.clear()
 
     def checksum(self) -> int:

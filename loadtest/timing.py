@@ -62,11 +62,16 @@ def quiet_heap() -> Iterator[None]:
 class Contestant(Protocol):
     """Something that does the workload slice by slice and can say afterwards which events it made."""
 
+    digests: bool
+    """Whether events are digested: not in timed runs, where digesting would empty the caches."""
+    produced: int
+    """How much has been collected, in a unit of the contestant's own."""
+
     def advance(self, slice_index: int) -> None:
         """Do one slice; this is what is timed."""
 
     def collect(self) -> None:
-        """Digest and let go of the events of the slice; this is not timed."""
+        """Let go of the events of the slice; this is not timed."""
 
     def checksum(self) -> int:
         """Of all events collected."""
@@ -76,8 +81,8 @@ def race(contestants: Sequence[Contestant], slices_count: int) -> list[float]:
     """Seconds each contestant needed for all slices, one contestant after the other.
 
     Each runs on caches of its own making, as it would by itself; between its slices, and not timed, its
-    events are digested. Slow spells of the machine, and there are long ones on shared hardware, are met by
-    several races and their medians.
+    events are let go of, as a venue's are once they are written. Slow spells of the machine, and there are
+    long ones on shared hardware, are met by several races and their medians.
     """
     seconds = [0.0] * len(contestants)
     with quiet_heap():

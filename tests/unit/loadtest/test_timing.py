@@ -9,6 +9,9 @@ from loadtest import timing
 
 
 class Counting:
+    digests = True
+    produced = 0
+
     def __init__(self, log: list[str], name: str) -> None:
         self.log = log
         self.name = name
