@@ -21,6 +21,7 @@ Strikebook, an options exchange on your machine.
   strikebook run              the whole demonstration: venue, settlement, bots, a live status line
   strikebook serve            the venue alone
   strikebook account create   an account with an API key, on a running venue
+  strikebook surface          draw the volatility surface of a running venue, or of a file
   strikebook verify           rebuild every balance from the L1's data and compare roots
 
 Every command explains itself with --help.
