@@ -12,6 +12,8 @@ from pricing.surface import SurfaceError, SviSlice
 
 BYTES_MAX: Final = 64 * 1024 * 1024
 _SLICE_FIELDS: Final = ("years", "a", "b", "rho", "m", "sigma")
+_NAME_PARTS: Final = 4
+"""Underlying, expiry, strike and kind: a future's name has fewer."""
 _NEEDED: Final = (
     ("a strike", ("strike", "strike_price", "instrument_name")),
     ("an expiry", ("years", "expiration_timestamp", "expiry", "expire_date", "instrument_name")),
@@ -49,7 +51,15 @@ def _from_csv(text: str, path: Path) -> Market:
     columns = [name.strip().lower() for name in rows.fieldnames or ()]
     rows.fieldnames = columns
     _check_columns(columns, path)
-    return market((dict(row) for row in rows), "", path.name)
+    return market(filter(_is_option, (dict(row) for row in rows)), "", path.name)
+
+
+def _is_option(row: Record) -> bool:
+    """False for the futures that stand among the options in a venue's own reply."""
+    if row.get("kind"):
+        return bool(row["kind"] == "option")
+    parts = str(row.get("instrument_name") or "").split("-")
+    return len(parts) in (1, _NAME_PARTS) or bool(row.get("strike") or row.get("strike_price"))
 
 
 def _check_columns(columns: list[str], path: Path) -> None:
@@ -77,7 +87,7 @@ def _from_json(text: str, path: Path) -> Market | list[SviSlice]:
             "bad_json", f"{path} needs a list of options, or an object with 'options' or 'slices'"
         )
     options = [{**common, **row} for row in found]
-    return market((row for row in options if row.get("kind", "option") == "option"), "", path.name)
+    return market(filter(_is_option, options), "", path.name)
 
 
 def _slices(found: Any, path: Path) -> list[SviSlice]:

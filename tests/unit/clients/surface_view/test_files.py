@@ -50,9 +50,23 @@ def test_a_real_chain_as_it_was_saved() -> None:
 
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"jsonrpc": "2.0", "result": rows}])
 def test_a_reply_of_the_venue_as_it_came(tmp_path: Path, wrap: Any) -> None:
-    rows = [*summaries(), {"instrument_name": "BTC_USDC-PERPETUAL", "kind": "future"}]
+    futures = [
+        {"instrument_name": "BTC_USDC-PERPETUAL"},
+        {"instrument_name": "BTC-27NOV26", "kind": "future"},
+    ]
+    rows = [*futures, *summaries()]
     found = chain(written(tmp_path, json.dumps(wrap(rows))))
     assert (found.underlying, len(found.smiles)) == ("BTC", 2)
+
+
+def test_futures_in_a_csv_are_left_out(tmp_path: Path) -> None:
+    lines = [
+        "instrument_name,time,forward,mark_iv",
+        "BTC-27NOV26,1795305600000,,",
+        "BTC-PERPETUAL,1795305600000,,",
+    ]
+    found = chain(written(tmp_path, "\n".join([*lines, "BTC-27NOV26-90000-C,1795305600000,90000,50"])))
+    assert found.options_count == 1
 
 
 def test_common_fields_of_a_json_chain_stand_once(tmp_path: Path) -> None:
