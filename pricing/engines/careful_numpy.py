@@ -22,6 +22,8 @@ LARGE: Final = 1e100
 
 _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 _FAR: Final = 1e3
+_HUGE: Final = 1e300
+"""Far beyond every effect of a standard deviation, and finite."""
 _LN2_HI: Final = 0.6931471805592082
 """40 bits: its multiples by whole numbers below 2**13 are exact."""
 _LN2_LO: Final = 7.371002565167799e-13
@@ -94,7 +96,7 @@ def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats) ->
     return np.stack(
         [
             -0.01 * slope * d2 / vol,
-            1e-4 * worth * at.root * (at.near * at.far) / vol,
+            1e-4 * worth * at.far * at.root * at.near / vol,
             (0.5 / _DAYS_PER_YEAR) * slope * d2 / years,
         ]
     )
@@ -103,8 +105,8 @@ def second_order(forward: Floats, strike: Floats, years: Floats, vol: Floats) ->
 def _standardise(f: Floats, k: Floats, t: Floats, v: Floats) -> _Standard:
     root = np.sqrt(t)
     root_lo = _off(root, root, t) * (0.5 / root)
-    s = v * root
-    s_lo = v * root_lo - _off(v, root, s)
+    s = np.minimum(v * root, _HUGE)
+    s_lo = np.where(s < _FAR, v * root_lo - _off(v, root, s), 0.0)
     x, x_lo = log_ratio(f, k)
     low = x <= 0.0
     size, size_lo = np.abs(x), np.where(low, -x_lo, x_lo)
@@ -112,7 +114,7 @@ def _standardise(f: Floats, k: Floats, t: Floats, v: Floats) -> _Standard:
     z_lo = (_off(z, s, size) + (size_lo - z * s_lo)) / s
     beyond = ~(z < _FAR)
     z, z_lo = np.where(beyond, _FAR, z), np.where(beyond, 0.0, z_lo)
-    h, h_lo = np.minimum(0.5 * s, _FAR), np.where(s < _FAR, 0.5 * s_lo, 0.0)
+    h, h_lo = np.minimum(0.5 * s, _FAR), 0.5 * s_lo
     near = z - h
     back = z - near
     near_lo = ((z - (near + back)) + (back - h)) + (z_lo - h_lo)

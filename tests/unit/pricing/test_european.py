@@ -268,6 +268,22 @@ def test_extreme_arguments_neither_warn_nor_overflow() -> None:
     assert out.price[1] == 1e300
 
 
+def test_a_standard_deviation_beyond_the_doubles_gives_the_bound() -> None:
+    first = black76(
+        100.0, [90.0, 90.0, 100.0], [1e150, 1.0, 1e200], [1e300, 1.7e308, 1e250], [True, False, True]
+    )
+    assert first.price.tolist() == [100.0, 90.0, 100.0]
+    assert first.delta.tolist() == [1.0, 0.0, 1.0]
+    assert not np.concatenate(first[2:5]).any()
+    assert not np.concatenate(black76_second_order(100.0, 90.0, [1e150, 1e300], 1e300, True)).any()
+
+
+def test_volga_keeps_its_digits_where_its_factors_leave_the_doubles() -> None:
+    """At the money at a small deviation it is -1e-4 F phi(0) T^(3/2) vol / 4."""
+    got = black76_second_order(1e300, 1e300, 1e150, 1e-300, True).volga
+    assert float(got) == pytest.approx(-0.25e-4 / math.sqrt(2.0 * math.pi) * 1e225, rel=1e-13)
+
+
 def test_sizes_beyond_the_ordinary_keep_their_digits() -> None:
     """Prices scale with forward and strike even where an engine hands over to the common code."""
     for scale in (2.0**-900, 2.0**-340, 2.0**340, 2.0**900):
