@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, Protocol, cast
 
 from exchange.gateway import http
+from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.websocket import WebSocketStream, accept, join_frames
 from exchange.wire import errors
 from exchange.wire.credits import CreditMeter
@@ -15,10 +16,8 @@ from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error
 from exchange.wire.heartbeat import CLOSE_HEARTBEAT
 from exchange.wire.jsonrpc import BadRequest, decode_request
-from exchange.wire.session import RpcError, Session
-
-if TYPE_CHECKING:
-    from exchange.gateway.server import Server
+from exchange.wire.session import Request, RpcError, Session
+from exchange.wire.session_methods import Clock
 
 CLOSE_TOO_SLOW: Final = 1008
 TOO_SLOW: Final = "connection_too_slow"
@@ -27,10 +26,38 @@ _PLAIN: Final = "text/plain; charset=utf-8"
 _FILE_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
 
 
+class Host(Protocol):
+    """What a connection asks of the server it belongs to."""
+
+    clock: Clock
+    config: ServerConfig
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+
+    def is_full(self) -> bool: ...
+
+    def admit_connection(self, connection: Connection, remote: str) -> bool: ...
+
+    def forget_connection(self, connection: Connection, remote: str) -> None: ...
+
+    def new_session(self, connection: Connection, *, is_websocket: bool, remote: str) -> Session: ...
+
+    def end_session(self, session: Session) -> None: ...
+
+    def authenticate_http(self, session: Session, request: http.HttpRequest) -> None: ...
+
+    def handle(self, session: Session, request: Request) -> None: ...
+
+    def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
+
+    def mark_dirty(self, connection: Connection) -> None: ...
+
+
 class Connection(asyncio.Protocol):
     """The protocol object of one accepted socket."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self.remote = ""
         self._server = server
         self._transport: asyncio.Transport | None = None

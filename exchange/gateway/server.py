@@ -12,14 +12,14 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from exchange.gateway import http
 from exchange.gateway.connection import Connection
+from exchange.gateway.server_config import ServerConfig
 from exchange.wire.auth import check_access
-from exchange.wire.credits import CreditPolicy
 from exchange.wire.errors import INTERNAL_ERROR, TOO_MANY_REQUESTS, error
 from exchange.wire.params import has, text
 from exchange.wire.session import Request, RpcError, Session
@@ -39,20 +39,6 @@ class Authenticator(Protocol):
     def by_token(self, session: Session, token: str) -> None: ...
 
     def by_header(self, session: Session, header: str, verb: str, target: bytes, body: bytes) -> None: ...
-
-
-class ServerConfig(NamedTuple):
-    """Limits of the port. A limit of 0 is none; `credits` None switches rate credits off."""
-
-    connections_max: int = 4_096
-    connections_per_ip_max: int = 256
-    write_buffer_bytes_max: int = 4 * 1024 * 1024
-    pipelined_max: int = 64
-    http_idle_ms_max: int = 75_000
-    close_timeout_s: float = 2.0
-    backlog: int = 512
-    credits: CreditPolicy | None = CreditPolicy()
-    testnet: bool = True
 
 
 def _no_close(_session: Session) -> None:

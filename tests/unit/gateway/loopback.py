@@ -12,7 +12,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 from exchange.gateway.http import StaticFile
-from exchange.gateway.server import Authenticator, Server, ServerConfig
+from exchange.gateway.server import Authenticator, Server
+from exchange.gateway.server_config import ServerConfig
 from exchange.wire import session_methods as methods
 from exchange.wire.errors import METHOD_NOT_FOUND, error
 from exchange.wire.session import Request, Session

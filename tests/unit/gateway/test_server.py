@@ -11,7 +11,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from exchange.gateway import connection as connections
-from exchange.gateway.server import ServerConfig
+from exchange.gateway.server_config import ServerConfig
 from exchange.wire.credits import CreditPolicy
 from exchange.wire.errors import UNAUTHORIZED, error
 from exchange.wire.session import Session
