@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from pricing import engines
 from pricing.engines.chain_arrays import (
-    FORWARD,
     GAMMA,
     IV,
     QUANTISED,
@@ -38,9 +37,9 @@ class Chain:
     """Options of one underlying with their marks and Greeks as of the last :meth:`refresh`.
 
     Public arrays, all float64 and NaN before the first refresh; views that refresh overwrites, so copy what
-    must outlive it. Per option: `mark`, `delta`, `vega` (rows of `quantised`, in this order), `gamma`,
-    `theta`, `rho`, `iv`, `forward`; per expiry: `expiry_years` (0 once over), `expiry_forward`. Conventions
-    of :func:`pricing.black76`, save that
+    must outlive it. Per option: `delta`, `mark`, `vega`, `forward` (rows of `quantised`, in this order),
+    `gamma`, `theta`, `rho`, `iv`; per expiry: `expiry_years` (0 once over), `expiry_forward`. Conventions of
+    :func:`pricing.black76`, save that
 
     - theta is shown as the field shows it: the decay over one day or over the option's remaining life,
       whichever is less;
@@ -81,9 +80,9 @@ class Chain:
         table = self._arrays.table
         self.quantised = table[QUANTISED]
         rows: list[Floats] = list(table)
-        self.mark, self.delta, self.vega = rows[QUANTISED]
+        self.delta, self.mark, self.vega, self.forward = rows[QUANTISED]
         self.gamma, self.theta, self.rho = rows[GAMMA], rows[THETA], rows[RHO]
-        self.iv, self.forward = rows[IV], rows[FORWARD]
+        self.iv = rows[IV]
         self.pull = self._arrays.pull
         self.expiry_years = self._arrays.years
         self.expiry_forward = self._arrays.forward
@@ -123,7 +122,7 @@ class Chain:
             raise ValueError(f"the index must be positive and finite, not {index}")
         arrays, expiries = self._arrays, self._expiry_list
         years = np.subtract(self._expiry_float_ms, float(now_ms), out=arrays.years)
-        years /= float(MS_PER_YEAR)
+        np.divide(years, float(MS_PER_YEAR), out=years)
         is_over = bool(expiries) and expiries[0] <= now_ms
         if is_over:
             np.maximum(years, 0.0, out=years)

@@ -28,7 +28,4 @@ class FlatCarry:
 
     def forwards(self, index: float, years: Floats) -> Floats:
         """See :class:`ForwardCurve`."""
-        forwards = np.multiply(years, self.rate, dtype=np.float64)
-        np.exp(forwards, out=forwards)
-        forwards *= index
-        return forwards
+        return np.asarray(np.exp(years * self.rate) * index)

@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pricing import engines
+from pricing.engines.quantise_numpy import TO_WHOLE
 
 Integers = NDArray[np.int64]
+
+_MARK_ROWS: Final = 4
 
 MICRO_PER_UNIT: Final = 1_000_000
 E9_PER_UNIT: Final = 1_000_000_000
@@ -161,38 +164,31 @@ class RowQuantizer:
 
 
 class MarkQuantizer:
-    """Rounds a refreshed chain straight into the columns of a block, ties to even, by the engine's kernel.
+    """Rounds a refreshed chain straight into a block, ties to even, by the engine's kernel.
 
-    `rows` are those of :attr:`pricing.chain.Chain.quantised` (mark, delta, vega); `forward` is the row of the
-    forwards.
+    `rows` are those of :attr:`pricing.chain.Chain.quantised`: delta, mark, vega, forward; ranges within
+    ±2**51, that of the delta within 32 bits. ValueError for others.
     """
 
-    def __init__(self, rows: Sequence[Row], forward: Row) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
+        if len(rows) != _MARK_ROWS:
+            raise ValueError("a chain has four rows to round: delta, mark, vega and forward")
+        for row, bound in zip(rows, (1 << 31, *(1 << 51,) * 3), strict=True):
+            if not -bound < row.low <= row.high < bound:
+                raise ValueError(f"{row.name}: the range {row.low}…{row.high} must lie within ±{bound}")
         self._careful = RowQuantizer(rows)
-        self._forward = forward
-        limits = [[row.per_unit, row.low, row.high] for row in (*rows, forward)]
+        # Sums of whole numbers below 2**53: exact.
+        limits = [(row.per_unit, row.low + TO_WHOLE, row.high + TO_WHOLE) for row in rows]
         self._limits = np.array(limits, dtype=np.float64)
-        if self._limits.shape != (4, 3):
-            raise ValueError("a chain has three rows to round: mark, delta and vega")
 
-    def __call__(
-        self,
-        quantised: NDArray[np.float64],
-        expiry_forward: NDArray[np.float64],
-        expiry_of_option: NDArray[np.intp],
-        mark_out: NDArray[np.int64],
-        delta_out: NDArray[np.int32],
-        vega_out: NDArray[np.int64],
-        forward_out: NDArray[np.int64],
-    ) -> None:
-        """Fill the four columns, one entry per option. :class:`QuantizeError` for the first misfit.
+    def __call__(self, quantised: NDArray[np.float64], block: NDArray[np.int64]) -> None:
+        """Fill `block`, shape (options, 4), C-contiguous: the last three words are mark, vega and forward.
 
-        After an error the columns hold nothing of use.
+        The delta is the second int32 of the first word; the first one stays as it is.
+        :class:`QuantizeError` for the first misfit; after one the block holds nothing of use.
         """
-        columns = mark_out, delta_out, vega_out, forward_out
-        done = engines.active().quantise(quantised, expiry_forward, self._limits, expiry_of_option, *columns)
-        if not done:
-            row = self._forward
+        if block.shape != (quantised.shape[1], _MARK_ROWS):
+            raise ValueError(f"a chain of {quantised.shape[1]} fills no block of shape {block.shape}")
+        if not engines.active().quantise(quantised, self._limits, block):
             self._careful(quantised)
-            half_even_units(expiry_forward, row.per_unit, low=row.low, high=row.high, name=row.name)
             raise AssertionError("the kernel refused what fits")

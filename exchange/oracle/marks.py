@@ -11,14 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms
 from exchange.oracle.feed import IndexFeed, IndexTick
 from exchange.oracle.greeks import Greeks
-from exchange.oracle.marks_codec import MARK_UNIT, encode_marks
+from exchange.oracle.marks_codec import MarksBlock
 from exchange.oracle.premium import PerpetualPremium
 from pricing.chain import Chain
 from pricing.european import Floats
@@ -36,12 +34,11 @@ from pricing.surface import VolSurface
 
 # The rows of Chain.quantised, in its order.
 _ROWS: Final = (
-    Row("mark_micro", MICRO_PER_UNIT, 0, limits.MAX_PRICE_MICRO),
     Row("delta_e9", E9_PER_UNIT, -limits.DELTA_ONE_E9, limits.DELTA_ONE_E9),
+    Row("mark_micro", MICRO_PER_UNIT, 0, limits.MAX_PRICE_MICRO),
     Row("vega_micro", MICRO_PER_UNIT, 0, limits.MAX_VEGA_MICRO),
+    Row("forward_micro", MICRO_PER_UNIT, 1, limits.MAX_PRICE_MICRO),
 )
-_COLUMNS: Final = ("mark_micro", "delta_e9", "vega_micro", "forward_micro")
-_FORWARD_ROW: Final = Row("forward_micro", MICRO_PER_UNIT, 1, limits.MAX_PRICE_MICRO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class UnderlyingMarks:
         self._curve = curve
         self._premium = premium
         self.average = DeliveryAverage()
-        self._quantize = MarkQuantizer(_ROWS, _FORWARD_ROW)
+        self._quantize = MarkQuantizer(_ROWS)
         self._last: tuple[float, float, int] | None = None
         self.listing = 0
         """Grows with every :meth:`set_instruments`."""
@@ -117,14 +114,14 @@ class UnderlyingMarks:
             self._curve,
         )
         self._expiries_ms = [i.expiry_ms for i in options]
-        self._units = np.zeros(len(listed), dtype=MARK_UNIT)
-        self._units["instrument"] = [i.instrument_id for i in listed]
+        self._block = MarksBlock(len(listed))
+        units = self._block.units
+        units["instrument"] = [i.instrument_id for i in listed]
         # Options come first (KIND_OPTION < KIND_PERPETUAL), the perpetuals after them.
-        of_options = self._units[: len(options)]
-        self._columns = tuple(of_options[name] for name in _COLUMNS)
-        of_perpetuals = self._units[len(options) :]
-        of_perpetuals["delta_e9"] = limits.DELTA_ONE_E9
-        self._perpetual_marks, self._perpetual_forwards = (of_perpetuals[name] for name in _COLUMNS[::3])
+        self._words_of_options = self._block.words[: len(options)]
+        units["delta_e9"][len(options) :] = limits.DELTA_ONE_E9
+        self._perpetual_marks = units["mark_micro"][len(options) :]
+        self._perpetual_forwards = units["forward_micro"][len(options) :]
         self.greeks = Greeks(
             self.symbol,
             self.chain,
@@ -170,14 +167,14 @@ class UnderlyingMarks:
         self.average.add(now_ms, index_micro)
         chain = self.chain
         chain.refresh(index, now_ms, self._average(now_ms))
-        self._quantize(chain.quantised, chain.expiry_forward, chain.expiry_of_option, *self._columns)
+        self._quantize(chain.quantised, self._words_of_options)
         self._perpetual_marks.fill(perpetual_micro)
         self._perpetual_forwards.fill(index_micro)
         self._last = (index, index * (1.0 + premium), now_ms)
         self.greeks.update(*self._last)
         self.feed_seq += 1
         expired = bisect_right(self._expiries_ms, now_ms)
-        return encode_marks(self.underlying_id, index_micro, self.feed_seq, self._units[expired:])
+        return self._block.encode(self.underlying_id, index_micro, self.feed_seq, expired)
 
     def _average(self, now_ms: int) -> float | None:
         """The mean index so far of the first expiry's averaging window; None before it, or empty."""

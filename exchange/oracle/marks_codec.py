@@ -25,9 +25,21 @@ MARK_UNIT: Final = np.dtype(
 _BODY: Final = struct.Struct("<qqqq")
 
 
-def encode_marks(underlying: int, index_micro: int, feed_seq: int, units: NDArray[np.void]) -> bytes:
-    """The MARKS command of one underlying; `units` is an array of :data:`MARK_UNIT`, at most MAX_MARKS."""
-    if units.dtype != MARK_UNIT or units.size > MAX_MARKS:
-        raise ValueError(f"a marks block takes at most {MAX_MARKS} mark units, not {units.size}")
-    head = commands.header(records.MARKS, 2 + units.size, instrument=underlying)
-    return b"".join((head, _BODY.pack(index_micro, feed_seq, 0, 0), units.data))
+class MarksBlock:
+    """The mark units of one underlying in a lasting array, and the MARKS commands made of them."""
+
+    def __init__(self, count: int) -> None:
+        """`count` units, all zero; ValueError if a command does not hold so many."""
+        if count > MAX_MARKS:
+            raise ValueError(f"a marks block takes at most {MAX_MARKS} mark units, not {count}")
+        self.units: NDArray[np.void] = np.zeros(count, dtype=MARK_UNIT)
+        """Of :data:`MARK_UNIT`; write into it."""
+        self.words: NDArray[np.int64] = self.units.view(np.int64).reshape(count, 4)
+        """The same memory: instrument and delta_e9 in one word, mark_micro, vega_micro, forward_micro."""
+        self._bytes = self.units.view(np.uint8).data
+
+    def encode(self, underlying: int, index_micro: int, feed_seq: int, first: int = 0) -> bytes:
+        """The MARKS command with the units from the `first` on, as they are now."""
+        head = commands.header(records.MARKS, 2 + self.units.size - first, instrument=underlying)
+        body = _BODY.pack(index_micro, feed_seq, 0, 0)
+        return b"".join((head, body, self._bytes[MARK_UNIT.itemsize * first :]))

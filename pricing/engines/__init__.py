@@ -88,22 +88,13 @@ class ChainKernel(Protocol):
 class QuantiseKernel(Protocol):
     """The float to integer door of a chain's block: nearest integers, ties to even."""
 
-    def __call__(
-        self,
-        table: Floats,
-        forward: Floats,
-        limits: Floats,
-        expiry_of_option: Indices,
-        mark_out: NDArray[np.int64],
-        delta_out: NDArray[np.int32],
-        vega_out: NDArray[np.int64],
-        forward_out: NDArray[np.int64],
-        /,
-    ) -> bool:
-        """Round the rows of `table` (mark, delta, vega) and the forwards of the expiries.
+    def __call__(self, table: Floats, limits: Floats, block: NDArray[np.int64], /) -> bool:
+        """Round `table`, rows delta, mark, vega, forward, into `block`, four words an option.
 
-        `limits`: one row each of mark, delta, vega, forward: units per 1, least and greatest integer. The
-        outputs may be strided; False, and they are not to be used, if a value is NaN or out of range.
+        The delta goes into the upper half of the first word (whose lower half is left alone: the second of
+        its int32 in memory), the others into a word each. `limits`, one row each: units per 1, then the least
+        and the greatest integer, each plus :data:`pricing.engines.quantise_numpy.TO_WHOLE`. False, and the
+        block is not to be used, if a value is NaN or out of range.
         """
 
 

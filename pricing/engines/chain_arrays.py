@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-# Rows of `table`. Those that become integers lie together.
-RHO, MARK, DELTA, VEGA, GAMMA, THETA, IV, FORWARD = range(8)
+# Rows of `table`. Those that differ between call and put come first, those that become integers lie together.
+RHO, DELTA, MARK, VEGA, FORWARD, GAMMA, THETA, IV = range(8)
 ROWS: Final = 8
-QUANTISED: Final = slice(MARK, VEGA + 1)
-"""Rows mark, delta, vega."""
+QUANTISED: Final = slice(DELTA, FORWARD + 1)
+"""Rows delta, mark, vega, forward."""
 
 
 class Variance(Protocol):
@@ -73,8 +73,10 @@ class ChainArrays:
     """(N): added to the model price."""
     is_pulled: bool
     # What the kernel fills and uses.
-    work: Floats
-    """(14, P): scratch."""
+    work: tuple[Floats, ...]
+    """(P) each: scratch."""
+    shared: Floats
+    """(5, P): scratch with the rows of `table` from vega on."""
     planes: Floats
     """(8, 2 P): scratch with rows as of `table`, the calls of all pairs and then their puts."""
     table: Floats
@@ -109,7 +111,8 @@ def arrays_for(
         is_blended=False,
         pull=np.zeros(options),
         is_pulled=False,
-        work=np.full((14, pairs), np.nan),
+        work=tuple(np.full((5, pairs), np.nan)),
+        shared=np.full((ROWS - VEGA, pairs), np.nan),
         planes=np.full((ROWS, 2 * pairs), np.nan),
         table=np.full((ROWS, options), np.nan),
     )

@@ -15,15 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricing.engines import chain_numpy
-from pricing.engines.chain_arrays import QUANTISED, ChainArrays, Floats, Indices, Variance, arrays_for
+from pricing.engines.chain_arrays import (
+    DELTA,
+    FORWARD,
+    GAMMA,
+    IV,
+    MARK,
+    QUANTISED,
+    RHO,
+    THETA,
+    VEGA,
+    ChainArrays,
+    Floats,
+    Indices,
+    Variance,
+    arrays_for,
+)
 from pricing.engines.numba_jit import inlined, kernel
-from pricing.engines.numba_machine import load, select, store
+from pricing.engines.numba_machine import bits_of, load, select, store
 from pricing.engines.numba_math import INV_SQRT_2PI, exp, mills_denominator, mills_numerator
+from pricing.engines.quantise_numpy import TO_WHOLE, TO_WHOLE_BITS
 from pricing.surface import BoundSvi, SviSlice, SviSurface
 
 _DAYS_PER_YEAR: Final = 365.0
 _ORIGIN: Final = 0.25
 _Z_MAX: Final = 1e6
+LOWER_HALF: Final = (1 << 32) - 1
 
 
 def refresh(chain: ChainArrays, variance: Variance) -> None:
@@ -141,8 +158,8 @@ def _alternating(
     by_expiry: Floats, base: Floats, slope: Floats, slices: Floats, out: Floats,
 ) -> None:
     """Rows of `out` as of the table; the call of pair j is option 2 j, its put the next one."""
-    rho, mark, delta, vega = out[0], out[1], out[2], out[3]
-    gamma, theta, iv, ahead = out[4], out[5], out[6], out[7]
+    rho, delta, mark, vega = out[RHO], out[DELTA], out[MARK], out[VEGA]
+    ahead, gamma, theta, iv = out[FORWARD], out[GAMMA], out[THETA], out[IV]
     for e in range(by_expiry.shape[1]):
         terms = _terms(reference, by_expiry, base, slope, slices, e)
         for j in range(starts[e], starts[e + 1]):
@@ -172,8 +189,8 @@ def _planes(
     by_expiry: Floats, base: Floats, slope: Floats, slices: Floats, out: Floats,
 ) -> None:
     """Rows of `out` as of the table: the calls of all pairs, then their puts."""
-    rho, mark, delta, vega = out[0], out[1], out[2], out[3]
-    gamma, theta, iv, ahead = out[4], out[5], out[6], out[7]
+    rho, delta, mark, vega = out[RHO], out[DELTA], out[MARK], out[VEGA]
+    ahead, gamma, theta, iv = out[FORWARD], out[GAMMA], out[THETA], out[IV]
     pairs = strike.size
     for e in range(by_expiry.shape[1]):
         terms = _terms(reference, by_expiry, base, slope, slices, e)
@@ -198,35 +215,28 @@ def _planes(
             store(ahead, put, terms[0], 7)
 
 
-@kernel(
-    "boolean(float64[:, ::1], float64[::1], float64[:, ::1], intp[::1],"
-    " int64[:], int32[:], int64[:], int64[:])"
-)
-def quantise(
-    table: Floats, forward: Floats, limits: Floats, expiry: Indices,
-    mark_out: NDArray[np.int64], delta_out: NDArray[np.int32], vega_out: NDArray[np.int64],
-    forward_out: NDArray[np.int64],
-) -> bool:
+@kernel("boolean(float64[:, ::1], float64[:, ::1], int64[:, ::1])")
+def quantise(table: Floats, limits: Floats, block: NDArray[np.int64]) -> bool:
     """See :class:`pricing.engines.QuantiseKernel`."""
-    ahead = np.empty(forward.size, np.int64)
+    delta, mark, vega, ahead = table[0], table[1], table[2], table[3]
+    delta_unit, delta_low, delta_high = limits[0, 0], limits[0, 1], limits[0, 2]
+    mark_unit, mark_low, mark_high = limits[1, 0], limits[1, 1], limits[1, 2]
+    vega_unit, vega_low, vega_high = limits[2, 0], limits[2, 1], limits[2, 2]
+    ahead_unit, ahead_low, ahead_high = limits[3, 0], limits[3, 1], limits[3, 2]
+    words = block.reshape(-1)
     fits = True
-    for e in range(forward.size):
-        whole = np.rint(forward[e] * limits[3, 0])
-        fits &= (limits[3, 1] <= whole) & (whole <= limits[3, 2])
-        ahead[e] = int(whole) if fits else 0
-    for i in range(table.shape[1]):
-        mark = np.rint(table[0, i] * limits[0, 0])
-        delta = np.rint(table[1, i] * limits[1, 0])
-        vega = np.rint(table[2, i] * limits[2, 0])
-        fits &= (limits[0, 1] <= mark) & (mark <= limits[0, 2])
-        fits &= (limits[1, 1] <= delta) & (delta <= limits[1, 2])
-        fits &= (limits[2, 1] <= vega) & (vega <= limits[2, 2])
-        if not fits:
-            break
-        mark_out[i] = int(mark)
-        delta_out[i] = int(delta)
-        vega_out[i] = int(vega)
-        forward_out[i] = ahead[expiry[i]]
+    for i in range(delta.size):
+        d = load(delta, i) * delta_unit + TO_WHOLE
+        m = load(mark, i) * mark_unit + TO_WHOLE
+        v = load(vega, i) * vega_unit + TO_WHOLE
+        a = load(ahead, i) * ahead_unit + TO_WHOLE
+        fits &= (delta_low <= d) & (d <= delta_high) & (mark_low <= m) & (m <= mark_high)
+        fits &= (vega_low <= v) & (v <= vega_high) & (ahead_low <= a) & (a <= ahead_high)
+        at = 4 * i
+        words[at] = (words[at] & LOWER_HALF) | ((bits_of(d) - TO_WHOLE_BITS) << 32)
+        words[at + 1] = bits_of(m) - TO_WHOLE_BITS
+        words[at + 2] = bits_of(v) - TO_WHOLE_BITS
+        words[at + 3] = bits_of(a) - TO_WHOLE_BITS
     return fits
 
 
@@ -236,6 +246,4 @@ def warm() -> None:
     for is_put in (np.array([True]), np.array([False, True])):
         chain = arrays_for(np.zeros(1, np.intp), np.ones(1), np.zeros(is_put.size, np.intp), is_put, 1)
         refresh(chain, surface.bind(chain.expiry_of_pair, chain.years))
-    whole, delta = np.zeros(2, np.int64), np.zeros(2, np.int32)
-    at = chain.expiry_of_option
-    quantise(chain.table[QUANTISED], chain.forward, np.ones((4, 3)), at, whole, delta, whole, whole)
+    quantise(chain.table[QUANTISED], np.ones((4, 3)), np.zeros((2, 4), np.int64))

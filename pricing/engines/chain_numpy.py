@@ -17,20 +17,25 @@ from pricing.engines.chain_arrays import FORWARD, MARK, VEGA, ChainArrays, Float
 _INV_SQRT_2PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 _DAYS_PER_YEAR: Final = 365.0
 # What all pairs of an expiry share, spread over them at once.
-_F, _LOG_F, _INV_SQRT_YEARS, _VEGA_SCALE, _THETA_SCALE, _RHO_SCALE, _GAMMA_SCALE, _SHARE, _SQUEEZE = range(9)
+_F, _LOG_F, _RHO_SCALE, _VEGA_SCALE, _INV_SQRT_YEARS, _THETA_SCALE, _GAMMA_SCALE, _SHARE, _SQUEEZE = range(9)
 _ALWAYS: Final = 7
 """Rows that count when nothing is blended."""
+_FACTORS: Final = np.array([[0.01], [0.01 * _INV_SQRT_2PI]])
+"""Rho by the years, vega by their root."""
+_NUMERATORS: Final = np.array([[1.0], [-0.5 * _INV_SQRT_2PI], [_INV_SQRT_2PI]])
+"""Of the inverse root of the years; of theta, F phi(d1) stdev / (2 T) a year, over one day or the T that is
+left: / max(365 T, 1); of gamma, by the square of the forward."""
 
 
 def refresh(chain: ChainArrays, variance: Variance) -> None:
     """Fill `chain.table`; every option must have time left."""
     terms = _terms(chain).take(chain.expiry_of_pair, axis=1, mode="clip")
-    forward, log_forward, inv_root, vega_scale, theta_scale, rho_scale, gamma_scale = terms[:_ALWAYS]
+    forward, log_forward, rho_scale, vega_scale, inv_root, theta_scale, gamma_scale = terms[:_ALWAYS]
     strike, pairs = chain.strike, chain.strike.size
-    k, d1, d2, density, intrinsic = chain.work[:5]
-    vega, gamma, theta, iv, forward_out = shared = chain.work[5:10]
+    k, d1, d2, density, intrinsic = chain.work
+    vega, forward_out, gamma, theta, iv = shared = chain.shared
     planes = chain.planes[:VEGA]
-    rho, mark, delta = planes
+    rho, delta, mark = planes
     np.subtract(chain.log_strike, log_forward, out=k)
     stdev = np.sqrt(variance.total_variance(k, chain.years))
     if chain.is_blended:
@@ -68,10 +73,19 @@ def refresh(chain: ChainArrays, variance: Variance) -> None:
         halves = delta.reshape(2, pairs)
         halves *= terms[_SHARE]
     np.copyto(forward_out, forward)
-    planes.take(chain.slot_of_option, axis=1, out=chain.table[:VEGA], mode="clip")
-    shared.take(chain.pair_of_option, axis=1, out=chain.table[VEGA:], mode="clip")
+    _to_options(chain, planes, shared)
     if chain.is_pulled:
         apply_pull(chain, chain.pull)
+
+
+def _to_options(chain: ChainArrays, planes: Floats, shared: Floats) -> None:
+    """Each option takes its own from its pair: `planes` by call and put, `shared` alike for both."""
+    common = chain.table[VEGA:]
+    planes.take(chain.slot_of_option, axis=1, out=chain.table[:VEGA], mode="clip")
+    if chain.is_alternating:
+        common[:, ::2] = common[:, 1::2] = shared
+    else:
+        shared.take(chain.pair_of_option, axis=1, out=common, mode="clip")
 
 
 def _terms(chain: ChainArrays) -> Floats:
@@ -83,17 +97,18 @@ def _terms(chain: ChainArrays) -> Floats:
     np.subtract(forward, chain.reference, out=ratio)
     ratio /= chain.reference
     np.log1p(ratio, out=ratio)
-    root = np.sqrt(years)
-    np.divide(1.0, root, out=terms[_INV_SQRT_YEARS])
-    np.multiply(root, 0.01 * _INV_SQRT_2PI, out=terms[_VEGA_SCALE])
-    # F phi(d1) stdev / (2 T) a year, over one day or the T that is left: / max(365 T, 1).
-    np.divide(-0.5 * _INV_SQRT_2PI, np.maximum(years * _DAYS_PER_YEAR, 1.0), out=terms[_THETA_SCALE])
-    np.multiply(years, 0.01, out=terms[_RHO_SCALE])
-    scale = terms[_GAMMA_SCALE]
-    np.divide(_INV_SQRT_2PI, forward, out=scale)
-    scale /= forward
+    basis = np.empty((4, years.size))
+    time, root, shown_days, square = basis
+    time[:] = years
+    np.sqrt(years, out=root)
+    np.multiply(years, _DAYS_PER_YEAR, out=shown_days)
+    np.maximum(shown_days, 1.0, out=shown_days)
+    np.multiply(forward, forward, out=square)
+    np.multiply(basis[:2], _FACTORS, out=terms[_RHO_SCALE : _VEGA_SCALE + 1])
+    np.divide(_NUMERATORS, basis[1:], out=terms[_INV_SQRT_YEARS : _GAMMA_SCALE + 1])
     if chain.is_blended:
         terms[_SHARE], terms[_SQUEEZE] = chain.share, chain.moving
+        scale = terms[_GAMMA_SCALE]
         scale *= chain.share
         scale *= chain.share
     return terms

@@ -14,7 +14,7 @@ from exchange.domain.commands import InstrumentTerms, Mark
 from exchange.oracle.chain_spec import chain_spec
 from exchange.oracle.feed import IndexTick
 from exchange.oracle.marks import MarkedInstrument, MarkLoop, UnderlyingMarks
-from exchange.oracle.marks_codec import MARK_UNIT, encode_marks
+from exchange.oracle.marks_codec import MARK_UNIT, MarksBlock
 from exchange.oracle.premium import PerpetualPremium
 from exchange.oracle.simulated import SimulatedFeed
 from pricing.european import black76, years_between
@@ -83,11 +83,18 @@ def test_the_core_takes_a_whole_block_before_and_after_an_expiry() -> None:
 
 def test_the_packed_block_is_the_domains_own() -> None:
     units = [Mark(5, -(10**9), 0, 0, 1), Mark(6, 10**9, limits.MAX_PRICE_MICRO, 3, 4)]
-    packed = np.array([tuple(unit) for unit in units], dtype=MARK_UNIT)
-    assert encode_marks(3, 98_000_000_000, 17, packed) == commands.marks(3, 98_000_000_000, 17, units)
-    assert encode_marks(3, 1, 17, packed[:0]) == commands.marks(3, 1, 17, [])
+    block = MarksBlock(2)
+    block.units[:] = np.array([tuple(unit) for unit in units], dtype=MARK_UNIT)
+    assert block.words[:, 1:].tolist() == [list(unit[2:]) for unit in units]
+    for first in (0, 1, 2):
+        expected = commands.marks(3, 98_000_000_000, 17, units[first:])
+        assert block.encode(3, 98_000_000_000, 17, first) == expected
+    block.words[:, 1] = 77
+    renewed = [unit._replace(mark_micro=77) for unit in units]
+    assert block.encode(3, 1, 18) == commands.marks(3, 1, 18, renewed)
+    assert MarksBlock(0).encode(3, 1, 17) == commands.marks(3, 1, 17, [])
     with pytest.raises(ValueError, match="4000"):
-        encode_marks(3, 1, 17, np.zeros(4_001, dtype=MARK_UNIT))
+        MarksBlock(4_001)
 
 
 def test_a_block_holds_every_instrument_priced_within_a_micro_unit() -> None:

@@ -1,10 +1,12 @@
 """The float to integer door: named rounding, ranges, refusals."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pricing import engines
@@ -102,11 +104,11 @@ def test_a_table_is_quantised_row_by_row() -> None:
 # --- a chain's block --------------------------------------------------------------------------------
 
 ROWS = (
-    Row("mark", 1_000_000, 0, 10**12),
     Row("delta", 10**9, -(10**9), 10**9),
+    Row("mark", 1_000_000, 0, 10**12),
     Row("vega", 1_000_000, 0, 10**9),
+    Row("forward", 1_000_000, 1, 10**12),
 )
-FORWARD = Row("forward", 1_000_000, 1, 10**12)
 ENGINES = ("numpy", "numba") if engines.numba_installed() else ("numpy",)
 BLOCK = np.dtype([("id", "<u4"), ("delta", "<i4"), ("mark", "<i8"), ("vega", "<i8"), ("forward", "<i8")])
 
@@ -118,43 +120,74 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     engines.select(before)
 
 
-def fill(table: list[list[float]], forward: list[float]) -> NDArray[np.void]:
+def fill(table: Sequence[Sequence[float]], rows: Sequence[Row] = ROWS) -> NDArray[np.void]:
     block = np.zeros(len(table[0]), dtype=BLOCK)
-    columns = (block[name] for name in ("mark", "delta", "vega", "forward"))
-    expiry = np.arange(len(table[0])) % max(len(forward), 1)
-    MarkQuantizer(ROWS, FORWARD)(np.array(table), np.array(forward), expiry, *columns)
+    block["id"] = np.arange(block.size) + 0xFFFF_FFF0
+    MarkQuantizer(rows)(np.array(table), block.view(np.int64).reshape(-1, 4))
     return block
 
 
 def test_a_block_is_rounded_to_the_nearest_ties_to_even(engine: str) -> None:
     block = fill(
-        [[2.5e-6, 3.5e-6, 7.0000004], [0.25, -1.0, 1.0], [0.0, 1.5e-6, 0.4e-6]], [98_000.25, 98_001.0000005]
+        [
+            [0.25, -1.0, 1.0],
+            [2.5e-6, 3.5e-6, 7.0000004],
+            [0.0, 1.5e-6, 0.4e-6],
+            [98_000.25, 98_001.0000005, 98_000.25],
+        ]
     )
     assert block["mark"].tolist() == [2, 4, 7_000_000]
     assert block["delta"].tolist() == [250_000_000, -1_000_000_000, 1_000_000_000]
     assert block["vega"].tolist() == [0, 2, 0]
     assert block["forward"].tolist() == [98_000_250_000, 98_001_000_000, 98_000_250_000]
-    assert block["id"].tolist() == [0, 0, 0]
-    assert fill([[], [], []], []).size == 0
+    assert block["id"].tolist() == [0xFFFF_FFF0, 0xFFFF_FFF1, 0xFFFF_FFF2]
+    assert fill([[], [], [], []]).size == 0
+
+
+MOST = (1 << 51) - 1
+
+
+@given(st.lists(st.tuples(*[st.floats(-MOST, MOST)] * 4), min_size=1))
+def test_a_block_holds_what_rounding_one_by_one_gives(values: list[tuple[float, ...]]) -> None:
+    wide = (Row(name, 1, -MOST, MOST) for name in ("mark", "vega", "forward"))
+    rows = [Row("delta", 1, -(10**9), 10**9), *wide]
+    table = [[math.fmod(row[0], 1e9) for row in values], *([row[i] for row in values] for i in (1, 2, 3))]
+    before = engines.current()
+    try:
+        for name in ENGINES:
+            engines.select(name)
+            block = fill(table, rows)
+            for field, row in zip(("delta", "mark", "vega", "forward"), table, strict=True):
+                assert block[field].tolist() == [round(value) for value in row]
+    finally:
+        engines.select(before)
 
 
 @pytest.mark.parametrize(
     ("row", "value", "code"),
     [
-        (0, math.nan, "not_finite"), (0, -1e-3, "out_of_range"), (0, 1e7, "out_of_range"),
-        (1, 1.001, "out_of_range"), (2, math.inf, "not_finite"), (3, 0.0, "out_of_range"),
+        (0, 1.001, "out_of_range"), (0, 3e15, "out_of_range"), (1, math.nan, "not_finite"),
+        (1, -1e-3, "out_of_range"), (1, 1e7, "out_of_range"), (1, -1e300, "out_of_range"),
+        (2, math.inf, "not_finite"), (2, -math.inf, "not_finite"), (3, 0.0, "out_of_range"),
         (3, math.nan, "not_finite"),
     ],
 )  # fmt: skip
 def test_a_misfit_in_a_block_is_told(engine: str, row: int, value: float, code: str) -> None:
-    table, forward = [[1.0, 1.0], [0.5, 0.5], [1.0, 1.0]], [100.0, 100.0]
-    (table[row] if row < 3 else forward)[1] = value
+    table = [[0.5, 0.5], [1.0, 1.0], [1.0, 1.0], [100.0, 100.0]]
+    table[row][1] = value
     with pytest.raises(QuantizeError) as caught:
-        fill(table, forward)
+        fill(table)
     assert (caught.value.code, caught.value.position) == (code, 1)
-    assert caught.value.name == ("mark", "delta", "vega", "forward")[row]
+    assert caught.value.name == ROWS[row].name
 
 
-def test_a_block_needs_three_rows() -> None:
-    with pytest.raises(ValueError, match="three rows"):
-        MarkQuantizer(ROWS[:2], FORWARD)
+def test_a_block_needs_four_rows_of_moderate_range() -> None:
+    with pytest.raises(ValueError, match="four rows"):
+        MarkQuantizer(ROWS[:3])
+    for number, bound in ((0, 1 << 31), (1, 1 << 51), (3, 1 << 51)):
+        rows = list(ROWS)
+        rows[number] = rows[number]._replace(high=bound)
+        with pytest.raises(ValueError, match=f"{rows[number].name}.*{bound}"):
+            MarkQuantizer(rows)
+    with pytest.raises(ValueError, match=r"chain of 2 .*\(3, 4\)"):
+        MarkQuantizer(ROWS)(np.ones((4, 2)), np.zeros((3, 4), dtype=np.int64))
