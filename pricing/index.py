@@ -2,7 +2,8 @@
 
 The rule, for the sources known at a moment:
 
-1. A source is *fresh* if its last price is at most ``stale_ms`` old; others are left out.
+1. A source is *fresh* if its last price is at most ``stale_ms`` old; others are left out. A price from
+   further than that in the future is forgotten: one of the clocks is wrong, or was.
 2. The middle is the plain median of the fresh prices. It is not weighted: a source that carried more than
    half of the weight would be its own median and could never be an outlier.
 3. With three or more fresh sources, those further than ``outlier`` from the middle are left out and the
@@ -99,7 +100,12 @@ class Index:
         fresh = {}
         for source in self._weights:
             known = self._latest.get(source)
-            if known is not None and now_ms - known[1] <= rules.stale_ms:
+            if known is None:
+                continue
+            age_ms = now_ms - known[1]
+            if age_ms < -rules.stale_ms:
+                del self._latest[source]
+            elif age_ms <= rules.stale_ms:
                 fresh[source] = known[0]
         counted, middle = self._counted(fresh, now_ms)
         if len(counted) < rules.sources_min:

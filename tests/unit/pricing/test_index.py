@@ -68,6 +68,19 @@ def test_a_stale_source_is_left_out_and_comes_back() -> None:
     assert both.price == pytest.approx(101.1)
 
 
+def test_a_price_from_the_future_is_forgotten_and_bars_no_later_one() -> None:
+    index = index_of(100.0, 100.2)
+    day_ms = 86_400_000
+    assert index.update("a", 90.0, NOW_MS + day_ms)
+    value = index.value(NOW_MS)
+    assert value is not None
+    assert (value.price, value.stale) == (100.2, ("a",))
+    assert index.update("a", 100.0, NOW_MS + 1)
+    both = index.value(NOW_MS + 1)
+    assert both is not None
+    assert both.price == pytest.approx(100.1)
+
+
 def test_one_source_is_followed_and_none_gives_no_index() -> None:
     index = index_of(100.0)
     value = index.value(NOW_MS + 5_000)
