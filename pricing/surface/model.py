@@ -19,6 +19,8 @@ POINT: Final = 100.0
 _OUTLIER_LEAST: Final = 0.25
 """Volatility points."""
 
+_BOUNDS_SHARE: Final = 0.1
+
 _LEAST_STIFF: Final = 100.0
 """Volatility points per share of the variance at the money that the lowest lies too low."""
 
@@ -44,8 +46,9 @@ class Data:
         raw = self.padded(points.weight, 0.0, longest)
         edge = self.padded(points.edge_weight, 0.0, longest)
         total = raw.sum(axis=1, keepdims=True)
-        # An expiry with bounds only is scaled by them.
-        scale = np.where(total > 0.0, total, np.maximum(edge.sum(axis=1, keepdims=True), 1e-300))
+        # An expiry with bounds only is scaled by them, and one with hardly a target beside them largely so.
+        bounds = edge.sum(axis=1, keepdims=True)
+        scale = np.where(total > 0.0, np.maximum(total, _BOUNDS_SHARE * bounds), np.maximum(bounds, 1e-300))
         if points.importance is not None:
             scale = scale / points.importance[:, None]
         self.weight, self.edge = raw / scale, edge / scale

@@ -126,9 +126,7 @@ _ONE_SIDED_SPREAD: Final = 0.05
 """A lone bid or ask counts like a quote with this half spread in volatility."""
 
 
-def observe(
-    book: BookQuotes, now_ms: int, rules: QuoteRules, external: VolSurface | None = None
-) -> Observed:
+def observe(book: BookQuotes, now_ms: int, rules: QuoteRules, external: VolSurface | None = None) -> Observed:
     """What the quotes of `book` say at `now_ms`."""
     years = np.maximum(years_between(now_ms, book.expiry_ms), 0.0)
     bid_vol, ask_vol = _side_vol(book.bid, book, years), _side_vol(book.ask, book, years)
@@ -160,9 +158,14 @@ def _side_vol(price: Floats, book: BookQuotes, years: Floats) -> Floats:
     return implied_vol(known, book.forward, book.strike, years, book.is_call).vol
 
 
+_SIZE_MOST: Final = 1e100
+
+
 def _size_share(book: BookQuotes, known: Bools) -> Floats:
     """size / (size + typical), typical the median over the known quotes of the expiry."""
-    bid_size, ask_size = np.nan_to_num(book.bid_size), np.nan_to_num(book.ask_size)
+    bid_size, ask_size = (
+        np.clip(np.nan_to_num(size), 0.0, _SIZE_MOST) for size in (book.bid_size, book.ask_size)
+    )
     size = np.where((bid_size > 0.0) & (ask_size > 0.0), np.minimum(bid_size, ask_size), bid_size + ask_size)
     share = np.zeros(size.shape)
     for moment in np.unique(book.expiry_ms[known]):

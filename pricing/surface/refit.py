@@ -269,7 +269,8 @@ def _with_held(
         np.append(points.expiry, expiry),
         np.append(points.k, k),
         np.append(points.vol, vol),
-        np.append(points.weight, vega_weight(k, points.years[expiry], vol)),
+        # Not zero: a smile so high that its vegas underflow is still one to keep.
+        np.append(points.weight, np.maximum(vega_weight(k, points.years[expiry], vol), 1e-300)),
         np.append(points.low, -none),
         np.append(points.high, none),
         np.append(points.edge_weight, np.zeros(k.size)),

@@ -49,7 +49,8 @@ class Spread:
     __slots__ = ("half_both", "half_left", "half_right", "left0", "m", "r0", "right0", "sigma_sq", "theta")
 
     def __init__(self, table: Floats) -> None:
-        grown = np.exp(table)
+        with np.errstate(over="ignore"):  # of the centre, which is no logarithm and not looked at
+            grown = np.exp(table)
         self.theta = grown[LEVEL]
         self.half_right = 0.5 * grown[RIGHT]
         self.half_left = 0.5 * grown[LEFT]

@@ -208,6 +208,22 @@ def test_bounds_alone_hold_the_smile_between_them() -> None:
     assert (np.abs(got - vol) < 0.014).all()
 
 
+def test_bounds_beside_hardly_a_target_do_not_outweigh_the_other_expiries() -> None:
+    """Two expiries that clash: the one with bounds and a far-off target may not have it all its own way."""
+    k = np.linspace(-0.3, 0.3, 7)
+    expiry, zero, one = np.repeat([0, 1], 7), np.zeros(7), np.ones(7)
+    vol = np.append(0.8 * one, 0.4 * one)
+    points = VolPoints(
+        np.array([0.24, 0.25]), expiry.astype(np.intp), np.tile(k, 2), vol,
+        np.concatenate([one[:1] * 1e-200, zero[1:], one]),
+        np.concatenate([0.79 * one, zero - np.inf]), np.concatenate([0.81 * one, zero + np.inf]),
+        np.concatenate([one, zero]),
+    )  # fmt: skip
+    near, far = (float(piece.vol(0.0)) for piece in fit(points).surface.slices)
+    assert 0.45 < near < 0.79
+    assert far == pytest.approx(near, abs=0.02)
+
+
 def test_a_prior_decides_what_quotes_leave_open() -> None:
     prior = EssviSlice(0.25, 0.05, -0.5, 0.6).raw()
     k = np.array([0.0])

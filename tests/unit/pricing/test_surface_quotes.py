@@ -99,6 +99,15 @@ def test_narrow_and_deep_quotes_weigh_more() -> None:
     assert (observe(sizeless, NOW_MS, RULES).weight > 0.0).all()
 
 
+def test_senseless_sizes_do_not_spoil_the_weights() -> None:
+    for size in (np.inf, -1.0, np.nan):
+        sizes = np.array([size, 5.0, 5.0])
+        weight = observe(replace(book(), bid_size=sizes, ask_size=sizes), NOW_MS, RULES).weight
+        assert np.isfinite(weight).all()
+        assert (weight[0] > 0.0) == (size > 0.0)
+        assert (weight[1:] > 0.0).all()
+
+
 def test_the_anchor_pulls_a_share_of_the_way_and_never_past_the_quotes() -> None:
     free = observe(book(), NOW_MS, RULES)
     near = SviSurface([EssviSlice(30 / 365, 0.505**2 * 30 / 365, 0.0, 1e-6).raw()])

@@ -19,6 +19,7 @@ from pricing.surface import (
     RefitRules,
     Status,
     SurfaceError,
+    SviSlice,
     SviSurface,
     Use,
     check_all,
@@ -158,6 +159,13 @@ def test_an_expiry_without_quotes_stays_and_gives_way_to_arbitrage_only() -> Non
     assert moved(made.surface, 30, 2_000) > 0.05
     assert made.by_expiry == (Status.FRESH, Status.NO_QUOTES, Status.NO_QUOTES)
     assert made.confirmed_ms.tolist() == [NOW_MS + 2_000, NOW_MS, NOW_MS + 1_000]
+
+
+def test_a_last_smile_of_absurd_height_does_not_stop_the_others() -> None:
+    wild = SviSlice(1.0, 1.5e4, 0.1, 0.0, 0.0, 0.1)  # its vegas are too small for doubles
+    made = Refit(initial={NOW_MS + 365 * DAY_MS: wild}, at_ms=NOW_MS).update(book(), NOW_MS)
+    assert made.by_expiry == (*(Status.FRESH,) * 3, Status.NO_QUOTES)
+    assert abs(moved(made.surface, 30)) < 0.003
 
 
 def test_a_lone_quote_that_jumps_is_believed_only_when_it_stays() -> None:

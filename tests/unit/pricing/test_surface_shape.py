@@ -26,6 +26,12 @@ def test_tables_hold_slices_both_ways() -> None:
     assert np.array(shape.jet(TABLE[:, :, None], K)) == pytest.approx(np.swapaxes(want_jet, 0, 1), rel=1e-12)
 
 
+def test_a_centre_absurdly_far_away_does_not_warn() -> None:
+    table = TABLE.copy()
+    table[shape.CENTRE] = 1e3
+    assert np.isfinite(shape.variance(table[:, :, None], K)).all()
+
+
 def test_a_table_below_zero_is_no_slice() -> None:
     sunk = TABLE.copy()
     sunk[shape.LEVEL] -= 6.0
