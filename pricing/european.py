@@ -83,10 +83,10 @@ def black76(
     `years` counts 365-day years, `vol` is annualised (0.5 = 50 %), `discount` is the factor D = exp(-rT)
     (1 where the premium is not discounted, as for options margined in the quote currency).
 
-    Every result has a relative error below 1e-12 down to 1e-290, with the numba engine below 1e-14, as long as
-    vol * sqrt(years) is a normal double; a theta that discounting brings near zero has it relative to its two
-    parts. What leaves the doubles is infinite, or 0. Arrays of float64 and bool in C order and of one shape are
-    taken as they are; anything else is converted first.
+    Every result has a relative error below 1e-12 down to 1e-290, with the numba engine below 1e-14, as long
+    as vol * sqrt(years) is a normal double; a theta that discounting brings near zero has it relative to its
+    two parts. What leaves the doubles is infinite, or 0. Arrays of float64 and bool in C order and of one
+    shape are taken as they are; anything else is converted first.
 
     Edges, none of which raises or warns:
 
