@@ -52,7 +52,8 @@ def run(options: argparse.Namespace, environment: dict[str, Any], progress: Prog
     before = engines.current()
     values = values_race(listed.options, cases, names)
     implied = implied_race(listed, cases, names)
-    others = [chain_race(), scenarios_race(), surface_race()]
+    naive = values.contestants[0]
+    others = [chain_race(naive), scenarios_race(naive), surface_race()]
     races = [values, implied, *others]
     try:
         contestants = [contestant for race in races for contestant in race.contestants]

@@ -190,7 +190,7 @@ def speed_rows(
         limit = ns_max[engine]
         absolute[engine] = at_most(ns, limit, f"{ns:.1f} ns", f"{limit:g} ns", judged=False)
         if beside is None:
-            ratios[engine] = Cell(None, "none", f"≤ {ratio_max[engine]:g} ×", False)
+            ratios[engine] = Cell(None, "not measured", f"≤ {ratio_max[engine]:g} ×", False)
             continue
         ratio = ours[engine].ratio_to(beside)
         ratios[engine] = at_most(ratio, ratio_max[engine], f"{ratio:.2f} ×", f"{ratio_max[engine]:g} ×")

@@ -33,6 +33,8 @@ from pricing.surface import (
 
 CHAIN_US_MAX: Final = {NUMPY: 150.0, NUMBA: 30.0}
 SCENARIOS_MS_MAX: Final = {NUMPY: 1.3, NUMBA: 0.3}
+NAIVE_NS_OF_BARS: Final = 53.0
+"""What the naive twin took per option where these two bars were set; it is the clock they are judged by."""
 FIT_MS_MAX: Final = 30.0
 FIT_ERROR_BP_MAX: Final = 60.0
 FIT_K_MAX: Final = 1.5
@@ -75,18 +77,34 @@ def time_cells(
     cells = {}
     for engine in ENGINES:
         if engine not in ours:
-            cells[engine] = Cell(None, "no numba", passed=False if limits else None)
+            cells[engine] = Cell(None, "no numba")
             continue
         value = ours[engine].ns_each * scale
         text = f"{value:.3g} {unit}"
         if limits is None:
             cells[engine] = Cell(value, text)
         else:
-            cells[engine] = at_most(value, limits[engine], text, f"{limits[engine]:g} {unit}")
+            bar = f"{limits[engine]:g} {unit}"
+            cells[engine] = at_most(value, limits[engine], text, bar, judged=False)
     return cells
 
 
-def chain_race() -> Race:
+def naive_cells(ours: dict[str, Timed], naive: Timed, ns_max: dict[str, float]) -> dict[str, Cell]:
+    """The same times counted in options of the naive twin in the same round: what is judged.
+
+    `ns_max` are the bars where the naive twin takes `NAIVE_NS_OF_BARS`.
+    """
+    cells = {}
+    for engine in ENGINES:
+        if engine not in ours:
+            cells[engine] = Cell(None, "no numba", passed=False)
+            continue
+        ratio, limit = ours[engine].ratio_to(naive), ns_max[engine] / NAIVE_NS_OF_BARS
+        cells[engine] = at_most(ratio, limit, f"{ratio:,.0f}", f"{limit:,.0f}")
+    return cells
+
+
+def chain_race(naive: Timed) -> Race:
     """The oracle's whole step on an index move, from the index to the bytes of the command: what is judged.
 
     Beside it its numeric part alone. Several moves in a row make one call: reading the clock costs two
@@ -110,6 +128,10 @@ def chain_race() -> Race:
         return Found(
             [
                 Row(f"{what}, index to MARKS command", time_cells(whole, CHAIN_US_MAX)),
+                Row(
+                    "  in options of the naive twin",
+                    naive_cells(whole, naive, {engine: us * 1e3 for engine, us in CHAIN_US_MAX.items()}),
+                ),
                 Row("  of which prices and Greeks", time_cells(chain_only, None)),
             ]
         )
@@ -117,7 +139,7 @@ def chain_race() -> Race:
     return Race([*chain_only.values(), *whole.values()], finish)
 
 
-def scenarios_race() -> Race:
+def scenarios_race(naive: Timed) -> Race:
     """Deribit's 35 scenarios over the venue's chain: values, and values with the integers made of them."""
     table = venue_marks().chain
     table.refresh(INDEX, NOW_MS)
@@ -136,6 +158,10 @@ def scenarios_race() -> Race:
         return Found(
             [
                 Row(what, time_cells(floats, SCENARIOS_MS_MAX, "ms")),
+                Row(
+                    "  in options of the naive twin",
+                    naive_cells(floats, naive, {engine: ms * 1e6 for engine, ms in SCENARIOS_MS_MAX.items()}),
+                ),
                 Row("  with integers for either side", time_cells(integers, None, "ms")),
             ]
         )

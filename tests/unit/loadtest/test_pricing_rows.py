@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from loadtest import pricing_rows as rows
+from loadtest import pricing_venue
 from loadtest.pricing_table import NUMBA, NUMPY, Cell, PeerRow
 from loadtest.pricing_timing import Timed
 from loadtest.pricing_truth import Truth
@@ -79,3 +80,15 @@ def test_who_is_ahead_of_us_is_said() -> None:
         "BEHIND in speed: fast is faster than our numpy engine",
         "BEHIND in accuracy: exact, price: 1.0e-16, our numpy 1.0e-14",
     ]
+
+
+def test_the_venues_times_are_judged_in_options_of_the_naive_twin() -> None:
+    ours = {NUMPY: timed(NUMPY, 106_000.0, 212_000.0), NUMBA: timed(NUMBA, 40_000.0, 80_000.0)}
+    naive = timed("naive", 53.0, 106.0)
+    cells = pricing_venue.naive_cells(ours, naive, {NUMPY: 106_000.0, NUMBA: 30_000.0})
+    assert cells[NUMPY].value == pytest.approx(2_000)
+    assert (cells[NUMPY].verdict, cells[NUMPY].judged) == ("met", True)
+    assert cells[NUMBA].verdict == "MISSED"
+    assert pricing_venue.time_cells(ours, {NUMPY: 100.0, NUMBA: 100.0})[NUMPY].verdict == "over"
+    del ours[NUMBA]
+    assert pricing_venue.naive_cells(ours, naive, {NUMPY: 1.0})[NUMBA].passed is False
