@@ -175,9 +175,9 @@ def _ready(name: str) -> Engine:
     if name not in _loaded:
         try:
             load: Callable[[], Engine] = importlib.import_module(_MODULES[name]).load
-        except ImportError as error:
+            _loaded[name] = load()
+        except Exception as error:  # whatever a compiler that does not know this machine comes up with
             raise EngineError("engine_unusable", f"the {name} engine cannot be used: {error}") from error
-        _loaded[name] = load()
     return _loaded[name]
 
 

@@ -50,16 +50,19 @@ def test_a_missing_engine_is_refused_with_the_way_to_get_it(monkeypatch: pytest.
     assert engines.current() == before
 
 
-def test_an_engine_that_is_installed_but_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrong", [ImportError("Numba needs NumPy 1.x"), RuntimeError("no such target")])
+def test_an_engine_that_is_installed_but_does_not_run(
+    wrong: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked for by name it is an error that says why; "auto" does without it."""
 
     def refuse(_module: str) -> None:
-        raise ImportError("Numba needs NumPy 1.x")
+        raise wrong
 
     monkeypatch.setattr(engines, "numba_installed", lambda: True)
     monkeypatch.setattr(engines, "_loaded", {"numpy": engines._ready("numpy")})
     monkeypatch.setattr("importlib.import_module", refuse)
-    with pytest.raises(EngineError, match=re.escape("Numba needs NumPy 1.x")) as caught:
+    with pytest.raises(EngineError, match=re.escape(str(wrong))) as caught:
         engines.select("numba")
     assert caught.value.code == "engine_unusable"
     assert engines.select("auto") == "numpy"
