@@ -76,7 +76,7 @@ def _choose() -> None:
     except ImportError as error:
         _use_sources()
         warnings.warn(
-            f"the compiled core does not load ({error}); running interpreted, about twenty times slower",
+            f"the compiled core does not load ({error}); running interpreted, some thirty times slower",
             CompiledCoreWarning,
             stacklevel=2,
         )

@@ -31,7 +31,7 @@ class Engine:
     """One shard's state machine.
 
     `null_ledger=True` keeps books and events but no accounts, funds or fees: for measuring matching
-    alone. Memory for `reserve_orders` resting orders (about 190 bytes each) is taken at the start, so
+    alone. Memory for `reserve_orders` resting orders (about 130 bytes each) is taken at the start, so
     that growth up to there costs no pause; beyond it pools double. It has no effect on results.
     """
 
