@@ -8,8 +8,16 @@ from mypy_extensions import i64
 
 from exchange.core.layout import (
     A_FLAGS,
+    A_LIQUIDATION,
+    A_LOCKED,
+    A_MAIN,
+    A_MAX_ORDERS,
+    A_MAX_POSITIONS,
+    A_MODEL,
     A_OWNER,
+    A_TIER,
     ACCOUNT_WORDS,
+    FEE_WORDS,
     I_FORWARD,
     I_INDEX,
     I_MARK,
@@ -22,6 +30,9 @@ from exchange.core.layout import (
     O_WHO,
     ORDER_START,
     ORDER_WORDS,
+    U_RISK,
+    U_STATE,
+    UNDERLYING_WORDS,
 )
 from exchange.core.words import put_16, read_14
 from exchange.core.world import World, pack
@@ -137,15 +148,18 @@ def trade(
     out[at + 15] = 0
 
 
-def cash(w: World, account: i64, kind: i64, ident: i64, delta: i64, balance: i64, counter: i64) -> None:
-    """CASH: a deposit or withdrawal."""
+def cash(
+    w: World, account: i64, kind: i64, ident: i64, delta: i64, balance: i64, counter: i64, amount: i64 = 0
+) -> None:
+    """CASH: cash to or from an account; `amount` is told by withdrawals paid or cancelled."""
     at = begin(w, r.EV_CASH, 3, account, ident)
     out = w.out
     out[at] = delta
     out[at + 1] = balance
     out[at + 2] = kind | counter << 32
     out[at + 3] = w.now_ms
-    clear(w, at + 4, 4)
+    out[at + 4] = amount
+    clear(w, at + 5, 3)
 
 
 def settled(
@@ -185,7 +199,10 @@ def account(w: World, account_id: i64) -> None:
     out[at + 2] = data[a + A_OWNER + 2]
     out[at + 3] = w.now_ms
     out[at + 4] = data[a + A_FLAGS]
-    clear(w, at + 5, 3)
+    states = data[a + A_MODEL] | data[a + A_TIER] << 8 | data[a + A_LIQUIDATION] << 16 | data[a + A_LOCKED] << 24
+    out[at + 5] = data[a + A_MAIN] | states << 32
+    out[at + 6] = data[a + A_MAX_ORDERS] | data[a + A_MAX_POSITIONS] << 32
+    out[at + 7] = 0
 
 
 def instrument(w: World, instrument_id: i64) -> None:
@@ -203,14 +220,14 @@ def instrument(w: World, instrument_id: i64) -> None:
     clear(w, at + 26, 2)
 
 
-def marked(w: World, underlying: i64, feed_seq: i64, index_micro: i64, units: i64) -> None:
+def marked(w: World, underlying: i64, feed_seq: i64, index_micro: i64, units: i64, tables: i64 = 0) -> None:
     """MARKED: a marks block was applied."""
     at = begin(w, r.EV_MARKED, 2, underlying << 32, feed_seq)
     out = w.out
     out[at] = index_micro
     out[at + 1] = units
     out[at + 2] = w.now_ms
-    out[at + 3] = 0
+    out[at + 3] = tables
 
 
 def done(w: World, command: i64, who: i64, client: i64, affected: i64) -> None:
@@ -224,12 +241,73 @@ def done(w: World, command: i64, who: i64, client: i64, affected: i64) -> None:
 
 
 def underlying(w: World, underlying_id: i64, symbol: i64) -> None:
-    """UNDERLYING: listed."""
+    """UNDERLYING: listed, or its state changed."""
     at = begin(w, r.EV_UNDERLYING, 2, underlying_id << 32, 0)
     out = w.out
     out[at] = symbol
     out[at + 1] = w.now_ms
-    clear(w, at + 2, 2)
+    out[at + 2] = w.underlyings[underlying_id * UNDERLYING_WORDS + U_STATE]
+    out[at + 3] = 0
+
+
+def risk(w: World, underlying_id: i64) -> None:
+    """RISK: the parameters of an underlying from now on."""
+    at = begin(w, r.EV_RISK, 7, underlying_id << 32, 0)
+    out = w.out
+    data = w.underlyings
+    u = underlying_id * UNDERLYING_WORDS + U_RISK
+    word: i64 = 0
+    while word < r.RISK_WORDS:
+        out[at + word] = data[u + word]
+        word += 1
+
+
+def liquidation(
+    w: World,
+    who: i64,
+    order_id: i64,
+    kind: i64,
+    maintenance: i64,
+    balance: i64,
+    amount: i64,
+    lots: i64,
+    counter: i64,
+) -> None:
+    """LIQUIDATION: one step, or a part in a loss; `who` is account | instrument << 32."""
+    at = begin(w, r.EV_LIQUIDATION, 4, who, order_id)
+    out = w.out
+    out[at] = kind
+    out[at + 1] = maintenance
+    out[at + 2] = balance
+    out[at + 3] = amount
+    out[at + 4] = lots
+    out[at + 5] = counter
+    out[at + 6] = w.now_ms
+    clear(w, at + 7, 5)
+
+
+def moved(w: World, who: i64, to: i64, lots: i64, value: i64) -> None:
+    """MOVED: a position passed from `who` (account | instrument << 32) to another account."""
+    at = begin(w, r.EV_MOVED, 2, who, 0)
+    out = w.out
+    out[at] = to
+    out[at + 1] = lots
+    out[at + 2] = value
+    out[at + 3] = w.now_ms
+
+
+def fees(w: World) -> None:
+    """FEES: the schedule from now on."""
+    at = begin(w, r.EV_FEES, 2 + w.tier_count, 0, 0)
+    out = w.out
+    out[at] = w.combo_discount
+    out[at + 1] = w.now_ms
+    out[at + 2] = 0
+    out[at + 3] = 0
+    word: i64 = 0
+    while word < w.tier_count * FEE_WORDS:
+        out[at + 4 + word] = w.fees[word]
+        word += 1
 
 
 def clear(w: World, at: i64, words: i64) -> None:

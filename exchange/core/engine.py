@@ -12,7 +12,19 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import amending, emit, express, instruments, lifecycle, orders, quotes, state
+from exchange.core import (
+    amending,
+    emit,
+    express,
+    family,
+    instruments,
+    lifecycle,
+    orders,
+    quotes,
+    risk_commands,
+    state,
+    withdrawals,
+)
 from exchange.core.warm import touch
 from exchange.core.world import World
 from exchange.domain import limits
@@ -194,6 +206,11 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
         if units != 1:
             return no.MALFORMED
         return orders.cancel_many(w, flags, who, client, aux)
+    if w.rules >= 2:
+        if kind > r.SET_MODE:
+            return risk_commands.command(w, batch, at, units, kind, flags, who)
+        if kind >= r.CREATE_ACCOUNT and not risk_commands.is_users(kind) and read_i64_le(batch, at + 24) & r.U32 != 0:
+            return no.NOT_AUTHORISED
     if kind == r.CONFIGURE_ACCOUNT and units == 1:
         return lifecycle.configure_account(w, account, flags)
     if kind == r.SET_INSTRUMENT_STATE and units == 1:
@@ -238,12 +255,16 @@ def _two_units(
     first = read_i64_le(batch, body)
     second = read_i64_le(batch, body + 8)
     if kind == r.CREATE_ACCOUNT:
+        if w.rules >= 2:
+            return family.create_account(w, batch, body, account)
         return lifecycle.create_account(w, batch, body, account)
     if not _zero(batch, body + 16, 2):
         return no.MALFORMED
     if kind == r.DEPOSIT:
         return lifecycle.deposit(w, account, first, second)
     if kind == r.WITHDRAW:
+        if w.rules >= 2:
+            return withdrawals.withdraw(w, account, first, second)
         return lifecycle.withdraw(w, account, first, second)
     if second != 0:
         return no.MALFORMED

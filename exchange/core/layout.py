@@ -72,7 +72,21 @@ A_SEATS: Final = 9
 A_FLAGS: Final = 10
 A_OWNER: Final = 11  # three words
 A_CREATED: Final = 14
-ACCOUNT_WORDS: Final = 16
+A_MAINTENANCE: Final = 15  # cached like A_REQUIREMENT
+# From rules version 2 on.
+A_MODEL: Final = 16
+A_LIQUIDATION: Final = 17
+A_LOCKED: Final = 18
+A_MAX_ORDERS: Final = 19
+A_MAX_POSITIONS: Final = 20
+A_TIER: Final = 21
+A_VOLUME: Final = 22
+A_MAIN: Final = 23
+A_CURSOR: Final = 24
+A_AUCTION: Final = 25
+A_BASIS: Final = 26
+A_SUBACCOUNTS: Final = 27  # derived: how many name this one as their main account
+ACCOUNT_WORDS: Final = 32
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
 I_STATE: Final = 0
@@ -114,13 +128,53 @@ I_DELTA: Final = 45
 I_VEGA: Final = 46
 I_INDEX_PER_LOT: Final = 47
 I_TERMS: Final = 48  # 24 words, as listed
-INSTRUMENT_WORDS: Final = 72
+# From rules version 2 on; per lot, derived from marks and parameters.
+I_TABLED: Final = 72
+I_IM: Final = 73
+I_MM: Final = 74
+I_DELTA_LOT: Final = 75
+I_SHORT_LOT: Final = 76
+I_ORDER_LOT: Final = 77
+I_OPEN_INTEREST: Final = 78  # derived: lots held long
+INSTRUMENT_WORDS: Final = 80
 
 # --- underlying ------------------------------------------------------------------------------------
 U_SYMBOL: Final = 0
 U_FEED_SEQ: Final = 1
 U_INDEX: Final = 2
-UNDERLYING_WORDS: Final = 4
+U_STATE: Final = 3
+U_RISK: Final = 4  # 24 words, w4…w27 of RISK; the first is 0 before it
+UNDERLYING_WORDS: Final = 32
+
+# --- risk parameters, from an underlying's U_RISK on ------------------------------------------------
+R_SCENARIOS: Final = 0
+R_QUANTUM: Final = 1
+R_EXTENDED: Final = 2
+R_DAMPENER: Final = 3
+R_SM_IM: Final = 4
+R_SM_FLOOR: Final = 5
+R_SM_MM: Final = 6
+R_PERP_IM: Final = 7
+R_PERP_MM: Final = 8
+R_UNCOVERED_IM: Final = 9
+R_UNCOVERED_MM: Final = 10
+R_PM_MM: Final = 11
+R_ROLL: Final = 12
+R_SHOCK: Final = 13
+R_THRESHOLD: Final = 14
+R_SHORT: Final = 15
+R_LIQ_FEE: Final = 16
+R_LIQ_SLICE: Final = 17
+R_LIQ_BAND: Final = 18
+R_JUMP: Final = 19
+R_AUCTION_MS: Final = 20
+R_DISCOUNT: Final = 21
+
+# --- scenario tables: `World.tables` holds TABLE_WORDS per instrument id, in quanta -------------------
+TABLE_WORDS: Final = 48
+
+# --- fee schedule: `World.fees` holds four rates a tier ----------------------------------------------
+FEE_WORDS: Final = 4
 
 # --- ladder ----------------------------------------------------------------------------------------
 LADDER_LEVELS: Final = 1024

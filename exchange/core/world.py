@@ -12,16 +12,18 @@ from exchange.core.book import Book
 from exchange.core.ids import IdMap
 from exchange.core.layout import (
     ACCOUNT_WORDS,
+    FEE_WORDS,
     INSTRUMENT_WORDS,
     LEVEL_WORDS,
     ORDER_START,
     ORDER_WORDS,
     SEAT_WORDS,
+    TABLE_WORDS,
     UNDERLYING_WORDS,
 )
 from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
-from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, SHARD_SHIFT
+from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, MAX_TIERS, SHARD_SHIFT
 
 TOUCHED_MOST: Final = 64  # commands of a kind that `warm` looks at together
 _OUT_WORDS: Final = 1 << 14
@@ -74,6 +76,24 @@ class World:
         self.underlying_count: i64 = 0
         self.books: list[Book] = []
 
+        # Rules version 2.
+        self.tables = vec[i64](capacity=64 * TABLE_WORDS)
+        self.fees = zeros(MAX_TIERS * FEE_WORDS)
+        self.tier_count: i64 = 0
+        self.combo_discount: i64 = 0
+        self.last_withdrawal: i64 = 0
+        self.pending: dict[int, tuple[int, int]] = {}  # withdrawal_id: account, amount_micro
+        self.share_account: i64 = 0
+        self.share_phase: i64 = 0
+        self.share_at: i64 = 0
+        self.share_total: i64 = 0
+        self.share_deficit: i64 = 0
+        self.share_remaining: i64 = 0
+        # What one command's bookings add up to: zero, or the engine halts.
+        self.cash_drift: i64 = 0
+        self.size_drift: i64 = 0
+        self.entry_drift: i64 = 0
+
         self.out = zeros(_OUT_WORDS)
         self.small = BytesWriter()  # kept, as making one costs more than filling it
         self.out_words: i64 = 0
@@ -98,6 +118,12 @@ class World:
         self.c_hold: i64 = 0
         self.c_needed: i64 = 0
         self.c_seat: i64 = 0
+
+        # What `margin.figures` leaves, micro-USDC.
+        self.m_initial: i64 = 0
+        self.m_maintenance: i64 = 0
+        self.m_balance: i64 = 0
+        self.m_equity: i64 = 0
         self.detail: i64 = 0
 
     def reserve_out(self, words: i64) -> None:
@@ -145,6 +171,12 @@ class World:
             instruments = append(instruments, 0)
             at += 1
         self.instruments = instruments
+        tables = self.tables
+        at = 0
+        while at < TABLE_WORDS:
+            tables = append(tables, 0)
+            at += 1
+        self.tables = tables
         self.books.append(Book(self.orders, self.levels))
         self.instrument_count += 1
         return self.instrument_count - 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
-from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands import FeeTier, InstrumentTerms, RiskParameters
 from exchange.domain.limits import COUNTER_MASK, SHARD_SHIFT
 
 _HEADER: Final = struct.Struct("<BBHIQIIq")
@@ -17,9 +17,11 @@ _OLD_LEVEL: Final = struct.Struct("<qqqq")
 _TRADE: Final = struct.Struct("<qqqqIIqqqqqqqqqIIq")
 _CASH: Final = struct.Struct("<qqIIqqqqq")
 _SETTLED: Final = struct.Struct("<qqqqqqqqqqqq")
-_ACCOUNT: Final = struct.Struct("<20s4xqqqqq")
+_ACCOUNT: Final = struct.Struct("<20s4xqqIBBBBIIq")
 _MARKED: Final = struct.Struct("<qqqq")
 _DONE: Final = struct.Struct("<IIQqq")
+_LIQUIDATION: Final = struct.Struct("<qqqqqqqqqqqq")
+_MOVED: Final = struct.Struct("<qqqq")
 
 
 class Header(NamedTuple):
@@ -127,6 +129,8 @@ class Cash(NamedTuple):
     kind: int
     counter_account: int
     time_ms: int
+    amount_micro: int = 0
+    """Of a withdrawal paid or cancelled, else 0."""
 
 
 class Settled(NamedTuple):
@@ -150,6 +154,13 @@ class Account(NamedTuple):
     owner: bytes
     time_ms: int
     flags: int
+    main: int = 0
+    model: int = 0
+    tier: int = 0
+    liquidation: int = 0
+    locked: int = 0
+    max_orders: int = 0
+    max_positions: int = 0
 
 
 class Instrument(NamedTuple):
@@ -168,6 +179,7 @@ class Marked(NamedTuple):
     index_micro: int
     units: int
     time_ms: int
+    tables: int = 0
 
 
 class Done(NamedTuple):
@@ -186,9 +198,64 @@ class Underlying(NamedTuple):
     head: Header
     symbol: int
     time_ms: int
+    state: int = 0
 
 
-Event = Rejected | Order | Trade | Cash | Settled | Account | Instrument | Marked | Done | Underlying
+class Risk(NamedTuple):
+    """The risk parameters of an underlying (`head.instrument`) from now on."""
+
+    head: Header
+    parameters: RiskParameters
+
+
+class Liquidation(NamedTuple):
+    """One step of a liquidation, or a part in a loss; `kind` as in `records.LIQUIDATION_NAMES`."""
+
+    head: Header
+    kind: int
+    maintenance_micro: int
+    balance_micro: int
+    amount_micro: int
+    lots: int
+    counter_account: int
+    time_ms: int
+
+
+class Moved(NamedTuple):
+    """A position taken over: `lots` (signed) and their entry value pass from `head.account` on."""
+
+    head: Header
+    to_account: int
+    lots: int
+    value_micro: int
+    time_ms: int
+
+
+class Fees(NamedTuple):
+    """The fee schedule from now on."""
+
+    head: Header
+    combo_discount_permille: int
+    time_ms: int
+    tiers: tuple[FeeTier, ...]
+
+
+Event = (
+    Rejected
+    | Order
+    | Trade
+    | Cash
+    | Settled
+    | Account
+    | Instrument
+    | Marked
+    | Done
+    | Underlying
+    | Risk
+    | Liquidation
+    | Moved
+    | Fees
+)
 
 
 class EventError(ValueError):
@@ -249,19 +316,33 @@ def _read_rare(head: Header, data: bytes, body: int) -> Event:
     if head.type == r.EV_DONE:
         return Done(head, *_DONE.unpack_from(data, body)[:4])
     if head.type == r.EV_MARKED:
-        return Marked(head, *_MARKED.unpack_from(data, body)[:3])
+        return Marked(head, *_MARKED.unpack_from(data, body))
     if head.type == r.EV_CASH:
-        return Cash(head, *_CASH.unpack_from(data, body)[:5])
+        return Cash(head, *_CASH.unpack_from(data, body)[:6])
     if head.type == r.EV_SETTLED:
         return Settled(head, *_SETTLED.unpack_from(data, body)[:8])
     if head.type == r.EV_ACCOUNT:
-        return Account(head, *_ACCOUNT.unpack_from(data, body)[:3])
+        return Account(head, *_ACCOUNT.unpack_from(data, body)[:10])
     if head.type == r.EV_INSTRUMENT:
         state, time_ms = struct.unpack_from("<qq", data, body + 192)
         return Instrument(head, unpack_terms(data, body), state, time_ms)
     if head.type == r.EV_UNDERLYING:
-        symbol, time_ms = struct.unpack_from("<Qq", data, body)
-        return Underlying(head, symbol, time_ms)
+        symbol, time_ms, state = struct.unpack_from("<Qqq", data, body)
+        return Underlying(head, symbol, time_ms, state)
+    if head.type == r.EV_LIQUIDATION:
+        return Liquidation(head, *_LIQUIDATION.unpack_from(data, body)[:7])
+    if head.type == r.EV_MOVED:
+        return Moved(head, *_MOVED.unpack_from(data, body))
+    return _read_parameters(head, data, body)
+
+
+def _read_parameters(head: Header, data: bytes, body: int) -> Event:
+    if head.type == r.EV_RISK:
+        return Risk(head, RiskParameters(*struct.unpack_from("<22q", data, body)))
+    if head.type == r.EV_FEES:
+        discount, time_ms = struct.unpack_from("<qq", data, body)
+        tiers = [FeeTier(*struct.unpack_from("<4q", data, body + 32 * n)) for n in range(1, head.units - 1)]
+        return Fees(head, discount, time_ms, tuple(tiers))
     raise EventError(f"unknown event type {head.type}")
 
 

@@ -18,6 +18,7 @@ FIRST_USER_ACCOUNT: Final = 64
 ACCOUNT_FEES: Final = 1
 ACCOUNT_INSURANCE: Final = 2
 ACCOUNT_BRIDGE: Final = 3
+ACCOUNT_WITHDRAWALS: Final = 4
 MAX_ACCOUNTS: Final = 1 << 20
 MAX_INSTRUMENTS: Final = 1 << 20
 MAX_UNDERLYINGS: Final = 1 << 10
@@ -72,5 +73,22 @@ ENTRY_LIMIT: Final = 1 << 49
 CASH_LIMIT: Final = 1 << 61
 
 MAX_EXPIRE_DAY_CANCELS: Final = 256
+
+# --- risk (rules version 2) ------------------------------------------------------------------------
+MAX_SUBACCOUNTS: Final = 20
+MAX_PENDING_WITHDRAWALS: Final = 1 << 16
+MAX_TIERS: Final = 8
+MAX_SCENARIOS: Final = 48
+MAX_QUANTUM_MICRO: Final = 1 << 30
+MAX_STREAM_WORD_BYTES: Final = 9
+MAX_SWEEP: Final = 1_024
+LIQUIDATION_CANCELS: Final = 64
+MAX_VOLUME_MICRO: Final = 1 << 60
+PPM: Final = 1_000_000
+MAX_RATE_PPM: Final = 250_000  # of roll, shock and short-option charges
+MAX_THRESHOLD_MICRO: Final = 1 << 58
+MAX_AUCTION_MS: Final = 86_400_000
+MAX_JUMP_FACTOR: Final = 1_000
+DEFAULT_JUMP_FACTOR: Final = 10
 RULES_VERSION: Final = 1
 RECORD_VERSION: Final = 1

@@ -36,6 +36,21 @@ DELIVER: Final = 27
 EXPIRE_DAY: Final = 28
 SET_RULES: Final = 29
 SET_MODE: Final = 30
+# From rules version 2 on.
+RISK: Final = 31
+RISK_SNAPSHOT: Final = 32
+RISK_SWEEP: Final = 33
+SET_MARGIN_MODEL: Final = 34
+TRANSFER: Final = 35
+RESOLVE_WITHDRAWAL: Final = 36
+SET_FEES: Final = 37
+SET_TIER: Final = 38
+SET_CAPS: Final = 39
+SET_UNDERLYING_STATE: Final = 40
+LIQUIDATE: Final = 41
+TAKEOVER: Final = 42
+SHARE_LOSS: Final = 43
+SET_LOCK: Final = 44
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -59,6 +74,20 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     EXPIRE_DAY: "EXPIRE_DAY",
     SET_RULES: "SET_RULES",
     SET_MODE: "SET_MODE",
+    RISK: "RISK",
+    RISK_SNAPSHOT: "RISK_SNAPSHOT",
+    RISK_SWEEP: "RISK_SWEEP",
+    SET_MARGIN_MODEL: "SET_MARGIN_MODEL",
+    TRANSFER: "TRANSFER",
+    RESOLVE_WITHDRAWAL: "RESOLVE_WITHDRAWAL",
+    SET_FEES: "SET_FEES",
+    SET_TIER: "SET_TIER",
+    SET_CAPS: "SET_CAPS",
+    SET_UNDERLYING_STATE: "SET_UNDERLYING_STATE",
+    LIQUIDATE: "LIQUIDATE",
+    TAKEOVER: "TAKEOVER",
+    SHARE_LOSS: "SHARE_LOSS",
+    SET_LOCK: "SET_LOCK",
 }
 
 # --- event types -----------------------------------------------------------------------------------
@@ -72,6 +101,10 @@ EV_INSTRUMENT: Final = 7
 EV_MARKED: Final = 8
 EV_DONE: Final = 9
 EV_UNDERLYING: Final = 10
+EV_RISK: Final = 11
+EV_LIQUIDATION: Final = 12
+EV_MOVED: Final = 13
+EV_FEES: Final = 14
 
 EVENT_NAMES: Final[dict[int, str]] = {
     EV_REJECTED: "REJECTED",
@@ -84,9 +117,14 @@ EVENT_NAMES: Final[dict[int, str]] = {
     EV_MARKED: "MARKED",
     EV_DONE: "DONE",
     EV_UNDERLYING: "UNDERLYING",
+    EV_RISK: "RISK",
+    EV_LIQUIDATION: "LIQUIDATION",
+    EV_MOVED: "MOVED",
+    EV_FEES: "FEES",
 }
 
-# Units of the fixed-size events (ORDER has one more when the order left another price level).
+# Units of the fixed-size events (ORDER has one more when the order left another price level; FEES, one a
+# tier, is not among them).
 EVENT_UNITS: Final[dict[int, int]] = {
     EV_REJECTED: 2,
     EV_ORDER: 4,
@@ -98,6 +136,9 @@ EVENT_UNITS: Final[dict[int, int]] = {
     EV_MARKED: 2,
     EV_DONE: 2,
     EV_UNDERLYING: 2,
+    EV_RISK: 7,
+    EV_LIQUIDATION: 4,
+    EV_MOVED: 2,
 }
 
 # --- order flags -----------------------------------------------------------------------------------
@@ -179,10 +220,51 @@ CANCEL_QUOTE_FAILED: Final = 7
 CANCEL_POST_ONLY_EDIT: Final = 8
 CANCEL_DAY_END: Final = 9
 CANCEL_DELIVERY: Final = 10
+CANCEL_LIQUIDATION: Final = 11
 
 # --- CASH and SETTLED kinds ------------------------------------------------------------------------
 CASH_DEPOSIT: Final = 1
 CASH_WITHDRAWAL: Final = 2
+CASH_WITHDRAWAL_PAID: Final = 3
+CASH_WITHDRAWAL_CANCELLED: Final = 4
+CASH_TRANSFER: Final = 5
+CASH_TAKEOVER: Final = 6
 SETTLED_DELIVERY: Final = 1
 SETTLED_PERPETUAL: Final = 2
 SETTLED_FUNDING: Final = 3
+
+# --- risk (rules version 2) ------------------------------------------------------------------------
+MODEL_STANDARD: Final = 0
+MODEL_PORTFOLIO: Final = 1
+LIQUIDATION_NONE: Final = 0
+LIQUIDATION_CLOSING: Final = 1
+LIQUIDATION_AUCTION: Final = 2
+LIQUIDATION_DEFICIT: Final = 3
+WITHDRAWAL_PAID: Final = 0
+WITHDRAWAL_CANCELLED: Final = 1
+TRADE_LIQUIDATION: Final = 2  # flag of TRADE: the taker is being liquidated
+RISK_WORDS: Final = 24  # w4…w27 of RISK
+
+# Kinds of LIQUIDATION.
+LIQ_STARTED: Final = 1
+LIQ_ORDERS: Final = 2
+LIQ_PERPETUAL: Final = 3
+LIQ_OPTION: Final = 4
+LIQ_AUCTION: Final = 5
+LIQ_TAKEOVER: Final = 6
+LIQ_ENDED: Final = 7
+LIQ_FUND: Final = 8
+LIQ_SHARED: Final = 9
+LIQ_DEFICIT: Final = 10
+LIQUIDATION_NAMES: Final[dict[int, str]] = {
+    LIQ_STARTED: "started",
+    LIQ_ORDERS: "orders_cancelled",
+    LIQ_PERPETUAL: "perpetual_slice",
+    LIQ_OPTION: "option_slice",
+    LIQ_AUCTION: "auction_started",
+    LIQ_TAKEOVER: "taken_over",
+    LIQ_ENDED: "ended",
+    LIQ_FUND: "covered_by_insurance_fund",
+    LIQ_SHARED: "loss_shared",
+    LIQ_DEFICIT: "deficit",
+}

@@ -37,6 +37,17 @@ STALE_FEED: Final = 30
 DUPLICATE: Final = 31
 NOT_EMPTY: Final = 32
 NOT_EXPIRED: Final = 33
+NO_RISK: Final = 34
+NOT_AUTHORISED: Final = 35
+MARK_JUMP: Final = 36
+ACCOUNT_LOCKED: Final = 37
+WRONG_FAMILY: Final = 38
+UNDERLYING_NOT_OPEN: Final = 39
+MARGIN_BREACH: Final = 40
+NOT_LIQUIDATABLE: Final = 41
+NOT_IN_AUCTION: Final = 42
+TOO_MANY_ACCOUNTS: Final = 43
+UNKNOWN_WITHDRAWAL: Final = 44
 
 REJECT_NAMES: Final[dict[int, str]] = {
     MALFORMED: "malformed",
@@ -72,4 +83,15 @@ REJECT_NAMES: Final[dict[int, str]] = {
     DUPLICATE: "duplicate",
     NOT_EMPTY: "not_empty",
     NOT_EXPIRED: "not_expired",
+    NO_RISK: "no_risk",
+    NOT_AUTHORISED: "not_authorised",
+    MARK_JUMP: "mark_jump",
+    ACCOUNT_LOCKED: "account_locked",
+    WRONG_FAMILY: "wrong_family",
+    UNDERLYING_NOT_OPEN: "underlying_not_open",
+    MARGIN_BREACH: "margin_breach",
+    NOT_LIQUIDATABLE: "not_liquidatable",
+    NOT_IN_AUCTION: "not_in_auction",
+    TOO_MANY_ACCOUNTS: "too_many_accounts",
+    UNKNOWN_WITHDRAWAL: "unknown_withdrawal",
 }

@@ -1,0 +1,119 @@
+"""The commands of rules version 2: shape and authority, then the command itself (docs/rules-2.md)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
+from exchange.core import family, liquidation, losses, margin_model, parameters, tables, takeover, withdrawals
+from exchange.core.world import World
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as no
+
+_BODY: Final = 32
+
+
+def is_users(kind: i64) -> bool:
+    """Whether a user may send the command under a grant; the others are the venue's."""
+    return (
+        kind == r.CONFIGURE_ACCOUNT
+        or kind == r.WITHDRAW
+        or kind == r.SET_MARGIN_MODEL
+        or kind == r.TRANSFER
+        or kind == r.TAKEOVER
+    )
+
+
+def command(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, who: i64) -> i64:
+    """One command of type RISK or above. Returns a reject reason or 0."""
+    if not _well_formed(batch, at, units, kind, flags):
+        return no.MALFORMED
+    if not is_users(kind) and read_i64_le(batch, at + 24) & r.U32 != 0:
+        return no.NOT_AUTHORISED
+    account = who & r.U32
+    target = (who >> 32) & r.U32
+    body = at + _BODY
+    if units == 1:
+        return _headers(w, kind, flags, account, target, who, read_i64_le(batch, at + 16))
+    if kind == r.RISK:
+        return parameters.risk(w, batch, body, target)
+    if kind == r.RISK_SNAPSHOT:
+        return tables.risk_snapshot(w, batch, body, units, target)
+    if kind == r.SET_FEES:
+        return parameters.set_fees(w, batch, body, units)
+    return _two_units(w, batch, body, kind, flags, account, who, read_i64_le(batch, at + 16))
+
+
+def _headers(w: World, kind: i64, flags: i64, account: i64, target: i64, who: i64, client: i64) -> i64:
+    if kind == r.SET_MARGIN_MODEL:
+        return margin_model.set_margin_model(w, account, flags)
+    if kind == r.SET_TIER:
+        return family.set_tier(w, account, flags)
+    if kind == r.SET_LOCK:
+        return family.set_lock(w, account, flags)
+    if kind == r.SET_UNDERLYING_STATE:
+        return parameters.set_underlying_state(w, target, flags)
+    return liquidation.liquidate(w, who, client)
+
+
+def _two_units(
+    w: World, batch: bytes, body: i64, kind: i64, flags: i64, account: i64, who: i64, client: i64
+) -> i64:
+    first = read_i64_le(batch, body)
+    second = read_i64_le(batch, body + 8)
+    third = read_i64_le(batch, body + 16)
+    if kind == r.RISK_SWEEP:
+        return liquidation.risk_sweep(w, who, client, first, second)
+    if kind == r.TRANSFER:
+        return family.transfer(w, account, first, second, third)
+    if kind == r.RESOLVE_WITHDRAWAL:
+        return withdrawals.resolve(w, flags, first)
+    if kind == r.SET_CAPS:
+        return family.set_caps(w, account, first, second)
+    if kind == r.TAKEOVER:
+        return takeover.takeover(w, who, first, second, third)
+    return losses.share_loss(w, who, client, first)
+
+
+def _well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
+    """Unit count, flags where there are none, and the body words without a meaning."""
+    if kind > r.SET_LOCK:
+        return False
+    if (
+        kind == r.SET_MARGIN_MODEL
+        or kind == r.SET_TIER
+        or kind == r.SET_UNDERLYING_STATE
+        or kind == r.SET_LOCK
+    ):
+        return units == 1
+    if kind == r.RESOLVE_WITHDRAWAL:
+        return units == 2 and _zero(batch, at + 40, 3)
+    if flags != 0:
+        return False
+    if kind == r.LIQUIDATE:
+        return units == 1
+    if kind == r.RISK:
+        return units == 7 and _zero(batch, at + 32 + 8 * 22, 2)
+    if kind == r.RISK_SNAPSHOT:
+        return units >= 2  # the rest is judged where the stream is read
+    if kind == r.SET_FEES:
+        return 3 <= units and units <= 2 + limits.MAX_TIERS and _zero(batch, at + 40, 3)
+    if units != 2:
+        return False
+    if kind == r.SHARE_LOSS:
+        return _zero(batch, at + 40, 3)
+    if kind == r.RISK_SWEEP or kind == r.SET_CAPS:
+        return _zero(batch, at + 48, 2)
+    return _zero(batch, at + 56, 1)  # TRANSFER, TAKEOVER
+
+
+def _zero(batch: bytes, at: i64, words: i64) -> bool:
+    while words > 0:
+        if read_i64_le(batch, at) != 0:
+            return False
+        at += 8
+        words -= 1
+    return True
