@@ -199,7 +199,8 @@ def account(w: World, account_id: i64) -> None:
     out[at + 2] = data[a + A_OWNER + 2]
     out[at + 3] = w.now_ms
     out[at + 4] = data[a + A_FLAGS]
-    states = data[a + A_MODEL] | data[a + A_TIER] << 8 | data[a + A_LIQUIDATION] << 16 | data[a + A_LOCKED] << 24
+    states = data[a + A_MODEL] | data[a + A_TIER] << 8 | data[a + A_LIQUIDATION] << 16
+    states |= data[a + A_LOCKED] << 24
     out[at + 5] = data[a + A_MAIN] | states << 32
     out[at + 6] = data[a + A_MAX_ORDERS] | data[a + A_MAX_POSITIONS] << 32
     out[at + 7] = 0

@@ -209,7 +209,7 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
     if w.rules >= 2:
         if kind > r.SET_MODE:
             return risk_commands.command(w, batch, at, units, kind, flags, who)
-        if kind >= r.CREATE_ACCOUNT and not risk_commands.is_users(kind) and read_i64_le(batch, at + 24) & r.U32 != 0:
+        if kind >= r.CREATE_ACCOUNT and not risk_commands.authorised(batch, at, kind):
             return no.NOT_AUTHORISED
     if kind == r.CONFIGURE_ACCOUNT and units == 1:
         return lifecycle.configure_account(w, account, flags)
@@ -221,6 +221,8 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
         w.mode = flags
         emit.done(w, kind, who, client, 0)
         return 0
+    if kind == r.SET_RULES and units == 1:
+        return _set_rules(w, aux, flags, who, client)
     if flags != 0:
         return no.MALFORMED
     if kind == r.MARKS:
@@ -237,15 +239,22 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
         return instruments.list_instrument(w, batch, at + 32, target)
     if kind == r.EXPIRE_DAY and units == 1:
         return lifecycle.expire_day(w, who, client)
-    if kind == r.SET_RULES and units == 1:
-        if aux < w.rules or aux > limits.RULES_VERSION:
-            return no.BAD_VALUE
-        w.rules = aux
-        emit.done(w, kind, who, client, 0)
-        return 0
     if units == 2:
         return _two_units(w, batch, at + 32, kind, account, target, client, who)
     return no.MALFORMED
+
+
+def _set_rules(w: World, version: i64, flags: i64, who: i64, client: i64) -> i64:
+    """SET_RULES. What code of version 1 refused stays refused: from 2 on the flags say the version too."""
+    if flags != 0 and (flags != version or version < 2 or version > limits.RULES_VERSION):
+        return no.MALFORMED
+    if version < w.rules or version > limits.RULES_VERSION or (version >= 2 and flags == 0):
+        return no.BAD_VALUE
+    if version != w.rules:
+        w.epoch += 1  # what accounts have cached follows the old rules
+    w.rules = version
+    emit.done(w, r.SET_RULES, who, client, 0)
+    return 0
 
 
 def _two_units(

@@ -11,6 +11,7 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import emit
+from exchange.core.arithmetic import ceil_div
 from exchange.core.layout import (
     I_BAND_PPM,
     I_DELIVERY_PPM,
@@ -62,11 +63,6 @@ from exchange.domain import records as r
 from exchange.domain import rejects as no
 
 _E8: Final = 100_000_000
-
-
-def ceil_div(value: i64, by: i64) -> i64:
-    """⌈value / by⌉ for by > 0."""
-    return -(-value // by)
 
 
 def rank_of(w: World, instrument: i64, price: i64) -> i64:

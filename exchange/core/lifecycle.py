@@ -8,7 +8,8 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger, margin
-from exchange.core.instruments import ceil_div, price_fits
+from exchange.core.arithmetic import ceil_div
+from exchange.core.instruments import price_fits
 from exchange.core.layout import (
     A_CASH,
     A_CREATED,

@@ -27,11 +27,16 @@ def is_users(kind: i64) -> bool:
     )
 
 
+def authorised(batch: bytes, at: i64, kind: i64) -> bool:
+    """Whether the command at byte `at` may come under the grant it names: the venue's is 0."""
+    return is_users(kind) or read_i64_le(batch, at + 24) & r.U32 == 0
+
+
 def command(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, who: i64) -> i64:
     """One command of type RISK or above. Returns a reject reason or 0."""
     if not _well_formed(batch, at, units, kind, flags):
         return no.MALFORMED
-    if not is_users(kind) and read_i64_le(batch, at + 24) & r.U32 != 0:
+    if not authorised(batch, at, kind):
         return no.NOT_AUTHORISED
     account = who & r.U32
     target = (who >> 32) & r.U32

@@ -337,8 +337,8 @@ def expire_day(instrument: int) -> bytes:
 
 
 def set_rules(version: int) -> bytes:
-    """SET_RULES from the next command on."""
-    return header(r.SET_RULES, 1, aux=version)
+    """SET_RULES from the next command on; a version above the first is said twice (docs/formats.md)."""
+    return header(r.SET_RULES, 1, flags=version if version >= 2 else 0, aux=version)
 
 
 def set_mode(mode: int) -> bytes:

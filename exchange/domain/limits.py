@@ -90,5 +90,6 @@ MAX_THRESHOLD_MICRO: Final = 1 << 58
 MAX_AUCTION_MS: Final = 86_400_000
 MAX_JUMP_FACTOR: Final = 1_000
 DEFAULT_JUMP_FACTOR: Final = 10
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2  # the newest; an engine starts at 1 and moves on by SET_RULES
+FIRST_RULES: Final = 1
 RECORD_VERSION: Final = 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from exchange.domain.limits import COUNTER_MASK, MAX_LABEL_BYTES, MAX_SHARD, RULES_VERSION, SHARD_SHIFT
+from exchange.domain.limits import COUNTER_MASK, FIRST_RULES, MAX_LABEL_BYTES, MAX_SHARD, SHARD_SHIFT
 from exchange.domain.records import LABEL, UNIT_BYTES
 
 FORMAT_VERSION: Final = 1
@@ -38,7 +38,7 @@ class FileHeader(NamedTuple):
     magic: bytes
     shard: int
     first_seq: int
-    rules_version: int = RULES_VERSION
+    rules_version: int = FIRST_RULES
     head: bytes = NO_HEAD
 
 

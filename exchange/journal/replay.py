@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from exchange.domain.limits import RULES_VERSION
+from exchange.domain.limits import FIRST_RULES
 from exchange.journal import frames as f
 from exchange.journal.chainlog import Chain, ChainEntry, ChainLog
 from exchange.journal.cursor import read_cursors
@@ -154,7 +154,7 @@ def recover(
     shard: int = 0,
     chain: Chain | None = None,
     verify_roots: bool = False,
-    rules_version: int = RULES_VERSION,
+    rules_version: int = FIRST_RULES,
     segment_bytes: int = SEGMENT_BYTES,
 ) -> Recovered[E]:
     """Bring the state machine back to the last durable command, and the journal to a writable state.

@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-from exchange.domain.limits import COUNTER_MASK, RULES_VERSION, SHARD_SHIFT
+from exchange.domain.limits import COUNTER_MASK, FIRST_RULES, SHARD_SHIFT
 from exchange.journal import frames as f
 from exchange.journal.errors import JournalPoisoned, SequenceGap, StorageError
 from exchange.journal.storage import Storage
@@ -78,7 +78,7 @@ class SegmentLog:
         shard: int,
         tail: Tail,
         *,
-        rules_version: int = RULES_VERSION,
+        rules_version: int = FIRST_RULES,
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self._storage = storage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exchange.domain.limits import RULES_VERSION
+from exchange.domain.limits import FIRST_RULES
 from exchange.domain.records import UNIT_BYTES
 from exchange.journal import frames as f
 from exchange.journal.errors import CorruptRecord, JournalPoisoned, SequenceGap, StorageError
@@ -51,7 +51,7 @@ class JournalWriter:
         storage: Storage,
         shard: int = 0,
         *,
-        rules_version: int = RULES_VERSION,
+        rules_version: int = FIRST_RULES,
         segment_bytes: int = SEGMENT_BYTES,
         tails: tuple[Tail, Tail] | None = None,
     ) -> None:

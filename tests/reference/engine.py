@@ -118,6 +118,8 @@ def _units_fit(head: Head) -> bool:
 
 
 def _reserved_zero(head: Head, record: bytes) -> bool:
+    if head.type == r.SET_RULES:
+        return head.flags == 0 or 2 <= head.aux == head.flags <= limits.RULES_VERSION
     if head.type not in HAVE_FLAGS and head.flags:
         return False
     if head.type == r.LABEL:

@@ -161,6 +161,7 @@ def marks(world: World, head: Head, words: tuple[int, ...], units: bytes) -> Non
 def set_rules(world: World, head: Head) -> None:
     """SET_RULES."""
     require(world.rules_version <= head.aux <= limits.RULES_VERSION, why.BAD_VALUE)
+    require(head.aux < 2 or head.flags == head.aux, why.BAD_VALUE)
     world.rules_version = head.aux
     world.events.done(head, 0, world.now_ms)
 

@@ -38,7 +38,7 @@ class World:
     events: Events
     now_ms: int = 0
     mode: int = r.MODE_OPEN
-    rules_version: int = limits.RULES_VERSION
+    rules_version: int = limits.FIRST_RULES
     last_deposit_id: int = 0
     next_account: int = limits.FIRST_USER_ACCOUNT
     next_order: int = 1

@@ -61,8 +61,17 @@ def test_time_never_falls(market: Market) -> None:
 def test_switches(market: Market) -> None:
     assert reason(market.send(c.set_mode(2))) == "bad_flags"
     assert reason(market.send(c.set_rules(0))) == "bad_value"
-    assert reason(market.send(c.set_rules(2))) == "bad_value"
+    newest = limits.RULES_VERSION
+    assert reason(market.send(c.header(r.SET_RULES, 1, aux=newest + 1))) == "bad_value"
+    assert reason(market.send(c.set_rules(newest + 1))) == "malformed"
+    assert reason(market.send(c.header(r.SET_RULES, 1, aux=2))) == "bad_value"
+    assert reason(market.send(c.header(r.SET_RULES, 1, flags=1, aux=1))) == "malformed"
     assert only(market.send(c.set_rules(1)), e.Done).command == r.SET_RULES
+
+
+def test_rules_go_forward_only(market: Market) -> None:
+    assert only(market.send(c.set_rules(2)), e.Done).command == r.SET_RULES
+    assert reason(market.send(c.set_rules(1))) == "bad_value"
 
 
 def test_labels(market: Market) -> None:
