@@ -116,14 +116,14 @@ def trade(
     maker_slot: i64,
     taker_order: i64,
     taker_label: i64,
-    sell: i64,
+    flags: i64,
     price: i64,
     lots: i64,
     value: i64,
     maker_fee: i64,
     taker_fee: i64,
 ) -> None:
-    """TRADE: one match, both sides."""
+    """TRADE: one match, both sides. `flags`: the taker's side, and whether it is being liquidated."""
     at = begin(w, r.EV_TRADE, 5, taker_who, trade_id)
     out = w.out
     data = w.orders.data
@@ -137,7 +137,7 @@ def trade(
     out[at + 4] = (data[maker + O_WHO] & r.U32) | (taker_who & r.U32) << 32
     out[at + 5] = maker_fee
     out[at + 6] = taker_fee
-    out[at + 7] = sell
+    out[at + 7] = flags
     out[at + 8] = w.now_ms
     out[at + 9] = instruments[i + I_INDEX]
     out[at + 10] = instruments[i + I_MARK]

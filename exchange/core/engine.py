@@ -35,6 +35,10 @@ from exchange.domain import rejects as no
 _TOUCH_FROM_BYTES: Final = 512
 
 
+class InvariantError(Exception):
+    """The state contradicts itself: the engine must not go on, and does not."""
+
+
 class BatchError(ValueError):
     """A batch whose record lengths do not add up: a fault of the caller, not of a user."""
 
@@ -95,8 +99,11 @@ class Engine:
 
         Raises:
             BatchError: unit counts do not add up to the batch's length; nothing was applied.
+            InvariantError: a command's bookings do not add up to zero. Its batch is not to be
+                acknowledged, and nothing is applied ever after.
         """
         w = self.world
+        _check_drift(w)
         size: i64 = len(batch)
         _check_lengths(batch, size)
         w.out_words = 0
@@ -113,7 +120,9 @@ class Engine:
             w.index = 0
             units = (read_i64_le(batch, at) >> 16) & 0xFFFF
             _command(w, batch, at, units)
+            _check_drift(w)
             at += units * r.UNIT_BYTES
+        _check_drift(w)
         return w.taken()
 
     def state_bytes(self) -> bytes:
@@ -150,6 +159,18 @@ def _check_lengths(batch: bytes, size: i64) -> None:
         at += units * r.UNIT_BYTES
     if at != size:
         raise BatchError(f"the batch of {size} bytes ends inside a record")
+
+
+def _check_drift(w: World) -> None:
+    """Every booking has two sides: what the last command booked adds up to zero.
+
+    Raises InvariantError; the sums stay as they are, so that it is raised again.
+    """
+    if w.cash_drift | w.size_drift | w.entry_drift != 0:
+        raise InvariantError(
+            f"bookings of command {w.next_seq - 1} do not add up: cash {w.cash_drift} micro-USDC, "
+            f"positions {w.size_drift} lots, entry values {w.entry_drift} micro-USDC"
+        )
 
 
 def _command(w: World, batch: bytes, at: i64, units: i64) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit
+from exchange.core import emit, fees
 from exchange.core.arithmetic import ceil_div
 from exchange.core.layout import (
     I_BAND_PPM,
@@ -26,7 +26,6 @@ from exchange.core.layout import (
     I_KIND,
     I_LOT_E8,
     I_LOWEST,
-    I_MAKER_NANO,
     I_MAKER_PPM,
     I_MARK,
     I_MARK_HIGH,
@@ -45,7 +44,6 @@ from exchange.core.layout import (
     I_STEPS,
     I_STRIKE,
     I_STRIKE_PER_LOT,
-    I_TAKER_NANO,
     I_TAKER_PPM,
     I_TERMS,
     I_TICK_MICRO,
@@ -359,13 +357,11 @@ def derive_from_marks(w: World, instrument: i64) -> None:
     i = instrument * INSTRUMENT_WORDS
     lot = data[i + I_LOT_E8]
     mark = data[i + I_MARK]
-    index_per_lot = ceil_div(data[i + I_INDEX] * lot, _E8)
-    data[i + I_INDEX_PER_LOT] = index_per_lot
+    data[i + I_INDEX_PER_LOT] = ceil_div(data[i + I_INDEX] * lot, _E8)
     data[i + I_FORWARD_PER_LOT] = ceil_div(data[i + I_FORWARD] * lot, _E8)
     data[i + I_MARK_LOW] = mark * lot // _E8
     data[i + I_MARK_HIGH] = ceil_div(mark * lot, _E8)
-    data[i + I_MAKER_NANO] = ceil_div(index_per_lot * data[i + I_MAKER_PPM], 1000)
-    data[i + I_TAKER_NANO] = ceil_div(index_per_lot * data[i + I_TAKER_PPM], 1000)
+    fees.derive(w, instrument)
     lowest = data[i + I_LOWEST]
     highest = data[i + I_HIGHEST]
     if data[i + I_BAND_PPM] == 0:

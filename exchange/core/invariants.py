@@ -10,7 +10,7 @@ from mypy_extensions import i64
 
 from exchange.core import margin, state
 from exchange.core.book import Book
-from exchange.core.engine import Engine
+from exchange.core.engine import Engine, InvariantError
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
     A_CASH,
@@ -54,10 +54,6 @@ from exchange.core.layout import (
 )
 from exchange.core.world import World
 from exchange.domain import records as r
-
-
-class InvariantError(Exception):
-    """The state contradicts itself: the engine must not go on."""
 
 
 def check(engine: Engine) -> None:

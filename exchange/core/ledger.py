@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import margin
+from exchange.core import fees, margin
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
@@ -16,8 +16,8 @@ from exchange.core.layout import (
     A_SEATS,
     ACCOUNT_WORDS,
     HIGH,
-    I_FEE_CAP,
     I_KIND,
+    I_OPEN_INTEREST,
     INSTRUMENT_WORDS,
     O_FLAGS,
     O_HOLD,
@@ -77,6 +77,7 @@ def drop_seat(w: World, slot: i64) -> None:
     """Remove a seat without orders; what it contributed to the account's sums leaves with it."""
     data = w.seats.data
     s = slot * SEAT_WORDS
+    move_position(w, slot, -data[s + S_SIZE], -data[s + S_ENTRY])
     margin.withdraw_seat(w, slot)
     account = data[s + S_KEY] >> SEAT_SHIFT
     a = account * ACCOUNT_WORDS
@@ -205,35 +206,50 @@ def change_open(w: World, order_slot: i64, lots: i64) -> None:
     margin.require_seat(w, seat)
 
 
-def fee_micro(w: World, instrument: i64, nano_per_lot: i64, lots: i64, value: i64) -> i64:
-    """One side's fee in micro-USDC: rounded up; capped, rounded down, for options."""
-    i = instrument * INSTRUMENT_WORDS
-    fee = -(-(nano_per_lot * lots) // 1000)
-    cap = w.instruments[i + I_FEE_CAP]
-    if cap > 0 and w.instruments[i + I_KIND] == r.KIND_OPTION:
-        most = value * cap // 1000
-        if fee > most:
-            fee = most
-    return fee
+def move_cash(w: World, account: i64, delta: i64) -> i64:
+    """Add micro-USDC to an account's cash, which counts as drift until its other side is booked.
+
+    Every change of cash goes through here. Returns the balance after.
+    """
+    at = account * ACCOUNT_WORDS + A_CASH
+    balance = w.accounts[at] + delta
+    w.accounts[at] = balance
+    w.cash_drift += delta
+    return balance
+
+
+def move_position(w: World, seat: i64, lots: i64, value: i64) -> None:
+    """Add `lots` (signed) and their `value` to a seat's size and entry value.
+
+    Every change of a position goes through here. The caller revalues the seat.
+    """
+    data = w.seats.data
+    s = seat * SEAT_WORDS
+    before = data[s + S_SIZE]
+    after = before + lots
+    data[s + S_SIZE] = after
+    data[s + S_ENTRY] += value
+    w.size_drift += lots
+    w.entry_drift += value
+    held = (after if after > 0 else 0) - (before if before > 0 else 0)
+    if held != 0:
+        w.instruments[(data[s + S_KEY] & SEAT_INSTRUMENT) * INSTRUMENT_WORDS + I_OPEN_INTEREST] += held
 
 
 def book_side(w: World, seat: i64, instrument: i64, sell: i64, lots: i64, value: i64, fee: i64) -> None:
     """Book one side of a match: position, entry value, premium and fee. The caller revalues the seat."""
-    data = w.seats.data
-    s = seat * SEAT_WORDS
-    accounts = w.accounts
-    a = (data[s + S_KEY] >> SEAT_SHIFT) * ACCOUNT_WORDS
+    account = w.seats.data[seat * SEAT_WORDS + S_KEY] >> SEAT_SHIFT
+    delta = -fee
+    option = w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION
     if sell != 0:
-        data[s + S_SIZE] -= lots
-        data[s + S_ENTRY] -= value
+        move_position(w, seat, -lots, -value)
+        if option:
+            delta += value
     else:
-        data[s + S_SIZE] += lots
-        data[s + S_ENTRY] += value
-    cash = accounts[a + A_CASH] - fee
-    if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION:
-        if sell != 0:
-            cash += value
-        else:
-            cash -= value
-    accounts[a + A_CASH] = cash
-    accounts[ACCOUNT_FEES * ACCOUNT_WORDS + A_CASH] += fee
+        move_position(w, seat, lots, value)
+        if option:
+            delta -= value
+    move_cash(w, account, delta)
+    move_cash(w, ACCOUNT_FEES, fee)
+    if w.rules >= 2:
+        fees.count_volume(w, account, instrument, lots)

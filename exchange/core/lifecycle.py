@@ -7,7 +7,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, margin
+from exchange.core import emit, fees, ledger, margin
 from exchange.core.arithmetic import ceil_div
 from exchange.core.instruments import price_fits
 from exchange.core.layout import (
@@ -19,7 +19,6 @@ from exchange.core.layout import (
     ACCOUNT_WORDS,
     I_DELIVERY_PPM,
     I_EXPIRY,
-    I_FEE_CAP,
     I_KIND,
     I_LOT_E8,
     I_MULTIPLIER,
@@ -78,7 +77,7 @@ def configure_account(w: World, account: i64, flags: i64) -> i64:
 
 def deposit(w: World, account: i64, amount: i64, deposit_id: i64) -> i64:
     """DEPOSIT. Returns a reject reason or 0."""
-    if not is_user(w, account):
+    if not is_user(w, account) and (w.rules < 2 or account != limits.ACCOUNT_INSURANCE):
         return no.UNKNOWN_ACCOUNT
     if amount < 1 or amount > limits.MAX_DEPOSIT_MICRO:
         return no.BAD_VALUE
@@ -110,11 +109,9 @@ def withdraw(w: World, account: i64, amount: i64, withdrawal_id: i64) -> i64:
 
 
 def _move_cash(w: World, account: i64, kind: i64, delta: i64, ident: i64) -> None:
-    accounts = w.accounts
-    accounts[account * ACCOUNT_WORDS + A_CASH] += delta
-    accounts[limits.ACCOUNT_BRIDGE * ACCOUNT_WORDS + A_CASH] -= delta
+    balance = ledger.move_cash(w, account, delta)
+    ledger.move_cash(w, limits.ACCOUNT_BRIDGE, -delta)
     w.deposits_net += delta
-    balance = accounts[account * ACCOUNT_WORDS + A_CASH]
     emit.cash(w, account, kind, ident, delta, balance, limits.ACCOUNT_BRIDGE)
 
 
@@ -216,9 +213,8 @@ def _settle_seat(w: World, account: i64, instrument: i64, seat: i64, kind: i64, 
         return 0
     delta = _delta(w, seat, rate, realise)
     if realise:
-        data[s + S_ENTRY] = size * rate
-    a = account * ACCOUNT_WORDS
-    w.accounts[a + A_CASH] += delta
+        ledger.move_position(w, seat, 0, size * rate - entry)
+    balance = ledger.move_cash(w, account, delta)
     margin.revalue_seat(w, seat)
     emit.settled(
         w,
@@ -230,7 +226,7 @@ def _settle_seat(w: World, account: i64, instrument: i64, seat: i64, kind: i64, 
         price,
         entry,
         data[s + S_ENTRY],
-        w.accounts[a + A_CASH],
+        balance,
     )
     return 1
 
@@ -303,18 +299,10 @@ def _deliver_seat(
         return
     payoff = size * payoff_per_lot
     lots = size if size > 0 else -size
-    fee = ceil_div(nano * lots, 1000)
-    cap = w.instruments[instrument * INSTRUMENT_WORDS + I_FEE_CAP]
-    if cap > 0:
-        most = (payoff if payoff > 0 else -payoff) * cap // 1000
-        if fee > most:
-            fee = most
-    accounts = w.accounts
-    a = account * ACCOUNT_WORDS
-    accounts[a + A_CASH] += payoff - fee
-    accounts[limits.ACCOUNT_FEES * ACCOUNT_WORDS + A_CASH] += fee
-    seats[s + S_SIZE] = 0
-    seats[s + S_ENTRY] = 0
+    fee = fees.charge_micro(w, instrument, nano, lots, payoff if payoff > 0 else -payoff)
+    balance = ledger.move_cash(w, account, payoff - fee)
+    ledger.move_cash(w, limits.ACCOUNT_FEES, fee)
+    ledger.move_position(w, seat, -size, -entry)
     emit.settled(
         w,
         r.SETTLED_DELIVERY,
@@ -325,7 +313,7 @@ def _deliver_seat(
         price_micro,
         entry,
         0,
-        accounts[a + A_CASH],
+        balance,
     )
 
 

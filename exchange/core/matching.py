@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, margin
+from exchange.core import emit, fees, ledger, margin
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
     A_FLAGS,
+    A_LIQUIDATION,
     ACCOUNT_WORDS,
-    I_MAKER_NANO,
     I_MULTIPLIER,
-    I_TAKER_NANO,
     I_TRADE_SEQ,
     INSTRUMENT_WORDS,
     L_HEAD,
@@ -247,12 +246,17 @@ def _fill(
     trade_id = w.prefix | w.next_trade
     w.next_trade += 1
     value = price * lots * data[i + I_MULTIPLIER]
-    maker_fee = ledger.fee_micro(w, instrument, data[i + I_MAKER_NANO], lots, value)
-    taker_fee = ledger.fee_micro(w, instrument, data[i + I_TAKER_NANO], lots, value)
+    account = who & r.U32
+    maker_account = w.orders.data[maker * ORDER_WORDS + O_WHO] & r.U32
+    taker_fee = fees.taker_micro(w, account, instrument, lots, value)
+    maker_fee = fees.maker_micro(w, maker_account, instrument, lots, value, taker_fee)
     maker_seat = w.orders.data[maker * ORDER_WORDS + O_PLACE] >> 32
     ledger.book_side(w, seat, instrument, sell, lots, value, taker_fee)
     ledger.book_side(w, maker_seat, instrument, 1 - sell, lots, value, maker_fee)
-    emit.trade(w, trade_id, who, maker, order_id, label, sell, price, lots, value, maker_fee, taker_fee)
+    flags = sell
+    if w.accounts[account * ACCOUNT_WORDS + A_LIQUIDATION] != r.LIQUIDATION_NONE:
+        flags |= r.TRADE_LIQUIDATION
+    emit.trade(w, trade_id, who, maker, order_id, label, flags, price, lots, value, maker_fee, taker_fee)
     w.rest -= lots
     w.value += price * lots
     margin.revalue_seat(w, seat)
