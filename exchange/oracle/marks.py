@@ -1,4 +1,4 @@
-"""Marks: index and surface in, one packed MARKS command per underlying out.
+"""Marks: index and surface in, one packed MARKS or RISK_SNAPSHOT command per underlying out.
 
 :class:`UnderlyingMarks` reprices the listed instruments of one underlying; :class:`MarkLoop` asks the feed
 and decides when. Both are plain objects: whoever owns the clock calls :meth:`MarkLoop.step`.
@@ -18,6 +18,7 @@ from exchange.oracle.feed import IndexFeed, IndexTick
 from exchange.oracle.greeks import Greeks
 from exchange.oracle.marks_codec import MarksBlock
 from exchange.oracle.premium import PerpetualPremium
+from exchange.oracle.table_feed import TableFeed
 from pricing.chain import Chain
 from pricing.european import Floats
 from pricing.forward import ForwardCurve
@@ -50,6 +51,8 @@ class MarkedInstrument:
     strike_micro: int = 0
     expiry_ms: int = 0
     is_call: bool = False
+    lot_e8: int = 100_000_000
+    position_limit_lots: int = 1
 
     def __post_init__(self) -> None:
         if self.kind not in (r.KIND_OPTION, r.KIND_PERPETUAL):
@@ -61,7 +64,10 @@ class MarkedInstrument:
     def from_terms(cls, instrument_id: int, terms: InstrumentTerms) -> MarkedInstrument:
         """The listing `terms` under `instrument_id`."""
         is_call = terms.option_type == r.OPTION_CALL
-        return cls(instrument_id, terms.kind, terms.strike_micro, terms.expiry_ms, is_call)
+        return cls(
+            instrument_id, terms.kind, terms.strike_micro, terms.expiry_ms, is_call,
+            terms.lot_e8, terms.position_limit_lots,
+        )  # fmt: skip
 
 
 class UnderlyingMarks:
@@ -80,7 +86,9 @@ class UnderlyingMarks:
         curve: ForwardCurve,
         premium: PerpetualPremium,
         last_feed_seq: int = 0,
+        tables: TableFeed | None = None,
     ) -> None:
+        """`tables`: the scenario tables that go with the marks; None: marks alone."""
         self.underlying_id = underlying_id
         self.symbol = symbol
         self.feed_seq = last_feed_seq
@@ -88,6 +96,9 @@ class UnderlyingMarks:
         self._curve = curve
         self._premium = premium
         self.average = DeliveryAverage()
+        self.tables = tables
+        self.tables_refused_count = 0
+        """Times no tables were made because a price had no integer; the marks went alone."""
         self._quantize = MarkQuantizer(_ROWS)
         self._last: tuple[float, float, int] | None = None
         self.listing = 0
@@ -129,6 +140,13 @@ class UnderlyingMarks:
             [i.instrument_id for i in listed[len(options) :]],
         )
         self.listing += 1
+        if self.tables is not None:
+            self.tables.list_instruments(
+                self.chain,
+                [i.instrument_id for i in listed],
+                [i.lot_e8 for i in listed],
+                [i.position_limit_lots for i in listed],
+            )
         self.chain.set_pull([self._pulls.get(i.instrument_id, 0.0) for i in options])
         if self._last is not None:
             index, perpetual_mark, at_ms = self._last
@@ -154,8 +172,9 @@ class UnderlyingMarks:
         return None if self._last is None else self._last[0]
 
     def mark(self, index: float, now_ms: int) -> bytes:
-        """Reprice everything and return the MARKS command, which takes the next `feed_seq`.
+        """Reprice everything and return the command, which takes the next `feed_seq`.
 
+        It is RISK_SNAPSHOT where scenario tables are due, else MARKS.
         :class:`pricing.quantize.QuantizeError` if the index, or a price made from it, is outside the core's
         limits; then no command is made and no feed_seq taken.
         """
@@ -174,7 +193,21 @@ class UnderlyingMarks:
         self.greeks.update(*self._last)
         self.feed_seq += 1
         expired = bisect_right(self._expiries_ms, now_ms)
-        return self._block.encode(self.underlying_id, index_micro, self.feed_seq, expired)
+        sent = self._tables_due(index, index * (1.0 + premium), now_ms, expired)
+        if sent is None:
+            return self._block.encode(self.underlying_id, index_micro, self.feed_seq, expired)
+        return self._block.encode_snapshot(self.underlying_id, index_micro, self.feed_seq, expired, *sent)
+
+    def _tables_due(
+        self, index: float, perpetual_mark: float, now_ms: int, expired: int
+    ) -> tuple[int, bytes] | None:
+        if self.tables is None:
+            return None
+        try:
+            return self.tables.stream(index, perpetual_mark, now_ms, expired)
+        except ValueError:  # a price no scenario value can be made of: the core keeps the tables it has
+            self.tables_refused_count += 1
+            return None
 
     def _average(self, now_ms: int) -> float | None:
         """The mean index so far of the first expiry's averaging window; None before it, or empty."""

@@ -1,4 +1,4 @@
-"""Packs one MARKS command from arrays (docs/formats.md), without a Python object per instrument."""
+"""Packs MARKS and RISK_SNAPSHOT from arrays (docs/formats.md), without a Python object per instrument."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ MARK_UNIT: Final = np.dtype(
 """The 32-byte mark unit as a numpy record."""
 
 _BODY: Final = struct.Struct("<qqqq")
+_UNIT: Final = MARK_UNIT.itemsize
 
 
 class MarksBlock:
@@ -42,4 +43,15 @@ class MarksBlock:
         """The MARKS command with the units from the `first` on, as they are now."""
         head = commands.header(records.MARKS, 2 + self.units.size - first, instrument=underlying)
         body = _BODY.pack(index_micro, feed_seq, 0, 0)
-        return b"".join((head, body, self._bytes[MARK_UNIT.itemsize * first :]))
+        return b"".join((head, body, self._bytes[_UNIT * first :]))
+
+    def encode_snapshot(
+        self, underlying: int, index_micro: int, feed_seq: int, first: int, tables: int, stream: bytes
+    ) -> bytes:
+        """The RISK_SNAPSHOT command: the units from the `first` on, and the `stream` of `tables` tables."""
+        count = self.units.size - first
+        padded = stream.ljust((len(stream) + _UNIT - 1) // _UNIT * _UNIT, b"\0")
+        units = 2 + count + len(padded) // _UNIT
+        head = commands.header(records.RISK_SNAPSHOT, units, instrument=underlying)
+        body = _BODY.pack(index_micro, feed_seq, count, tables | len(stream) << 32)
+        return b"".join((head, body, self._bytes[_UNIT * first :], padded))

@@ -187,7 +187,7 @@ def test_an_instrument_is_read_from_its_terms() -> None:
         tick_micro=1, lot_e8=1, min_size_lots=1, price_limit_ticks=1, position_limit_lots=1, maker_fee_ppm=0,
         taker_fee_ppm=0, fee_cap_permille=0, delivery_fee_ppm=0, band_ppm=0,
     )  # fmt: skip
-    want = MarkedInstrument(9, r.KIND_OPTION, 5_000_000, NOW_MS, False)
+    want = MarkedInstrument(9, r.KIND_OPTION, 5_000_000, NOW_MS, False, lot_e8=1, position_limit_lots=1)
     assert MarkedInstrument.from_terms(9, terms) == want
 
 
