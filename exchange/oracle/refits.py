@@ -7,6 +7,7 @@ ages in place and is reported as what it is.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ import numpy as np
 from exchange.oracle.fitter import Fitter
 from exchange.oracle.marks import UnderlyingMarks
 from exchange.oracle.refit_job import BadJobError, RefitReply, RefitRequest
-from pricing.surface import SurfaceError
+from exchange.oracle.surface_checks import RefusedSurface, checked
 
 INTERVAL_MS: Final = 3_000
 LATE_MS: Final = 15_000
@@ -35,6 +36,8 @@ class _State:
     placed_ms: int = 0
     """As of when the surface in use is aged."""
     status: str = "initial"
+    refused: str = ""
+    """Why the last surface was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class SurfaceReport:
 
     status: str
     """``initial``: the simulated market's, nothing fitted yet; ``fresh``, ``held``, ``no_quotes`` as of
-    :class:`pricing.surface.Status`; ``failed``: the worker could not; ``late``: it has not answered."""
+    :class:`pricing.surface.Status`; ``failed``: the worker could not; ``late``: it has not answered; or the
+    code of :mod:`exchange.oracle.surface_checks` why its surface was refused."""
     age_ms: int | None
     """Since the last reply with a surface."""
     expiries: int
@@ -60,6 +64,8 @@ class Refits:
         self._fitter = fitter
         self._states = {marks.underlying_id: _State(marks) for marks in underlyings}
         self._interval_ms = interval_ms
+        self.refused: Counter[str] = Counter()
+        """Surfaces that were not used, by code."""
 
     @property
     def failures(self) -> int:
@@ -130,11 +136,14 @@ class Refits:
         """Price by the surface of `reply`, aged to now; False, and the one before stays, if it is none."""
         state.placed_ms = now_ms
         try:
-            surface = reply.surface(now_ms)
-        except SurfaceError as error:
-            _log.warning("the surface worker sent no surface: %s", error)
-            state.status = "failed"
+            surface = checked(reply, now_ms)
+        except RefusedSurface as refused:
+            self.refused[refused.code] += 1
+            if state.refused != refused.code:  # once, not every three seconds
+                _log.warning("%s: a surface was refused: %s", state.marks.symbol, refused)
+            state.status = state.refused = refused.code
             return False
+        state.refused = ""
         if surface is not None:
             state.marks.set_surface(surface)
         return surface is not None

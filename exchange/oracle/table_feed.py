@@ -143,7 +143,7 @@ class TableFeed:
             return None
         rows = self._valuer.tables(perpetual_mark, now_ms)
         differences = rows - self._base
-        changed = differences.any(axis=1)
+        changed: NDArray[np.bool_] = np.asarray(differences.any(axis=1))
         changed[:expired] = False
         chosen = self._order[changed[self._order]]
         self._last = (index, now_ms)

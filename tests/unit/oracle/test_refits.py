@@ -140,7 +140,8 @@ def test_nonsense_changes_nothing_and_is_told(marks: UnderlyingMarks) -> None:
     for _ in range(3):
         refits.poll(NOW_MS)
         assert marks.chain.surface is SURFACE
-    assert refits.report(0, NOW_MS).status == "failed"
+    assert refits.report(0, NOW_MS).status == "negative_surface"
+    assert refits.refused == {"negative_surface": 1}
     refits.poll(NOW_MS)
     assert marks.chain.surface is not SURFACE
     assert not marks.chain.pull.any()

@@ -84,7 +84,6 @@ def test_nothing_is_sent_before_it_is_known_what_the_core_holds() -> None:
     assert feed.must_load
     assert marks.mark(98_000.0, NOW_MS)[0] == r.MARKS
     feed.load({})
-    assert not feed.must_load
     assert marks.mark(98_000.0, NOW_MS)[0] == r.RISK_SNAPSHOT
 
 
