@@ -15,7 +15,7 @@ from tests.unit.oracle.test_refits import Script
 from tests.unit.oracle.test_table_feed import make
 
 NOW_MS = 1_795_000_000_000
-A, B, RHO, M, SIGMA = range(1, 6)
+A, B = 1, 2
 
 
 def reply_of(change: tuple[int, int, float] | None = None) -> RefitReply:
@@ -54,12 +54,11 @@ def test_slices_that_cross_are_refused() -> None:
 
 
 def test_a_negative_butterfly_is_refused() -> None:
-    reply = reply_of()
-    table = reply.slices[:, -1:].copy()
-    table[SIGMA] *= 1e-3
-    table[B] *= 3.0
-    alone = RefitReply("fresh", 0, 1, NOW_MS, 1.0, reply.expiry_ms[-1:], table, np.zeros(3))
-    assert code(alone) == "butterfly_surface"
+    """Axel Vogt's smile (Gatheral and Jacquier, 2014): positive variance, negative density."""
+    year_ms = 365 * 86_400_000
+    table = np.array([[1.0], [-0.0410], [0.1331], [0.3060], [0.3586], [0.4153]])
+    moments = np.array([NOW_MS + year_ms])
+    assert code(RefitReply("fresh", 0, 1, NOW_MS, 1.0, moments, table, np.zeros(3))) == "butterfly_surface"
 
 
 def test_a_refused_surface_leaves_the_one_before_and_is_logged_once(
