@@ -33,7 +33,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.matching import cancel, forget, level_lots, match, rest
-from exchange.core.orders import closed, is_user
+from exchange.core.orders import closed, is_bound, is_user
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -45,6 +45,8 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
     valid_until = read_i64_le(data, at + 64)
     if not is_user(w, account):
         return no.UNKNOWN_ACCOUNT
+    if is_bound(w, account):
+        return no.ACCOUNT_LOCKED
     slot = w.order_ids.find(read_i64_le(data, at + 32))
     if slot == 0:
         return no.ORDER_NOT_FOUND

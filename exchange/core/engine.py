@@ -21,10 +21,13 @@ from exchange.core import (
     lifecycle,
     orders,
     quotes,
+    restoring,
     risk_commands,
+    shapes,
     state,
     withdrawals,
 )
+from exchange.core.shapes import zero
 from exchange.core.warm import touch
 from exchange.core.world import World
 from exchange.domain import limits
@@ -146,7 +149,7 @@ class Engine:
 def restore(data: bytes, reserve_orders: int = 1 << 12) -> Engine:
     """As `Engine.restore`."""
     engine = Engine()
-    engine.world = state.read(data, reserve_orders)
+    engine.world = restoring.read(data, reserve_orders)
     return engine
 
 
@@ -187,11 +190,11 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
             if units == 2:
                 reason = orders.new_order(w, batch, at, flags, who)
         elif kind == r.CANCEL:
-            if units == 2 and flags == 0 and _zero(batch, at + 40, 3):
+            if units == 2 and flags == 0 and zero(batch, at + 40, 3):
                 ident = read_i64_le(batch, at + 32)
                 reason = orders.cancel_order(w, who & r.U32, ident)
         elif kind == r.AMEND:
-            if units == 3 and _zero(batch, at + 72, 3) and _time_fits(read_i64_le(batch, at + 64)):
+            if units == 3 and zero(batch, at + 72, 3) and _time_fits(read_i64_le(batch, at + 64)):
                 ident = read_i64_le(batch, at + 32)
                 reason = amending.amend(w, batch, at, flags, who & r.U32)
         elif kind == r.MASS_QUOTE:
@@ -208,67 +211,80 @@ def _time_fits(time_ms: i64) -> bool:
     return 0 <= time_ms and time_ms <= limits.MAX_TIME_MS
 
 
-def _zero(batch: bytes, at: i64, words: i64) -> bool:
-    while words > 0:
-        if read_i64_le(batch, at) != 0:
-            return False
-        at += 8
-        words -= 1
-    return True
-
-
 def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, who: i64) -> i64:
-    """Commands that do not carry orders: shape first, then the command itself."""
+    """Commands that do not carry orders: shape, then authority, then the command itself."""
+    if not shapes.well_formed(batch, at, units, kind, flags, w.rules):
+        return no.MALFORMED
+    if w.rules >= 2 and not risk_commands.authorised(batch, at, kind):
+        return no.NOT_AUTHORISED
+    if kind > r.SET_MODE:
+        return risk_commands.command(w, batch, at, units, kind, flags, who)
+    if kind >= r.LIST_UNDERLYING:
+        return _market_command(w, batch, at, units, kind, flags, who)
     account = who & r.U32
+    client = read_i64_le(batch, at + 16)
+    if kind == r.CANCEL_MANY:
+        return orders.cancel_many(w, flags, who, client, (read_i64_le(batch, at + 24) >> 32) & r.U32)
+    if kind == r.LABEL:
+        if not orders.is_user(w, account):
+            return no.UNKNOWN_ACCOUNT
+        emit.done(w, r.LABEL, who, client, 0)
+        return 0
+    if kind == r.CONFIGURE_ACCOUNT:
+        return lifecycle.configure_account(w, account, flags)
+    body = at + r.UNIT_BYTES
+    if kind == r.CREATE_ACCOUNT:
+        return family.create_account(w, batch, body, account)
+    first = read_i64_le(batch, body)
+    second = read_i64_le(batch, body + 8)
+    if kind == r.DEPOSIT:
+        return lifecycle.deposit(w, account, first, second)
+    if kind == r.WITHDRAW:
+        if w.rules >= 2:
+            return withdrawals.withdraw(w, account, first, second)
+        return lifecycle.withdraw(w, account, first, second)
+    if first < w.now_ms or first > limits.MAX_TIME_MS:  # TIME
+        return no.BAD_VALUE
+    w.now_ms = first
+    emit.done(w, kind, who, client, 0)
+    return 0
+
+
+def _market_command(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, who: i64) -> i64:
+    """Listings, marks, settlements, states, rules and modes."""
     target = (who >> 32) & r.U32
     client = read_i64_le(batch, at + 16)
-    aux = (read_i64_le(batch, at + 24) >> 32) & r.U32
-    if kind == r.CANCEL_MANY:
-        if units != 1:
-            return no.MALFORMED
-        return orders.cancel_many(w, flags, who, client, aux)
-    if w.rules >= 2:
-        if kind > r.SET_MODE:
-            return risk_commands.command(w, batch, at, units, kind, flags, who)
-        if kind >= r.CREATE_ACCOUNT and not risk_commands.authorised(batch, at, kind):
-            return no.NOT_AUTHORISED
-    if kind == r.CONFIGURE_ACCOUNT and units == 1:
-        return lifecycle.configure_account(w, account, flags)
-    if kind == r.SET_INSTRUMENT_STATE and units == 1:
+    body = at + r.UNIT_BYTES
+    if kind == r.MARKS:
+        found = instruments.marks(w, batch, body, units - 2, target)
+        w.detail = found >> 8
+        return found & 0xFF
+    if kind == r.LIST_INSTRUMENT:
+        return instruments.list_instrument(w, batch, body, target)
+    if kind == r.SET_INSTRUMENT_STATE:
         return lifecycle.set_instrument_state(w, target, flags)
-    if kind == r.SET_MODE and units == 1:
+    if kind == r.EXPIRE_DAY:
+        return lifecycle.expire_day(w, who, client)
+    if kind == r.SET_RULES:
+        return _set_rules(w, (read_i64_le(batch, at + 24) >> 32) & r.U32, flags, who, client)
+    if kind == r.SET_MODE:
         if flags > r.MODE_CANCEL_ONLY:
             return no.BAD_FLAGS
         w.mode = flags
         emit.done(w, kind, who, client, 0)
         return 0
-    if kind == r.SET_RULES and units == 1:
-        return _set_rules(w, aux, flags, who, client)
-    if flags != 0:
-        return no.MALFORMED
-    if kind == r.MARKS:
-        if units < 2 or units > 2 + limits.MAX_MARKS or not _zero(batch, at + 48, 2):
-            return no.MALFORMED
-        found = instruments.marks(w, batch, at + 32, units - 2, target)
-        w.detail = found >> 8
-        return found & 0xFF
-    if kind == r.LABEL:
-        return _label(w, batch, at, units, account, client, aux, who)
-    if kind == r.LIST_INSTRUMENT:
-        if units != 7 or not _terms_shape(batch, at + 32):
-            return no.MALFORMED
-        return instruments.list_instrument(w, batch, at + 32, target)
-    if kind == r.EXPIRE_DAY and units == 1:
-        return lifecycle.expire_day(w, who, client)
-    if units == 2:
-        return _two_units(w, batch, at + 32, kind, account, target, client, who)
-    return no.MALFORMED
+    first = read_i64_le(batch, body)
+    if kind == r.LIST_UNDERLYING:
+        return instruments.list_underlying(w, target, first)
+    if kind == r.SETTLE_PERPETUAL:
+        return lifecycle.settle_perpetual(w, who, client, first)
+    if kind == r.FUNDING:
+        return lifecycle.funding(w, who, client, first)
+    return lifecycle.deliver(w, target, first)
 
 
 def _set_rules(w: World, version: i64, flags: i64, who: i64, client: i64) -> i64:
-    """SET_RULES. What code of version 1 refused stays refused: from 2 on the flags say the version too."""
-    if flags != 0 and (flags != version or version < 2 or version > limits.RULES_VERSION):
-        return no.MALFORMED
+    """SET_RULES; from 2 on the flags name the version too (see `shapes`)."""
     if version < w.rules or version > limits.RULES_VERSION or (version >= 2 and flags == 0):
         return no.BAD_VALUE
     if version != w.rules:
@@ -276,66 +292,3 @@ def _set_rules(w: World, version: i64, flags: i64, who: i64, client: i64) -> i64
     w.rules = version
     emit.done(w, r.SET_RULES, who, client, 0)
     return 0
-
-
-def _two_units(
-    w: World, batch: bytes, body: i64, kind: i64, account: i64, target: i64, client: i64, who: i64
-) -> i64:
-    """Commands of one body unit."""
-    first = read_i64_le(batch, body)
-    second = read_i64_le(batch, body + 8)
-    if kind == r.CREATE_ACCOUNT:
-        if w.rules >= 2:
-            return family.create_account(w, batch, body, account)
-        return lifecycle.create_account(w, batch, body, account)
-    if not _zero(batch, body + 16, 2):
-        return no.MALFORMED
-    if kind == r.DEPOSIT:
-        return lifecycle.deposit(w, account, first, second)
-    if kind == r.WITHDRAW:
-        if w.rules >= 2:
-            return withdrawals.withdraw(w, account, first, second)
-        return lifecycle.withdraw(w, account, first, second)
-    if second != 0:
-        return no.MALFORMED
-    if kind == r.TIME:
-        if first < w.now_ms or first > limits.MAX_TIME_MS:
-            return no.BAD_VALUE
-        w.now_ms = first
-        emit.done(w, kind, who, client, 0)
-        return 0
-    if kind == r.LIST_UNDERLYING:
-        return instruments.list_underlying(w, target, first)
-    if kind == r.SETTLE_PERPETUAL:
-        return lifecycle.settle_perpetual(w, who, client, first)
-    if kind == r.FUNDING:
-        return lifecycle.funding(w, who, client, first)
-    if kind == r.DELIVER:
-        return lifecycle.deliver(w, target, first)
-    return no.MALFORMED
-
-
-def _label(
-    w: World, batch: bytes, at: i64, units: i64, account: i64, length: i64, label: i64, who: i64
-) -> i64:
-    """LABEL: a side record; only its shape and account matter here."""
-    if length < 1 or length > limits.MAX_LABEL_BYTES or units != 1 + (length + 31) // 32 or label == 0:
-        return no.MALFORMED
-    byte = at + r.UNIT_BYTES + length
-    while byte < at + units * r.UNIT_BYTES:
-        if batch[byte] != 0:
-            return no.MALFORMED
-        byte += 1
-    if not orders.is_user(w, account):
-        return no.UNKNOWN_ACCOUNT
-    emit.done(w, r.LABEL, who, length, 0)
-    return 0
-
-
-def _terms_shape(batch: bytes, at: i64) -> bool:
-    """The words and bits of LIST_INSTRUMENT that have no meaning are zero."""
-    if (read_i64_le(batch, at) >> 24) & 0xFF != 0:
-        return False
-    if (read_i64_le(batch, at + 80) >> 32) & r.U32 != 0 or read_i64_le(batch, at + 88) != 0:
-        return False
-    return _zero(batch, at + 160, 4)

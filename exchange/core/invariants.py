@@ -14,12 +14,21 @@ from exchange.core.engine import Engine, InvariantError
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
     A_CASH,
+    A_LIQUIDATION,
+    A_LOCKED,
+    A_MAIN,
+    A_MODEL,
     A_ORDER_HEAD,
     A_ORDERS,
     A_REQUIREMENT,
     A_SEAT_HEAD,
     A_SEATS,
+    A_SUBACCOUNTS,
+    A_TIER,
+    A_VOLUME,
     ACCOUNT_WORDS,
+    I_OPEN_INTEREST,
+    INSTRUMENT_WORDS,
     L_HEAD,
     L_PRICE,
     L_RANK,
@@ -54,6 +63,14 @@ from exchange.core.layout import (
 )
 from exchange.core.world import World
 from exchange.domain import records as r
+from exchange.domain.limits import (
+    ACCOUNT_BRIDGE,
+    ACCOUNT_WITHDRAWALS,
+    FIRST_USER_ACCOUNT,
+    MAX_SUBACCOUNTS,
+    MAX_TIERS,
+    MAX_VOLUME_MICRO,
+)
 
 
 def check(engine: Engine) -> None:
@@ -68,6 +85,8 @@ def check(engine: Engine) -> None:
     if not w.null_ledger:
         _check_accounts(w)
         _check_conservation(w)
+        _check_held(w)
+        _check_families(w)
 
 
 def _must(holds: bool, what: str, where: i64) -> None:
@@ -248,17 +267,71 @@ def _check_conservation(w: World) -> None:
     account: i64 = 0
     sizes: dict[int, int] = {}
     entries: dict[int, int] = {}
+    longs: dict[int, int] = {}
     while account < w.account_count:
         cash += w.accounts[account * ACCOUNT_WORDS + A_CASH]
         seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
         while seat != 0:
             s = seat * SEAT_WORDS
             key = w.seats.data[s + S_KEY] & SEAT_INSTRUMENT
-            sizes[key] = sizes.get(key, 0) + w.seats.data[s + S_SIZE]
+            size = w.seats.data[s + S_SIZE]
+            sizes[key] = sizes.get(key, 0) + size
             entries[key] = entries.get(key, 0) + w.seats.data[s + S_ENTRY]
+            if size > 0:
+                longs[key] = longs.get(key, 0) + size
             seat = w.seats.data[s + S_NEXT]
         account += 1
     _must(cash == 0, "cash is not conserved: the sum is", cash)
     for key in sizes:
         _must(sizes[key] == 0, "positions are not conserved: instrument", key)
         _must(entries[key] == 0, "entry values are not conserved: instrument", key)
+    instrument: i64 = 0
+    while instrument < w.instrument_count:
+        held = w.instruments[instrument * INSTRUMENT_WORDS + I_OPEN_INTEREST]
+        _must(held == longs.get(instrument, 0), "open interest is not the longs: instrument", instrument)
+        instrument += 1
+
+
+def _check_held(w: World) -> None:
+    """The bridge owes what came in; what is held for withdrawals is what waits; nothing drifts."""
+    pending: i64 = 0
+    for ident in w.pending:
+        account, amount = w.pending[ident]
+        _must(0 < ident and ident <= w.last_withdrawal, "a withdrawal has an id from the future", ident)
+        _must(FIRST_USER_ACCOUNT <= account and account < w.account_count, "a withdrawal is nobody's", ident)
+        _must(amount > 0, "a withdrawal holds nothing", ident)
+        pending += amount
+    held = w.accounts[ACCOUNT_WITHDRAWALS * ACCOUNT_WORDS + A_CASH]
+    _must(held == pending, "held cash is not the pending withdrawals'", held)
+    bridge = w.accounts[ACCOUNT_BRIDGE * ACCOUNT_WORDS + A_CASH]
+    _must(bridge == -w.deposits_net, "the bridge's cash is not the net of deposits", bridge)
+    _must(w.cash_drift == 0 and w.size_drift == 0 and w.entry_drift == 0, "bookings drift", w.cash_drift)
+
+
+def _check_families(w: World) -> None:
+    """Families are two levels deep and counted; what an account is stays within what there is."""
+    counts: dict[int, int] = {}
+    account: i64 = FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        a = account * ACCOUNT_WORDS
+        main = w.accounts[a + A_MAIN]
+        if main != 0:
+            _must(FIRST_USER_ACCOUNT <= main and main < account, "a main account comes later", account)
+            _must(w.accounts[main * ACCOUNT_WORDS + A_MAIN] == 0, "a subaccount has a subaccount", main)
+            counts[main] = counts.get(main, 0) + 1
+        _must(w.accounts[a + A_MODEL] <= 1 and w.accounts[a + A_LOCKED] <= 1, "a switch is off scale", account)
+        _must(w.accounts[a + A_TIER] < MAX_TIERS, "a tier is off scale", account)
+        volume = w.accounts[a + A_VOLUME]
+        _must(0 <= volume and volume <= MAX_VOLUME_MICRO, "a volume is off scale", account)
+        account += 1
+    account = FIRST_USER_ACCOUNT
+    while account < w.account_count:
+        known = w.accounts[account * ACCOUNT_WORDS + A_SUBACCOUNTS]
+        _must(known == counts.get(account, 0), "subaccounts miscounted", account)
+        _must(known <= MAX_SUBACCOUNTS, "too many subaccounts", account)
+        account += 1
+    sharing = w.share_phase != 0
+    _must((w.share_account != 0) == sharing, "a loss is shared for nobody", w.share_account)
+    if sharing:
+        state = w.accounts[w.share_account * ACCOUNT_WORDS + A_LIQUIDATION]
+        _must(state == r.LIQUIDATION_DEFICIT, "a loss is shared that is none", w.share_account)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import emit, fees, ledger, margin
@@ -12,9 +11,7 @@ from exchange.core.arithmetic import ceil_div
 from exchange.core.instruments import price_fits
 from exchange.core.layout import (
     A_CASH,
-    A_CREATED,
     A_FLAGS,
-    A_OWNER,
     A_REQUIREMENT,
     ACCOUNT_WORDS,
     I_DELIVERY_PPM,
@@ -40,28 +37,13 @@ from exchange.core.layout import (
 )
 from exchange.core.matching import cancel
 from exchange.core.orders import is_user
+from exchange.core.parameters import drop_table
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as no
 
 _E8: Final = 100_000_000
-
-
-def create_account(w: World, data: bytes, at: i64, account: i64) -> i64:
-    """CREATE_ACCOUNT. Returns a reject reason or 0."""
-    if read_i64_le(data, at + 16) >> 32 != 0 or read_i64_le(data, at + 24) != 0:
-        return no.MALFORMED
-    if account != w.account_count or account >= limits.MAX_ACCOUNTS:
-        return no.BAD_ID
-    a = w.add_account() * ACCOUNT_WORDS
-    word: i64 = 0
-    while word < 3:
-        w.accounts[a + A_OWNER + word] = read_i64_le(data, at + 8 * word)
-        word += 1
-    w.accounts[a + A_CREATED] = w.now_ms
-    emit.account(w, account)
-    return 0
 
 
 def configure_account(w: World, account: i64, flags: i64) -> i64:
@@ -129,6 +111,7 @@ def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
         if book.bid_levels != 0 or book.ask_levels != 0 or _has_position(w, instrument):
             return no.NOT_EMPTY
         _drop_seats(w, instrument)
+        drop_table(w, instrument)
     w.instruments[i + I_STATE] = state
     emit.instrument(w, instrument)
     return 0
@@ -283,6 +266,7 @@ def deliver(w: World, instrument: i64, price_micro: i64) -> i64:
             _deliver_seat(w, account, instrument, seat, payoff_per_lot, nano, price_micro)
             ledger.drop_seat(w, seat)
         account += 1
+    drop_table(w, instrument)
     data[i + I_STATE] = r.STATE_DELIVERED
     emit.instrument(w, instrument)
     return 0

@@ -250,3 +250,13 @@ def refuse(
     if w.accounts[account * ACCOUNT_WORDS + A_REQUIREMENT] - before + after > funds(w, account):
         return no.INSUFFICIENT_FUNDS
     return 0
+
+
+def figures(w: World, account: i64) -> None:
+    """The account's sums at the current marks into `w.m_…`, micro-USDC."""
+    refresh(w, account)
+    required = w.accounts[account * ACCOUNT_WORDS + A_REQUIREMENT]
+    w.m_initial = required
+    w.m_maintenance = required
+    w.m_balance = funds(w, account)
+    w.m_equity = equity(w, account)

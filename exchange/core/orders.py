@@ -9,6 +9,8 @@ from exchange.core import checks, emit, ledger
 from exchange.core.book import Book
 from exchange.core.instruments import keeps_trading
 from exchange.core.layout import (
+    A_LIQUIDATION,
+    A_LOCKED,
     A_ORDER_HEAD,
     ACCOUNT_WORDS,
     I_KIND,
@@ -29,6 +31,8 @@ from exchange.core.layout import (
     O_VALUE,
     O_WHO,
     ORDER_WORDS,
+    U_STATE,
+    UNDERLYING_WORDS,
 )
 from exchange.core.matching import cancel, level_lots, match, offers, rest
 from exchange.core.world import World, pack
@@ -42,12 +46,21 @@ def is_user(w: World, account: i64) -> bool:
     return limits.FIRST_USER_ACCOUNT <= account and account < w.account_count
 
 
+def is_bound(w: World, account: i64) -> bool:
+    """Whether the account is locked or in liquidation: it may cancel, and nothing else."""
+    a = account * ACCOUNT_WORDS
+    return w.accounts[a + A_LOCKED] != 0 or w.accounts[a + A_LIQUIDATION] != r.LIQUIDATION_NONE
+
+
 def closed(w: World, instrument: i64) -> i64:
     """Check 3: the reason nothing may trade in a known instrument, or 0."""
     if w.mode != r.MODE_OPEN:
         return no.VENUE_CANCEL_ONLY
     if not keeps_trading(w, instrument):
         return no.INSTRUMENT_NOT_OPEN
+    underlying = w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING]
+    if w.underlyings[underlying * UNDERLYING_WORDS + U_STATE] != r.STATE_OPEN:
+        return no.UNDERLYING_NOT_OPEN
     return 0
 
 
@@ -60,6 +73,8 @@ def new_order(w: World, data: bytes, at: i64, flags: i64, who: i64) -> i64:
     instrument = (who >> 32) & r.U32
     if not is_user(w, account):
         return no.UNKNOWN_ACCOUNT
+    if is_bound(w, account):
+        return no.ACCOUNT_LOCKED
     if instrument >= w.instrument_count:
         return no.UNKNOWN_INSTRUMENT
     reason = closed(w, instrument)

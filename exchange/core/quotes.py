@@ -23,7 +23,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.matching import cancel
-from exchange.core.orders import closed, is_user, place
+from exchange.core.orders import closed, is_bound, is_user, place
 from exchange.core.world import World, pack
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -47,6 +47,8 @@ def mass_quote(w: World, data: bytes, at: i64, units: i64, who: i64) -> i64:
         entry += 1
     if not is_user(w, who & r.U32):
         return no.UNKNOWN_ACCOUNT
+    if is_bound(w, who & r.U32):
+        return no.ACCOUNT_LOCKED
     if w.mode != r.MODE_OPEN:
         return no.VENUE_CANCEL_ONLY
     if valid_until != 0 and valid_until < w.now_ms:

@@ -1,4 +1,4 @@
-"""The commands of rules version 2: shape and authority, then the command itself (docs/rules-2.md)."""
+"""The commands of rules version 2: who may send them, and where they go (docs/rules-2.md)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from mypy_extensions import i64
 
 from exchange.core import family, liquidation, losses, margin_model, parameters, tables, takeover, withdrawals
 from exchange.core.world import World
-from exchange.domain import limits
 from exchange.domain import records as r
-from exchange.domain import rejects as no
 
 _BODY: Final = 32
 
@@ -19,7 +17,8 @@ _BODY: Final = 32
 def is_users(kind: i64) -> bool:
     """Whether a user may send the command under a grant; the others are the venue's."""
     return (
-        kind == r.CONFIGURE_ACCOUNT
+        kind < r.CREATE_ACCOUNT
+        or kind == r.CONFIGURE_ACCOUNT
         or kind == r.WITHDRAW
         or kind == r.SET_MARGIN_MODEL
         or kind == r.TRANSFER
@@ -33,11 +32,7 @@ def authorised(batch: bytes, at: i64, kind: i64) -> bool:
 
 
 def command(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, who: i64) -> i64:
-    """One command of type RISK or above. Returns a reject reason or 0."""
-    if not _well_formed(batch, at, units, kind, flags):
-        return no.MALFORMED
-    if not authorised(batch, at, kind):
-        return no.NOT_AUTHORISED
+    """One well-formed, authorised command of type RISK or above. Returns a reject reason or 0."""
     account = who & r.U32
     target = (who >> 32) & r.U32
     body = at + _BODY
@@ -81,44 +76,3 @@ def _two_units(
     if kind == r.TAKEOVER:
         return takeover.takeover(w, who, first, second, third)
     return losses.share_loss(w, who, client, first)
-
-
-def _well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
-    """Unit count, flags where there are none, and the body words without a meaning."""
-    if kind > r.SET_LOCK:
-        return False
-    if (
-        kind == r.SET_MARGIN_MODEL
-        or kind == r.SET_TIER
-        or kind == r.SET_UNDERLYING_STATE
-        or kind == r.SET_LOCK
-    ):
-        return units == 1
-    if kind == r.RESOLVE_WITHDRAWAL:
-        return units == 2 and _zero(batch, at + 40, 3)
-    if flags != 0:
-        return False
-    if kind == r.LIQUIDATE:
-        return units == 1
-    if kind == r.RISK:
-        return units == 7 and _zero(batch, at + 32 + 8 * 22, 2)
-    if kind == r.RISK_SNAPSHOT:
-        return units >= 2  # the rest is judged where the stream is read
-    if kind == r.SET_FEES:
-        return 3 <= units and units <= 2 + limits.MAX_TIERS and _zero(batch, at + 40, 3)
-    if units != 2:
-        return False
-    if kind == r.SHARE_LOSS:
-        return _zero(batch, at + 40, 3)
-    if kind == r.RISK_SWEEP or kind == r.SET_CAPS:
-        return _zero(batch, at + 48, 2)
-    return _zero(batch, at + 56, 1)  # TRANSFER, TAKEOVER
-
-
-def _zero(batch: bytes, at: i64, words: i64) -> bool:
-    while words > 0:
-        if read_i64_le(batch, at) != 0:
-            return False
-        at += 8
-        words -= 1
-    return True

@@ -18,34 +18,60 @@ alike have the same bytes. All numbers are signed 64-bit little-endian words.
        price_ticks, open_lots, shown_lots, total lots, display_lots, filled_value, order flags,
        client_order_id, label, grant, created_ms, updated_ms, priority, hold_per_lot_micro
 
+Format 2 (written while the rules are 2 or above; both are read) adds, at these places:
+
+    1. the format is 2; then last_withdrawal_id, and of the loss being shared: account, phase, next account,
+       total basis, deficit, what remains of it (all 0: none); count of fee tiers (0: no schedule),
+       combo_discount_permille, 8 times four rates (unused: 0)
+    2. symbol, feed_seq, index_micro, state, the 24 words w4 to w27 of RISK (0 before it)
+    3. tabled (0 or 1), and if 1 a word per scenario: the table in quanta
+    4. main account, model, tier, max_orders, max_positions, locked, liquidation, cursor,
+       auction_start_ms, volume_micro, basis_micro
+    7. count of pending withdrawals, then per withdrawal in id order: withdrawal_id, account, amount_micro
+
 Counters (next_…) hold the counter without shard bits; order_id has them. `priority` numbers every queueing
 of an order (placing, requeueing after an amend or an iceberg's refresh) from 1: orders of one level
 stand in its order. Fields that follow from others (marks per lot, open lots and holds of seats,
-quotes of a seat, price levels) are derived on reading.
+quotes of a seat, price levels, open interest, counts of subaccounts) are derived on reading.
 """
 
 from __future__ import annotations
 
-from librt.strings import BytesWriter, read_i64_le, write_i64_le
+from typing import Final
+
+from librt.strings import BytesWriter, write_i64_le
+from librt.vecs import vec
 from mypy_extensions import i64
 
-from exchange.core import ledger
-from exchange.core.instruments import derive_from_marks, load_terms, rank_of
 from exchange.core.layout import (
+    A_AUCTION,
+    A_BASIS,
     A_CASH,
     A_CREATED,
+    A_CURSOR,
     A_FLAGS,
+    A_LIQUIDATION,
+    A_LOCKED,
+    A_MAIN,
+    A_MAX_ORDERS,
+    A_MAX_POSITIONS,
+    A_MODEL,
     A_OWNER,
     A_SEAT_HEAD,
+    A_TIER,
+    A_VOLUME,
     ACCOUNT_WORDS,
+    FEE_WORDS,
     I_DELTA,
     I_FORWARD,
     I_INDEX,
     I_MARK,
     I_MARKED,
     I_STATE,
+    I_TABLED,
     I_TERMS,
     I_TRADE_SEQ,
+    I_UNDERLYING,
     I_VEGA,
     INSTRUMENT_WORDS,
     L_HEAD,
@@ -58,7 +84,6 @@ from exchange.core.layout import (
     O_ID,
     O_LABEL,
     O_LOTS,
-    O_PLACE,
     O_PRICE,
     O_PRIORITY,
     O_QUEUE,
@@ -67,28 +92,42 @@ from exchange.core.layout import (
     O_VALUE,
     O_WHO,
     ORDER_WORDS,
+    R_SCENARIOS,
     S_ENTRY,
     S_KEY,
     S_NEXT,
     S_SIZE,
     SEAT_INSTRUMENT,
     SEAT_WORDS,
+    TABLE_WORDS,
     U_FEED_SEQ,
     U_INDEX,
+    U_RISK,
+    U_STATE,
     U_SYMBOL,
     UNDERLYING_WORDS,
 )
-from exchange.core.world import World, pack
+from exchange.core.world import World
 from exchange.domain import records as r
-from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.domain.limits import MAX_TIERS
 
-_FORMAT = 1
-_SCALARS = 14
-_ORDER_FIELDS = 17
-
-
-class StateError(ValueError):
-    """Bytes that are not a canonical state this code can read."""
+FORMAT_1: Final = 1
+FORMAT_2: Final = 2
+ORDER_FIELDS: Final = 17
+ACCOUNT_FIELDS: Final = (A_CASH, A_FLAGS, A_OWNER, A_OWNER + 1, A_OWNER + 2, A_CREATED)
+ACCOUNT_FIELDS_2: Final = (
+    A_MAIN,
+    A_MODEL,
+    A_TIER,
+    A_MAX_ORDERS,
+    A_MAX_POSITIONS,
+    A_LOCKED,
+    A_LIQUIDATION,
+    A_CURSOR,
+    A_AUCTION,
+    A_VOLUME,
+    A_BASIS,
+)
 
 
 def write(w: World) -> bytes:
@@ -97,7 +136,7 @@ def write(w: World) -> bytes:
     _put(
         b,
         [
-            _FORMAT,
+            FORMAT_2 if w.rules >= 2 else FORMAT_1,
             w.shard,
             w.rules,
             w.next_seq,
@@ -113,9 +152,15 @@ def write(w: World) -> bytes:
             w.account_count,
         ],
     )
-    _write_listings(w, b)
+    if w.rules >= 2:
+        _write_schedule(w, b)
+    _write_underlyings(w, b)
+    _write_instruments(w, b)
     _write_accounts(w, b)
+    _write_seats(w, b)
     _write_orders(w, b)
+    if w.rules >= 2:
+        _write_withdrawals(w, b)
     return b.getvalue()
 
 
@@ -124,21 +169,49 @@ def _put(b: BytesWriter, words: list[i64]) -> None:
         write_i64_le(b, word)
 
 
-def _write_listings(w: World, b: BytesWriter) -> None:
+def _put_run(b: BytesWriter, data: vec[i64], at: i64, words: i64) -> None:
+    end = at + words
+    while at < end:
+        write_i64_le(b, data[at])
+        at += 1
+
+
+def _write_schedule(w: World, b: BytesWriter) -> None:
+    _put(
+        b,
+        [
+            w.last_withdrawal,
+            w.share_account,
+            w.share_phase,
+            w.share_at,
+            w.share_total,
+            w.share_deficit,
+            w.share_remaining,
+            w.tier_count,
+            w.combo_discount,
+        ],
+    )
+    _put_run(b, w.fees, 0, MAX_TIERS * FEE_WORDS)
+
+
+def _write_underlyings(w: World, b: BytesWriter) -> None:
     data = w.underlyings
     number: i64 = 0
     while number < w.underlying_count:
         u = number * UNDERLYING_WORDS
         _put(b, [data[u + U_SYMBOL], data[u + U_FEED_SEQ], data[u + U_INDEX]])
+        if w.rules >= 2:
+            write_i64_le(b, data[u + U_STATE])
+            _put_run(b, data, u + U_RISK, r.RISK_WORDS)
         number += 1
+
+
+def _write_instruments(w: World, b: BytesWriter) -> None:
     data = w.instruments
-    number = 0
+    number: i64 = 0
     while number < w.instrument_count:
         i = number * INSTRUMENT_WORDS
-        word: i64 = 0
-        while word < 24:
-            write_i64_le(b, data[i + I_TERMS + word])
-            word += 1
+        _put_run(b, data, i + I_TERMS, 24)
         _put(
             b,
             [
@@ -152,28 +225,39 @@ def _write_listings(w: World, b: BytesWriter) -> None:
                 data[i + I_TRADE_SEQ],
             ],
         )
+        if w.rules >= 2:
+            write_i64_le(b, data[i + I_TABLED])
+            if data[i + I_TABLED] != 0:
+                _put_run(b, w.tables, number * TABLE_WORDS, scenarios_of(w, number))
         number += 1
 
 
+def scenarios_of(w: World, instrument: i64) -> i64:
+    """How many words a table of the instrument has."""
+    underlying = w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING]
+    return w.underlyings[underlying * UNDERLYING_WORDS + U_RISK + R_SCENARIOS]
+
+
 def _write_accounts(w: World, b: BytesWriter) -> None:
+    data = w.accounts
+    account: i64 = 0
+    while account < w.account_count:
+        a = account * ACCOUNT_WORDS
+        for field in ACCOUNT_FIELDS:
+            write_i64_le(b, data[a + field])
+        if w.rules >= 2:
+            for field in ACCOUNT_FIELDS_2:
+                write_i64_le(b, data[a + field])
+        account += 1
+
+
+def _write_seats(w: World, b: BytesWriter) -> None:
     data = w.accounts
     seats = w.seats.data
     keys: list[i64] = []
     account: i64 = 0
     while account < w.account_count:
-        a = account * ACCOUNT_WORDS
-        _put(
-            b,
-            [
-                data[a + A_CASH],
-                data[a + A_FLAGS],
-                data[a + A_OWNER],
-                data[a + A_OWNER + 1],
-                data[a + A_OWNER + 2],
-                data[a + A_CREATED],
-            ],
-        )
-        seat = data[a + A_SEAT_HEAD]
+        seat = data[account * ACCOUNT_WORDS + A_SEAT_HEAD]
         while seat != 0:
             keys.append(seats[seat * SEAT_WORDS + S_KEY])
             seat = seats[seat * SEAT_WORDS + S_NEXT]
@@ -183,6 +267,13 @@ def _write_accounts(w: World, b: BytesWriter) -> None:
     for key in keys:
         s = w.seat_ids.find(key) * SEAT_WORDS
         _put(b, [key >> 20, key & SEAT_INSTRUMENT, seats[s + S_SIZE], seats[s + S_ENTRY]])
+
+
+def _write_withdrawals(w: World, b: BytesWriter) -> None:
+    write_i64_le(b, i64(len(w.pending)))
+    for ident in sorted(w.pending):
+        account, amount = w.pending[ident]
+        _put(b, [i64(ident), i64(account), i64(amount)])
 
 
 def _write_orders(w: World, b: BytesWriter) -> None:
@@ -233,150 +324,3 @@ def order_ids(w: World) -> list[i64]:
                 level = book.next_level(sell, levels[level * LEVEL_WORDS + L_RANK])
             sell += 1
     return found
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at: i64 = 0
-
-    def word(self) -> i64:
-        """The next word. Raises StateError at the end."""
-        if self.at + 8 > i64(len(self.data)):
-            raise StateError("the state ends too early")
-        found = read_i64_le(self.data, self.at)
-        self.at += 8
-        return found
-
-    def count(self, words: i64) -> i64:
-        """A count of records of `words` words that fit what is left."""
-        found = self.word()
-        if found < 0 or found * words * 8 > i64(len(self.data)) - self.at:
-            raise StateError(f"a count of {found} records does not fit")
-        return found
-
-
-def read(data: bytes, reserve_orders: i64) -> World:
-    """The world whose canonical bytes these are. Raises StateError."""
-    reader = _Reader(data)
-    if reader.word() != _FORMAT:
-        raise StateError("unknown state format")
-    w = World(reader.word(), False, reserve_orders)
-    w.rules = reader.word()
-    w.next_seq = reader.word()
-    w.next_order = reader.word()
-    w.next_trade = reader.word()
-    w.next_priority = reader.word()
-    w.now_ms = reader.word()
-    w.mode = reader.word()
-    w.last_deposit = reader.word()
-    w.deposits_net = reader.word()
-    underlyings = reader.word()
-    instruments = reader.word()
-    accounts = reader.word()
-    if underlyings < 0 or instruments < 0 or accounts < FIRST_USER_ACCOUNT:
-        raise StateError("a count is out of range")
-    _read_listings(w, reader, underlyings, instruments)
-    _read_accounts(w, reader, accounts)
-    _read_orders(w, reader)
-    if reader.at != i64(len(data)):
-        raise StateError("bytes follow the state")
-    return w
-
-
-def _read_listings(w: World, reader: _Reader, underlyings: i64, instruments: i64) -> None:
-    while w.underlying_count < underlyings:
-        u = w.add_underlying() * UNDERLYING_WORDS
-        w.underlyings[u + U_SYMBOL] = reader.word()
-        w.underlyings[u + U_FEED_SEQ] = reader.word()
-        w.underlyings[u + U_INDEX] = reader.word()
-    while w.instrument_count < instruments:
-        if reader.at + 32 * 8 > i64(len(reader.data)):
-            raise StateError("the state ends inside an instrument")
-        number = w.add_instrument()
-        load_terms(w, number, reader.data, reader.at)
-        reader.at += 24 * 8
-        i = number * INSTRUMENT_WORDS
-        for field in (I_STATE, I_MARKED, I_INDEX, I_MARK, I_FORWARD, I_DELTA, I_VEGA, I_TRADE_SEQ):
-            w.instruments[i + field] = reader.word()
-        if w.instruments[i + I_MARKED] != 0:
-            derive_from_marks(w, number)
-
-
-def _read_accounts(w: World, reader: _Reader, accounts: i64) -> None:
-    account: i64 = 0
-    while account < accounts:
-        if account >= FIRST_USER_ACCOUNT:
-            w.add_account()
-        a = account * ACCOUNT_WORDS
-        for field in (A_CASH, A_FLAGS, A_OWNER, A_OWNER + 1, A_OWNER + 2, A_CREATED):
-            w.accounts[a + field] = reader.word()
-        account += 1
-    seats = reader.count(4)
-    while seats > 0:
-        account = reader.word()
-        instrument = reader.word()
-        if account < 0 or account >= accounts or instrument < 0 or instrument >= w.instrument_count:
-            raise StateError("a seat names an unknown account or instrument")
-        s = ledger.make_seat(w, account, instrument) * SEAT_WORDS
-        w.seats.data[s + S_SIZE] = reader.word()
-        w.seats.data[s + S_ENTRY] = reader.word()
-        seats -= 1
-
-
-def _read_orders(w: World, reader: _Reader) -> None:
-    count = reader.count(_ORDER_FIELDS)
-    queue: list[tuple[int, int]] = []
-    while count > 0:
-        slot = w.orders.alloc()
-        _read_order(w, reader, slot)
-        queue.append((int(w.orders.data[slot * ORDER_WORDS + O_PRIORITY]), int(slot)))
-        count -= 1
-    queue.sort()
-    for _, queued in queue:
-        _queue(w, i64(queued))
-
-
-def _read_order(w: World, reader: _Reader, slot: i64) -> None:
-    data = w.orders.data
-    o = slot * ORDER_WORDS
-    data[o + O_ID] = reader.word()
-    account = reader.word()
-    instrument = reader.word()
-    seat = ledger.find_seat(w, account, instrument)
-    if seat == 0:
-        raise StateError("an order has no seat")
-    data[o + O_WHO] = account | instrument << 32
-    data[o + O_PLACE] = seat << 32
-    data[o + O_PRICE] = reader.word()
-    opened = reader.word()
-    data[o + O_LOTS] = opened | reader.word() << 32
-    total = reader.word()
-    data[o + O_SIZE] = total | reader.word() << 32
-    data[o + O_VALUE] = reader.word()
-    data[o + O_FLAGS] = reader.word()
-    data[o + O_CLIENT] = reader.word()
-    label = reader.word()
-    data[o + O_LABEL] = pack(label, reader.word())
-    data[o + O_CREATED] = reader.word()
-    data[o + O_UPDATED] = reader.word()
-    data[o + O_PRIORITY] = reader.word()
-    data[o + O_HOLD] = reader.word()
-    w.order_ids.insert(data[o + O_ID], slot)
-    w.open_orders += 1
-    ledger.add_open(w, slot)
-
-
-def _queue(w: World, slot: i64) -> None:
-    """Put a restored order at the end of its level."""
-    data = w.orders.data
-    o = slot * ORDER_WORDS
-    instrument = data[o + O_WHO] >> 32
-    book = w.books[instrument]
-    sell = data[o + O_FLAGS] & 1
-    price = data[o + O_PRICE]
-    rank = rank_of(w, instrument, price)
-    level = book.level_at(sell, rank)
-    if level == 0:
-        level = book.make_level(sell, rank, price)
-    book.enqueue(level, slot, data[o + O_LOTS] >> 32)

@@ -1,0 +1,286 @@
+"""The canonical state, read back: `state` has its layout and writes it."""
+
+from __future__ import annotations
+
+from librt.strings import read_i64_le
+from librt.vecs import vec
+from mypy_extensions import i64
+
+from exchange.core import ledger
+from exchange.core.instruments import derive_from_marks, load_terms, rank_of
+from exchange.core.layout import (
+    A_MAIN,
+    A_SUBACCOUNTS,
+    ACCOUNT_WORDS,
+    FEE_WORDS,
+    I_DELTA,
+    I_FORWARD,
+    I_INDEX,
+    I_MARK,
+    I_MARKED,
+    I_OPEN_INTEREST,
+    I_STATE,
+    I_TABLED,
+    I_TRADE_SEQ,
+    I_UNDERLYING,
+    I_VEGA,
+    INSTRUMENT_WORDS,
+    O_CLIENT,
+    O_CREATED,
+    O_FLAGS,
+    O_HOLD,
+    O_ID,
+    O_LABEL,
+    O_LOTS,
+    O_PLACE,
+    O_PRICE,
+    O_PRIORITY,
+    O_SIZE,
+    O_UPDATED,
+    O_VALUE,
+    O_WHO,
+    ORDER_WORDS,
+    R_SCENARIOS,
+    S_ENTRY,
+    S_SIZE,
+    SEAT_WORDS,
+    TABLE_WORDS,
+    U_FEED_SEQ,
+    U_INDEX,
+    U_RISK,
+    U_STATE,
+    U_SYMBOL,
+    UNDERLYING_WORDS,
+)
+from exchange.core.state import (
+    ACCOUNT_FIELDS,
+    ACCOUNT_FIELDS_2,
+    FORMAT_1,
+    FORMAT_2,
+    ORDER_FIELDS,
+    scenarios_of,
+)
+from exchange.core.world import World, pack
+from exchange.domain import records as r
+from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_SCENARIOS, MAX_TIERS, RULES_VERSION
+
+
+class StateError(ValueError):
+    """Bytes that are not a canonical state this code can read."""
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at: i64 = 0
+
+    def word(self) -> i64:
+        """The next word. Raises StateError at the end."""
+        if self.at + 8 > i64(len(self.data)):
+            raise StateError("the state ends too early")
+        found = read_i64_le(self.data, self.at)
+        self.at += 8
+        return found
+
+    def fill(self, into: vec[i64], at: i64, words: i64) -> None:
+        """Put the next `words` words where the record at `at` has them. Raises StateError at the end."""
+        end = at + words
+        while at < end:
+            into[at] = self.word()
+            at += 1
+
+    def count(self, words: i64) -> i64:
+        """A count of records of `words` words that fit what is left."""
+        found = self.word()
+        if found < 0 or found * words * 8 > i64(len(self.data)) - self.at:
+            raise StateError(f"a count of {found} records does not fit")
+        return found
+
+
+def read(data: bytes, reserve_orders: i64) -> World:
+    """The world whose canonical bytes these are. Raises StateError."""
+    reader = _Reader(data)
+    form = reader.word()
+    if form != FORMAT_1 and form != FORMAT_2:
+        raise StateError(f"unknown state format {form}")
+    w = World(reader.word(), False, reserve_orders)
+    w.rules = reader.word()
+    if w.rules < 1 or w.rules > RULES_VERSION or (w.rules >= 2) != (form == FORMAT_2):
+        raise StateError(f"rules {w.rules} in a state of format {form}")
+    w.next_seq = reader.word()
+    w.next_order = reader.word()
+    w.next_trade = reader.word()
+    w.next_priority = reader.word()
+    w.now_ms = reader.word()
+    w.mode = reader.word()
+    w.last_deposit = reader.word()
+    w.deposits_net = reader.word()
+    underlyings = reader.word()
+    instruments = reader.word()
+    accounts = reader.word()
+    if underlyings < 0 or instruments < 0 or accounts < FIRST_USER_ACCOUNT:
+        raise StateError("a count is out of range")
+    if form == FORMAT_2:
+        _read_schedule(w, reader)
+    _read_underlyings(w, reader, underlyings)
+    _read_instruments(w, reader, instruments)
+    _read_accounts(w, reader, accounts)
+    _read_seats(w, reader)
+    _read_orders(w, reader)
+    if form == FORMAT_2:
+        _read_withdrawals(w, reader)
+    if reader.at != i64(len(data)):
+        raise StateError("bytes follow the state")
+    return w
+
+
+def _read_schedule(w: World, reader: _Reader) -> None:
+    w.last_withdrawal = reader.word()
+    w.share_account = reader.word()
+    w.share_phase = reader.word()
+    w.share_at = reader.word()
+    w.share_total = reader.word()
+    w.share_deficit = reader.word()
+    w.share_remaining = reader.word()
+    w.tier_count = reader.word()
+    w.combo_discount = reader.word()
+    if w.tier_count < 0 or w.tier_count > MAX_TIERS:
+        raise StateError("a count of fee tiers is out of range")
+    reader.fill(w.fees, 0, MAX_TIERS * FEE_WORDS)
+
+
+def _read_underlyings(w: World, reader: _Reader, count: i64) -> None:
+    while w.underlying_count < count:
+        u = w.add_underlying() * UNDERLYING_WORDS
+        w.underlyings[u + U_SYMBOL] = reader.word()
+        w.underlyings[u + U_FEED_SEQ] = reader.word()
+        w.underlyings[u + U_INDEX] = reader.word()
+        if w.rules >= 2:
+            w.underlyings[u + U_STATE] = reader.word()
+            reader.fill(w.underlyings, u + U_RISK, r.RISK_WORDS)
+            scenarios = w.underlyings[u + U_RISK + R_SCENARIOS]
+            if scenarios < 0 or scenarios > MAX_SCENARIOS:
+                raise StateError("a count of scenarios is out of range")
+
+
+def _read_instruments(w: World, reader: _Reader, count: i64) -> None:
+    while w.instrument_count < count:
+        if reader.at + 32 * 8 > i64(len(reader.data)):
+            raise StateError("the state ends inside an instrument")
+        number = w.add_instrument()
+        load_terms(w, number, reader.data, reader.at)
+        reader.at += 24 * 8
+        i = number * INSTRUMENT_WORDS
+        if w.instruments[i + I_UNDERLYING] >= w.underlying_count:
+            raise StateError("an instrument names an unknown underlying")
+        for field in (I_STATE, I_MARKED, I_INDEX, I_MARK, I_FORWARD, I_DELTA, I_VEGA, I_TRADE_SEQ):
+            w.instruments[i + field] = reader.word()
+        if w.rules >= 2:
+            w.instruments[i + I_TABLED] = reader.word()
+            if w.instruments[i + I_TABLED] != 0:
+                reader.fill(w.tables, number * TABLE_WORDS, scenarios_of(w, number))
+        if w.instruments[i + I_MARKED] != 0:
+            derive_from_marks(w, number)
+
+
+def _read_accounts(w: World, reader: _Reader, accounts: i64) -> None:
+    account: i64 = 0
+    while account < accounts:
+        if account >= FIRST_USER_ACCOUNT:
+            w.add_account()
+        a = account * ACCOUNT_WORDS
+        for field in ACCOUNT_FIELDS:
+            w.accounts[a + field] = reader.word()
+        if w.rules >= 2:
+            for field in ACCOUNT_FIELDS_2:
+                w.accounts[a + field] = reader.word()
+            main = w.accounts[a + A_MAIN]
+            if main != 0:
+                if main < FIRST_USER_ACCOUNT or main >= account:
+                    raise StateError("an account names an unknown main account")
+                w.accounts[main * ACCOUNT_WORDS + A_SUBACCOUNTS] += 1
+        account += 1
+
+
+def _read_seats(w: World, reader: _Reader) -> None:
+    seats = reader.count(4)
+    while seats > 0:
+        account = reader.word()
+        instrument = reader.word()
+        if account < 0 or account >= w.account_count or instrument < 0 or instrument >= w.instrument_count:
+            raise StateError("a seat names an unknown account or instrument")
+        s = ledger.make_seat(w, account, instrument) * SEAT_WORDS
+        w.seats.data[s + S_SIZE] = reader.word()
+        w.seats.data[s + S_ENTRY] = reader.word()
+        if w.seats.data[s + S_SIZE] > 0:
+            w.instruments[instrument * INSTRUMENT_WORDS + I_OPEN_INTEREST] += w.seats.data[s + S_SIZE]
+        seats -= 1
+
+
+def _read_withdrawals(w: World, reader: _Reader) -> None:
+    count = reader.count(3)
+    while count > 0:
+        ident = reader.word()
+        account = reader.word()
+        if account < FIRST_USER_ACCOUNT or account >= w.account_count:
+            raise StateError("a withdrawal names an unknown account")
+        w.pending[ident] = (account, reader.word())
+        count -= 1
+
+
+def _read_orders(w: World, reader: _Reader) -> None:
+    count = reader.count(ORDER_FIELDS)
+    queue: list[tuple[int, int]] = []
+    while count > 0:
+        slot = w.orders.alloc()
+        _read_order(w, reader, slot)
+        queue.append((int(w.orders.data[slot * ORDER_WORDS + O_PRIORITY]), int(slot)))
+        count -= 1
+    queue.sort()
+    for _, queued in queue:
+        _queue(w, i64(queued))
+
+
+def _read_order(w: World, reader: _Reader, slot: i64) -> None:
+    data = w.orders.data
+    o = slot * ORDER_WORDS
+    data[o + O_ID] = reader.word()
+    account = reader.word()
+    instrument = reader.word()
+    seat = ledger.find_seat(w, account, instrument)
+    if seat == 0:
+        raise StateError("an order has no seat")
+    data[o + O_WHO] = account | instrument << 32
+    data[o + O_PLACE] = seat << 32
+    data[o + O_PRICE] = reader.word()
+    opened = reader.word()
+    data[o + O_LOTS] = opened | reader.word() << 32
+    total = reader.word()
+    data[o + O_SIZE] = total | reader.word() << 32
+    data[o + O_VALUE] = reader.word()
+    data[o + O_FLAGS] = reader.word()
+    data[o + O_CLIENT] = reader.word()
+    label = reader.word()
+    data[o + O_LABEL] = pack(label, reader.word())
+    data[o + O_CREATED] = reader.word()
+    data[o + O_UPDATED] = reader.word()
+    data[o + O_PRIORITY] = reader.word()
+    data[o + O_HOLD] = reader.word()
+    w.order_ids.insert(data[o + O_ID], slot)
+    w.open_orders += 1
+    ledger.add_open(w, slot)
+
+
+def _queue(w: World, slot: i64) -> None:
+    """Put a restored order at the end of its level."""
+    data = w.orders.data
+    o = slot * ORDER_WORDS
+    instrument = data[o + O_WHO] >> 32
+    book = w.books[instrument]
+    sell = data[o + O_FLAGS] & 1
+    price = data[o + O_PRICE]
+    rank = rank_of(w, instrument, price)
+    level = book.level_at(sell, rank)
+    if level == 0:
+        level = book.make_level(sell, rank, price)
+    book.enqueue(level, slot, data[o + O_LOTS] >> 32)

@@ -1,0 +1,133 @@
+"""Whether a command is well formed: known type, right unit count, and nothing where nothing has a meaning.
+
+NEW_ORDER, AMEND, CANCEL and MASS_QUOTE are judged where they are read, on the way; the others here.
+"""
+
+from __future__ import annotations
+
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
+from exchange.domain import limits
+from exchange.domain import records as r
+
+
+def zero(batch: bytes, at: i64, words: i64) -> bool:
+    """Whether the words from byte `at` on are zero."""
+    while words > 0:
+        if read_i64_le(batch, at) != 0:
+            return False
+        at += 8
+        words -= 1
+    return True
+
+
+def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules: i64) -> bool:
+    """Judge the command of `units` units at byte `at`, under a rules version."""
+    if kind == r.CANCEL_MANY or kind == r.CONFIGURE_ACCOUNT:
+        return units == 1
+    if kind == r.SET_INSTRUMENT_STATE or kind == r.SET_MODE:
+        return units == 1
+    if kind == r.SET_RULES:
+        return units == 1 and _version_twice(batch, at, flags)
+    if kind > r.SET_MODE:
+        return rules >= 2 and _of_rules_2(batch, at, units, kind, flags)
+    if flags != 0:
+        return False
+    if kind == r.MARKS:
+        return 2 <= units and units <= 2 + limits.MAX_MARKS and zero(batch, at + 48, 2)
+    if kind == r.LABEL:
+        return _label(batch, at, units)
+    if kind == r.LIST_INSTRUMENT:
+        return units == 7 and _terms(batch, at + 32)
+    if kind == r.EXPIRE_DAY:
+        return units == 1
+    if units != 2:
+        return False
+    if kind == r.CREATE_ACCOUNT:
+        # The last word names the main account from rules 2 on.
+        return read_i64_le(batch, at + 48) >> 32 == 0 and (rules >= 2 or zero(batch, at + 56, 1))
+    if kind == r.DEPOSIT or kind == r.WITHDRAW:
+        return zero(batch, at + 48, 2)
+    if kind == r.TIME or kind == r.LIST_UNDERLYING:
+        return zero(batch, at + 40, 3)
+    if kind == r.SETTLE_PERPETUAL or kind == r.FUNDING or kind == r.DELIVER:
+        return zero(batch, at + 40, 3)
+    return False
+
+
+def _version_twice(batch: bytes, at: i64, flags: i64) -> bool:
+    """SET_RULES: flags are zero, or say a known version from 2 on again.
+
+    Code that knew version 1 alone refused every flag: what it refused stays refused on replay.
+    """
+    aux = (read_i64_le(batch, at + 24) >> 32) & r.U32
+    return flags == 0 or (flags == aux and 2 <= flags and flags <= limits.RULES_VERSION)
+
+
+def _label(batch: bytes, at: i64, units: i64) -> bool:
+    length = read_i64_le(batch, at + 16)
+    label = (read_i64_le(batch, at + 24) >> 32) & r.U32
+    if length < 1 or length > limits.MAX_LABEL_BYTES or units != 1 + (length + 31) // 32 or label == 0:
+        return False
+    byte = at + r.UNIT_BYTES + length
+    while byte < at + units * r.UNIT_BYTES:
+        if batch[byte] != 0:
+            return False
+        byte += 1
+    return True
+
+
+def _terms(batch: bytes, at: i64) -> bool:
+    """The words and bits of LIST_INSTRUMENT that have no meaning are zero."""
+    if (read_i64_le(batch, at) >> 24) & 0xFF != 0:
+        return False
+    if (read_i64_le(batch, at + 80) >> 32) & r.U32 != 0 or read_i64_le(batch, at + 88) != 0:
+        return False
+    return zero(batch, at + 160, 4)
+
+
+def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
+    if kind > r.SET_LOCK:
+        return False
+    if kind == r.SET_MARGIN_MODEL or kind == r.SET_TIER:
+        return units == 1
+    if kind == r.SET_UNDERLYING_STATE or kind == r.SET_LOCK:
+        return units == 1
+    if kind == r.RESOLVE_WITHDRAWAL:
+        return units == 2 and zero(batch, at + 40, 3)
+    if flags != 0:
+        return False
+    if kind == r.LIQUIDATE:
+        return units == 1
+    if kind == r.RISK:
+        return units == 7 and zero(batch, at + 32 + 8 * 22, 2)
+    if kind == r.RISK_SNAPSHOT:
+        return units >= 2 and _snapshot(batch, at, units)
+    if kind == r.SET_FEES:
+        return 3 <= units and units <= 2 + limits.MAX_TIERS and zero(batch, at + 40, 3)
+    if units != 2:
+        return False
+    if kind == r.SHARE_LOSS:
+        return zero(batch, at + 40, 3)
+    if kind == r.RISK_SWEEP or kind == r.SET_CAPS:
+        return zero(batch, at + 48, 2)
+    return zero(batch, at + 56, 1)  # TRANSFER, TAKEOVER
+
+
+def _snapshot(batch: bytes, at: i64, units: i64) -> bool:
+    """RISK_SNAPSHOT: the counts it names fill it, and the bytes behind its stream are zero."""
+    marks = read_i64_le(batch, at + 48)
+    word = read_i64_le(batch, at + 56)
+    tables = word & r.U32
+    length = (word >> 32) & r.U32
+    if marks < 0 or marks > limits.MAX_MARKS or tables > limits.MAX_MARKS:
+        return False
+    if units != 2 + marks + (length + r.UNIT_BYTES - 1) // r.UNIT_BYTES:
+        return False
+    byte = at + r.UNIT_BYTES * (2 + marks) + length
+    while byte < at + units * r.UNIT_BYTES:
+        if batch[byte] != 0:
+            return False
+        byte += 1
+    return True
