@@ -319,7 +319,8 @@ def _check_families(w: World) -> None:
             _must(FIRST_USER_ACCOUNT <= main and main < account, "a main account comes later", account)
             _must(w.accounts[main * ACCOUNT_WORDS + A_MAIN] == 0, "a subaccount has a subaccount", main)
             counts[main] = counts.get(main, 0) + 1
-        _must(w.accounts[a + A_MODEL] <= 1 and w.accounts[a + A_LOCKED] <= 1, "a switch is off scale", account)
+        switches = w.accounts[a + A_MODEL] | w.accounts[a + A_LOCKED]
+        _must(switches == 0 or switches == 1, "a switch is off scale", account)
         _must(w.accounts[a + A_TIER] < MAX_TIERS, "a tier is off scale", account)
         volume = w.accounts[a + A_VOLUME]
         _must(0 <= volume and volume <= MAX_VOLUME_MICRO, "a volume is off scale", account)
