@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference.instruments import Instrument
 
@@ -34,7 +35,11 @@ class Seat:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A system or user account; `flags` bit 0: self-trade prevention cancels the maker."""
+    """A system or user account; `flags` bit 0: self-trade prevention cancels the maker.
+
+    From `main` on: rules version 2. `volume_micro` is traded index notional, `basis_micro` what a loss is
+    shared by.
+    """
 
     id: int
     owner: bytes = bytes(20)
@@ -43,6 +48,32 @@ class Account:
     created_ms: int = 0
     seats: dict[int, Seat] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
+    main: int = 0
+    model: int = r.MODEL_STANDARD
+    tier: int = 0
+    max_orders: int = 0
+    max_positions: int = 0
+    locked: int = 0
+    liquidation: int = r.LIQUIDATION_NONE
+    cursor: int = 0
+    auction_start_ms: int = 0
+    volume_micro: int = 0
+    basis_micro: int = 0
+
+    @property
+    def family(self) -> int:
+        """The main account of this one's family; a main account is its own."""
+        return self.main or self.id
+
+    @property
+    def order_cap(self) -> int:
+        """Open orders it may have."""
+        return self.max_orders or limits.MAX_OPEN_ORDERS_PER_ACCOUNT
+
+    @property
+    def seat_cap(self) -> int:
+        """Seats it may have."""
+        return self.max_positions or limits.MAX_SEATS
 
     @property
     def cancels_maker(self) -> bool:

@@ -19,13 +19,14 @@ def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
     """AMEND."""
     order_id, price_ticks, total_lots, display_lots, valid_until_ms = words[:5]
     account = world.user(head.account)
+    world.check_free(account)
     order = world.own_order(account, order_id)
     require(not order.is_quote, why.QUOTE_ORDER)
     world.check_venue_open()
     world.check_instrument_open(order.instrument)
     world.check_valid_until(valid_until_ms)
     _check_flags(head.flags, price_ticks, total_lots, display_lots)
-    draft = _draft(order, head.flags, price_ticks, total_lots, display_lots)
+    draft = _draft(world, order, head.flags, price_ticks, total_lots, display_lots)
     if draft.flags & r.FLAG_REDUCE_ONLY:
         _cut_to_capacity(draft, order)
     if draft.flags & r.FLAG_POST_ONLY and draft.price_ticks != order.price_ticks:
@@ -35,7 +36,7 @@ def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
             matching.cancel(world, order, r.CANCEL_POST_ONLY_EDIT)
             return
     in_place = _stays_in_place(draft, order)
-    _check_growth(draft, order, in_place)
+    _check_growth(world, draft, order, in_place)
     _change(world, order, draft, in_place)
 
 
@@ -57,7 +58,9 @@ def _check_flags(flags: int, price_ticks: int, total_lots: int, display_lots: in
     require(good, why.BAD_FLAGS)
 
 
-def _draft(order: Order, flags: int, price_ticks: int, total_lots: int, display_lots: int) -> Draft:
+def _draft(
+    world: World, order: Order, flags: int, price_ticks: int, total_lots: int, display_lots: int
+) -> Draft:
     """The order as it would be, with what is given checked. Size is the total, fills included."""
     new_flags = order.flags
     if flags & r.AMEND_POST:
@@ -80,7 +83,7 @@ def _draft(order: Order, flags: int, price_ticks: int, total_lots: int, display_
         placing.check_limit_price(order.instrument, price_ticks)
         draft.price_ticks = price_ticks
         if price_ticks != order.price_ticks:
-            require(order.instrument.marked, why.NO_MARK)
+            world.check_marked(order.instrument)
             placing.check_band(draft)
     return draft
 
@@ -101,21 +104,27 @@ def _stays_in_place(draft: Draft, order: Order) -> bool:
     )
 
 
-def _check_growth(draft: Draft, order: Order, in_place: bool) -> None:
-    """Check 14 if the open lots grow; 15 and 16 if the seat's requirement does."""
+def _check_growth(world: World, draft: Draft, order: Order, in_place: bool) -> None:
+    """Check 14 if the open lots grow; 15 and 16 if what the order requires does."""
     open_lots = draft.size_lots - order.filled_lots
     if open_lots > order.open_lots:
         placing.check_position(draft, open_lots)
     draft.hold_per_lot = (
         order.hold_per_lot
         if in_place
-        else funds.hold_per_lot(draft.instrument, draft.is_sell, draft.price_ticks)
+        else funds.hold_per_lot(world, draft.account, draft.instrument, draft.is_sell, draft.price_ticks)
     )
-    grown = placing.requirement_with(draft, open_lots)
-    if grown > funds.seat_requirement(order.seat):
+    if _requires_more(world, draft, order, open_lots):
         placing.check_accumulation(draft)
-        if open_lots > draft.capacity():
-            funds.check_funds(draft.account, order.seat, grown)
+        placing.check_covered(world, draft, open_lots)
+
+
+def _requires_more(world: World, draft: Draft, order: Order, open_lots: int) -> bool:
+    """Rules 1: the seat's requirement grows. Rules 2: the order's open lots or hold do."""
+    if world.has_risk_rules:
+        held = order.open_lots * order.hold_per_lot
+        return open_lots > order.open_lots or open_lots * draft.hold_per_lot > held
+    return placing.requirement_with(draft, open_lots) > funds.seat_requirement(order.seat)
 
 
 def _change(world: World, order: Order, draft: Draft, in_place: bool) -> None:

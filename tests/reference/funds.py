@@ -1,4 +1,4 @@
-"""The interim funds rule (rules: Funds). All amounts in micro-USDC."""
+"""Holds of open orders, values of seats, and the funds rule of version 1 (rules: Funds). Micro-USDC."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ from dataclasses import dataclass
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
+from tests.reference import fees
 from tests.reference.accounts import Account, Seat
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import require
+from tests.reference.world import World
 
 
-def hold_per_lot(instrument: Instrument, is_sell: bool, price_ticks: int) -> int:
-    """What one open lot of an order at this price sets aside; fixed when the order is placed."""
+def hold_per_lot(
+    world: World, account: Account, instrument: Instrument, is_sell: bool, price_ticks: int
+) -> int:
+    """What one open lot of an order at this price sets aside; fixed when the order is placed.
+
+    A portfolio account's options hold what a fill at this price loses against the mark, as perpetuals do.
+    """
     value = price_ticks * instrument.multiplier_micro
-    fee_hold = ceil_div(max(instrument.maker_nano, instrument.taker_nano), 1000)
+    fee_hold = ceil_div(fees.hold_nano(world, instrument), 1000)
     if instrument.is_option:
-        if is_sell:
-            return 0
         if cap := instrument.terms.fee_cap_permille:
             fee_hold = min(fee_hold, floor_div(value * cap, 1000) + 1)
-        return value + fee_hold
+        if account.model == r.MODEL_STANDARD:
+            return 0 if is_sell else value + fee_hold
     if is_sell:
         return fee_hold + max(0, instrument.mark_high - value)
     return fee_hold + max(0, value - instrument.mark_low)
-
-
-def fee(instrument: Instrument, nano: int, lots: int, value_micro: int) -> int:
-    """⌈nano · lots / 1000⌉, capped for options by a share of the fill's value."""
-    charged = ceil_div(nano * lots, 1000)
-    if instrument.is_option and (cap := instrument.terms.fee_cap_permille):
-        charged = min(charged, floor_div(value_micro * cap, 1000))
-    return charged
 
 
 def requirement_of(instrument: Instrument, size: int, open_buy: int, open_sell: int, hold: int) -> int:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from exchange.domain.commands import InstrumentTerms, Mark
+from exchange.domain.commands import InstrumentTerms, Mark, RiskParameters
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.book import Book
 from tests.reference.outcome import require
@@ -18,12 +18,22 @@ E8 = 100_000_000
 
 @dataclass(slots=True, eq=False)
 class Underlying:
-    """An underlying: symbol word, and the newest marks block's index and feed sequence."""
+    """An underlying: symbol word, and the newest marks block's index and feed sequence.
+
+    From `state` on: rules version 2; `risk` are its parameters once RISK has set them.
+    """
 
     id: int
     symbol: int
     index_micro: int = 0
     feed_seq: int = 0
+    state: int = r.STATE_OPEN
+    risk: RiskParameters | None = None
+
+    @property
+    def jump_factor(self) -> int:
+        """How many times the old a new index may be."""
+        return self.risk.jump_factor if self.risk else limits.DEFAULT_JUMP_FACTOR
 
 
 @dataclass(slots=True, eq=False)
@@ -49,10 +59,9 @@ class Instrument:
     forward_per_lot: int = 0
     mark_low: int = 0
     mark_high: int = 0
-    maker_nano: int = 0
-    taker_nano: int = 0
     min_price: int = 0
     max_price: int = 0
+    table: tuple[int, ...] | None = None  # rules 2: gains of one lot long by scenario, in quanta
     book: Book = field(default_factory=Book)
 
     @property
@@ -184,7 +193,7 @@ def check_mark(instrument: Instrument, index_micro: int, mark: Mark, unit: int) 
 
 
 def apply_mark(instrument: Instrument, index_micro: int, mark: Mark) -> None:
-    """Keep a mark unit and derive values per lot, fee rates and the price band."""
+    """Keep a mark unit and derive values per lot and the price band."""
     terms = instrument.terms
     instrument.marked = True
     instrument.index_micro = index_micro
@@ -196,8 +205,6 @@ def apply_mark(instrument: Instrument, index_micro: int, mark: Mark) -> None:
     instrument.forward_per_lot = per_lot_up(mark.forward_micro, terms.lot_e8)
     instrument.mark_low = floor_div(mark.mark_micro * terms.lot_e8, E8)
     instrument.mark_high = per_lot_up(mark.mark_micro, terms.lot_e8)
-    instrument.maker_nano = ceil_div(instrument.index_per_lot * terms.maker_fee_ppm, 1000)
-    instrument.taker_nano = ceil_div(instrument.index_per_lot * terms.taker_fee_ppm, 1000)
     instrument.min_price, instrument.max_price = _band(instrument)
 
 

@@ -1,4 +1,4 @@
-"""Accounts, money, time, listings, marks and switches (rules: Listing and marks, Life cycle)."""
+"""Accounts, money, time, listings and switches (rules: Listing and marks, Life cycle)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,22 @@ import struct
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from exchange.domain.commands import InstrumentTerms, Mark
+from exchange.domain.commands import InstrumentTerms
 from exchange.domain.events import unpack_terms
-from tests.reference import funds
+from tests.reference import families, funds
 from tests.reference.accounts import Account
-from tests.reference.instruments import (
-    Instrument,
-    Underlying,
-    apply_mark,
-    check_mark,
-    listed,
-    terms_acceptable,
-)
+from tests.reference.instruments import Instrument, Underlying, listed, terms_acceptable
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
-
-_MARK = struct.Struct("<Iiqqq")
 
 
 def create_account(world: World, head: Head, body: bytes) -> None:
     """CREATE_ACCOUNT."""
     require(head.account == world.next_account and head.account < limits.MAX_ACCOUNTS, why.BAD_ID)
-    account = Account(head.account, owner=body[:20], created_ms=world.now_ms)
+    main = int.from_bytes(body[24:32], "little", signed=True)  # zero under rules 1
+    if main:
+        families.check_main(world, main)
+    account = Account(head.account, owner=body[:20], created_ms=world.now_ms, main=main)
     world.accounts[account.id] = account
     world.next_account += 1
     world.events.account(account, world.now_ms)
@@ -50,7 +44,8 @@ def _move_cash(world: World, account: Account, delta_micro: int) -> None:
 def deposit(world: World, head: Head, words: tuple[int, ...]) -> None:
     """DEPOSIT."""
     amount_micro, deposit_id = words[:2]
-    account = world.user(head.account)
+    to_fund = world.has_risk_rules and head.account == limits.ACCOUNT_INSURANCE
+    account = world.insurance if to_fund else world.user(head.account)
     require(1 <= amount_micro <= limits.MAX_DEPOSIT_MICRO, why.BAD_VALUE)
     require(deposit_id > world.last_deposit_id, why.DUPLICATE)
     deposited = -world.accounts[limits.ACCOUNT_BRIDGE].cash_micro
@@ -61,7 +56,7 @@ def deposit(world: World, head: Head, words: tuple[int, ...]) -> None:
 
 
 def withdraw(world: World, head: Head, words: tuple[int, ...]) -> None:
-    """WITHDRAW."""
+    """WITHDRAW of rules 1: paid at once."""
     amount_micro, withdrawal_id = words[:2]
     account = world.user(head.account)
     require(1 <= amount_micro <= limits.MAX_DEPOSIT_MICRO, why.BAD_VALUE)
@@ -117,6 +112,7 @@ def set_instrument_state(world: World, head: Head) -> None:
     if head.flags == r.STATE_DELISTED:
         require(_is_empty(world, instrument), why.NOT_EMPTY)
         remove_seats(world, instrument)
+        instrument.table = None
     instrument.state = head.flags
     world.events.instrument(instrument, world.now_ms)
 
@@ -134,28 +130,6 @@ def remove_seats(world: World, instrument: Instrument) -> None:
     """Forget every account's seat in an instrument that ends."""
     for account in world.accounts.values():
         account.seats.pop(instrument.id, None)
-
-
-def marks(world: World, head: Head, words: tuple[int, ...], units: bytes) -> None:
-    """MARKS."""
-    index_micro, feed_seq = words[:2]
-    underlying = world.underlying(head.instrument)
-    require(feed_seq > underlying.feed_seq, why.STALE_FEED)
-    require(1 <= index_micro <= limits.MAX_PRICE_MICRO, why.BAD_VALUE)
-    block = [Mark(*fields) for fields in _MARK.iter_unpack(units)]
-    for n, mark in enumerate(block):
-        known = mark.instrument < len(world.instruments)
-        require(known, why.UNKNOWN_INSTRUMENT, n)
-        instrument = world.instruments[mark.instrument]
-        require(instrument.terms.underlying == underlying.id, why.UNKNOWN_INSTRUMENT, n)
-        ended = instrument.state in (r.STATE_DELISTED, r.STATE_DELIVERED)
-        require(not ended, why.INSTRUMENT_NOT_OPEN, n)
-        check_mark(instrument, index_micro, mark, n)
-    underlying.index_micro = index_micro
-    underlying.feed_seq = feed_seq
-    for mark in block:
-        apply_mark(world.instruments[mark.instrument], index_micro, mark)
-    world.events.marked(underlying.id, feed_seq, index_micro, len(block), world.now_ms)
 
 
 def set_rules(world: World, head: Head) -> None:

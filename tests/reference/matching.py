@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import funds
+from tests.reference import fees
 from tests.reference.accounts import Order
 from tests.reference.world import World
 
@@ -101,7 +101,7 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
 
 def _cancel_reason(world: World, order: Order) -> int:
     """Match; why what remains is cancelled, or 0."""
-    if order.time_in_force == r.TIF_FOK and not can_fill(order):
+    if order.time_in_force == r.TIF_FOK and offered_lots(order) < order.open_lots:
         return r.CANCEL_FOK
     stopped = match(world, order)
     if order.open_lots == 0:
@@ -115,8 +115,8 @@ def _cancel_reason(world: World, order: Order) -> int:
     return 0
 
 
-def can_fill(taker: Order) -> bool:
-    """The fill-or-kill look: does the opposite side surely offer enough?"""
+def offered_lots(taker: Order) -> int:
+    """The fill-or-kill look: what the opposite side surely offers at the order's price or better."""
     offered = 0
     for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
         if not _acceptable(taker, price):
@@ -131,7 +131,7 @@ def can_fill(taker: Order) -> bool:
             for maker in makers
             if maker.account is not taker.account and not maker.reduce_only
         )
-    return offered >= taker.open_lots
+    return offered
 
 
 def _acceptable(taker: Order, price_ticks: int) -> bool:
@@ -165,14 +165,15 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     instrument = maker.instrument
     value = maker.price_ticks * lots * instrument.multiplier_micro
     instrument.trade_seq += 1
+    taker_fee = fees.taker_fee(world, taker.account, instrument, lots, value)
     fill = Fill(
         world.take_trade_id(),
         maker,
         taker,
         lots,
         value,
-        maker_fee=funds.fee(instrument, instrument.maker_nano, lots, value),
-        taker_fee=funds.fee(instrument, instrument.taker_nano, lots, value),
+        maker_fee=fees.maker_fee(world, maker.account, instrument, lots, value, taker_fee),
+        taker_fee=taker_fee,
     )
     _book_side(world, maker, fill, fill.maker_fee)
     _book_side(world, taker, fill, fill.taker_fee)
@@ -190,6 +191,9 @@ def _book_side(world: World, order: Order, fill: Fill, fee: int) -> None:
         order.account.cash_micro -= sign * fill.value_micro
     order.account.cash_micro -= fee
     world.accounts[limits.ACCOUNT_FEES].cash_micro += fee
+    if world.has_risk_rules:
+        traded = order.account.volume_micro + order.instrument.index_per_lot * fill.lots
+        order.account.volume_micro = min(traded, limits.MAX_VOLUME_MICRO)
     order.filled_lots += fill.lots
     order.filled_value += fill.maker.price_ticks * fill.lots
     if order is fill.taker:

@@ -23,6 +23,8 @@ _TRADE = struct.Struct("<4q2I9q2Iq")
 _CASH = struct.Struct("<2q2I5q")
 _SETTLED = struct.Struct("<12q")
 _DONE = struct.Struct("<2IQ2q")
+_ACCOUNT = struct.Struct("<2qI4B2Iq")
+_LIQUIDATION = struct.Struct("<12q")
 _UNITS = r.EVENT_UNITS
 VERSION = 1
 
@@ -45,10 +47,11 @@ class Events:
         self._parts.clear()
         return packed
 
-    def _add(self, kind: int, account: int, instrument: int, event_id: int, body: bytes) -> None:
-        head = _HEADER.pack(
-            kind, VERSION, _UNITS[kind], self._index, self._seq, account, instrument, event_id
-        )
+    def _add(
+        self, kind: int, account: int, instrument: int, event_id: int, body: bytes, units: int = 0
+    ) -> None:
+        units = units or _UNITS[kind]
+        head = _HEADER.pack(kind, VERSION, units, self._index, self._seq, account, instrument, event_id)
         self._parts += (head, body)
         self._index += 1
 
@@ -108,7 +111,7 @@ class Events:
             taker.account.id,
             fill.maker_fee,
             fill.taker_fee,
-            int(taker.is_sell),
+            int(taker.is_sell) | (r.TRADE_LIQUIDATION if taker.flags & r.FLAG_LIQUIDATION else 0),
             now_ms,
             instrument.index_micro,
             instrument.mark_micro,
@@ -121,8 +124,18 @@ class Events:
         )
         self._add(r.EV_TRADE, taker.account.id, instrument.id, fill.trade_id, body)
 
-    def cash(self, account: Account, cash_id: int, delta: int, kind: int, now_ms: int) -> None:
-        body = _CASH.pack(delta, account.cash_micro, kind, limits.ACCOUNT_BRIDGE, now_ms, 0, 0, 0, 0)
+    def cash(
+        self,
+        account: Account,
+        cash_id: int,
+        delta: int,
+        kind: int,
+        now_ms: int,
+        *,
+        counter: int = limits.ACCOUNT_BRIDGE,
+        amount: int = 0,
+    ) -> None:
+        body = _CASH.pack(delta, account.cash_micro, kind, counter, now_ms, amount, 0, 0, 0)
         self._add(r.EV_CASH, account.id, 0, cash_id, body)
 
     def settled(
@@ -155,19 +168,63 @@ class Events:
         self._add(r.EV_SETTLED, account.id, seat.instrument.id, kind, body)
 
     def account(self, account: Account, now_ms: int) -> None:
-        body = account.owner.ljust(24, b"\0") + struct.pack("<5q", now_ms, account.flags, 0, 0, 0)
+        body = account.owner.ljust(24, b"\0") + _ACCOUNT.pack(
+            now_ms,
+            account.flags,
+            account.main,
+            account.model,
+            account.tier,
+            account.liquidation,
+            account.locked,
+            account.max_orders,
+            account.max_positions,
+            0,
+        )
         self._add(r.EV_ACCOUNT, account.id, 0, 0, body)
 
     def instrument(self, instrument: Instrument, now_ms: int) -> None:
         body = instrument.units + _WORDS_4.pack(instrument.state, now_ms, 0, 0)
         self._add(r.EV_INSTRUMENT, 0, instrument.id, 0, body)
 
-    def marked(self, underlying: int, feed_seq: int, index_micro: int, units: int, now_ms: int) -> None:
-        self._add(r.EV_MARKED, 0, underlying, feed_seq, _WORDS_4.pack(index_micro, units, now_ms, 0))
+    def marked(
+        self, underlying: int, feed_seq: int, index_micro: int, units: int, now_ms: int, tables: int = 0
+    ) -> None:
+        self._add(r.EV_MARKED, 0, underlying, feed_seq, _WORDS_4.pack(index_micro, units, now_ms, tables))
 
     def done(self, head: Head, affected: int, now_ms: int) -> None:
         body = _DONE.pack(head.type, affected, head.client_order_id, now_ms, 0)
         self._add(r.EV_DONE, head.account, head.instrument, 0, body)
 
-    def underlying(self, underlying: int, symbol: int, now_ms: int) -> None:
-        self._add(r.EV_UNDERLYING, 0, underlying, 0, _WORDS_4.pack(symbol, now_ms, 0, 0))
+    def underlying(self, underlying: int, symbol: int, now_ms: int, state: int = 0) -> None:
+        self._add(r.EV_UNDERLYING, 0, underlying, 0, _WORDS_4.pack(symbol, now_ms, state, 0))
+
+    def risk(self, underlying: int, body: bytes) -> None:
+        """RISK; the body as the command had it."""
+        self._add(r.EV_RISK, 0, underlying, 0, body)
+
+    def fees(self, combo_discount_permille: int, tiers: bytes, now_ms: int) -> None:
+        """FEES; the tiers as the command had them."""
+        body = _WORDS_4.pack(combo_discount_permille, now_ms, 0, 0) + tiers
+        self._add(r.EV_FEES, 0, 0, 0, body, units=1 + len(body) // 32)
+
+    def moved(
+        self, source: Account, instrument: int, to: Account, lots: int, value: int, now_ms: int
+    ) -> None:
+        self._add(r.EV_MOVED, source.id, instrument, 0, _WORDS_4.pack(to.id, lots, value, now_ms))
+
+    def liquidation(
+        self,
+        account: Account,
+        kind: int,
+        maintenance: int,
+        balance: int,
+        now_ms: int,
+        *,
+        amount: int = 0,
+        lots: int = 0,
+        counter: int = 0,
+        instrument: int = 0,
+        order_id: int = 0,
+    ) -> None:
+        body = _LIQUIDATION.pack(kind, maintenance, balance, amount, lots, counter, now_ms, 0, 0, 0, 0, 0)
+        self._add(r.EV_LIQUIDATION, account.id, instrument, order_id, body)

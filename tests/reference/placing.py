@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching
+from tests.reference import funds, matching, sufficiency
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
@@ -60,6 +60,7 @@ def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
     """NEW_ORDER."""
     price_ticks, size_lots, display_lots, valid_until_ms = words
     account = world.user(head.account)
+    world.check_free(account)
     instrument = world.instrument(head.instrument)
     world.check_venue_open()
     world.check_instrument_open(instrument)
@@ -98,7 +99,7 @@ def check(world: World, draft: Draft) -> None:
     check_flags(draft)
     check_size(draft)
     check_price(draft)
-    require(draft.instrument.marked, why.NO_MARK)
+    world.check_marked(draft.instrument)
     if draft.type == r.TYPE_LIMIT:
         check_band(draft)
     check_counts(world, draft)
@@ -110,11 +111,11 @@ def check(world: World, draft: Draft) -> None:
     if draft.flags & r.FLAG_POST_ONLY:
         draft.price_ticks = passive_price(draft)
     if draft.seat is None:
-        require(len(draft.account.seats) < limits.MAX_SEATS, why.TOO_MANY_SEATS)
+        require(len(draft.account.seats) < draft.account.seat_cap, why.TOO_MANY_SEATS)
     check_position(draft, draft.size_lots)
     choose_price(draft)
     check_accumulation(draft)
-    check_funds(draft, draft.size_lots)
+    check_funds(world, draft, draft.size_lots)
 
 
 def check_flags(draft: Draft) -> None:
@@ -177,7 +178,7 @@ def check_band(draft: Draft) -> None:
 def check_counts(world: World, draft: Draft) -> None:
     """10: open orders of the account and of the shard."""
     own = 1 if draft.replaces else 0
-    require(len(draft.account.orders) - own < limits.MAX_OPEN_ORDERS_PER_ACCOUNT, why.TOO_MANY_ORDERS)
+    require(len(draft.account.orders) - own < draft.account.order_cap, why.TOO_MANY_ORDERS)
     require(len(world.orders) - own < limits.MAX_OPEN_ORDERS, why.TOO_MANY_ORDERS)
 
 
@@ -225,11 +226,21 @@ def check_accumulation(draft: Draft) -> None:
     require(abs(entry) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
 
 
-def check_funds(draft: Draft, open_lots: int) -> None:
-    """16: funds, with the whole order counted as open."""
+def check_funds(world: World, draft: Draft, open_lots: int) -> None:
+    """16: funds or margin, with the whole order counted as open."""
     if draft.use_price is None:
         return
-    draft.hold_per_lot = funds.hold_per_lot(draft.instrument, draft.is_sell, draft.use_price)
+    draft.hold_per_lot = funds.hold_per_lot(
+        world, draft.account, draft.instrument, draft.is_sell, draft.use_price
+    )
+    check_covered(world, draft, open_lots)
+
+
+def check_covered(world: World, draft: Draft, open_lots: int) -> None:
+    """16, the hold being known: under rules 1 by funds, under rules 2 by margin."""
+    if world.has_risk_rules:
+        sufficiency.check(world, draft, open_lots)
+        return
     if open_lots <= draft.capacity():
         return
     funds.check_funds(draft.account, draft.seat, requirement_with(draft, open_lots))

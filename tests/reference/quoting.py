@@ -64,6 +64,7 @@ def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -
     """MASS_QUOTE."""
     mmp_group, valid_until_ms = words[:2]
     account = world.user(head.account)
+    world.check_free(account)
     world.check_venue_open()
     world.check_valid_until(valid_until_ms)
     require(mmp_group == 0, why.BAD_FLAGS)

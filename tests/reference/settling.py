@@ -117,6 +117,7 @@ def deliver(world: World, head: Head, words: tuple[int, ...]) -> None:
         )
     lifecycle.remove_seats(world, instrument)
     instrument.state = r.STATE_DELIVERED
+    instrument.table = None
     world.events.instrument(instrument, world.now_ms)
 
 

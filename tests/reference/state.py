@@ -1,4 +1,4 @@
-"""The canonical state, written from the description at the head of `exchange/core/state.py`."""
+"""The canonical state: format 1 as described at the head of `exchange/core/state.py`, 2 in rules-2.md."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import struct
 from collections.abc import Iterable
 
 from exchange.domain import limits
+from exchange.domain import records as r
 from tests.reference.accounts import Account, Order
-from tests.reference.instruments import Instrument
+from tests.reference.instruments import Instrument, Underlying
 from tests.reference.world import World
 
-FORMAT = 1
+FORMAT_1, FORMAT_2 = 1, 2
 
 
 def pack(world: World, next_seq: int) -> bytes:
@@ -21,15 +22,22 @@ def pack(world: World, next_seq: int) -> bytes:
         for _, account in sorted(world.accounts.items())
         for instrument_id, seat in sorted(account.seats.items())
     ]
+    risk = world.has_risk_rules
     parts = [_words(_scalars(world, next_seq))]
-    parts += [_words((u.symbol, u.feed_seq, u.index_micro)) for u in world.underlyings]
-    parts += [_instrument(instrument) for instrument in world.instruments]
+    if risk:
+        parts.append(_words(_risk_scalars(world)))
+    parts += [_underlying(underlying, risk=risk) for underlying in world.underlyings]
+    parts += [_instrument(instrument, risk=risk) for instrument in world.instruments]
     absent = Account(0)
-    parts += [_account(world.accounts.get(n, absent)) for n in range(world.next_account)]
+    parts += [_account(world.accounts.get(n, absent), risk=risk) for n in range(world.next_account)]
     parts.append(_words((len(seats),)))
     parts += [_words(seat) for seat in seats]
     parts.append(_words((len(orders),)))
     parts += [_order(order) for order in orders]
+    if risk:
+        parts.append(_words((len(world.withdrawals),)))
+        for withdrawal_id, (account, amount) in sorted(world.withdrawals.items()):
+            parts.append(_words((withdrawal_id, account.id, amount)))
     return b"".join(parts)
 
 
@@ -43,7 +51,7 @@ def _word(value: int) -> bytes:
 
 def _scalars(world: World, next_seq: int) -> tuple[int, ...]:
     return (
-        FORMAT,
+        FORMAT_2 if world.has_risk_rules else FORMAT_1,
         world.shard,
         world.rules_version,
         next_seq,
@@ -60,8 +68,34 @@ def _scalars(world: World, next_seq: int) -> tuple[int, ...]:
     )
 
 
-def _instrument(instrument: Instrument) -> bytes:
-    return instrument.units + _words(
+def _risk_scalars(world: World) -> list[int]:
+    sharing = world.sharing
+    rates = [rate for tier in world.tiers for rate in tier]
+    return [
+        world.last_withdrawal_id,
+        sharing.account,
+        sharing.phase,
+        sharing.at,
+        sharing.total_micro,
+        sharing.deficit_micro,
+        sharing.remaining_micro,
+        len(world.tiers),
+        world.combo_discount_permille,
+        *rates,
+        *[0] * (4 * limits.MAX_TIERS - len(rates)),
+    ]
+
+
+def _underlying(underlying: Underlying, *, risk: bool) -> bytes:
+    packed = _words((underlying.symbol, underlying.feed_seq, underlying.index_micro))
+    if risk:
+        parameters = underlying.risk or ()
+        packed += _words((underlying.state, *parameters, *[0] * (r.RISK_WORDS - len(parameters))))
+    return packed
+
+
+def _instrument(instrument: Instrument, *, risk: bool) -> bytes:
+    packed = instrument.units + _words(
         (
             instrument.state,
             int(instrument.marked),
@@ -73,11 +107,32 @@ def _instrument(instrument: Instrument) -> bytes:
             instrument.trade_seq,
         )
     )
+    if risk:
+        table = instrument.table
+        packed += _words((0,) if table is None else (1, *table))
+    return packed
 
 
-def _account(account: Account) -> bytes:
+def _account(account: Account, *, risk: bool) -> bytes:
     head = _words((account.cash_micro, account.flags))
-    return head + account.owner.ljust(24, b"\0") + _words((account.created_ms,))
+    packed = head + account.owner.ljust(24, b"\0") + _words((account.created_ms,))
+    if risk:
+        packed += _words(
+            (
+                account.main,
+                account.model,
+                account.tier,
+                account.max_orders,
+                account.max_positions,
+                account.locked,
+                account.liquidation,
+                account.cursor,
+                account.auction_start_ms,
+                account.volume_micro,
+                account.basis_micro,
+            )
+        )
+    return packed
 
 
 def _order(order: Order) -> bytes:

@@ -8,12 +8,18 @@ from typing import NamedTuple
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
+from exchange.domain.commands import FeeTier
 from tests.reference.accounts import Account, Order
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.outcome import Reject, require
 from tests.reference.output import Events
 
-SYSTEM_ACCOUNTS = (limits.ACCOUNT_FEES, limits.ACCOUNT_INSURANCE, limits.ACCOUNT_BRIDGE)
+SYSTEM_ACCOUNTS = (
+    limits.ACCOUNT_FEES,
+    limits.ACCOUNT_INSURANCE,
+    limits.ACCOUNT_BRIDGE,
+    limits.ACCOUNT_WITHDRAWALS,
+)
 
 
 class Head(NamedTuple):
@@ -28,6 +34,18 @@ class Head(NamedTuple):
     client_order_id: int
     grant: int
     aux: int
+
+
+@dataclass(slots=True)
+class Sharing:
+    """A loss being shared: whose, phase 1 (adding up) or 2 (paying), the next account to look at."""
+
+    account: int = 0
+    phase: int = 0
+    at: int = 0
+    total_micro: int = 0
+    deficit_micro: int = 0
+    remaining_micro: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -48,10 +66,28 @@ class World:
     underlyings: list[Underlying] = field(default_factory=list)
     instruments: list[Instrument] = field(default_factory=list)
     orders: dict[int, Order] = field(default_factory=dict)
+    last_withdrawal_id: int = 0
+    withdrawals: dict[int, tuple[Account, int]] = field(default_factory=dict)  # pending: who, how much
+    tiers: tuple[FeeTier, ...] = ()  # none before SET_FEES
+    combo_discount_permille: int = 0
+    sharing: Sharing = field(default_factory=Sharing)
 
     def __post_init__(self) -> None:
         for account_id in SYSTEM_ACCOUNTS:
             self.accounts[account_id] = Account(account_id)
+
+    @property
+    def has_risk_rules(self) -> bool:
+        """Rules version 2 is in force."""
+        return self.rules_version >= 2
+
+    @property
+    def insurance(self) -> Account:
+        return self.accounts[limits.ACCOUNT_INSURANCE]
+
+    def users_from(self, first: int, count: int) -> list[Account]:
+        """The accounts that exist among `count` ids from `first` on."""
+        return [self.accounts[n] for n in range(first, min(first + count, self.next_account))]
 
     def take_order_id(self) -> int:
         self.next_order += 1
@@ -76,6 +112,9 @@ class World:
         require(instrument_id < len(self.instruments), why.UNKNOWN_INSTRUMENT)
         return self.instruments[instrument_id]
 
+    def underlying_of(self, instrument: Instrument) -> Underlying:
+        return self.underlyings[instrument.terms.underlying]
+
     def underlying(self, underlying_id: int) -> Underlying:
         require(underlying_id < len(self.underlyings), why.UNKNOWN_UNDERLYING)
         return self.underlyings[underlying_id]
@@ -85,6 +124,17 @@ class World:
 
     def check_instrument_open(self, instrument: Instrument) -> None:
         require(instrument.open_for_orders(self.now_ms), why.INSTRUMENT_NOT_OPEN)
+        require(self.underlying_of(instrument).state == r.STATE_OPEN, why.UNDERLYING_NOT_OPEN)
+
+    def check_marked(self, instrument: Instrument) -> None:
+        """A mark has arrived; under rules 2 the underlying has risk parameters."""
+        require(instrument.marked, why.NO_MARK)
+        if self.has_risk_rules:
+            require(self.underlying_of(instrument).risk is not None, why.NO_RISK)
+
+    def check_free(self, account: Account) -> None:
+        """Neither locked nor in liquidation."""
+        require(not account.locked and account.liquidation == r.LIQUIDATION_NONE, why.ACCOUNT_LOCKED)
 
     def check_valid_until(self, valid_until_ms: int) -> None:
         require(valid_until_ms == 0 or valid_until_ms >= self.now_ms, why.TIMED_OUT)

@@ -1,0 +1,202 @@
+"""LIQUIDATE: one bounded step for an account below maintenance (rules 2: Sweeps and liquidation)."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from exchange.domain.commands import RiskParameters
+from tests.reference import fees, margin, matching, portfolio
+from tests.reference.accounts import Account, Order, Seat
+from tests.reference.arithmetic import ceil_div, floor_div, ppm_floor
+from tests.reference.instruments import Instrument
+from tests.reference.lines import line_of, lines_of
+from tests.reference.outcome import require
+from tests.reference.sweeping import covered, tell
+from tests.reference.world import Head, World
+
+
+def liquidate(world: World, head: Head) -> None:
+    """LIQUIDATE."""
+    world.check_venue_open()
+    account = world.user(head.account)
+    require(account.liquidation != r.LIQUIDATION_NONE, why.NOT_LIQUIDATABLE)
+    require(world.sharing.account != account.id, why.NOT_LIQUIDATABLE)
+    if covered(world, account):
+        end(world, account)
+    elif account.orders:
+        _cancel_orders(world, account)
+    elif not any(seat.size_lots for seat in account.seats.values()):
+        _cover(world, account)
+    else:
+        _close(world, head, account)
+
+
+def end(world: World, account: Account) -> None:
+    """The account is free again."""
+    account.liquidation = r.LIQUIDATION_NONE
+    tell(world, account, r.LIQ_ENDED)
+
+
+def _cancel_orders(world: World, account: Account) -> None:
+    found = list(islice(sorted(account.orders.items()), limits.LIQUIDATION_CANCELS))
+    for _, order in found:
+        matching.cancel(world, order, r.CANCEL_LIQUIDATION)
+    tell(world, account, r.LIQ_ORDERS, lots=len(found))
+
+
+def _cover(world: World, account: Account) -> None:
+    """No position is left: the insurance fund pays what is missing, as far as it can."""
+    deficit = -margin.worth(account).funds
+    paid = min(deficit, max(0, world.insurance.cash_micro))
+    account.cash_micro += paid
+    world.insurance.cash_micro -= paid
+    if paid > 0:
+        tell(world, account, r.LIQ_FUND, amount=paid)
+    if paid == deficit:
+        end(world, account)
+    else:
+        account.liquidation = r.LIQUIDATION_DEFICIT
+        tell(world, account, r.LIQ_DEFICIT, amount=deficit - paid)
+
+
+def _close(world: World, head: Head, account: Account) -> None:
+    """Try to close a slice of the position the cursor names; behind the last, an auction."""
+    ordered = _in_closing_order(account)
+    if account.cursor >= len(ordered):
+        account.cursor = 0
+        if account.liquidation == r.LIQUIDATION_CLOSING:
+            account.liquidation = r.LIQUIDATION_AUCTION
+            account.auction_start_ms = world.now_ms
+            tell(world, account, r.LIQ_AUCTION)
+        else:
+            world.events.done(head, 0, world.now_ms)
+        return
+    planned = _plan(world, account, ordered[account.cursor])
+    if planned is None:
+        account.cursor += 1
+        world.events.done(head, 0, world.now_ms)
+    else:
+        _send(world, account, planned)
+
+
+def _in_closing_order(account: Account) -> list[Seat]:
+    """Perpetuals, then options held short, then options held long, each by instrument id."""
+
+    def rank(seat: Seat) -> tuple[int, int]:
+        group = 0 if not seat.instrument.is_option else 1 if seat.size_lots < 0 else 2
+        return group, seat.instrument.id
+
+    return sorted((seat for seat in account.seats.values() if seat.size_lots), key=rank)
+
+
+def _plan(world: World, account: Account, seat: Seat) -> Order | None:
+    """The order that closes a slice of a position and does not make things worse, or None."""
+    instrument = seat.instrument
+    underlying = world.underlying_of(instrument)
+    risk = underlying.risk
+    if not instrument.open_for_orders(world.now_ms) or underlying.state != r.STATE_OPEN:
+        return None
+    if risk is None or not instrument.marked:
+        return None
+    lots = min(abs(seat.size_lots), max(1, floor_div(risk.liquidation_slice_micro, instrument.index_per_lot)))
+    if not instrument.is_option:
+        delta = _delta_of(account, instrument.terms.underlying)
+        if seat.size_lots * delta <= 0:
+            return None
+        lots = min(lots, max(1, ceil_div(abs(delta), instrument.index_per_lot)))
+    order = _order(world, account, seat, risk)
+    lots = min(lots, max(1, matching.offered_lots(order)))
+    order.size_lots = order.open_lots = lots
+    return order if _helps(world, order, risk) else None
+
+
+def _order(world: World, account: Account, seat: Seat, risk: RiskParameters) -> Order:
+    """The order of a slice, still without its id and its lots."""
+    is_sell = seat.size_lots > 0
+    return Order(
+        0,
+        account,
+        seat,
+        flags=r.TIF_IOC << r.TIF_SHIFT | r.FLAG_LIQUIDATION | (r.FLAG_SELL if is_sell else 0),
+        price_ticks=_price(seat.instrument, risk, is_sell=is_sell),
+        size_lots=0,
+        open_lots=0,
+        display_lots=0,
+        hold_per_lot=0,
+        client_order_id=0,
+        label=0,
+        grant=0,
+        created_ms=world.now_ms,
+    )
+
+
+def _delta_of(account: Account, underlying_id: int) -> int:
+    """ΣD of an underlying."""
+    mine = [line for line in lines_of(account) if line.instrument.terms.underlying == underlying_id]
+    return sum(portfolio.deltas(mine).values())
+
+
+def _price(instrument: Instrument, risk: RiskParameters, *, is_sell: bool) -> int:
+    """The worst price to close at: the mark and a band, rounded into the band, within valid prices."""
+    tick = instrument.terms.tick_micro
+    width = ppm_floor(instrument.index_micro, risk.liquidation_band_ppm)
+    if is_sell:
+        ticks = ceil_div(max(0, instrument.mark_micro - width), tick)
+        return instrument.valid_at_least(ticks) or instrument.highest_price
+    ticks = floor_div(instrument.mark_micro + width, tick)
+    return instrument.valid_at_most(ticks) or instrument.lowest_price
+
+
+def _liquidation_nano(instrument: Instrument, risk: RiskParameters) -> int:
+    return fees.nano_per_lot(instrument, risk.liquidation_fee_ppm)
+
+
+def _helps(world: World, order: Order, risk: RiskParameters) -> bool:
+    """Filled at its price, fees paid: is the balance no less above maintenance than before?"""
+    account, instrument, lots = order.account, order.instrument, order.open_lots
+    price = order.price_ticks * instrument.multiplier_micro
+    if instrument.is_option and account.model == r.MODEL_STANDARD:
+        change = price * lots if order.is_sell else -price * lots
+    elif order.is_sell:
+        change = -max(0, instrument.mark_high - price) * lots
+    else:
+        change = -max(0, price - instrument.mark_low) * lots
+    costs = ceil_div(fees.taker_nano(world, account, instrument), 1000) * lots
+    costs += ceil_div(_liquidation_nano(instrument, risk) * lots, 1000)
+    line = line_of(order.seat)
+    closed = line._replace(size=line.size + (-lots if order.is_sell else lots))
+    freed = margin.maintenance_now(world, account) - margin.maintenance(
+        world, account.model, lines_of(account, closed)
+    )
+    return change - costs + freed >= 0
+
+
+def _send(world: World, account: Account, order: Order) -> None:
+    """Send the slice through the book, take the fee, tell what came of it."""
+    instrument = order.instrument
+    risk = world.underlying_of(instrument).risk
+    assert risk is not None
+    order.id = world.take_order_id()
+    matching.run(world, order, r.ORDER_PLACED, trades=True)
+    filled, fee = order.filled_lots, 0
+    if filled:
+        account.cursor = 0
+        value = order.filled_value * instrument.multiplier_micro
+        fee = fees.charge(instrument, _liquidation_nano(instrument, risk), filled, value)
+        fee = min(fee, max(0, margin.worth(account).funds))
+        account.cash_micro -= fee
+        world.insurance.cash_micro += fee
+    else:
+        account.cursor += 1
+    tell(
+        world,
+        account,
+        r.LIQ_OPTION if instrument.is_option else r.LIQ_PERPETUAL,
+        amount=fee,
+        lots=-filled if order.is_sell else filled,
+        instrument=instrument.id,
+        order_id=order.id,
+    )
