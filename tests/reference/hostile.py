@@ -20,8 +20,9 @@ EXTREMES = (0, 1, -1, limits.I64_MAX, -(1 << 63), 1 << 40, 1 << 62, limits.MAX_O
 class Hostile:
     """Spoils commands without breaking the batch's framing."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, fragile: frozenset[int] = FRAGILE) -> None:
         self.rng = rng
+        self.fragile = fragile
 
     def spoil(self, command: bytes) -> bytes:
         """A damaged copy of a command, its unit count still true."""
@@ -34,12 +35,12 @@ class Hostile:
             return self._resized(command)
         if kind < 0.4:
             raw[1] = rng.choice((0, 2, 255))
-        elif raw[0] in FRAGILE:
+        elif raw[0] in self.fragile:
             self._spoil_reserved(raw)
         elif kind < 0.75:
             at = rng.choice((0, *range(4, len(raw))))
             raw[at] ^= 1 << rng.getrandbits(3)
-            if raw[0] in FRAGILE:
+            if raw[0] in self.fragile:
                 raw[0] = command[0]
         elif len(raw) > 32:
             struct.pack_into("<q", raw, 32 + 8 * rng.randrange(len(raw) // 8 - 4), rng.choice(EXTREMES))
@@ -51,7 +52,7 @@ class Hostile:
         units = rng.randrange(1, 5)
         raw = bytearray(rng.randbytes(units * 32))
         raw[0] = rng.choice((rng.getrandbits(8), r.NEW_ORDER, r.AMEND, r.CANCEL, r.MASS_QUOTE, r.LABEL))
-        if raw[0] in FRAGILE:
+        if raw[0] in self.fragile:
             raw[0] = 0
         raw[1] = 1
         raw[2:4] = units.to_bytes(2, "little")

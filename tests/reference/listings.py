@@ -34,6 +34,11 @@ class Listings:
         """The underlying's index in micro-USDC."""
         return self._index[underlying] if underlying < len(self._index) else FIRST_INDEX[0]
 
+    def set_index(self, underlying: int, index_micro: int) -> None:
+        """Go on from this index."""
+        if underlying < len(self._index):
+            self._index[underlying] = index_micro
+
     def terms(self, underlying: int, now_ms: int, *, perpetual: bool) -> InstrumentTerms:
         """Acceptable terms."""
         rng = self.rng
@@ -112,8 +117,7 @@ class Listings:
         index = max(1_000_003, int(index * rng.gauss(1, 0.0005)))
         if rng.random() < self.jumps:
             index = max(1_000_003, min(int(index * rng.choice((0.33, 0.6, 0.9, 1.1, 1.7, 3.0))), 4 * 10**11))
-        if underlying.id < len(self._index):
-            self._index[underlying.id] = index
+        self.set_index(underlying.id, index)
         picked = [i for i in instruments if rng.random() < 0.9 or not i.marked]
         return index, [self._mark(i, index) for i in picked]
 
