@@ -11,7 +11,7 @@ from exchange.oracle.chain_spec import ChainPlan
 PORT_DEFAULT: Final = 8080
 PORT_VARIABLE: Final = "STRIKEBOOK_PORT"
 DEMO_PLAN: Final = ChainPlan(
-    dailies=2, weeklies=1, monthlies=1, quarterlies=1, strikes_per_expiry=11, width_stdevs=2.0
+    dailies=2, weeklies=1, monthlies=1, quarterlies=1, strikes_per_expiry=11, delta_min=0.025
 )
 
 

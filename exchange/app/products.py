@@ -15,6 +15,9 @@ from exchange.oracle.chain_spec import OptionSpec
 
 _MICRO: Final = 1_000_000
 _E8: Final = 100_000_000
+_DAY_MS: Final = 86_400_000
+_FRIDAY: Final = 1  # days since 1 January 1970, a Thursday, modulo 7
+DELIVERY_FEE_PPM: Final = 150
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class Product:
     perpetual_price_limit_ticks: int
 
     def option(self, underlying: int, spec: OptionSpec) -> InstrumentTerms:
-        """Terms of one option: fees 0.03 % of the index, capped at 12.5 % of the option's price."""
+        """Terms of one option: fees 0.03 % of the index, capped at 12.5 % of the option's price.
+
+        Delivery is half that, and free for dailies: expiries that are no Friday's.
+        """
         strike_per_lot = -(-spec.strike_micro * self.option_lot_e8 // _E8)
         limit = self.option_price_limit_ticks * self.option_tick_micro * self.option_lot_e8 // _E8
         return InstrumentTerms(
@@ -48,7 +54,7 @@ class Product:
             maker_fee_ppm=300,
             taker_fee_ppm=300,
             fee_cap_permille=125,
-            delivery_fee_ppm=150,
+            delivery_fee_ppm=0 if is_daily(spec.expiry_ms) else DELIVERY_FEE_PPM,
             band_ppm=40_000,
             tick_steps=self.option_tick_steps,
         )
@@ -75,9 +81,18 @@ class Product:
         )
 
 
+def is_daily(expiry_ms: int) -> bool:
+    """Whether an expiry is neither a weekly nor a monthly one: those are Fridays."""
+    return expiry_ms // _DAY_MS % 7 != _FRIDAY
+
+
 def _position_limit(value_per_lot_micro: int) -> int:
-    """The largest position whose value stays within the core's bound at the highest price."""
-    return min(MAX_POSITION_LOTS, MAX_VALUE_MICRO // value_per_lot_micro)
+    """The largest position whose value stays within the core's bound at the highest price.
+
+    A fifth is left for scenario tables (docs/rules-2.md, RISK_SNAPSHOT): from the highest price an up move of
+    the grid's range gains 16 % of it, the far moves with their weights less than all of it.
+    """
+    return min(MAX_POSITION_LOTS, MAX_VALUE_MICRO * 5 // (6 * value_per_lot_micro))
 
 
 PRODUCTS: Final = (

@@ -1,10 +1,17 @@
-"""Which options to list: expiries at 08:00 UTC and strikes around the spot. Pure: time is an argument."""
+"""Which options to list: expiries at 08:00 UTC and strikes around the spot. Pure: time is an argument.
+
+**Strikes** lie on a fixed grid, which depends on the time to expiry in classes (:data:`TENORS_MS`) and not on
+the spot: asked again after the market has moved, the plan wants a few more at one end and those it wanted
+before stay on the grid; as an expiry passes into a nearer class, finer strikes come between. How far they reach is
+said by the delta of the outermost call (and, put, of the lowest).
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import NormalDist
 from typing import Final, NamedTuple
 
 from pricing.european import MS_PER_YEAR
@@ -17,6 +24,10 @@ _EXPIRY_OFFSET_MS: Final = EXPIRY_HOUR_UTC * 3_600_000
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _FRIDAY: Final = 4
 _QUARTER_MONTHS: Final = (3, 6, 9, 12)
+
+
+TENORS_MS: Final = tuple(days * _DAY_MS for days in (2, 8, 32, 95, 190, 380))
+"""Classes of time to expiry: up to two days, eight, a month, a quarter, half a year, a year."""
 
 
 class OptionSpec(NamedTuple):
@@ -32,8 +43,8 @@ class ChainPlan:
     """How many expiries of each kind, how many strikes in each, and how far out they reach.
 
     Weeklies are Fridays, monthlies the last Friday of a month, quarterlies that of March, June, September
-    and December; an expiry of two kinds is listed once. Strikes reach `width_stdevs` standard deviations
-    either way at volatility `vol`.
+    and December; an expiry of two kinds is listed once. Strikes reach about as far as where an option's delta
+    at volatility `vol` is `delta_min`, at the far end of the expiry's class.
     """
 
     dailies: int = 2
@@ -41,7 +52,7 @@ class ChainPlan:
     monthlies: int = 2
     quarterlies: int = 3
     strikes_per_expiry: int = 15
-    width_stdevs: float = 2.5
+    delta_min: float = 0.01
     vol: float = 0.6
     lead_ms: int = 3_600_000
     """An expiry nearer than this is not listed any more."""
@@ -49,8 +60,15 @@ class ChainPlan:
     def __post_init__(self) -> None:
         if min(self.dailies, self.weeklies, self.monthlies, self.quarterlies, self.lead_ms) < 0:
             raise ValueError("counts of expiries and lead_ms cannot be negative")
-        if self.strikes_per_expiry < 1 or not (self.width_stdevs > 0.0 and self.vol > 0.0):
-            raise ValueError("a plan needs at least one strike, a positive width and a positive vol")
+        if self.strikes_per_expiry < 1 or not (0.0 < self.delta_min < 0.5 and self.vol > 0.0):
+            raise ValueError("a plan needs at least one strike, 0 < delta_min < 0.5 and a positive vol")
+
+    def spacing(self, left_ms: int) -> float:
+        """The distance of two strikes as a share of their price (its logarithm), `left_ms` before expiry."""
+        tenor_ms = next((tenor for tenor in TENORS_MS if left_ms <= tenor), left_ms)
+        stdevs = -NormalDist().inv_cdf(self.delta_min)
+        above = self.strikes_per_expiry // 2
+        return stdevs * self.vol * math.sqrt(tenor_ms / MS_PER_YEAR) / max(above, 1)
 
 
 DEFAULT_PLAN: Final = ChainPlan()
@@ -92,34 +110,66 @@ def _month_ends(first: date, count: int, months: tuple[int, ...]) -> list[date]:
     return found
 
 
-def strikes_micro(spot: float, years: float, plan: ChainPlan = DEFAULT_PLAN) -> list[int]:
-    """Strikes for one expiry, ascending: round numbers about one even share of the width apart.
+def strikes_micro(spot: float, left_ms: int, plan: ChainPlan = DEFAULT_PLAN) -> list[int]:
+    """Strikes for one expiry, ascending: the grid's around the spot.
 
-    The middle one is the round number nearest the spot; the others are multiples of a step of 1, 2 or 5
-    times a power of ten, which grows and shrinks with the strike. ``plan.strikes_per_expiry`` of them, fewer
-    only where there is no room left above zero.
+    The middle one is the grid's nearest; ``plan.strikes_per_expiry`` of them, fewer only where there is no
+    room left above zero. ValueError unless spot and time are positive.
     """
-    if not (math.isfinite(spot) and spot > 0.0 and math.isfinite(years) and years > 0.0):
-        raise ValueError(f"strikes need a positive spot and time, not {spot} and {years}")
-    below = (plan.strikes_per_expiry - 1) // 2
-    above = plan.strikes_per_expiry - 1 - below
-    spacing = plan.width_stdevs * plan.vol * math.sqrt(years) / max(above, 1)
-    share_up, share_down = math.expm1(spacing), -math.expm1(-spacing)
+    if not (math.isfinite(spot) and spot > 0.0 and left_ms > 0):
+        raise ValueError(f"strikes need a positive spot and time, not {spot} and {left_ms} ms")
+    grid = _Grid(math.expm1(plan.spacing(left_ms)))
     spot_micro = int(half_even_units(spot, MICRO_PER_UNIT, low=1))
-    step = _round_step(spot_micro * share_down)
-    middle = max((spot_micro + step // 2) // step, 1) * step
-    found = [middle]
-    for _ in range(above):
-        step = _round_step(found[-1] * share_up)
-        found.append((found[-1] // step + 1) * step)
-    for _ in range(below):
-        # A step above half the strike could round the next one down to nothing.
-        step = _round_step(found[0] * min(share_down, 1.0 / 3.0))
-        lower = (found[0] - 1) // step * step
+    found = [grid.nearest(spot_micro)]
+    for _ in range(plan.strikes_per_expiry // 2):
+        found.append(grid.above(found[-1]))
+    for _ in range((plan.strikes_per_expiry - 1) // 2):
+        lower = grid.below(found[0])
         if lower <= 0:
             break
         found.insert(0, lower)
     return found
+
+
+class _Grid:
+    """Round strikes, each a multiple of the step at its height: about `share` of the price apart."""
+
+    def __init__(self, share: float) -> None:
+        # A step above half the strike would leave nothing between it and zero.
+        self._share = min(share, 0.5)
+
+    def _step(self, strike: int) -> int:
+        return _round_step(strike * self._share)
+
+    def _upward(self, strike: int) -> int:
+        """The least of the grid not below `strike`. A step is at most 1.6 times its share of the strike."""
+        step = self._step(strike)
+        rounded = -(-strike // step) * step
+        while rounded % self._step(rounded):  # it has come into the reach of a larger step
+            step = self._step(rounded)
+            rounded = -(-rounded // step) * step
+        return rounded
+
+    def above(self, strike: int) -> int:
+        """The next one up."""
+        return self._upward(strike + 1)
+
+    def below(self, strike: int) -> int:
+        """The next one down; 0 if there is none."""
+        reach = strike - 1
+        while reach > 0:
+            step = self._step(reach)
+            rounded = reach // step * step
+            if rounded > 0 and rounded % self._step(rounded) == 0:
+                return rounded
+            reach = min(rounded, reach - 1)  # a smaller step begins further down
+        return 0
+
+    def nearest(self, price: int) -> int:
+        """The nearest to a price, the lower of two equally near."""
+        high = self._upward(price)
+        low = high if high == price else self.below(high)
+        return high if low <= 0 or high - price < price - low else low
 
 
 def _round_step(width_micro: float) -> int:
@@ -139,6 +189,6 @@ def chain_spec(now_ms: int, spot: float, plan: ChainPlan = DEFAULT_PLAN) -> list
     return [
         OptionSpec(expiry_ms, strike_micro, is_call)
         for expiry_ms in expiries(now_ms, plan)
-        for strike_micro in strikes_micro(spot, (expiry_ms - now_ms) / MS_PER_YEAR, plan)
+        for strike_micro in strikes_micro(spot, expiry_ms - now_ms, plan)
         for is_call in (True, False)
     ]

@@ -1,12 +1,18 @@
 """Which expiries and strikes are listed."""
 
+import math
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from statistics import NormalDist
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.domain.names import expiry_code
 from exchange.oracle.chain_spec import ChainPlan, chain_spec, expiries, last_friday, strikes_micro
+
+DAY_MS = 86_400_000
 
 
 def at(text: str) -> int:
@@ -50,9 +56,9 @@ def test_last_friday(year: int, month: int, day: int) -> None:
 
 
 @pytest.mark.parametrize("spot", [98_000.0, 3_400.0, 0.52, 43_217.77])
-@pytest.mark.parametrize("years", [1 / 8_760, 1 / 365, 30 / 365, 1.0])
-def test_strikes_are_round_distinct_and_around_the_spot(spot: float, years: float) -> None:
-    strikes = strikes_micro(spot, years)
+@pytest.mark.parametrize("days", [0.04, 1, 7, 30, 90, 365, 700])
+def test_strikes_are_round_distinct_and_around_the_spot(spot: float, days: float) -> None:
+    strikes = strikes_micro(spot, int(days * DAY_MS))
     assert strikes == sorted(set(strikes))
     assert len(strikes) == 15
     spot_micro = spot * 1e6
@@ -62,10 +68,39 @@ def test_strikes_are_round_distinct_and_around_the_spot(spot: float, years: floa
     assert all(len(str(strike).rstrip("0")) <= 4 for strike in strikes)
 
 
+@pytest.mark.parametrize("days", [2, 8, 32, 95, 190, 380])
+def test_strikes_reach_about_as_far_as_the_delta_asked_for(days: int) -> None:
+    plan = ChainPlan(strikes_per_expiry=41, delta_min=0.02, vol=0.6)
+    strikes = strikes_micro(98_000.0, days * DAY_MS, plan)
+    stdev = 0.6 * math.sqrt(days / 365)
+    for strike in (strikes[0], strikes[-1]):
+        distance = abs(math.log(strike / 98_000e6)) / stdev
+        assert 0.001 < NormalDist().cdf(-distance) < 0.06  # steps are round: the nearest to the wanted one
+
+
+@settings(max_examples=60)
+@given(
+    st.floats(0.5, 200_000.0),
+    st.lists(st.floats(0.97, 1.03), min_size=1, max_size=12),
+    st.sampled_from([1, 6, 30, 80, 180, 360]),
+)
+def test_as_the_market_moves_strikes_are_added_at_the_ends(
+    spot: float, moves: list[float], days: int
+) -> None:
+    """What was listed stays on the grid: all strikes together are those of one unbroken run of it."""
+    listed = set(strikes_micro(spot, days * DAY_MS))
+    for move in moves:
+        spot *= move
+        wanted = strikes_micro(spot, days * DAY_MS)
+        new = sorted(set(wanted) - listed)
+        assert all(strike < min(listed) or strike > max(listed) for strike in new)
+        listed.update(new)
+
+
 def test_as_many_strikes_as_asked_for_while_there_is_room() -> None:
     for count in (1, 2, 9, 30):
-        assert len(strikes_micro(50_000.0, 0.1, ChainPlan(strikes_per_expiry=count))) == count
-    few = strikes_micro(2e-6, 0.1, ChainPlan(strikes_per_expiry=9))
+        assert len(strikes_micro(50_000.0, 30 * DAY_MS, ChainPlan(strikes_per_expiry=count))) == count
+    few = strikes_micro(2e-6, 30 * DAY_MS, ChainPlan(strikes_per_expiry=9))
     assert few[0] == 1
     assert len(few) < 9
 
@@ -84,6 +119,8 @@ def test_senseless_plans_and_arguments_are_refused() -> None:
         ChainPlan(dailies=-1)
     with pytest.raises(ValueError, match="strike"):
         ChainPlan(strikes_per_expiry=0)
-    for spot, years in ((0.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)):
+    with pytest.raises(ValueError, match="delta_min"):
+        ChainPlan(delta_min=0.5)
+    for spot, left_ms in ((0.0, 1), (1.0, 0), (float("nan"), 1)):
         with pytest.raises(ValueError, match="positive"):
-            strikes_micro(spot, years)
+            strikes_micro(spot, left_ms)

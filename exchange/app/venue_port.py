@@ -1,0 +1,31 @@
+"""The part of a venue its drivers use (calendar, parameters, risk), so that tests can stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from exchange.core.engine import Engine
+from exchange.gateway.registry import Registry
+
+T = TypeVar("T")
+
+
+class VenuePort(Protocol):
+    """`exchange.gateway.venue.Venue` fits."""
+
+    engine: Engine
+    registry: Registry
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing is taken any more."""
+
+    def submit(self, command: bytes, on_events: Callable[[bytes], None] | None = None) -> None:
+        """Sequence a command; its events come once they are durable, empty bytes on a halt.
+
+        Raises RpcError where the queue is full or the venue has halted.
+        """
+
+    def read(self, compute: Callable[[], T], deliver: Callable[[T | None], Any]) -> None:
+        """`compute` behind every command submitted before; `deliver(None)` on a halt."""
