@@ -73,6 +73,9 @@ from exchange.domain.limits import (
 )
 
 
+__all__ = ["InvariantError", "check"]
+
+
 def check(engine: Engine) -> None:
     """Check every invariant of docs/rules.md and the consistency of the core's structures.
 

@@ -27,6 +27,7 @@ from exchange.core.layout import (
     I_MARKED,
     I_MAX_PRICE,
     I_MIN_PRICE,
+    I_OPEN_INTEREST,
     I_STATE,
     I_TERMS,
     I_TRADE_SEQ,
@@ -250,6 +251,14 @@ def instrument_figures(engine: Engine, instrument: i64) -> InstrumentFigures:
         data[i + I_VEGA],
         data[i + I_TRADE_SEQ],
     )
+
+
+def open_interest(engine: Engine, instrument: i64) -> int:
+    """Lots held long (and short) in an instrument. Raises KeyError for an unknown instrument."""
+    w = engine.world
+    if not _known_instrument(w, instrument):
+        raise KeyError(instrument)
+    return w.instruments[instrument * INSTRUMENT_WORDS + I_OPEN_INTEREST]
 
 
 class UnderlyingFigures(NamedTuple):

@@ -42,6 +42,33 @@ PERPETUAL = OPTION._replace(
 )
 
 
+RISK = c.RiskParameters(
+    scenarios=35,
+    quantum_micro=1_000,
+    extended_from=33,
+    dampener_micro=25_000_000_000,
+    sm_im_ppm=150_000,
+    sm_floor_ppm=100_000,
+    sm_mm_ppm=75_000,
+    perp_im_ppm=20_000,
+    perp_mm_ppm=10_000,
+    uncovered_im_ppm=1_200_000,
+    uncovered_mm_ppm=1_100_000,
+    pm_mm_ppm=800_000,
+    roll_ppm=11_000,
+    shock_ppm=12_000,
+    shock_threshold_micro=1 << 58,
+    short_ppm=5_000,
+    liquidation_fee_ppm=1_900,
+    liquidation_slice_micro=100_000_000_000,
+    liquidation_band_ppm=7_000,
+    jump_factor=9,
+    auction_ms=900_000,
+    auction_discount_ppm=300_000,
+)
+TIERS = (c.FeeTier(300, 400, 200, 500), c.FeeTier(-100, 350, -50, 450))
+
+
 def commands() -> dict[str, bytes]:
     """Every command type by name, built as the venue builds it."""
     return {
@@ -99,7 +126,32 @@ def commands() -> dict[str, bytes]:
         "deliver": c.deliver(9, 49_876_543_210),
         "expire_day": c.expire_day(9),
         "set_rules": c.set_rules(1),
+        "set_rules_2": c.set_rules(2),
         "set_mode": c.set_mode(r.MODE_CANCEL_ONLY),
+        **_commands_of_rules_2(),
+    }
+
+
+def _commands_of_rules_2() -> dict[str, bytes]:
+    stream = c.table_stream([(9, [0, -1, 1, -64, 64]), (10, [(1 << 62) - 1, -(1 << 62), 0, 0, 0])])
+    marks = [c.Mark(9, -450_000_000, 2_500_000_000, 61_000_000, 50_100_000_000)]
+    return {
+        "create_subaccount": c.create_account(68, bytes(range(1, 21)), 67),
+        "risk": c.risk(3, RISK),
+        "risk_snapshot": c.risk_snapshot(3, 50_000_123_456, 100, marks, 2, stream),
+        "risk_snapshot_without_tables": c.risk_snapshot(3, 50_000_123_456, 101, [], 0, b""),
+        "risk_sweep": c.risk_sweep(64, 1_024),
+        "set_margin_model": c.set_margin_model(67, r.MODEL_PORTFOLIO, grant=5),
+        "transfer": c.transfer(67, 68, 250_000_000, 14, grant=6),
+        "resolve_withdrawal": c.resolve_withdrawal(13, r.WITHDRAWAL_CANCELLED),
+        "set_fees": c.set_fees(TIERS, 250),
+        "set_tier": c.set_tier(67, 7),
+        "set_caps": c.set_caps(67, 1_000, 200),
+        "set_underlying_state": c.set_underlying_state(3, r.STATE_HALTED),
+        "liquidate": c.liquidate(67),
+        "takeover": c.takeover(66, 67, 500_000, -42, grant=7, client_order_id=8),
+        "share_loss": c.share_loss(67, 512),
+        "set_lock": c.set_lock(67, True),
     }
 
 
@@ -143,6 +195,44 @@ def events() -> dict[str, bytes]:
         "done": _event(9, 2, 3, 66, 0, 0, struct.pack("<2IQq", 5, 2, 6, 99)),
         "underlying": _event(
             10, 2, 0, 0, 3, 0, struct.pack("<2q", int.from_bytes(b"SOLANA88", "little"), 99)
+        ),
+        **_events_of_rules_2(),
+    }
+
+
+def _events_of_rules_2() -> dict[str, bytes]:
+    rebate = struct.pack(
+        "<4q2I9q2Iq",
+        5, 6, 2_015, 15, 66, 64, -45_000, 60_000, 3, 1_700_000_000_789,
+        50_000_123_456, 2_500_000_000, 50_100_000_000, 3, 1_511_250_000, 6, 0, 0,
+    )  # fmt: skip
+    states = struct.pack("<I4B2I", 67, 1, 7, 2, 1, 1_000, 200)  # main, model, tier, liquidation, locked, caps
+    risk = struct.pack(
+        "<24q",
+        35, 1_000, 33, 25_000_000_000, 150_000, 100_000, 75_000, 20_000, 10_000, 1_200_000, 1_100_000,
+        800_000, 11_000, 12_000, 1 << 58, 5_000, 1_900, 100_000_000_000, 7_000, 9, 900_000, 300_000, 0, 0,
+    )  # fmt: skip
+    step = struct.pack("<7q", 4, 1_500_000_000, 1_400_000_000, 2_000_000, -15, 0, 99)
+    taken = struct.pack("<7q", 6, 0, 1_400_000_000, 77, 500_000, 66, 99)
+    return {
+        "trade_liquidation_rebate": _event(3, 5, 1, 64, 7, 4, rebate),
+        "cash_withdrawal_paid": _event(
+            4, 3, 0, 67, 0, 13, struct.pack("<2q2I2q", 0, 750_000_000, 3, 3, 99, 250_000_000)
+        ),
+        "cash_transfer": _event(4, 3, 1, 68, 0, 14, struct.pack("<2q2Iq", 5, 6, 5, 67, 99)),
+        "subaccount": _event(
+            6, 3, 0, 68, 0, 0, bytes(range(1, 21)) + bytes(4) + struct.pack("<2q", 99, 1) + states
+        ),
+        "marked_tables": _event(8, 2, 0, 0, 3, 99, struct.pack("<4q", 50_000_123_456, 2, 98, 1)),
+        "underlying_halted": _event(
+            10, 2, 0, 0, 3, 0, struct.pack("<3q", int.from_bytes(b"SOLANA88", "little"), 99, 2)
+        ),
+        "risk": _event(11, 7, 0, 0, 3, 0, risk),
+        "liquidation": _event(12, 4, 5, 67, 9, 78, step),
+        "liquidation_takeover": _event(12, 4, 6, 67, 0, 0, taken),
+        "moved": _event(13, 2, 1, 67, 9, 0, struct.pack("<4q", 66, -15, -1_511_250_000, 99)),
+        "fees": _event(
+            14, 4, 0, 0, 0, 0, struct.pack("<12q", 250, 99, 0, 0, 300, 400, 200, 500, -100, 350, -50, 450)
         ),
     }
 

@@ -104,6 +104,64 @@ MEANING: dict[str, e.Event] = {
     "marked": e.Marked(head(8, 2, 0, 0, 3, 99), 50_000_123_456, 2, 98),
     "done": e.Done(head(9, 2, 3, 66, 0, 0), r.MASS_QUOTE, 2, 6, 99),
     "underlying": e.Underlying(head(10, 2, 0, 0, 3, 0), int.from_bytes(b"SOLANA88", "little"), 99),
+    "trade_liquidation_rebate": e.Trade(
+        head(3, 5, 1, 64, 7, 4),
+        maker_order_id=5,
+        taker_order_id=6,
+        price_ticks=2_015,
+        size_lots=15,
+        maker_account=66,
+        taker_account=64,
+        maker_fee_micro=-45_000,
+        taker_fee_micro=60_000,
+        flags=1 | r.TRADE_LIQUIDATION,
+        time_ms=1_700_000_000_789,
+        index_micro=50_000_123_456,
+        mark_micro=2_500_000_000,
+        forward_micro=50_100_000_000,
+        trade_seq=3,
+        value_micro=1_511_250_000,
+        maker_label=6,
+        taker_label=0,
+        zero=0,
+    ),
+    "cash_withdrawal_paid": e.Cash(
+        head(4, 3, 0, 67, 0, 13), 0, 750_000_000, r.CASH_WITHDRAWAL_PAID, 3, 99, 250_000_000
+    ),
+    "cash_transfer": e.Cash(head(4, 3, 1, 68, 0, 14), 5, 6, r.CASH_TRANSFER, 67, 99, 0),
+    "subaccount": e.Account(
+        head(6, 3, 0, 68, 0, 0),
+        bytes(range(1, 21)),
+        99,
+        1,
+        main=67,
+        model=r.MODEL_PORTFOLIO,
+        tier=7,
+        liquidation=r.LIQUIDATION_AUCTION,
+        locked=1,
+        max_orders=1_000,
+        max_positions=200,
+    ),
+    "marked_tables": e.Marked(head(8, 2, 0, 0, 3, 99), 50_000_123_456, 2, 98, tables=1),
+    "underlying_halted": e.Underlying(
+        head(10, 2, 0, 0, 3, 0), int.from_bytes(b"SOLANA88", "little"), 99, r.STATE_HALTED
+    ),
+    "risk": e.Risk(head(11, 7, 0, 0, 3, 0), samples.RISK),
+    "liquidation": e.Liquidation(
+        head(12, 4, 5, 67, 9, 78),
+        r.LIQ_OPTION,
+        maintenance_micro=1_500_000_000,
+        balance_micro=1_400_000_000,
+        amount_micro=2_000_000,
+        lots=-15,
+        counter_account=0,
+        time_ms=99,
+    ),
+    "liquidation_takeover": e.Liquidation(
+        head(12, 4, 6, 67, 0, 0), r.LIQ_TAKEOVER, 0, 1_400_000_000, 77, 500_000, 66, 99
+    ),
+    "moved": e.Moved(head(13, 2, 1, 67, 9, 0), 66, -15, -1_511_250_000, 99),
+    "fees": e.Fees(head(14, 4, 0, 0, 0, 0), 250, 99, samples.TIERS),
 }
 
 

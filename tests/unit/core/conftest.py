@@ -6,7 +6,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from tests.reference.engine import ReferenceEngine
-from tests.unit.core.harness import Market
+from tests.unit.core.harness import Market, under_rules_2
 
 
 @pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
@@ -19,3 +19,9 @@ def engine_class(request: pytest.FixtureRequest) -> type[Engine] | type[Referenc
     """For cases that list their own terms."""
     found: type[Engine] | type[ReferenceEngine] = request.param
     return found
+
+
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def market_2(request: pytest.FixtureRequest) -> Market:
+    """A market under rules version 2."""
+    return under_rules_2(Market(request.param()))

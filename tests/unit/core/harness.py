@@ -49,6 +49,31 @@ CALL = c.InstrumentTerms(
 )
 PERP = CALL._replace(kind=r.KIND_PERPETUAL, option_type=r.OPTION_NONE, expiry_ms=0, strike_micro=0)
 
+RISK = c.RiskParameters(
+    scenarios=3,
+    quantum_micro=1_000,
+    extended_from=2,
+    dampener_micro=0,
+    sm_im_ppm=150_000,
+    sm_floor_ppm=100_000,
+    sm_mm_ppm=75_000,
+    perp_im_ppm=20_000,
+    perp_mm_ppm=10_000,
+    uncovered_im_ppm=1_000_000,
+    uncovered_mm_ppm=1_000_000,
+    pm_mm_ppm=800_000,
+    roll_ppm=10_000,
+    shock_ppm=10_000,
+    shock_threshold_micro=10**12,
+    short_ppm=5_000,
+    liquidation_fee_ppm=2_000,
+    liquidation_slice_micro=10**11,
+    liquidation_band_ppm=7_000,
+    jump_factor=10,
+    auction_ms=60_000,
+    auction_discount_ppm=100_000,
+)
+
 E = TypeVar("E", bound=e.Event)
 
 
@@ -115,6 +140,13 @@ class Market:
         """Cash in micro-USDC: what a deposit of one micro-unit shows, less that unit."""
         self.deposits += 1
         return last(self.send(c.deposit(account, 1, self.deposits)), e.Cash).balance_micro - 1
+
+
+def under_rules_2(market: Market, risk: c.RiskParameters = RISK) -> Market:
+    """The same market once rules version 2 is in force and its underlying has risk parameters."""
+    market.send(c.set_rules(2))
+    only(market.send(c.risk(0, risk)), e.Risk)
+    return market
 
 
 def only(events: Iterable[e.Event], kind: type[E]) -> E:
