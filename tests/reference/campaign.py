@@ -1,7 +1,7 @@
 """Long differential campaigns: `python -m tests.reference.campaign --commands 100000000 --workers 2`.
 
 Work is cut into streams of `--stream` commands, one seed each; a failing stream is named by its seed and
-replayed by `--seeds SEED --commands <stream>`.
+replayed by `--seeds SEED --commands <stream>`. Odd seeds switch to rules 2 on their way.
 """
 
 from __future__ import annotations
@@ -14,30 +14,42 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
 
-from tests.reference.differential import Disagreement, Run, compare_stream
+from tests.reference.differential import Disagreement, Run, TrafficOf, compare_stream
+from tests.reference.generator import Traffic
+from tests.reference.risk_generator import RiskTraffic
 
 STREAM_COMMANDS = 25_000
 
 
-def _compare(seed: int, stream_commands: int) -> Run:
+def _compare(seed: int, stream_commands: int, rules: int) -> Run:
     """`compare_stream`, its batches left behind: they need not travel between processes."""
-    outcome = compare_stream(seed, stream_commands)
+    traffic_of: TrafficOf = RiskTraffic if rules >= 2 else Traffic
+    outcome = compare_stream(seed, stream_commands, traffic_of=traffic_of)
     outcome.batches.clear()
     return outcome
 
 
-def run(seeds: Iterable[int], stream_commands: int, workers: int) -> Iterator[Run]:
+def rules_of(seed: int) -> int:
+    """The rules a stream of a campaign over all versions ends under."""
+    return 1 + seed % 2
+
+
+def run(seeds: Iterable[int], stream_commands: int, workers: int, rules: int = 1) -> Iterator[Run]:
     """Compare one stream a seed over worker processes, yielding each as it is done, in seed order.
+
+    `rules`: 1 stays there, 2 switches to them on the way, 0 alternates by seed.
 
     Raises:
         Disagreement: of the first stream that fails.
     """
     if workers == 1:
-        yield from (_compare(seed, stream_commands) for seed in seeds)
+        yield from (_compare(seed, stream_commands, rules or rules_of(seed)) for seed in seeds)
         return
+    seeds = list(seeds)
+    by_seed = [rules or rules_of(seed) for seed in seeds]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
-            yield from pool.map(_compare, seeds, repeat(stream_commands))
+            yield from pool.map(_compare, seeds, repeat(stream_commands), by_seed)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -63,6 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--stream", type=int, default=STREAM_COMMANDS, help="commands per stream")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--rules", type=int, choices=(0, 1, 2), default=0, help="end under these rules; 0: both, by seed"
+    )
     chosen = parser.parse_args(arguments)
     streams = len(chosen.seeds) if chosen.seeds else -(-chosen.commands // chosen.stream)
     per_stream = -(-chosen.commands // streams) if chosen.seeds else chosen.stream
@@ -70,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     done = events = 0
     started = time.monotonic()
     try:
-        for outcome in run(seeds, per_stream, chosen.workers):
+        for outcome in run(seeds, per_stream, chosen.workers, chosen.rules):
             done += outcome.commands
             events += outcome.events_bytes
             sys.stderr.write(_bar(done, per_stream * streams, started))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exchange.core.engine import Engine
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine, cut
-from tests.reference.generator import Traffic, profile_for
+from tests.reference.generator import Traffic
 
 MAX_BATCH = 100
+TrafficOf = Callable[[int, ReferenceEngine], Traffic]
+Kind = tuple[int, int]
 
 
 class Disagreement(AssertionError):
@@ -29,10 +33,31 @@ class Run:
     restores: int = 0
     recuts: int = 0
     batches: list[bytes] = field(default_factory=list, repr=False)
+    seen: Counter[Kind] = field(default_factory=Counter, repr=False)
+
+    def count(self, events: bytes) -> None:
+        """Count what these events show."""
+        self.seen.update(kind_of(event) for event in e.read_events(events))
+
+
+def kind_of(event: e.Event) -> Kind:
+    """What an event shows: its type, and the reason or kind that tells it from others of the type."""
+    if isinstance(event, e.Rejected):
+        return event.head.type, event.reason
+    if isinstance(event, e.Cash | e.Liquidation):
+        return event.head.type, event.kind
+    if isinstance(event, e.Trade):
+        return event.head.type, event.flags & r.TRADE_LIQUIDATION
+    return event.head.type, 0
 
 
 def compare_stream(
-    seed: int, commands: int, *, state_every: int = 2_000, restore_every: int = 10_000
+    seed: int,
+    commands: int,
+    *,
+    traffic_of: TrafficOf = Traffic,
+    state_every: int = 2_000,
+    restore_every: int = 10_000,
 ) -> Run:
     """Compare events of every batch, and states and restored engines at intervals.
 
@@ -45,13 +70,14 @@ def compare_stream(
     """
     run = Run(seed)
     reference, engine = ReferenceEngine(), Engine()
-    traffic = Traffic(seed, reference)
+    traffic = traffic_of(seed, reference)
     sizes = random.Random(~seed)
     next_state, next_restore = state_every, restore_every
     batch = traffic.opening()
     events: list[bytes] = []
     while True:
         events.append(compare_batch(seed, reference, engine, batch))
+        run.count(events[-1])
         run.events_bytes += len(events[-1])
         run.commands = reference.next_seq - 1
         run.batches.append(batch)
@@ -130,7 +156,7 @@ def explain(seed: int, first_seq: int, batch: bytes, expected: bytes, found: byt
             name = r.COMMAND_NAMES.get(record[0], str(record[0]))
             return "\n".join(
                 [
-                    f"seed {seed} ({profile_for(seed).name}): command {first_seq + n} {name} {record.hex()}",
+                    f"seed {seed}: command {first_seq + n} {name} {record.hex()}",
                     *_differing(list(e.read_events(a)), list(e.read_events(b))),
                 ]
             )

@@ -16,7 +16,7 @@ from exchange.domain import records as r
 from tests.reference.accounts import Order, Seat
 from tests.reference.engine import ReferenceEngine
 from tests.reference.hostile import Hostile
-from tests.reference.instruments import Instrument
+from tests.reference.instruments import Instrument, Underlying
 from tests.reference.listings import Listings
 
 
@@ -351,10 +351,13 @@ class Traffic:
         underlying = self.world.underlyings[self.rng.getrandbits(1)]
         mine = [i for i in self.tradable if i.terms.underlying == underlying.id]
         index, units = self.listings.move(underlying, mine)
-        feed_seq = underlying.feed_seq + (1 if not self._one_in(30) else 0)
+        feed_seq = self._next_feed(underlying)
         if self._one_in(25):
             index, units = self.hostile.bad_marks(index, units, self.world)
         return c.marks(underlying.id if not self._one_in(100) else 9, index, feed_seq, units)
+
+    def _next_feed(self, underlying: Underlying) -> int:
+        return underlying.feed_seq + (1 if not self._one_in(30) else 0)
 
     def time(self) -> bytes:
         """TIME: steps, and sometimes to an expiry."""
@@ -438,7 +441,7 @@ class Traffic:
 
     def rules(self) -> bytes:
         """SET_RULES to the first version, or to one there is not."""
-        return c.set_rules(self.rng.choice((1, 1, 0, 99)))
+        return c.set_rules(self.rng.choice((self.world.rules_version, 1, 0, 99)))
 
     def create_account(self) -> bytes:
         """CREATE_ACCOUNT, sometimes under a wrong id."""

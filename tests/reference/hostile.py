@@ -67,7 +67,7 @@ class Hostile:
         return bytes(raw)
 
     def _spoil_reserved(self, raw: bytearray) -> None:
-        at = self.rng.choice((4, 5, 6, 7, 48, 55, 56, 63))
+        at = self.rng.choice((4, 5, 6, 7, 48, 55, 56, 63)[: 8 if len(raw) >= 64 else 4])
         raw[at] |= 1 << self.rng.getrandbits(3)
 
     def bad_marks(self, index: int, units: list[Mark], world: World) -> tuple[int, list[Mark]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exchange.domain import limits
+from exchange.domain import records as r
 from tests.reference.accounts import Account, Seat
 from tests.reference.instruments import Instrument
 from tests.reference.world import World
@@ -24,12 +25,34 @@ def check(world: World) -> None:
         _check_positions(world, instrument)
         _check_book(world, instrument)
     listed = sum(len(a.orders) for a in world.accounts.values())
+    _check_system_accounts(world)
     must(listed == len(world.orders), "accounts and shard disagree about open orders")
     for account in world.accounts.values():
         must(len(account.seats) <= limits.MAX_SEATS, "too many seats")
         must(abs(account.cash_micro) <= limits.I64_MAX, "cash beyond 64 bits")
+        _check_account(world, account)
         for seat in account.seats.values():
             _check_seat(account, seat)
+
+
+def _check_system_accounts(world: World) -> None:
+    """Fees, fund and held withdrawals are never owed; what is held is what is pending."""
+    for account_id in (limits.ACCOUNT_FEES, limits.ACCOUNT_INSURANCE, limits.ACCOUNT_WITHDRAWALS):
+        must(world.accounts[account_id].cash_micro >= 0, f"system account {account_id} owes")
+    pending = sum(amount for _, amount in world.withdrawals.values())
+    held = world.accounts[limits.ACCOUNT_WITHDRAWALS].cash_micro
+    must(held == pending, "withdrawals held are not those pending")
+    sharing = world.sharing
+    must(0 <= sharing.remaining_micro <= sharing.deficit_micro, "more is shared than was lost")
+
+
+def _check_account(world: World, account: Account) -> None:
+    if account.liquidation == r.LIQUIDATION_DEFICIT:
+        must(not any(s.size_lots for s in account.seats.values()), "a deficit beside positions")
+    if account.main:
+        must(world.accounts[account.main].main == 0, "a subaccount of a subaccount")
+    if world.sharing.account == account.id:
+        must(account.liquidation == r.LIQUIDATION_DEFICIT, "a loss shared of an account without one")
 
 
 def _check_positions(world: World, instrument: Instrument) -> None:

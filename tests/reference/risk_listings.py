@@ -65,8 +65,7 @@ class RiskListings(Listings):
     def move(self, underlying: Underlying, instruments: list[Instrument]) -> tuple[int, list[Mark]]:
         """A next index and marks of (most of) an underlying's instruments."""
         rng = self.rng
-        index = underlying.index_micro or self.index(underlying.id)
-        index = int(index * rng.gauss(1, 0.002))
+        index = int(self.index(underlying.id) * rng.gauss(1, 0.002))
         if rng.random() < self.jumps:
             most = underlying.jump_factor
             factor = rng.choice((0.6, 0.75, 0.9, 0.95, 1.06, 1.15, 1.35, 1.7))
