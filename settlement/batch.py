@@ -99,7 +99,7 @@ def unpack_header(data: bytes) -> Header:
     try:
         fixed = _FIXED.unpack_from(data, 0)
         magic, version, codec_number, shards, zero = fixed[0], fixed[1], fixed[2], fixed[11], fixed[12]
-        if magic != MAGIC or version != VERSION or codec_number != codec.CODEC or zero:
+        if magic != MAGIC or version != VERSION or codec_number not in codec.CODECS or zero:
             raise HeaderError(f"header {magic!r} version {version} codec {codec_number}")
         at = _FIXED.size
         ranges = tuple(ShardRange(*_RANGE.unpack_from(data, at + n * _RANGE.size)) for n in range(shards))

@@ -1,8 +1,10 @@
-"""Batch body, codec 1: operations to bytes and back, exactly.
+"""Batch body, codecs 1 and 2: operations to bytes and back, exactly.
 
 Columns of integers, each a run of zigzag varints, over per-batch dictionaries of accounts and
 instruments; each column is a block, raw or zstd, whichever is shorter. Layout in docs/settlement.md.
-Nothing but the body is needed to decode it. The decoder bounds every count by the bytes it has.
+Nothing but the body is needed to decode it. Codec 2 is codec 1 with more kinds of operations, those of
+rules version 2: a body of codec 1 reads the same under both, and holds only the first nine. The decoder
+bounds every count by the bytes it has.
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands import FeeTier, InstrumentTerms
+from exchange.domain.limits import MAX_TIERS
 from settlement import columns as col
 from settlement import operations as op
 from settlement.columns import BodyError, Reader
 
-CODEC: Final = 1
+CODEC: Final = 2
+CODECS: Final = {1: 9, 2: 21}
+"""How many kinds each codec knows."""
 
 # The kind numbers of the format: never reuse one.
 KINDS: Final[tuple[type, ...]] = (
@@ -28,6 +33,18 @@ KINDS: Final[tuple[type, ...]] = (
     op.Listing,
     op.StateSet,
     op.UnderlyingSet,
+    op.FeesSet,
+    op.FamilySet,
+    op.RiskSet,
+    op.WithdrawalHeld,
+    op.WithdrawalResolved,
+    op.Transfer,
+    op.LiquidationSet,
+    op.LiquidationFee,
+    op.FundCover,
+    op.Moved,
+    op.Takeover,
+    op.LossShare,
 )
 _KIND_OF: Final = {kind: number for number, kind in enumerate(KINDS)}
 _TERMS_FIELDS: Final = len(InstrumentTerms._fields) - 1
@@ -55,8 +72,8 @@ def encode(operations: Sequence[op.Operation]) -> bytes:
     return b"".join((col.varint(len(runs)), *map(col.block, blocks)))
 
 
-def decode(body: bytes) -> list[op.Operation]:
-    """The operations of a body.
+def decode(body: bytes, codec: int = CODEC) -> list[op.Operation]:
+    """The operations of a body written by `codec`.
 
     Raises:
         BodyError: not a body of this codec, or one that is cut, padded or too large.
@@ -66,7 +83,7 @@ def decode(body: bytes) -> list[op.Operation]:
     kinds, lengths = reader.column(run_count), reader.column(run_count)
     totals = [0] * len(KINDS)
     for kind, length in zip(kinds, lengths, strict=True):
-        if kind >= len(KINDS) or length == 0:
+        if kind >= CODECS[codec] or length == 0:
             raise BodyError(f"run of {length} operations of kind {kind}")
         totals[kind] += length
     if sum(totals) > col.MAX_OPERATIONS:
@@ -192,6 +209,20 @@ def _read_listings(reader: Reader, total: int) -> list[op.Listing]:
     return listings
 
 
+def _write_fees(changes: list[op.FeesSet]) -> list[bytes]:
+    tiers = [tier for change in changes for tier in change.tiers]
+    return [col.varints(len(change.tiers) for change in changes), *_write_plain(tiers)]
+
+
+def _read_fees(reader: Reader, total: int) -> list[op.FeesSet]:
+    counts = reader.column(total)
+    if not counts or min(counts) < 1 or max(counts) > MAX_TIERS:
+        raise BodyError(f"fee schedules of {counts[:4]} tiers")
+    tiers = [FeeTier._make(row) for row in _read_plain(reader, sum(counts), len(FeeTier._fields))]
+    ends = col.sums(counts)
+    return [op.FeesSet(tuple(tiers[end - count : end])) for count, end in zip(counts, ends, strict=True)]
+
+
 _FORMS: Final[tuple[tuple[Writer, Maker], ...]] = (
     (_write_indexes, _read_indexes),
     (_write_fills, _read_fills),
@@ -202,4 +233,6 @@ _FORMS: Final[tuple[tuple[Writer, Maker], ...]] = (
     (_write_listings, _read_listings),
     _plain(op.StateSet),
     _plain(op.UnderlyingSet),
+    (_write_fees, _read_fees),
+    *map(_plain, KINDS[10:]),
 )

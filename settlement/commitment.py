@@ -6,25 +6,39 @@
     instrument leaf = keccak(state u64 ‖ terms as in LIST_INSTRUMENT, 192 bytes)
     underlyings   = keccak((underlying u32 ‖ zero ‖ symbol u64) words in id order), zero bytes if none
     parameters    = keccak(last_deposit_id u256 ‖ deposited_micro u256 ‖ withdrawn_micro u256)
+                    of these three alone while all that follows is empty, else with
+                    last_withdrawal_id u256 ‖ withdrawals ‖ fees ‖ risk ‖ sharing
     root = keccak(TAG ‖ accounts root ‖ instruments root ‖ underlyings ‖ parameters)
 
-The nonce is 0 in this version. A system account that was never booked has the empty leaf.
+    an account of a family, with a tier or in liquidation: its leaf hashes one word more,
+                    main u32 ‖ tier u8 ‖ in liquidation u8 ‖ zero
+    withdrawals   = keccak((id u64 ‖ account u64 ‖ amount_micro u128) words in id order)
+    fees          = keccak((option maker i64 ‖ option taker i64 ‖ perp maker i64 ‖ perp taker i64) words)
+    risk          = keccak((underlying u64 ‖ liquidation_fee_ppm u192) words in id order)
+    sharing       = keccak(account u64 ‖ phase u64 ‖ at u64 ‖ zero u64 ‖ total u256 ‖ deficit u256
+                    ‖ remaining u256 ‖ (account u64 ‖ basis_micro u192) words in id order)
+
+Each of these four is zero bytes where there is nothing. The nonce is 0 in this version. A system account
+that was never booked has the empty leaf.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from exchange.domain.commands import pack_terms
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.merkle import SparseMerkleTree
-from settlement.state import NO_OWNER, Account, Instrument, State
+from settlement.state import NO_OWNER, Account, Instrument, Sharing, State
 
 TAG: Final = b"strikebook.state.1".ljust(32, b"\0")
 _POSITION: Final = struct.Struct(">IIqqq")
 _OWNER: Final = struct.Struct(">20sIQ")
+_FAMILY: Final = struct.Struct(">IBB26x")
+_TIER: Final = struct.Struct(">qqqq")
 _UNDERLYING: Final = struct.Struct(">I20xQ")
 
 
@@ -46,13 +60,15 @@ def read_position_words(words: bytes) -> dict[int, tuple[int, int]]:
 
 
 def account_preimage(account: Account) -> bytes:
-    """The 96 bytes an account leaf is the hash of."""
+    """What an account leaf is the hash of: 96 bytes, 128 with a family, a tier or a liquidation."""
     words = position_words(account)
+    more = account.main or account.tier or account.in_liquidation
     return b"".join(
         (
             _OWNER.pack(account.owner, account.flags, 0),
             account.cash_micro.to_bytes(32, "big", signed=True),
             keccak(words) if words else ZERO_HASH,
+            _FAMILY.pack(account.main, account.tier, account.in_liquidation) if more else b"",
         )
     )
 
@@ -78,7 +94,33 @@ def _underlyings_hash(state: State) -> bytes:
 
 def _parameters_hash(state: State) -> bytes:
     values = (state.last_deposit_id, state.deposited_micro, state.withdrawn_micro)
-    return keccak(b"".join(value.to_bytes(32, "big") for value in values))
+    parts = b"".join(value.to_bytes(32, "big") for value in values)
+    sharing = state.sharing if state.sharing.account else None
+    if state.last_withdrawal_id or state.tiers or state.liquidation_fee_ppm or sharing:
+        parts += state.last_withdrawal_id.to_bytes(32, "big")
+        parts += _hash(_word((n, 8), (a, 8), (m, 16)) for n, (a, m) in sorted(state.withdrawals.items()))
+        parts += _hash(_TIER.pack(*tier) for tier in state.tiers)
+        parts += _hash(_word((n, 8), (p, 24)) for n, p in sorted(state.liquidation_fee_ppm.items()))
+        parts += _hash(_sharing_words(sharing) if sharing else ())
+    return keccak(parts)
+
+
+def _sharing_words(sharing: Sharing) -> Iterator[bytes]:
+    yield _word((sharing.account, 8), (sharing.phase, 8), (sharing.at, 8), (0, 8))
+    for amount in (sharing.total_micro, sharing.deficit_micro, sharing.remaining_micro):
+        yield _word((amount, 32))
+    for number, basis in sorted(sharing.basis_micro.items()):
+        yield _word((number, 8), (basis, 24))
+
+
+def _word(*fields: tuple[int, int]) -> bytes:
+    """(value, bytes) fields that make up 32 bytes."""
+    return b"".join(value.to_bytes(size, "big") for value, size in fields)
+
+
+def _hash(words: Iterable[bytes]) -> bytes:
+    found = b"".join(words)
+    return keccak(found) if found else ZERO_HASH
 
 
 class Commitment:

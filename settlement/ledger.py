@@ -12,17 +12,20 @@ from typing import Final
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.domain.limits import ACCOUNT_BRIDGE
+from exchange.domain.limits import ACCOUNT_BRIDGE, ACCOUNT_WITHDRAWALS
 from settlement import operations as op
 from settlement import transition as tr
+from settlement.fees import fill_fees_micro
+from settlement.guards import user
+from settlement.mismatch import LedgerMismatch, must_agree
+from settlement.settling import Settling
 from settlement.state import State
 
+__all__ = ["Ledger", "LedgerMismatch"]
+
 _HEAD: Final = struct.Struct("<BBHIQ")
-_IGNORED: Final = frozenset((r.EV_REJECTED, r.EV_ORDER, r.EV_MARKED, r.EV_DONE))
-
-
-class LedgerMismatch(Exception):
-    """The venue's figures and settlement's differ, or events do not follow each other (critical)."""
+_IGNORED: Final = frozenset((r.EV_REJECTED, r.EV_ORDER, r.EV_MARKED))
+_DONE_COMMAND: Final = r.UNIT_BYTES  # offset of the command's type in a DONE
 
 
 class Ledger:
@@ -33,6 +36,8 @@ class Ledger:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self._done: list[op.Operation] = []
+        self._settling = Settling(state, self._apply, self._note)
 
     def read(self, events: bytes) -> list[op.Operation]:
         """Apply a run of whole events (all events of some commands) and return what they did.
@@ -41,23 +46,30 @@ class Ledger:
             LedgerMismatch: a figure differs, or the state does not allow what the events tell.
             exchange.domain.events.EventError: unknown type or version, or a record cut short.
         """
-        done: list[op.Operation] = []
+        self._done = []
         at, end = 0, len(events)
         while at < end:
             kind, version, units, _, seq = self._head(events, at)
-            if kind in _IGNORED and version == 1 and at + units * r.UNIT_BYTES <= end:
+            if version == 1 and at + units * r.UNIT_BYTES <= end and self._moves_nothing(events, at, kind):
                 at += units * r.UNIT_BYTES
                 continue
             try:
+                self._settling.must_be_done(seq)
                 if kind == r.EV_SETTLED:
-                    at = self._read_settlement(events, at, done)
+                    at = self._read_settlement(events, at)
                 else:
-                    event = ev.read_event(events, at)
-                    self._read_one(event, done)
+                    self._read_one(ev.read_event(events, at))
                     at += units * r.UNIT_BYTES
             except tr.TransitionError as error:
                 raise LedgerMismatch(f"seq {seq}: {error}") from error
-        return done
+        self._settling.must_be_done(0)
+        return self._done
+
+    @staticmethod
+    def _moves_nothing(events: bytes, at: int, kind: int) -> bool:
+        if kind == r.EV_DONE and at + _DONE_COMMAND < len(events):
+            return events[at + _DONE_COMMAND] != r.SHARE_LOSS
+        return kind in _IGNORED
 
     @staticmethod
     def _head(events: bytes, at: int) -> tuple[int, int, int, int, int]:
@@ -68,23 +80,44 @@ class Ledger:
             raise ev.EventError(f"event at byte {at} has no units")
         return head
 
-    def _apply(self, operation: op.Operation, done: list[op.Operation]) -> None:
+    def _apply(self, operation: op.Operation) -> None:
         tr.apply(self.state, operation)
-        done.append(operation)
+        self._done.append(operation)
 
-    def _read_one(self, event: ev.Event, done: list[op.Operation]) -> None:
+    def _note(self, operation: op.Operation) -> None:
+        self._done.append(operation)
+
+    def _read_one(self, event: ev.Event) -> None:
         if isinstance(event, ev.Trade):
-            self._read_trade(event, done)
+            self._read_trade(event)
         elif isinstance(event, ev.Cash):
-            self._read_cash(event, done)
+            self._read_cash(event)
         elif isinstance(event, ev.Account):
-            self._apply(op.AccountSet(event.head.account, event.flags, event.owner), done)
+            self._read_account(event)
         elif isinstance(event, ev.Instrument):
-            self._read_instrument(event, done)
+            self._read_instrument(event)
         elif isinstance(event, ev.Underlying):
-            self._apply(op.UnderlyingSet(event.head.instrument, event.symbol), done)
+            if self.state.underlyings.get(event.head.instrument) != event.symbol:
+                self._apply(op.UnderlyingSet(event.head.instrument, event.symbol))
+        elif isinstance(event, ev.Done):
+            self._settling.share_loss(event)
+        else:
+            self._read_risk(event)
 
-    def _read_trade(self, trade: ev.Trade, done: list[op.Operation]) -> None:
+    def _read_risk(self, event: ev.Event) -> None:
+        """The events of rules version 2."""
+        if isinstance(event, ev.Liquidation):
+            self._settling.liquidation(event)
+        elif isinstance(event, ev.Moved):
+            self._settling.moved(event)
+        elif isinstance(event, ev.Fees):
+            self._apply(op.FeesSet(event.tiers))
+        elif isinstance(event, ev.Risk):
+            number, rate = event.head.instrument, event.parameters.liquidation_fee_ppm
+            if self.state.liquidation_fee_ppm.get(number, 0) != rate:
+                self._apply(op.RiskSet(number, rate))
+
+    def _read_trade(self, trade: ev.Trade) -> None:
         state, number = self.state, trade.head.instrument
         instrument = state.instruments.get(number)
         if instrument is None:
@@ -92,16 +125,13 @@ class Ledger:
         terms = instrument.terms
         value = tr.fill_value_micro(terms, trade.price_ticks, trade.size_lots)
         index, lots = trade.index_micro, trade.size_lots
-        ours = (
-            value,
-            tr.trade_fee_micro(terms, terms.maker_fee_ppm, index, lots, value),
-            tr.trade_fee_micro(terms, terms.taker_fee_ppm, index, lots, value),
-            trade.taker_account,
-        )
+        maker, taker = user(state, trade.maker_account), user(state, trade.taker_account)
+        fees = fill_fees_micro(state, terms, maker, taker, index, lots, value)
+        ours = (value, *fees, trade.taker_account)
         theirs = (trade.value_micro, trade.maker_fee_micro, trade.taker_fee_micro, trade.head.account)
-        _must_agree(trade.head.seq, f"trade {trade.trade_id} (value, fees, taker)", ours, theirs)
+        must_agree(trade.head.seq, f"trade {trade.trade_id} (value, fees, taker)", ours, theirs)
         if state.index_micro.get(terms.underlying) != index:
-            self._apply(op.IndexSet(terms.underlying, index), done)
+            self._apply(op.IndexSet(terms.underlying, index))
         fill = op.Fill(
             number,
             trade.maker_account,
@@ -111,32 +141,67 @@ class Ledger:
             trade.size_lots,
             trade.trade_id,
         )
-        self._apply(fill, done)
+        self._apply(fill)
+        if trade.flags & r.TRADE_LIQUIDATION:
+            self._settling.liquidation_fill(trade)
 
-    def _read_cash(self, cash: ev.Cash, done: list[op.Operation]) -> None:
-        number, seq = cash.head.account, cash.head.seq
-        operation: op.Operation
+    def _read_cash(self, cash: ev.Cash) -> None:
+        number, seq, ident = cash.head.account, cash.head.seq, cash.head.id
+        if cash.kind == r.CASH_TAKEOVER:
+            self._settling.takeover_cash(cash)
+            return
+        counter, amount = ACCOUNT_BRIDGE, 0
         if cash.kind == r.CASH_DEPOSIT:
-            operation = op.Deposit(number, cash.delta_micro, cash.head.id)
+            self._apply(op.Deposit(number, cash.delta_micro, ident))
+        elif cash.kind == r.CASH_WITHDRAWAL and cash.counter_account == ACCOUNT_WITHDRAWALS:
+            counter = ACCOUNT_WITHDRAWALS
+            self._apply(op.WithdrawalHeld(number, -cash.delta_micro, ident))
         elif cash.kind == r.CASH_WITHDRAWAL:
-            operation = op.Withdrawal(number, -cash.delta_micro, cash.head.id)
+            self._apply(op.Withdrawal(number, -cash.delta_micro, ident))
+        elif cash.kind in (r.CASH_WITHDRAWAL_PAID, r.CASH_WITHDRAWAL_CANCELLED):
+            counter, amount = self._resolve(cash)
+        elif cash.kind == r.CASH_TRANSFER:
+            counter = cash.counter_account  # judged by the two halves together
+            self._settling.transfer(cash)
         else:
             raise LedgerMismatch(f"seq {seq}: unknown kind {cash.kind} of cash event")
-        _must_agree(seq, "counter-account", ACCOUNT_BRIDGE, cash.counter_account)
-        self._apply(operation, done)
+        must_agree(seq, "counter-account and amount", (counter, amount), cash[4:5] + cash[6:])
         balance = self.state.accounts[number].cash_micro
-        _must_agree(seq, f"balance of account {number}", balance, cash.balance_micro)
+        must_agree(seq, f"balance of account {number}", balance, cash.balance_micro)
 
-    def _read_instrument(self, event: ev.Instrument, done: list[op.Operation]) -> None:
+    def _resolve(self, cash: ev.Cash) -> tuple[int, int]:
+        """A withdrawal's end; returns the counter-account and the amount the event must carry."""
+        seq, ident = cash.head.seq, cash.head.id
+        held = self.state.withdrawals.get(ident, (0, 0))
+        paid = cash.kind == r.CASH_WITHDRAWAL_PAID
+        ours, theirs = (held[0], 0 if paid else held[1]), (cash.head.account, cash.delta_micro)
+        must_agree(seq, f"account and change of withdrawal {ident}", ours, theirs)
+        outcome = r.WITHDRAWAL_PAID if paid else r.WITHDRAWAL_CANCELLED
+        self._apply(op.WithdrawalResolved(ident, outcome))
+        return ACCOUNT_BRIDGE if paid else ACCOUNT_WITHDRAWALS, held[1]
+
+    def _read_account(self, event: ev.Account) -> None:
+        """Only what settlement keeps of it makes operations."""
+        number, accounts = event.head.account, self.state.accounts
+        known = accounts.get(number)
+        if known is None or (known.owner, known.flags) != (event.owner, event.flags):
+            self._apply(op.AccountSet(number, event.flags, event.owner))
+        account = accounts[number]
+        if (account.main, account.tier) != (event.main, event.tier):
+            self._apply(op.FamilySet(number, event.main, event.tier))
+        under = int(event.liquidation != r.LIQUIDATION_NONE)
+        must_agree(event.head.seq, f"liquidation of account {number}", account.in_liquidation, under)
+
+    def _read_instrument(self, event: ev.Instrument) -> None:
         number = event.head.instrument
         known = self.state.instruments.get(number)
         if known is None:
-            self._apply(op.Listing(number, event.state, event.terms), done)
+            self._apply(op.Listing(number, event.state, event.terms))
             return
-        _must_agree(event.head.seq, f"terms of instrument {number}", known.terms, event.terms)
-        self._apply(op.StateSet(number, event.state), done)
+        must_agree(event.head.seq, f"terms of instrument {number}", known.terms, event.terms)
+        self._apply(op.StateSet(number, event.state))
 
-    def _read_settlement(self, events: bytes, at: int, done: list[op.Operation]) -> int:
+    def _read_settlement(self, events: bytes, at: int) -> int:
         """Read the run of SETTLED events of one command; returns the byte after it."""
         run: list[ev.Settled] = []
         while at < len(events) and events[at] == r.EV_SETTLED:
@@ -148,16 +213,16 @@ class Ledger:
         first = run[0]
         settlement = op.Settlement(first.head.instrument, first.head.id, first.price)
         results = tr.settlement_results(self.state, settlement)
-        _must_agree(first.head.seq, "accounts settled", len(results), len(run))
+        must_agree(first.head.seq, "accounts settled", len(results), len(run))
         tr.book_settlement(self.state, settlement, results)
-        done.append(settlement)
+        self._note(settlement)
         for ours, event in zip(results, run, strict=True):
             self._check_settled(settlement, ours, event)
         return at
 
     def _check_settled(self, settlement: op.Settlement, ours: tr.HolderResult, event: ev.Settled) -> None:
         what = op.Settlement(event.head.instrument, event.head.id, event.price)
-        _must_agree(event.head.seq, "settlement", settlement, what)
+        must_agree(event.head.seq, "settlement", settlement, what)
         theirs = tr.HolderResult(
             event.head.account,
             event.size_lots,
@@ -166,11 +231,6 @@ class Ledger:
             event.entry_before_micro,
             event.entry_after_micro,
         )
-        _must_agree(event.head.seq, f"settlement of account {ours.account}", ours, theirs)
+        must_agree(event.head.seq, f"settlement of account {ours.account}", ours, theirs)
         balance = self.state.accounts[ours.account].cash_micro
-        _must_agree(event.head.seq, f"balance of account {ours.account}", balance, event.balance_micro)
-
-
-def _must_agree(seq: int, what: str, ours: object, theirs: object) -> None:
-    if ours != theirs:
-        raise LedgerMismatch(f"seq {seq}: {what}: settlement has {ours}, the venue {theirs}")
+        must_agree(event.head.seq, f"balance of account {ours.account}", balance, event.balance_micro)

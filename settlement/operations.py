@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands import FeeTier, InstrumentTerms
 
 
 class IndexSet(NamedTuple):
@@ -40,7 +40,7 @@ class Deposit(NamedTuple):
 
 
 class Withdrawal(NamedTuple):
-    """Cash to the bridge."""
+    """Cash to the bridge at once (rules version 1)."""
 
     account: int
     amount_micro: int
@@ -89,6 +89,130 @@ class UnderlyingSet(NamedTuple):
     symbol: int
 
 
+# --- from rules version 2 on --------------------------------------------------------------------------
+
+
+class FeesSet(NamedTuple):
+    """The fee schedule from now on: one entry a tier, rates in parts per million of index notional."""
+
+    tiers: tuple[FeeTier, ...]
+
+
+class FamilySet(NamedTuple):
+    """An account's main account (0: it is one) and its fee tier."""
+
+    account: int
+    main: int
+    tier: int
+
+
+class RiskSet(NamedTuple):
+    """An underlying's liquidation fee, in parts per million of index notional."""
+
+    underlying: int
+    liquidation_fee_ppm: int
+
+
+class WithdrawalHeld(NamedTuple):
+    """Cash set aside for a withdrawal; `withdrawal_id` grows strictly."""
+
+    account: int
+    amount_micro: int
+    withdrawal_id: int
+
+
+class WithdrawalResolved(NamedTuple):
+    """A held withdrawal paid on the L1, or cancelled (`records.WITHDRAWAL_…`)."""
+
+    withdrawal_id: int
+    outcome: int
+
+
+class Transfer(NamedTuple):
+    """Cash from one account to another of its family."""
+
+    source: int
+    destination: int
+    amount_micro: int
+    transfer_id: int
+
+
+class LiquidationSet(NamedTuple):
+    """An account's liquidation started (1) or ended (0): who is in one shares no losses."""
+
+    account: int
+    under: int
+
+
+class LiquidationFee(NamedTuple):
+    """The fee of a liquidation step whose fills, just before it, made up `lots` (negative: sold).
+
+    Carried because it is cut to the account's funds, which depend on marks; never above what rate and cap
+    make of the fills.
+    """
+
+    account: int
+    instrument: int
+    lots: int
+    fee_micro: int
+
+
+class FundCover(NamedTuple):
+    """The insurance fund pays what it can of the deficit of an account without positions."""
+
+    account: int
+
+
+class Moved(NamedTuple):
+    """A position passes on at `value_micro`; a `Takeover` with the cash follows the last of its command."""
+
+    instrument: int
+    source: int
+    destination: int
+    lots: int
+    value_micro: int
+
+
+class Takeover(NamedTuple):
+    """The cash of a takeover of `fraction_ppm` of every position of `target`.
+
+    `given_micro` is the discount out of the target's equity, `topped_micro` the insurance fund's part.
+    """
+
+    bidder: int
+    target: int
+    fraction_ppm: int
+    given_micro: int
+    topped_micro: int
+
+
+class LossShare(NamedTuple):
+    """One step of sharing the deficit of `account`: the next `looked_at` accounts by id."""
+
+    account: int
+    looked_at: int
+
+
 Operation = (
-    IndexSet | Fill | Deposit | Withdrawal | Settlement | AccountSet | Listing | StateSet | UnderlyingSet
+    IndexSet
+    | Fill
+    | Deposit
+    | Withdrawal
+    | Settlement
+    | AccountSet
+    | Listing
+    | StateSet
+    | UnderlyingSet
+    | FeesSet
+    | FamilySet
+    | RiskSet
+    | WithdrawalHeld
+    | WithdrawalResolved
+    | Transfer
+    | LiquidationSet
+    | LiquidationFee
+    | FundCover
+    | Moved
+    | Takeover
+    | LossShare
 )

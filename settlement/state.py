@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from exchange.domain.commands import InstrumentTerms
-from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.domain.commands import FeeTier, InstrumentTerms
+from exchange.domain.limits import ACCOUNT_WITHDRAWALS, FIRST_USER_ACCOUNT
+from settlement.operations import Moved
 
 NO_OWNER = bytes(20)
 FLAT = (0, 0)
@@ -24,6 +25,22 @@ class Account:
     flags: int = 0
     cash_micro: int = 0
     positions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    main: int = 0
+    tier: int = 0
+    in_liquidation: int = 0
+
+
+@dataclass(slots=True)
+class Sharing:
+    """A deficit being shared (docs/rules-2.md, SHARE_LOSS); `account` 0: none is."""
+
+    account: int = 0
+    phase: int = 0
+    at: int = 0
+    total_micro: int = 0
+    deficit_micro: int = 0
+    remaining_micro: int = 0
+    basis_micro: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -38,7 +55,9 @@ class State:
     """All accounts, instruments and underlyings after some operation, with running totals.
 
     `touched_accounts` and `touched_instruments` collect what changed since `begin_batch`; `index_micro`
-    is the batch's index per underlying. Neither is part of what the root commits to.
+    is the batch's index per underlying; `run` and `moved` are the fills of one taker on one side in a row,
+    as (lots, value), and the takeover's parts, in front of the operation that tells what they were for.
+    None of these is part of what the root commits to.
     """
 
     def __init__(self) -> None:
@@ -48,16 +67,29 @@ class State:
         self.last_deposit_id = 0
         self.deposited_micro = 0
         self.withdrawn_micro = 0
+        self.last_withdrawal_id = 0
+        self.withdrawals: dict[int, tuple[int, int]] = {}
+        """Held ones by id: (account, amount_micro)."""
+        self.tiers: tuple[FeeTier, ...] = ()
+        self.liquidation_fee_ppm: dict[int, int] = {}
+        self.sharing = Sharing()
+        self.account_count = FIRST_USER_ACCOUNT
         self.cash_total_micro = 0
         self.open_totals: dict[int, tuple[int, int]] = {}
         self.holders: dict[int, set[int]] = {}
         self.index_micro: dict[int, int] = {}
+        self.run_of: tuple[int, int, bool] = (0, 0, False)
+        """Taker, instrument and taker's side of `run`."""
+        self.run: list[tuple[int, int]] = []
+        self.moved: list[Moved] = []
         self.touched_accounts: set[int] = set()
         self.touched_instruments: set[int] = set()
 
     def begin_batch(self) -> None:
         """Forget what belongs to one batch only."""
         self.index_micro.clear()
+        self.run.clear()
+        self.moved.clear()
         self.touched_accounts.clear()
         self.touched_instruments.clear()
 
@@ -102,6 +134,7 @@ class State:
     def adopt(self, number: int, account: Account) -> None:
         """Take in an account as a whole (used when a stored state is loaded)."""
         self.accounts[number] = account
+        self.account_count = max(self.account_count, number + 1)
         self.cash_total_micro += account.cash_micro
         for instrument, (size, entry) in account.positions.items():
             self.holders.setdefault(instrument, set()).add(number)
@@ -112,6 +145,12 @@ class State:
         """What is not conserved: cash over all accounts, size and entry value of touched instruments."""
         if self.cash_total_micro:
             yield f"cash of all accounts adds up to {self.cash_total_micro} micro-USDC, not 0"
+        if self.moved:
+            yield "positions were moved and no takeover follows"
+        held = sum(amount for _, amount in self.withdrawals.values())
+        account = self.accounts.get(ACCOUNT_WITHDRAWALS)
+        if (account.cash_micro if account else 0) != held:
+            yield f"account {ACCOUNT_WITHDRAWALS} does not hold the {held} micro-USDC of the withdrawals"
         for instrument in sorted(self.touched_instruments):
             size, entry = self.open_totals.get(instrument, FLAT)
             if size or entry:

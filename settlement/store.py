@@ -11,13 +11,15 @@ import sqlite3
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from exchange.domain.commands import pack_terms
+import msgspec
+
+from exchange.domain.commands import FeeTier, pack_terms
 from exchange.domain.events import unpack_terms
 from settlement.batch import Batch, Header, counter, unpack_header
 from settlement.commitment import GENESIS_ROOT, Commitment, position_words, read_position_words
-from settlement.state import Account, Instrument, State
+from settlement.state import Account, Instrument, Sharing, State
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS progress (
     one INTEGER PRIMARY KEY CHECK (one = 1), batch_id INTEGER NOT NULL, next_seq INTEGER NOT NULL,
@@ -25,11 +27,50 @@ CREATE TABLE IF NOT EXISTS progress (
     withdrawn_micro INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS account (
     id INTEGER PRIMARY KEY, owner BLOB NOT NULL, flags INTEGER NOT NULL, cash_micro INTEGER NOT NULL,
-    positions BLOB NOT NULL);
+    positions BLOB NOT NULL, main INTEGER NOT NULL DEFAULT 0, tier INTEGER NOT NULL DEFAULT 0,
+    in_liquidation INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS instrument (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, terms BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS underlying (id INTEGER PRIMARY KEY, symbol BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS risk (one INTEGER PRIMARY KEY CHECK (one = 1), figures BLOB NOT NULL);
 """
+# A database of format 1 knew neither families nor what `_Risk` holds.
+_FROM_FORMAT_1: Final = """
+ALTER TABLE account ADD COLUMN main INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN tier INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN in_liquidation INTEGER NOT NULL DEFAULT 0;
+"""
+
+
+class _Risk(msgspec.Struct, frozen=True, array_like=True):
+    """What the state has from rules version 2 on, besides its accounts (msgpack)."""
+
+    last_withdrawal_id: int
+    withdrawals: dict[int, tuple[int, int]]
+    tiers: list[tuple[int, int, int, int]]
+    liquidation_fee_ppm: dict[int, int]
+    sharing: tuple[int, int, int, int, int, int]
+    basis_micro: dict[int, int]
+
+    @classmethod
+    def of(cls, state: State) -> _Risk:
+        s = state.sharing
+        return cls(
+            state.last_withdrawal_id,
+            state.withdrawals,
+            [(a, b, c, d) for a, b, c, d in state.tiers],
+            state.liquidation_fee_ppm,
+            (s.account, s.phase, s.at, s.total_micro, s.deficit_micro, s.remaining_micro),
+            s.basis_micro,
+        )
+
+    def give(self, state: State) -> None:
+        """Put it into a state."""
+        state.last_withdrawal_id = self.last_withdrawal_id
+        state.withdrawals = dict(self.withdrawals)
+        state.tiers = tuple(FeeTier(*tier) for tier in self.tiers)
+        state.liquidation_fee_ppm = dict(self.liquidation_fee_ppm)
+        state.sharing = Sharing(*self.sharing, dict(self.basis_micro))
 
 
 class StoreError(Exception):
@@ -53,8 +94,10 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if known not in (0, FORMAT):
+        if known not in (0, 1, FORMAT):
             raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
+        if known == 1:
+            self._db.executescript(f"BEGIN; {_FROM_FORMAT_1} PRAGMA user_version={FORMAT}; COMMIT;")
         self._db.executescript(_SCHEMA + f"PRAGMA user_version={FORMAT};")
 
     def close(self) -> None:
@@ -72,13 +115,16 @@ class Store:
             state.underlyings[number] = int.from_bytes(symbol, "little")
         for number, condition, terms in self._db.execute("SELECT id, state, terms FROM instrument"):
             state.instruments[number] = Instrument(unpack_terms(terms, 0), condition)
-        for number, owner, flags, cash, words in self._db.execute("SELECT * FROM account"):
-            state.adopt(number, Account(owner, flags, cash, read_position_words(words)))
+        for number, owner, flags, cash, words, *family in self._db.execute("SELECT * FROM account"):
+            state.adopt(number, Account(owner, flags, cash, read_position_words(words), *family))
         row = self._db.execute("SELECT * FROM progress").fetchone()
         if row is None:
             return Loaded(state, 0, 1)
         _, batch_id, next_seq, root, *deposits = row
         state.last_deposit_id, state.deposited_micro, state.withdrawn_micro = deposits
+        figures = self._db.execute("SELECT figures FROM risk").fetchone()
+        if figures is not None:
+            msgspec.msgpack.decode(figures[0], type=_Risk).give(state)
         if Commitment(state).root != root:
             raise StoreError(f"the stored state is not the one batch {batch_id} committed to")
         return Loaded(state, batch_id, next_seq)
@@ -87,7 +133,7 @@ class Store:
         """Store a batch with the state it leads to and move the cursor behind it; durable on return."""
         header = batch.header
         accounts = [
-            (n, a.owner, a.flags, a.cash_micro, position_words(a))
+            (n, a.owner, a.flags, a.cash_micro, position_words(a), a.main, a.tier, a.in_liquidation)
             for n, a in ((n, state.accounts[n]) for n in state.touched_accounts)
         ]
         instruments = [
@@ -103,14 +149,16 @@ class Store:
             state.deposited_micro,
             state.withdrawn_micro,
         )
+        risk = msgspec.msgpack.encode(_Risk.of(state))
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?)", accounts)
+            self._db.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)", accounts)
             self._db.executemany("INSERT OR REPLACE INTO instrument VALUES (?, ?, ?)", instruments)
             self._db.executemany("INSERT OR REPLACE INTO underlying VALUES (?, ?)", symbols)
             self._db.execute(
                 "INSERT INTO batch VALUES (?, ?, ?)", (header.batch_id, header.pack(), batch.body)
             )
+            self._db.execute("INSERT OR REPLACE INTO risk VALUES (1, ?)", (risk,))
             self._db.execute("INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?)", progress)
             self._db.execute("COMMIT")
         except BaseException:

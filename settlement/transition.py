@@ -1,7 +1,8 @@
 """The state transition: what each operation does to accounts. Pure, integers only.
 
-Written from docs/rules.md independently of the core, and used alike by the ledger that builds batches
-and by whoever verifies them. All divisions: `ceil_div` and `floor_div`, rounding as the rules say.
+Written from docs/rules.md and docs/rules-2.md independently of the core, and used alike by the ledger that
+builds batches and by whoever verifies them. All divisions: `ceil_div` and `floor_div`, rounding as the
+rules say. What rules version 2 adds is in `settlement/protection.py`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,28 @@ from typing import Any, NamedTuple
 
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms
-from exchange.domain.limits import ACCOUNT_BRIDGE, ACCOUNT_FEES, FIRST_USER_ACCOUNT
+from exchange.domain.limits import (
+    ACCOUNT_BRIDGE,
+    ACCOUNT_FEES,
+    ACCOUNT_INSURANCE,
+    FIRST_USER_ACCOUNT,
+)
 from settlement import operations as op
+from settlement import protection
+from settlement.fees import ceil_div, fill_fees_micro, floor_div, trade_fee_micro
+from settlement.guards import TransitionError, account_of, open_instrument, user
 from settlement.state import Account, Instrument, State
 
-
-class TransitionError(ValueError):
-    """An operation that the state does not allow."""
+__all__ = [
+    "HolderResult",
+    "TransitionError",
+    "apply",
+    "book_settlement",
+    "delivery_micro",
+    "fill_value_micro",
+    "settlement_results",
+    "trade_fee_micro",
+]
 
 
 class HolderResult(NamedTuple):
@@ -31,29 +47,9 @@ class HolderResult(NamedTuple):
     entry_after_micro: int
 
 
-def ceil_div(a: int, b: int) -> int:
-    """⌈a/b⌉."""
-    return -(-a // b)
-
-
-def floor_div(a: int, b: int) -> int:
-    """⌊a/b⌋."""
-    return a // b
-
-
 def fill_value_micro(terms: InstrumentTerms, price_ticks: int, size_lots: int) -> int:
     """price · lots · multiplier, exact."""
     return price_ticks * size_lots * terms.multiplier_micro
-
-
-def trade_fee_micro(terms: InstrumentTerms, fee_ppm: int, index_micro: int, lots: int, value: int) -> int:
-    """The fee of one side: rounded up at each step, an option's cap rounded down (rules: Booking)."""
-    index_per_lot = ceil_div(index_micro * terms.lot_e8, 100_000_000)
-    nano = ceil_div(index_per_lot * fee_ppm, 1000)
-    fee = ceil_div(nano * lots, 1000)
-    if terms.kind == r.KIND_OPTION and terms.fee_cap_permille > 0:
-        fee = min(fee, floor_div(value * terms.fee_cap_permille, 1000))
-    return fee
 
 
 def delivery_micro(terms: InstrumentTerms, delivery_price_micro: int, size_lots: int) -> tuple[int, int]:
@@ -75,7 +71,7 @@ def settlement_results(state: State, settlement: op.Settlement) -> list[HolderRe
     Raises:
         TransitionError: unknown or ended instrument, or a kind its terms do not have.
     """
-    terms = _open_instrument(state, settlement.instrument).terms
+    terms = open_instrument(state, settlement.instrument).terms
     wanted = r.KIND_OPTION if settlement.kind == r.SETTLED_DELIVERY else r.KIND_PERPETUAL
     if terms.kind != wanted:
         raise TransitionError(f"instrument {settlement.instrument} has no settlement {settlement.kind}")
@@ -101,36 +97,14 @@ def book_settlement(state: State, settlement: op.Settlement, results: Iterable[H
     delivered = settlement.kind == r.SETTLED_DELIVERY
     fees = 0
     for result in results:
-        account = _account(state, result.account)
+        account = account_of(state, result.account)
         state.pay(result.account, account, result.cash_delta_micro)
         change = result.entry_after_micro - result.entry_before_micro
         size = -result.size_lots if delivered else 0
         state.move(result.account, account, settlement.instrument, size, change)
         fees += result.fee_micro
     if fees:
-        state.pay(ACCOUNT_FEES, _account(state, ACCOUNT_FEES), fees)
-
-
-def _account(state: State, number: int) -> Account:
-    account = state.account(number)
-    if account is None:
-        raise TransitionError(f"account {number} does not exist")
-    return account
-
-
-def _user(state: State, number: int) -> Account:
-    if number < FIRST_USER_ACCOUNT:
-        raise TransitionError(f"account {number} is not a user's")
-    return _account(state, number)
-
-
-def _open_instrument(state: State, number: int) -> Instrument:
-    instrument = state.instruments.get(number)
-    if instrument is None:
-        raise TransitionError(f"instrument {number} is not listed")
-    if instrument.state in (r.STATE_DELISTED, r.STATE_DELIVERED):
-        raise TransitionError(f"instrument {number} has ended")
-    return instrument
+        state.pay(ACCOUNT_FEES, account_of(state, ACCOUNT_FEES), fees)
 
 
 def _index_set(state: State, change: op.IndexSet) -> None:
@@ -140,16 +114,20 @@ def _index_set(state: State, change: op.IndexSet) -> None:
 
 
 def _fill(state: State, fill: op.Fill) -> None:
-    terms = _open_instrument(state, fill.instrument).terms
+    terms = open_instrument(state, fill.instrument).terms
     index = state.index_micro.get(terms.underlying)
     if index is None:
         raise TransitionError(f"fill {fill.trade_id}: no index for underlying {terms.underlying}")
     if fill.size_lots <= 0 or fill.maker == fill.taker:
         raise TransitionError(f"fill {fill.trade_id} is not a match of two accounts")
-    maker, taker = _user(state, fill.maker), _user(state, fill.taker)
+    maker, taker = user(state, fill.maker), user(state, fill.taker)
     value = fill_value_micro(terms, fill.price_ticks, fill.size_lots)
-    maker_fee = trade_fee_micro(terms, terms.maker_fee_ppm, index, fill.size_lots, value)
-    taker_fee = trade_fee_micro(terms, terms.taker_fee_ppm, index, fill.size_lots, value)
+    maker_fee, taker_fee = fill_fees_micro(state, terms, maker, taker, index, fill.size_lots, value)
+    run_of = (fill.taker, fill.instrument, fill.taker_sells)
+    if run_of != state.run_of:
+        state.run_of = run_of
+        state.run.clear()
+    state.run.append((fill.size_lots, value))
     lots = -fill.size_lots if fill.taker_sells else fill.size_lots
     entry = -value if fill.taker_sells else value
     state.move(fill.taker, taker, fill.instrument, lots, entry)
@@ -158,26 +136,27 @@ def _fill(state: State, fill: op.Fill) -> None:
     state.pay(fill.taker, taker, -premium - taker_fee)
     state.pay(fill.maker, maker, premium - maker_fee)
     if maker_fee or taker_fee:
-        state.pay(ACCOUNT_FEES, _account(state, ACCOUNT_FEES), maker_fee + taker_fee)
+        state.pay(ACCOUNT_FEES, account_of(state, ACCOUNT_FEES), maker_fee + taker_fee)
 
 
 def _deposit(state: State, deposit: op.Deposit) -> None:
-    account = _user(state, deposit.account)
+    fund = deposit.account == ACCOUNT_INSURANCE
+    account = account_of(state, ACCOUNT_INSURANCE) if fund else user(state, deposit.account)
     if deposit.amount_micro <= 0 or deposit.deposit_id <= state.last_deposit_id:
         raise TransitionError(f"deposit {deposit.deposit_id} after {state.last_deposit_id}")
     state.last_deposit_id = deposit.deposit_id
     state.deposited_micro += deposit.amount_micro
     state.pay(deposit.account, account, deposit.amount_micro)
-    state.pay(ACCOUNT_BRIDGE, _account(state, ACCOUNT_BRIDGE), -deposit.amount_micro)
+    state.pay(ACCOUNT_BRIDGE, account_of(state, ACCOUNT_BRIDGE), -deposit.amount_micro)
 
 
 def _withdrawal(state: State, withdrawal: op.Withdrawal) -> None:
-    account = _user(state, withdrawal.account)
+    account = user(state, withdrawal.account)
     if not 0 < withdrawal.amount_micro <= account.cash_micro:
         raise TransitionError(f"account {withdrawal.account} can not withdraw {withdrawal.amount_micro}")
     state.withdrawn_micro += withdrawal.amount_micro
     state.pay(withdrawal.account, account, -withdrawal.amount_micro)
-    state.pay(ACCOUNT_BRIDGE, _account(state, ACCOUNT_BRIDGE), withdrawal.amount_micro)
+    state.pay(ACCOUNT_BRIDGE, account_of(state, ACCOUNT_BRIDGE), withdrawal.amount_micro)
 
 
 def _settlement(state: State, settlement: op.Settlement) -> None:
@@ -188,6 +167,7 @@ def _account_set(state: State, change: op.AccountSet) -> None:
     if change.account < FIRST_USER_ACCOUNT or len(change.owner) != 20:
         raise TransitionError(f"account {change.account} can not be made")
     account = state.accounts.setdefault(change.account, Account())
+    state.account_count = max(state.account_count, change.account + 1)
     account.owner, account.flags = change.owner, change.flags
     state.touched_accounts.add(change.account)
 
@@ -202,7 +182,7 @@ def _listing(state: State, listing: op.Listing) -> None:
 
 
 def _state_set(state: State, change: op.StateSet) -> None:
-    instrument = _open_instrument(state, change.instrument)
+    instrument = open_instrument(state, change.instrument)
     if change.state in (r.STATE_DELISTED, r.STATE_DELIVERED):
         _end_positions(state, change.instrument, instrument)
     instrument.state = change.state
@@ -215,7 +195,7 @@ def _end_positions(state: State, number: int, instrument: Instrument) -> None:
         size, entry = state.position(holder, number)
         if size or instrument.terms.kind == r.KIND_PERPETUAL:
             raise TransitionError(f"instrument {number} ends while account {holder} holds {size} lots")
-        state.move(holder, _account(state, holder), number, 0, -entry)
+        state.move(holder, account_of(state, holder), number, 0, -entry)
 
 
 def _underlying_set(state: State, change: op.UnderlyingSet) -> None:
@@ -232,6 +212,7 @@ _RULES: dict[type, Callable[[State, Any], None]] = {
     op.Listing: _listing,
     op.StateSet: _state_set,
     op.UnderlyingSet: _underlying_set,
+    **protection.RULES,
 }
 
 
@@ -241,4 +222,7 @@ def apply(state: State, operation: op.Operation) -> None:
     Raises:
         TransitionError: the state does not allow it; the state is then not to be used any more.
     """
-    _RULES[type(operation)](state, operation)
+    kind = type(operation)
+    if state.moved and kind is not op.Moved and kind is not op.Takeover:
+        raise TransitionError("positions were moved and no takeover follows")
+    _RULES[kind](state, operation)

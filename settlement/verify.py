@@ -142,7 +142,7 @@ class _Verifier:
         """Execute a batch; False if it is wrong, after noting why."""
         state, what = self.state, f"batch {header.batch_id}"
         try:
-            operations = codec.decode(body)
+            operations = codec.decode(body, header.codec)
             state.begin_batch()
             for operation in operations:
                 if isinstance(operation, op.Deposit):

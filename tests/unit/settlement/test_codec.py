@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from exchange.domain.commands import FeeTier
 from settlement import codec
 from settlement import columns as col
 from settlement import operations as op
@@ -64,8 +65,42 @@ def test_every_kind_reads_back(end: int) -> None:
     assert codec.decode(codec.encode(ALL_KINDS[end:])) == ALL_KINDS[end:]
 
 
+RULES_2: list[op.Operation] = [
+    op.FeesSet((FeeTier(-100, 300, 0, 500), FeeTier(0, 1, 2, 3))),
+    op.FeesSet((FeeTier(1, 1, 1, 1),)),
+    op.FamilySet(66, 64, 3),
+    op.RiskSet(0, 1_000),
+    op.WithdrawalHeld(64, 1 << 56, 9),
+    op.WithdrawalResolved(9, 1),
+    op.Transfer(64, 66, 5, 77),
+    op.LiquidationSet(64, 1),
+    op.Fill(0, 64, 65, False, 105, 3, 1),
+    op.LiquidationFee(65, 0, 3, 123),
+    op.FundCover(65),
+    op.Moved(0, 65, 64, -3, -500),
+    op.Takeover(64, 65, 1_000_000, -0, 7),
+    op.LossShare(65, 1_024),
+]
+
+
 def test_the_golden_body_reads_back() -> None:
     assert codec.decode(GOLDEN) == ALL_KINDS
+    assert codec.decode(GOLDEN, codec=1) == ALL_KINDS
+
+
+def test_the_kinds_of_rules_2_read_back_and_are_none_of_codec_1() -> None:
+    for end in range(1, len(RULES_2) + 1):
+        assert codec.decode(codec.encode(RULES_2[:end])) == RULES_2[:end]
+    body = codec.encode([*ALL_KINDS, *RULES_2])
+    assert codec.decode(body) == [*ALL_KINDS, *RULES_2]
+    with pytest.raises(BodyError, match="of kind"):
+        codec.decode(body, codec=1)
+
+
+def test_a_schedule_without_tiers_or_with_too_many_is_refused() -> None:
+    for tiers in ((), (FeeTier(1, 1, 1, 1),) * 9):
+        with pytest.raises(BodyError, match="schedules"):
+            codec.decode(codec.encode([op.FeesSet(tiers)]))
 
 
 def test_kind_numbers_are_the_formats() -> None:
@@ -73,6 +108,8 @@ def test_kind_numbers_are_the_formats() -> None:
     assert names == [
         "IndexSet", "Fill", "Deposit", "Withdrawal", "Settlement",
         "AccountSet", "Listing", "StateSet", "UnderlyingSet",
+        "FeesSet", "FamilySet", "RiskSet", "WithdrawalHeld", "WithdrawalResolved", "Transfer",
+        "LiquidationSet", "LiquidationFee", "FundCover", "Moved", "Takeover", "LossShare",
     ]  # fmt: skip
 
 

@@ -1,0 +1,150 @@
+"""Commands that several events tell together: transfers, liquidation steps, takeovers, shared losses.
+
+The ledger hands their events over one by one; the last one makes the operation. Everything here belongs to
+one command: `must_be_done` refuses what is left open when the next command begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from exchange.domain import events as ev
+from exchange.domain import records as r
+from exchange.domain.limits import ACCOUNT_INSURANCE
+from settlement import operations as op
+from settlement import protection
+from settlement.mismatch import LedgerMismatch, must_agree
+from settlement.state import State
+
+Book = Callable[[op.Operation], None]
+
+
+class Settling:
+    """Events of the command under way that wait for more.
+
+    `apply` books an operation and hands it out; `note` hands one out that is booked already.
+    """
+
+    def __init__(self, state: State, apply: Book, note: Book) -> None:
+        self._state = state
+        self._apply = apply
+        self._note = note
+        self._seq = 0
+        self._transfer: op.Transfer | None = None
+        self._sold: dict[tuple[int, int, bool], int] = {}
+        self._cash: list[ev.Cash] = []
+        self._shares: list[protection.Share] = []
+        self._deficit = 0
+        self._ended: list[int] = []
+
+    def must_be_done(self, seq: int) -> None:
+        """Called with every command's number, 0 at the end. Raises LedgerMismatch for what is missing."""
+        if seq == self._seq:
+            return
+        left = self._transfer or self._sold or self._cash or self._shares or self._ended or self._state.moved
+        if left:
+            raise LedgerMismatch(f"seq {self._seq}: its events end before their last: {left}")
+        self._seq = seq
+
+    # --- cash ---------------------------------------------------------------------------------------
+
+    def transfer(self, cash: ev.Cash) -> None:
+        """Both halves of a transfer, the source's first."""
+        seq, number = cash.head.seq, cash.head.account
+        if self._transfer is None:
+            made = op.Transfer(number, cash.counter_account, -cash.delta_micro, cash.head.id)
+            self._apply(made)
+            self._transfer = made
+            return
+        source, destination, amount, ident = self._transfer
+        theirs = (number, cash.counter_account, cash.delta_micro, cash.head.id)
+        must_agree(seq, "transfer's other half", (destination, source, amount, ident), theirs)
+        self._transfer = None
+
+    def takeover_cash(self, cash: ev.Cash) -> None:
+        """Kept until the LIQUIDATION event that ends the takeover."""
+        self._cash.append(cash)
+
+    # --- liquidation ----------------------------------------------------------------------------------
+
+    def liquidation_fill(self, trade: ev.Trade) -> None:
+        """A fill whose taker is being liquidated: the step's LIQUIDATION event must count it."""
+        key = (trade.taker_account, trade.head.instrument, trade.taker_sells)
+        self._sold[key] = self._sold.get(key, 0) + trade.size_lots
+
+    def moved(self, moved: ev.Moved) -> None:
+        """One part of a takeover."""
+        self._apply(
+            op.Moved(
+                moved.head.instrument, moved.head.account, moved.to_account, moved.lots, moved.value_micro
+            )
+        )
+
+    def liquidation(self, told: ev.Liquidation) -> None:
+        """A LIQUIDATION event of any kind."""
+        number, seq = told.head.account, told.head.seq
+        if told.kind == r.LIQ_STARTED:
+            self._apply(op.LiquidationSet(number, 1))
+        elif told.kind in (r.LIQ_PERPETUAL, r.LIQ_OPTION):
+            self._slice(told)
+        elif told.kind == r.LIQ_TAKEOVER:
+            self._takeover(told)
+        elif told.kind == r.LIQ_ENDED:
+            self._end(number)
+        elif told.kind == r.LIQ_FUND:
+            must_agree(seq, "fund's payment", protection.cover_micro(self._state, number), told.amount_micro)
+            self._apply(op.FundCover(number))
+        elif told.kind == r.LIQ_SHARED:
+            if self._shares:
+                must_agree(seq, "account in deficit", self._deficit, told.counter_account)
+            self._deficit = told.counter_account
+            self._shares.append((number, told.amount_micro))
+        elif told.kind not in (r.LIQ_ORDERS, r.LIQ_AUCTION, r.LIQ_DEFICIT):
+            raise LedgerMismatch(f"seq {seq}: unknown kind {told.kind} of liquidation event")
+
+    def _slice(self, told: ev.Liquidation) -> None:
+        number, instrument, seq = told.head.account, told.head.instrument, told.head.seq
+        sells = told.lots < 0
+        filled = self._sold.pop((number, instrument, sells), 0)
+        must_agree(seq, f"lots liquidated of account {number}", filled, abs(told.lots))
+        if filled == 0:
+            must_agree(seq, "fee without a fill", 0, told.amount_micro)
+            return
+        self._apply(op.LiquidationFee(number, instrument, told.lots, told.amount_micro))
+
+    def _end(self, number: int) -> None:
+        if self._state.sharing.account == number:
+            self._ended.append(number)  # while its loss is shared only that ends it: judged with its DONE
+        else:
+            self._apply(op.LiquidationSet(number, 0))
+
+    def _takeover(self, told: ev.Liquidation) -> None:
+        seq, target, bidder = told.head.seq, told.head.account, told.counter_account
+        deltas = [(cash.head.account, cash.counter_account, cash.delta_micro) for cash in self._cash]
+        topped = -deltas[2][2] if len(deltas) > 2 else 0
+        worth = protection.worth_micro(self._state)
+        given = told.amount_micro - topped
+        ours = [(bidder, target, given + topped - worth), (target, bidder, worth - given)]
+        if topped:
+            ours.append((ACCOUNT_INSURANCE, bidder, -topped))
+        must_agree(seq, "cash of a takeover", ours, deltas)
+        self._apply(op.Takeover(bidder, target, told.lots, given, topped))
+        for cash in self._cash:
+            balance = self._state.accounts[cash.head.account].cash_micro
+            must_agree(seq, f"balance of account {cash.head.account}", balance, cash.balance_micro)
+        self._cash.clear()
+
+    # --- shared losses --------------------------------------------------------------------------------
+
+    def share_loss(self, done: ev.Done) -> None:
+        """The DONE of a SHARE_LOSS: what each account pays is worked out and compared."""
+        number, seq = done.head.account, done.head.seq
+        if self._shares:
+            must_agree(seq, "account in deficit", number, self._deficit)
+        before = self._state.accounts[number].in_liquidation if number in self._state.accounts else 0
+        shares = protection.share_loss(self._state, number, done.affected)
+        self._note(op.LossShare(number, done.affected))
+        must_agree(seq, f"shares in the loss of account {number}", shares, self._shares)
+        ended = before and not self._state.accounts[number].in_liquidation
+        must_agree(seq, "end of the liquidation", [number] if ended else [], self._ended)
+        self._shares, self._ended = [], []
