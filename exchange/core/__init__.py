@@ -45,6 +45,8 @@ def _use_sources() -> None:
     """Load the sources, with lists where compiled code has flat arrays."""
     for name in [m for m in sys.modules if m.startswith(f"{__name__}.")]:
         del sys.modules[name]
+        # `from exchange.core import x` looks here first, and would find what was loaded before.
+        globals().pop(name.rpartition(".")[2], None)
     sys.meta_path.insert(0, _SourceFinder())
     arrays = sys.modules.get("librt.vecs")
     plain = importlib.import_module(f"{__name__}.plain")

@@ -81,6 +81,11 @@ class Engine:
         return self.world.last_deposit
 
     @property
+    def last_withdrawal_id(self) -> int:
+        """The last withdrawal's id accepted under rules 2; a new one is larger."""
+        return self.world.last_withdrawal
+
+    @property
     def account_count(self) -> int:
         """The next account id."""
         return self.world.account_count
