@@ -10,10 +10,9 @@ from typing import Final
 from mypy_extensions import i64
 
 _PPM: Final = 1_000_000
-# Long division takes three binary digits at a time: a remainder below 2**59 and a digit's product, each
-# times at most eight, add up to less than 2**63.
-_DIGIT_BITS: Final = 3
-_TOP_SHIFT: Final = 57  # of the first of the twenty digits that 60 bits make
+# Long division takes a binary digit at a time: twice a remainder below 2**61 and once a factor's part stay
+# below 2**63.
+_TOP_DIGIT: Final = 61
 _PLAIN: Final = (1 << 31) - 1  # the product of two such numbers needs no care
 
 
@@ -34,19 +33,22 @@ def ppm_floor(value: i64, ppm: i64) -> i64:
 
 
 def mul_div_ceil(a: i64, b: i64, c: i64) -> i64:
-    """⌈a · b / c⌉ for 0 ≤ a, b ≤ 2⁵⁹ and 1 ≤ c ≤ 2⁵⁹; the result must fit, the product need not."""
+    """⌈a · b / c⌉ for 0 ≤ a, b ≤ 2⁶¹ and 1 ≤ c ≤ 2⁶¹; the result must fit, the product need not."""
     if a <= _PLAIN and b <= _PLAIN:
-        return (a * b + c - 1) // c
+        product = a * b
+        return product // c + (1 if product % c > 0 else 0)
     whole = a // c * b
     part = a % c
     quotient: i64 = 0
     rest: i64 = 0
-    shift: i64 = _TOP_SHIFT
-    while shift >= 0:
-        rest = (rest << _DIGIT_BITS) + part * ((b >> shift) & 7)
-        quotient = (quotient << _DIGIT_BITS) + rest // c
-        rest %= c
-        shift -= _DIGIT_BITS
+    digit: i64 = _TOP_DIGIT
+    while digit >= 0:
+        rest = rest * 2 + part * ((b >> digit) & 1)
+        quotient *= 2
+        while rest >= c:  # twice at most
+            rest -= c
+            quotient += 1
+        digit -= 1
     if rest > 0:
         quotient += 1
     return whole + quotient

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from exchange.core.arithmetic import ceil_div, mul_div_ceil, ppm_ceil, ppm_floor
 
-TOP = 1 << 59
+TOP = 1 << 61
 FACTORS = st.one_of(st.integers(0, TOP), st.integers(TOP - 2, TOP), st.integers(0, 8))
 VALUES = st.one_of(st.integers(0, 1 << 61), st.integers((1 << 61) - 2, 1 << 61), st.integers(0, 2_000_001))
 

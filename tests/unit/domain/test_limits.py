@@ -86,3 +86,45 @@ def test_reject_reasons_are_numbered_once_and_named_once() -> None:
     }
     assert sorted(numbers.values()) == list(range(1, len(numbers) + 1))
     assert {value: name.lower() for name, value in numbers.items()} == rejects.REJECT_NAMES
+
+
+def test_rounded_parts_per_million() -> None:
+    """`arithmetic.ppm_ceil`: the largest value is an account's, the largest rate the uncovered one."""
+    value, rate = 1 << 61, 2 * m.PPM
+    assert value // m.PPM * rate <= BELOW
+    assert (m.PPM - 1) * rate + m.PPM - 1 <= BELOW
+    assert value // m.PPM * rate + rate <= BELOW
+
+
+def test_shares_of_a_loss() -> None:
+    """`arithmetic.mul_div_ceil`: twice a remainder and a part; no cash is beyond its factors."""
+    assert 3 * m.CASH_LIMIT <= BELOW
+    assert m.MAX_TOTAL_DEPOSITS_MICRO <= 1 << 61
+
+
+def test_volumes() -> None:
+    assert m.MAX_VOLUME_MICRO + m.MAX_VALUE_MICRO <= BELOW
+
+
+@pytest.mark.parametrize("position", POSITION_LIMITS)
+def test_rebates_and_worst_tiers(position: int) -> None:
+    per_lot = largest_per_lot(position)
+    nano = per_lot * m.MAX_FEE_PPM // 1000
+    assert nano * position <= BELOW
+    # An immediate order may be as large as the largest order only within its position limit.
+    assert -(-per_lot * m.MAX_FEE_PPM // 1000) * 2 * position + 999 <= BELOW
+
+
+def test_scenario_sums() -> None:
+    """Per seat (|v|+1)·quantum·position limit ≤ 2**48, in size and in open orders of both sides."""
+    per_seat = m.MAX_VALUE_MICRO
+    assert m.MAX_SEATS * 3 * per_seat <= BELOW
+    assert m.MAX_QUANTUM_MICRO << 28 <= 1 << 58
+
+
+def test_parameters_fit_their_fields() -> None:
+    assert m.MAX_TIERS <= 8
+    assert m.MAX_SCENARIOS <= 48
+    assert m.MAX_RATE_PPM < m.PPM
+    assert m.MAX_OPEN_ORDERS_PER_ACCOUNT < 1 << 32, "half a word of the ACCOUNT event"
+    assert m.MAX_SEATS < 1 << 32
