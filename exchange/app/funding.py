@@ -10,13 +10,22 @@ An interval charges interval / period of that, of the index, per lot; positive: 
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+
+from exchange.app.venue_port import VenuePort
+from exchange.core import queries
+from exchange.domain import commands
+from exchange.wire.instruments import InstrumentView
+from exchange.wire.session import RpcError
 
 E9: Final = 1_000_000_000
 _E8: Final = 100_000_000
 _HOUR_MS: Final = 3_600_000
 _SAMPLE_MS: Final = 1_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +83,47 @@ class PremiumMeter:
             return None
         mean = abs(total) // count
         return mean if total >= 0 else -mean
+
+
+class Funding:
+    """Sequences the funding of every perpetual as intervals of sequenced time end."""
+
+    def __init__(self, venue: VenuePort, rules: FundingRules, now_ms: int) -> None:
+        """`now_ms`: the last sequenced time, whose interval is charged once it has ended; 0: there is none.
+
+        Of intervals that passed while no process ran only one is charged: nobody saw their premium.
+        """
+        self._venue = venue
+        self.rules = rules
+        self._interval = now_ms // rules.interval_ms if now_ms else -1
+        self._meters: dict[int, PremiumMeter] = {}
+        self.charged_count = 0
+        """Fundings sequenced by this process."""
+
+    def look(self, now_ms: int, perpetuals: Iterable[InstrumentView]) -> None:
+        """Sample the premiums; charge if an interval has ended. Time that steps back brings nothing."""
+        engine = self._venue.engine
+        living = [(view, queries.instrument_figures(engine, view.instrument)) for view in perpetuals]
+        for view, figures in living:
+            meter = self._meters.setdefault(view.instrument, PremiumMeter())
+            meter.sample(now_ms, figures.mark_micro, figures.index_micro)
+        interval = now_ms // self.rules.interval_ms
+        if interval <= self._interval:
+            return
+        if self._interval >= 0:
+            for view, figures in living:
+                self._charge(view, figures.index_micro)
+        self._interval = interval
+
+    def _charge(self, view: InstrumentView, index_micro: int) -> None:
+        premium_e9 = self._meters[view.instrument].take()
+        if premium_e9 is None:
+            return
+        rate_e9 = self.rules.rate_e9(premium_e9)
+        charge = self.rules.charge_micro(rate_e9, index_micro, view.terms.lot_e8)
+        try:
+            self._venue.submit(commands.funding(view.instrument, charge))
+        except RpcError as refused:  # this interval's is lost: zero-sum, and charged to nobody
+            _log.warning("funding was not taken: %s", refused)
+            return
+        self.charged_count += 1

@@ -23,6 +23,8 @@ from exchange.wire.session import RpcError
 from pricing.scenarios import DeribitParameters
 
 RULES: Final = 2
+"""The version that knows of risk parameters."""
+DEFAULT_RULES: Final = 1
 _USDC: Final = 1_000_000
 _log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class VenueParameters:
     combo_discount_permille: int = 500
     fund_micro: int = 10_000_000 * _USDC
     """What the operator pays into the insurance fund at the first start; 0: nothing."""
-    rules: int = RULES
+    rules: int = DEFAULT_RULES
 
     def __post_init__(self) -> None:
         if len(self.tiers) != len(self.tier_from_micro) or not 1 <= len(self.tiers) <= 8:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from exchange.core.engine import Engine
+from exchange.gateway.ports import Loop
 from exchange.gateway.registry import Registry
 
 T = TypeVar("T")
@@ -16,6 +17,7 @@ class VenuePort(Protocol):
 
     engine: Engine
     registry: Registry
+    loop: Loop
 
     @property
     def halted(self) -> bool:

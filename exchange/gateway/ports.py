@@ -181,6 +181,9 @@ class OracleView(Protocol):
     def is_fresh(self) -> bool:
         """Whether every feed has delivered since the start and none is stale: the venue may be open."""
 
+    def estimated_delivery_price(self, underlying: int, expiry_ms: int) -> float | None:
+        """The delivery price if the index stood still from now on, in USDC; None before the first mark."""
+
 
 class NoOracle:
     """No model values, and no feed to wait for (tests, tools)."""
@@ -193,6 +196,11 @@ class NoOracle:
     def is_fresh(self) -> bool:
         """Always."""
         return True
+
+    def estimated_delivery_price(self, underlying: int, expiry_ms: int) -> float | None:
+        """Unknown."""
+        del underlying, expiry_ms
+        return None
 
 
 class SettlementView(Protocol):

@@ -2,8 +2,8 @@
 
 **Strikes** lie on a fixed grid, which depends on the time to expiry in classes (:data:`TENORS_MS`) and not on
 the spot: asked again after the market has moved, the plan wants a few more at one end and those it wanted
-before stay on the grid; as an expiry passes into a nearer class, finer strikes come between. How far they reach is
-said by the delta of the outermost call (and, put, of the lowest).
+before stay on the grid; as an expiry passes into a nearer class, finer strikes come between. How far they
+reach is said by the delta of the outermost call (and, put, of the lowest).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from exchange.domain.commands import InstrumentTerms
 from exchange.oracle.feed import IndexFeed, IndexTick
 from exchange.oracle.greeks import Greeks
 from exchange.oracle.marks_codec import MarksBlock
-from exchange.oracle.premium import PerpetualPremium
+from exchange.oracle.perpetual import Premium
 from exchange.oracle.table_feed import TableFeed
 from pricing.chain import Chain
 from pricing.european import Floats
@@ -84,7 +84,7 @@ class UnderlyingMarks:
         symbol: str,
         surface: VolSurface,
         curve: ForwardCurve,
-        premium: PerpetualPremium,
+        premium: Premium,
         last_feed_seq: int = 0,
         tables: TableFeed | None = None,
     ) -> None:
