@@ -72,7 +72,6 @@ from exchange.domain.limits import (
     MAX_VOLUME_MICRO,
 )
 
-
 __all__ = ["InvariantError", "check"]
 
 
