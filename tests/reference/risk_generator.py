@@ -99,6 +99,9 @@ class RiskTraffic(Traffic):
     def opening(self) -> bytes:
         """As under rules 1, and a third underlying that gets no parameters for long."""
         made = [super().opening(), c.list_underlying(2, "DRY")]
+        dry, index = self.pending_instruments, self.listings.index(2)
+        made.append(self._listing(2, perpetual=True))
+        made.append(c.marks(2, index, 1, [c.Mark(dry, 10**9, index, 0, index)]))
         for n in range(self.profile.whales):
             made.append(self._deposit(limits.FIRST_USER_ACCOUNT + n, self.profile.deposit_micro * 100))
         return b"".join(made)

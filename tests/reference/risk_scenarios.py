@@ -1,0 +1,232 @@
+"""Scripted streams under rules 2 to limits that random traffic does not reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exchange.domain import commands as c
+from exchange.domain import limits
+from exchange.domain import records as r
+from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
+
+CAROL, DAVE = BOB + 1, BOB + 2
+PARAMETERS = c.RiskParameters(
+    scenarios=2,
+    quantum_micro=1_000,
+    extended_from=2,
+    dampener_micro=0,
+    sm_im_ppm=150_000,
+    sm_floor_ppm=100_000,
+    sm_mm_ppm=75_000,
+    perp_im_ppm=20_000,
+    perp_mm_ppm=10_000,
+    uncovered_im_ppm=1_000_000,
+    uncovered_mm_ppm=1_000_000,
+    pm_mm_ppm=800_000,
+    roll_ppm=10_000,
+    shock_ppm=10_000,
+    shock_threshold_micro=10**12,
+    short_ppm=5_000,
+    liquidation_fee_ppm=1_000,
+    liquidation_slice_micro=10**12,
+    liquidation_band_ppm=5_000,
+    jump_factor=10,
+    auction_ms=10_000,
+    auction_discount_ppm=100_000,
+)
+SELL = r.FLAG_SELL
+DEEP = limits.MAX_SWEEP
+
+
+def activation(*underlyings: int) -> bytes:
+    """Rules 2, and parameters of these underlyings."""
+    return c.set_rules(2) + b"".join(c.risk(n, PARAMETERS) for n in underlyings or (0,))
+
+
+def more_accounts(*accounts: int, amount_micro: int = limits.MAX_DEPOSIT_MICRO) -> bytes:
+    """Accounts behind those of `opening`, with money."""
+    made = [c.create_account(n) + c.deposit(n, amount_micro, 100 + n) for n in accounts]
+    return b"".join(made)
+
+
+def marked(feed_seq: int, index_micro: int, instrument: int = 0) -> bytes:
+    """One instrument's mark and forward at a new index."""
+    return c.marks(0, index_micro, feed_seq, [c.Mark(instrument, 0, index_micro, 0, index_micro)])
+
+
+def families() -> Iterator[bytes]:
+    """The most subaccounts of a main account, one more, one of a subaccount, one of nobody."""
+    yield opening(PERPETUAL) + activation()
+    first = BOB + 1
+    for n in range(limits.MAX_SUBACCOUNTS + 1):
+        yield c.create_account(first + n, main=ALICE) + c.transfer(ALICE, first + n, 10 + n, n)
+    last = first + limits.MAX_SUBACCOUNTS
+    yield b"".join(c.create_account(last, main=main) for main in (first, 7, BOB))
+    yield c.transfer(first, first + 1, 11, 1) + c.transfer(first, first + 1, 10, 1)
+    yield c.transfer(first, last, 1, 1) + c.transfer(first + 1, first + 1, 1, 1) + c.transfer(first, 3, 1, 1)
+
+
+def refused() -> Iterator[bytes]:
+    """Refusals one by one, each of a command that is nearly good."""
+    dry = PERPETUAL._replace(underlying=1)
+    yield opening(PERPETUAL, OPTION) + c.list_underlying(1, "DRY") + c.list_instrument(2, dry)
+    yield c.marks(1, INDEX_MICRO, 1, [c.Mark(2, 0, INDEX_MICRO, 0, INDEX_MICRO)])
+    yield order(ALICE, 2, 50_000, 2, SELL) + order(BOB, 2, 50_000, 2) + order(BOB, 2, 49_000, 1)
+    yield activation() + c.withdraw(ALICE, 1, 7) + c.withdraw(ALICE, 1, 7)
+    yield c.header(r.SET_LOCK, 1, flags=2, account=BOB)
+    yield c.create_account(CAROL, main=ALICE) + c.create_account(DAVE) + c.deposit(CAROL, 5 * 10**8, 50)
+    yield order(ALICE, 2, 50_000, 1) + c.mass_quote(ALICE, [c.Quote(2, 49_000, 1, 51_000, 1)])
+    yield c.amend(BOB, 3, price_ticks=48_000) + c.amend(BOB, 3, size_lots=2) + c.cancel(BOB, 3)
+    yield c.set_margin_model(BOB, 1) + c.risk_snapshot(1, INDEX_MICRO, 2, [], 0, b"")
+    nobody = DAVE + 1
+    yield c.set_lock(nobody, True) + c.set_tier(nobody, 1) + c.set_caps(nobody, 1, 1)
+    yield c.share_loss(nobody, 1) + c.liquidate(nobody) + c.set_margin_model(nobody, 1)
+    yield c.withdraw(nobody, 1, 1) + c.withdraw(ALICE, 1, 8)
+    yield order(ALICE, 0, 49_000, 5) + c.set_lock(ALICE, True) + order(ALICE, 0, 49_000, 5)
+    yield c.amend(ALICE, 4, size_lots=6) + c.mass_quote(ALICE, [c.Quote(0, 49_000, 1)]) + c.cancel_many(ALICE)
+    yield c.transfer(ALICE, CAROL, 1, 1) + c.withdraw(ALICE, 1, 1) + c.set_margin_model(ALICE, 1)
+    yield c.takeover(ALICE, BOB, 1, 1) + c.set_lock(ALICE, False) + c.transfer(ALICE, CAROL, 1, 1)
+    yield order(CAROL, 1, 1_000, 5, SELL) + order(ALICE, 1, 1_000, 5) + c.set_margin_model(CAROL, 1)
+    yield order(CAROL, 1, 1_000, 3, SELL) + c.cancel_many(CAROL)
+    yield c.risk_snapshot(0, INDEX_MICRO * 5, 2, [c.Mark(1, 10**9, 2 * 10**11, 0, 2 * 10**11)], 0, b"")
+    yield order(CAROL, 1, 200_000, 5, SELL) + order(CAROL, 0, 1, 1) + c.withdraw(CAROL, 1, 2)
+    yield order(CAROL, 1, 200_000, 2) + c.mass_quote(CAROL, [c.Quote(1, 200_000, 1)])
+    yield c.marks(0, INDEX_MICRO * 51, 3, []) + c.marks(0, INDEX_MICRO // 3, 3, [])
+    for state in (1, 2):
+        quote = c.mass_quote(ALICE, [c.Quote(0, 9, 1)])
+        yield c.set_underlying_state(0, state) + order(ALICE, 0, 49_000, 5) + quote
+    yield c.set_underlying_state(0, 0) + c.set_mode(1) + c.risk_sweep(64, 1) + c.liquidate(ALICE)
+    yield c.takeover(ALICE, BOB, 1, 1) + c.share_loss(ALICE, 1)
+
+
+def many_cancelled() -> Iterator[bytes]:
+    """An account below maintenance with 130 open orders: three steps of cancels, then its position."""
+    yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=3 * 10**9) + activation()
+    yield order(ALICE, 0, 50_000, 200, SELL) + order(CAROL, 0, 50_000, 200)
+    yield b"".join(order(CAROL, 0, 1 + n, 1) for n in range(130))
+    yield marked(2, 45_000_000_000) + c.risk_sweep(64, DEEP) + order(CAROL, 0, 5, 1)
+    yield order(BOB, 0, 44_900, 150) + c.liquidate(CAROL) * 8
+    yield c.cancel_many(CAROL) + c.withdraw(CAROL, 1, 9) + c.set_margin_model(CAROL, 1) + c.risk_sweep(64, 3)
+    yield order(BOB, 0, 44_950, 150) + c.liquidate(CAROL) * 4 + c.share_loss(CAROL, 1) * 8
+
+
+def accumulation() -> Iterator[bytes]:
+    """Funding moves 2⁶¹: transfers and takeovers are refused, then the largest deficit is shared."""
+    terms = PERPETUAL._replace(position_limit_lots=1 << 10)
+    yield opening(terms) + more_accounts(CAROL, DAVE) + activation()
+    yield c.create_account(DAVE + 1, main=ALICE) + c.transfer(ALICE, DAVE + 1, 10**12, 1)
+    lots = 1 << 10
+    yield order(ALICE, 0, 50_000, lots, SELL) + order(BOB, 0, 50_000, lots)
+    rate = limits.MAX_VALUE_MICRO >> 10
+    rounds = limits.CASH_LIMIT // limits.MAX_VALUE_MICRO + 2
+    for first in range(0, rounds, 512):
+        yield c.funding(0, rate) * min(512, rounds - first)
+        yield order(ALICE, 0, 50_000, 1) + c.transfer(DAVE + 1, ALICE, 5, 1) + order(BOB, 0, 50_000, 1, SELL)
+    yield c.withdraw(ALICE, 1, 1) + c.resolve_withdrawal(1, 1)
+    yield c.risk_sweep(64, DEEP) + c.liquidate(BOB) * 3
+    yield c.takeover(ALICE, BOB, 10**6, 1 << 60) + c.takeover(CAROL, BOB, 10**6, 1 << 60)
+    yield order(CAROL, 0, 49_900, lots) + c.liquidate(BOB) * 4
+    for _ in range(6):
+        yield c.share_loss(BOB, 2) + c.liquidate(BOB) + c.share_loss(CAROL, 1)
+    yield c.liquidate(BOB) + c.deposit(limits.ACCOUNT_INSURANCE, limits.MAX_DEPOSIT_MICRO, 10_000)
+    yield c.liquidate(BOB) * 2 + c.share_loss(BOB, DEEP) * 4
+
+
+def takeovers() -> Iterator[bytes]:
+    """Takeovers refused for seats, limits, an underlying without parameters; one in two halves."""
+    dry = PERPETUAL._replace(underlying=1)
+    terms = (PERPETUAL._replace(position_limit_lots=300), OPTION, OPTION._replace(option_type=r.OPTION_PUT))
+    yield opening(*terms) + more_accounts(CAROL, amount_micro=6 * 10**9) + more_accounts(DAVE)
+    yield more_accounts(DAVE + 1, amount_micro=1)
+    yield c.list_underlying(1, "DRY") + c.list_instrument(3, dry)
+    yield c.marks(1, INDEX_MICRO, 1, [c.Mark(3, 0, INDEX_MICRO, 0, INDEX_MICRO)])
+    yield order(ALICE, 3, 50_000, 2, SELL) + order(CAROL, 3, 50_000, 2) + activation()
+    for n, price, lots in ((0, 50_000, 80), (1, 1_000, 20), (2, 1_000, 20)):
+        side = 0 if n == 0 else SELL
+        yield order(ALICE, n, price, lots, SELL - side) + order(CAROL, n, price, lots, side)
+    down = 43_000_000_000
+    yield c.marks(0, down, 2, [c.Mark(0, 0, down, 0, down), c.Mark(1, 10**8, 10**9, 0, down)])
+    yield c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 6 + c.time(2_000)
+    yield c.takeover(DAVE, CAROL, 500_000, 1 << 60) + c.risk(1, PARAMETERS)
+    yield c.set_caps(DAVE, 0, 2) + c.takeover(DAVE, CAROL, 500_000, 1 << 60) + c.set_caps(DAVE, 0, 0)
+    yield order(DAVE, 0, 40_000, 270) + c.takeover(DAVE, CAROL, 500_000, 1 << 60) + c.cancel_many(DAVE)
+    yield c.takeover(DAVE, CAROL, 500_000, -(10**12)) + c.takeover(DAVE, CAROL, 1, 1 << 60)
+    yield c.takeover(DAVE + 1, CAROL, 10**6, 1 << 60)
+    yield c.takeover(CAROL, CAROL, 10**6, 0) + c.takeover(DAVE, 3, 10**6, 0) + c.takeover(DAVE, BOB, 10**6, 0)
+    yield c.takeover(DAVE, CAROL, 500_000, 1 << 60) + c.liquidate(CAROL) + c.time(30_000)
+    yield c.takeover(DAVE, CAROL, 10**6, 1 << 60) + c.liquidate(CAROL) * 3 + c.risk_sweep(64, DEEP)
+
+
+def entry_limit() -> Iterator[bytes]:
+    """A bidder whose entry value has passed ENTRY_LIMIT takes nothing over."""
+    yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=4 * 10**9) + activation()
+    yield order(ALICE, 0, 50_000, 300, SELL) + order(CAROL, 0, 50_000, 300)
+    top, lots = PERPETUAL.price_limit_ticks, PERPETUAL.position_limit_lots - 300
+    for _ in range(limits.ENTRY_LIMIT // (top * lots * PERPETUAL.multiplier_micro) + 2):
+        yield order(BOB, 0, top, lots, SELL) + order(ALICE, 0, top, lots)
+        yield order(BOB, 0, 1, lots) + order(ALICE, 0, 1, lots, SELL)
+    yield marked(2, 45_000_000_000) + c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 3
+    yield c.takeover(BOB, CAROL, 10**6, 1 << 60) + order(BOB, 0, 50_000, 1)
+    yield c.settle_perpetual(0, 45_000) + c.takeover(BOB, CAROL, 10**6, 1 << 60) + c.liquidate(CAROL) * 3
+
+
+def volume() -> Iterator[bytes]:
+    """Traded notional stops counting at 2⁶⁰, and fees follow the tiers at one lot too."""
+    lots = 6_400
+    terms = PERPETUAL._replace(position_limit_lots=lots, price_limit_ticks=4_000_000)
+    yield opening(terms) + activation()
+    top = 4_000_000_000_000
+    for n, factor in enumerate((8, 64)):
+        yield marked(2 + n, INDEX_MICRO * factor)
+    yield c.set_fees([c.FeeTier(-5, 5, -7, 7), c.FeeTier(0, 9, 1, 7)]) + c.set_tier(BOB, 7)
+    yield marked(4, top)
+    yield order(ALICE, 0, 4_000_000, lots, SELL) + order(BOB, 0, 4_000_000, lots)
+    for n in range(limits.MAX_VOLUME_MICRO // (top // 100 * 2 * lots) + 2):
+        side = SELL if n % 2 else 0
+        yield order(ALICE, 0, 4_000_000, 2 * lots, side) + order(BOB, 0, 4_000_000, 2 * lots, SELL - side)
+    yield order(ALICE, 0, 4_000_000, 1) + order(BOB, 0, 4_000_000, 1, SELL)
+
+
+def large_portfolios() -> Iterator[bytes]:
+    """Two accounts, one of each model, at the position limit in sixty instruments, tables at their bound."""
+    put = OPTION._replace(option_type=r.OPTION_PUT)
+    made = [PERPETUAL, *(each._replace(expiry_ms=10**6 + n % 7) for n in range(30) for each in (OPTION, put))]
+    lots = 4_000
+    made = [each._replace(position_limit_lots=lots) for each in made]
+    yield opening(*made) + activation() + c.set_margin_model(ALICE, r.MODEL_PORTFOLIO)
+    bound = limits.MAX_VALUE_MICRO // lots // PARAMETERS.quantum_micro - 1
+    stream = c.table_stream((n, (bound, -bound)) for n in range(len(made)))
+    yield c.risk_snapshot(0, INDEX_MICRO, 100, [], len(made), stream)
+    over = c.table_stream([(0, (1, 0))])
+    yield c.risk_snapshot(0, INDEX_MICRO, 101, [], 1, over)
+    for n, each in enumerate(made):
+        price = 50_000 if each.kind == r.KIND_PERPETUAL else 1_000
+        side = SELL if n % 3 else 0
+        yield order(ALICE, n, price, lots, side) + order(BOB, n, price, lots, SELL - side)
+    yield c.withdraw(ALICE, limits.MAX_DEPOSIT_MICRO, 1) + c.withdraw(BOB, limits.MAX_DEPOSIT_MICRO, 2)
+    yield c.set_margin_model(ALICE, 0) + c.set_margin_model(BOB, 1) + c.risk_sweep(64, DEEP)
+    low = INDEX_MICRO // 9
+    yield c.risk_snapshot(0, low, 102, [c.Mark(0, 0, low, 0, low)], 0, b"") + c.risk_sweep(64, DEEP)
+    yield c.withdraw(ALICE, 10**15, 1) + c.withdraw(BOB, 10**15, 2)
+
+
+def pending_withdrawals() -> Iterator[bytes]:
+    """The most withdrawals pending, one more, one resolved, one more again."""
+    yield opening(PERPETUAL) + activation()
+    count = limits.MAX_PENDING_WITHDRAWALS
+    for first in range(0, count, 512):
+        yield b"".join(c.withdraw(ALICE, 1, n + 1) for n in range(first, first + 512))
+    yield c.withdraw(BOB, 1, count + 1) + c.resolve_withdrawal(5, 0) + c.withdraw(BOB, 1, count + 1)
+
+
+RISK_SCENARIOS = {
+    "refused": refused,
+    "families": families,
+    "many_cancelled": many_cancelled,
+    "accumulation": accumulation,
+    "takeovers": takeovers,
+    "entry_limit": entry_limit,
+    "volume": volume,
+    "large_portfolios": large_portfolios,
+    "pending_withdrawals": pending_withdrawals,
+}
