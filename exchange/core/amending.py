@@ -157,27 +157,39 @@ def _amend_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64,
     seat = orders[o + O_PLACE] >> 32
     w.c_hold = orders[o + O_HOLD]
     if not in_place:
-        w.c_hold = margin.hold_per_lot(w, instrument, sell, w.c_price)
+        w.c_hold = margin.hold_per_lot(w, account, instrument, sell, w.c_price)
     if opened > old_open:
         reason = checks.position_refused(w, seat, instrument, sell, opened, old_open)
         if reason != 0:
             return reason
-    margin.refresh(w, account)
-    data = w.seats.data
-    s = seat * SEAT_WORDS
-    buy = data[s + S_OPEN_BUY]
-    sold = data[s + S_OPEN_SELL]
-    if sell != 0:
-        sold += opened - old_open
-    else:
-        buy += opened - old_open
-    hold = data[s + S_HOLD] + opened * w.c_hold - old_open * orders[o + O_HOLD]
-    if margin.requirement(w, instrument, data[s + S_SIZE], buy, sold, hold) <= data[s + S_REQUIREMENT]:
+    if not _demands_more(w, slot, account, instrument, sell, opened):
         return 0
     reason = checks.accumulation_refused(w, account, seat)
     if reason != 0:
         return reason
     return margin.refuse(w, account, seat, instrument, sell, opened, w.c_hold, old_open, orders[o + O_HOLD])
+
+
+def _demands_more(w: World, slot: i64, account: i64, instrument: i64, sell: i64, opened: i64) -> bool:
+    """Whether an amend to `opened` lots, each holding `w.c_hold`, may ask more of the account than before."""
+    orders = w.orders.data
+    o = slot * ORDER_WORDS
+    old_open = orders[o + O_LOTS] & r.U32
+    more = opened - old_open
+    held = opened * w.c_hold - old_open * orders[o + O_HOLD]
+    if w.rules >= 2:
+        return more > 0 or held > 0
+    margin.refresh(w, account)
+    data = w.seats.data
+    s = (orders[o + O_PLACE] >> 32) * SEAT_WORDS
+    buy = data[s + S_OPEN_BUY]
+    sold = data[s + S_OPEN_SELL]
+    if sell != 0:
+        sold += more
+    else:
+        buy += more
+    needed = margin.requirement(w, instrument, data[s + S_SIZE], buy, sold, data[s + S_HOLD] + held)
+    return needed > data[s + S_REQUIREMENT]
 
 
 def shrink(w: World, slot: i64, opened: i64, size: i64, flags: i64) -> None:

@@ -10,6 +10,11 @@ from exchange.core.instruments import price_of, rank_of
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
+    A_LIQUIDATION,
+    A_LOCKED,
+    A_MAX_ORDERS,
+    A_MAX_POSITIONS,
+    A_MODEL,
     A_OPTION_VALUE,
     A_ORDERS,
     A_PERP_VALUE,
@@ -23,7 +28,9 @@ from exchange.core.layout import (
     I_MIN_SIZE,
     I_POSITION_LIMIT,
     I_PRICE_LIMIT,
+    I_UNDERLYING,
     INSTRUMENT_WORDS,
+    R_SCENARIOS,
     S_ENTRY,
     S_HOLD,
     S_OPEN_BUY,
@@ -31,6 +38,9 @@ from exchange.core.layout import (
     S_REQUIREMENT,
     S_SIZE,
     SEAT_WORDS,
+    U_RISK,
+    U_STATE,
+    UNDERLYING_WORDS,
 )
 from exchange.core.world import World
 from exchange.domain import limits
@@ -73,6 +83,8 @@ def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
         return 0
     if data[i + I_MARKED] == 0:
         return no.NO_MARK
+    if not parametrised(w, instrument):
+        return no.NO_RISK
     if sell != 0:
         if price < data[i + I_MIN_PRICE]:
             w.detail = data[i + I_MIN_PRICE]
@@ -119,8 +131,11 @@ def new_refused(
     else:
         if price != 0:
             return no.BAD_PRICE
-        if not w.null_ledger and data[i + I_MARKED] == 0:
-            return no.NO_MARK
+        if not w.null_ledger:
+            if data[i + I_MARKED] == 0:
+                return no.NO_MARK
+            if not parametrised(w, instrument):
+                return no.NO_RISK
         _market_price(w, book, instrument, sell, kind)
     w.c_lots = lots
     w.c_display = display
@@ -146,7 +161,7 @@ def _account_refuses(
 ) -> i64:
     """Checks 10 to 16 on `w.c_…`."""
     a = account * ACCOUNT_WORDS
-    if w.accounts[a + A_ORDERS] - own_orders >= limits.MAX_OPEN_ORDERS_PER_ACCOUNT:
+    if w.accounts[a + A_ORDERS] - own_orders >= orders_most(w, a):
         return no.TOO_MANY_ORDERS
     sell = flags & 1
     seat = ledger.find_seat(w, account, instrument)
@@ -162,7 +177,7 @@ def _account_refuses(
         reason = slide(w, book, instrument, flags)
         if reason != 0:
             return reason
-    if seat == 0 and w.accounts[a + A_SEATS] >= limits.MAX_SEATS:
+    if seat == 0 and w.accounts[a + A_SEATS] >= seats_most(w, a):
         return no.TOO_MANY_SEATS
     w.c_seat = seat
     reason = position_refused(w, seat, instrument, sell, w.c_lots, own_lots)
@@ -174,8 +189,26 @@ def _account_refuses(
     if w.c_price == 0:  # a market-limit order without a price trades nothing
         w.c_hold = 0
         return 0
-    w.c_hold = margin.hold_per_lot(w, instrument, sell, w.c_price)
+    w.c_hold = margin.hold_per_lot(w, account, instrument, sell, w.c_price)
     return margin.refuse(w, account, seat, instrument, sell, w.c_lots, w.c_hold, own_lots, own_hold)
+
+
+def orders_most(w: World, a: i64) -> i64:
+    """How many open orders the account whose record is `a` may have."""
+    cap = w.accounts[a + A_MAX_ORDERS]
+    return cap if cap != 0 else limits.MAX_OPEN_ORDERS_PER_ACCOUNT
+
+
+def seats_most(w: World, a: i64) -> i64:
+    """How many seats the account whose record is `a` may have."""
+    cap = w.accounts[a + A_MAX_POSITIONS]
+    return cap if cap != 0 else limits.MAX_SEATS
+
+
+def parametrised(w: World, instrument: i64) -> bool:
+    """Check 8 of rules 2: the instrument's underlying has risk parameters."""
+    u = w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING] * UNDERLYING_WORDS
+    return w.rules < 2 or w.underlyings[u + U_RISK + R_SCENARIOS] != 0
 
 
 def _market_price(w: World, book: Book, instrument: i64, sell: i64, kind: i64) -> None:
@@ -279,6 +312,8 @@ def accepting_seat(w: World, account: i64, instrument: i64, sell: i64, price: i6
     a = account * ACCOUNT_WORDS
     if accounts[a + A_ORDERS] >= limits.MAX_OPEN_ORDERS_PER_ACCOUNT:
         return 0
+    if w.rules >= 2 and not _plain(w, a, data[i + I_UNDERLYING] * UNDERLYING_WORDS):
+        return 0
     seat = ledger.find_seat(w, account, instrument)
     if seat == 0:
         return 0
@@ -298,7 +333,7 @@ def accepting_seat(w: World, account: i64, instrument: i64, sell: i64, price: i6
         margin.refresh(w, account)
     buy = seats[s + S_OPEN_BUY]
     sold = seats[s + S_OPEN_SELL]
-    hold = margin.hold_per_lot(w, instrument, sell, price)
+    hold = margin.hold_per_lot(w, account, instrument, sell, price)
     if sell != 0:
         reduces = lots <= size - sold
         sold += lots
@@ -308,7 +343,7 @@ def accepting_seat(w: World, account: i64, instrument: i64, sell: i64, price: i6
     needed = margin.requirement(w, instrument, size, buy, sold, seats[s + S_HOLD] + lots * hold)
     w.c_hold = hold
     w.c_needed = needed
-    if reduces:
+    if reduces and w.rules < 2:
         return seat
     funds = cash + accounts[a + A_PERP_VALUE]
     if funds + accounts[a + A_OPTION_VALUE] < 0:
@@ -316,3 +351,13 @@ def accepting_seat(w: World, account: i64, instrument: i64, sell: i64, price: i6
     if accounts[a + A_REQUIREMENT] - seats[s + S_REQUIREMENT] + needed > funds:
         return 0
     return seat
+
+
+def _plain(w: World, a: i64, u: i64) -> bool:
+    """Whether nothing that rules 2 add asks for a closer look at an order (records of both)."""
+    accounts = w.accounts
+    if accounts[a + A_MODEL] != r.MODEL_STANDARD or accounts[a + A_LIQUIDATION] | accounts[a + A_LOCKED] != 0:
+        return False
+    if accounts[a + A_ORDERS] >= orders_most(w, a):
+        return False
+    return w.underlyings[u + U_STATE] == r.STATE_OPEN and w.underlyings[u + U_RISK + R_SCENARIOS] != 0

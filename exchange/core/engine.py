@@ -19,6 +19,7 @@ from exchange.core import (
     family,
     instruments,
     lifecycle,
+    marks,
     orders,
     quotes,
     restoring,
@@ -261,7 +262,7 @@ def _market_command(w: World, batch: bytes, at: i64, units: i64, kind: i64, flag
     client = read_i64_le(batch, at + 16)
     body = at + r.UNIT_BYTES
     if kind == r.MARKS:
-        found = instruments.marks(w, batch, body, units - 2, target)
+        found = marks.marks(w, batch, body, units - 2, target)
         w.detail = found >> 8
         return found & 0xFF
     if kind == r.LIST_INSTRUMENT:
@@ -293,7 +294,7 @@ def _set_rules(w: World, version: i64, flags: i64, who: i64, client: i64) -> i64
     if version < w.rules or version > limits.RULES_VERSION or (version >= 2 and flags == 0):
         return no.BAD_VALUE
     if version != w.rules:
-        w.epoch += 1  # what accounts have cached follows the old rules
-    w.rules = version
+        w.rules = version
+        marks.rederive(w, -1)  # what is kept per lot and per account follows the old rules
     emit.done(w, r.SET_RULES, who, client, 0)
     return 0

@@ -17,6 +17,7 @@ from exchange.core.layout import (
     ACCOUNT_WORDS,
     FEE_WORDS,
     I_FEE_CAP,
+    I_FEE_HOLD,
     I_INDEX_PER_LOT,
     I_KIND,
     I_MAKER_NANO,
@@ -73,6 +74,7 @@ def derive(w: World, instrument: i64) -> None:
     index_per_lot = data[i + I_INDEX_PER_LOT]
     data[i + I_MAKER_NANO] = ceil_div(index_per_lot * maker, 1000)
     data[i + I_TAKER_NANO] = ceil_div(index_per_lot * taker, 1000)
+    data[i + I_FEE_HOLD] = ceil_div(ceil_div(index_per_lot * (maker if maker > taker else taker), 1000), 1000)
 
 
 def charge_micro(w: World, instrument: i64, nano_per_lot: i64, lots: i64, value: i64) -> i64:

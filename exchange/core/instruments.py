@@ -1,4 +1,4 @@
-"""Listings, price ticks, marks and what follows from them per lot.
+"""Listings and price ticks; marks.py has what follows from marks.
 
 Every division here names its rounding; docs/rules.md lists them all.
 """
@@ -10,27 +10,18 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, fees
+from exchange.core import emit
 from exchange.core.arithmetic import ceil_div
 from exchange.core.layout import (
     I_BAND_PPM,
     I_DELIVERY_PPM,
-    I_DELTA,
     I_EXPIRY,
     I_FEE_CAP,
-    I_FORWARD,
-    I_FORWARD_PER_LOT,
     I_HIGHEST,
-    I_INDEX,
-    I_INDEX_PER_LOT,
     I_KIND,
     I_LOT_E8,
     I_LOWEST,
     I_MAKER_PPM,
-    I_MARK,
-    I_MARK_HIGH,
-    I_MARK_LOW,
-    I_MARKED,
     I_MAX_PRICE,
     I_MIN_PRICE,
     I_MIN_SIZE,
@@ -48,10 +39,7 @@ from exchange.core.layout import (
     I_TERMS,
     I_TICK_MICRO,
     I_UNDERLYING,
-    I_VEGA,
     INSTRUMENT_WORDS,
-    U_FEED_SEQ,
-    U_INDEX,
     U_SYMBOL,
     UNDERLYING_WORDS,
 )
@@ -262,131 +250,28 @@ def _rank_steps(w: World, instrument: i64) -> None:
     data[i + I_MAX_PRICE] = data[i + I_HIGHEST]
 
 
-def _price_fits(w: World, i: i64, price_micro: i64) -> bool:
-    """Whether a micro price, per lot and at the position limit, stays inside the limits."""
-    data = w.instruments
-    lot = data[i + I_LOT_E8]
-    if price_micro > limits.MAX_PRODUCT // lot:
-        return False
-    top = limits.MAX_VALUE_MICRO // data[i + I_POSITION_LIMIT]
-    if top > limits.MAX_VALUE_PER_LOT_MICRO:
-        top = limits.MAX_VALUE_PER_LOT_MICRO
-    return ceil_div(price_micro * lot, _E8) <= top
-
-
-def price_fits(w: World, instrument: i64, price_micro: i64) -> bool:
-    """As `_price_fits`, for a price from a command: 0 ≤ price ≤ MAX_PRICE_MICRO too."""
-    if price_micro < 0 or price_micro > limits.MAX_PRICE_MICRO:
-        return False
-    return _price_fits(w, instrument * INSTRUMENT_WORDS, price_micro)
-
-
-def marks(w: World, data: bytes, at: i64, units: i64, underlying: i64) -> i64:
-    """MARKS: body at byte `at`, `units` mark units after its first. Returns reason | detail << 8, or 0."""
-    if underlying >= w.underlying_count:
-        return no.UNKNOWN_UNDERLYING
-    index_micro = read_i64_le(data, at)
-    feed_seq = read_i64_le(data, at + 8)
-    u = underlying * UNDERLYING_WORDS
-    if feed_seq <= w.underlyings[u + U_FEED_SEQ]:
-        return no.STALE_FEED
-    if index_micro < 1 or index_micro > limits.MAX_PRICE_MICRO:
-        return no.BAD_VALUE
-    number: i64 = 0
-    while number < units:
-        reason = _mark_reason(w, data, at + 32 + 32 * number, underlying, index_micro)
-        if reason != 0:
-            return reason | number << 8
-        number += 1
-    number = 0
-    while number < units:
-        _apply_mark(w, data, at + 32 + 32 * number, index_micro)
-        number += 1
-    w.underlyings[u + U_FEED_SEQ] = feed_seq
-    w.underlyings[u + U_INDEX] = index_micro
-    w.epoch += 1
-    emit.marked(w, underlying, feed_seq, index_micro, units)
-    return 0
-
-
-def _signed_high(word: i64) -> i64:
-    return word >> 32
-
-
-def _mark_reason(w: World, data: bytes, at: i64, underlying: i64, index_micro: i64) -> i64:
-    word = read_i64_le(data, at)
-    instrument = word & r.U32
-    if instrument >= w.instrument_count:
-        return no.UNKNOWN_INSTRUMENT
+def price_at_or_below(w: World, instrument: i64, price: i64) -> i64:
+    """The largest valid price ≤ `price`; the lowest valid one where there is none."""
     i = instrument * INSTRUMENT_WORDS
-    if w.instruments[i + I_UNDERLYING] != underlying:
-        return no.UNKNOWN_INSTRUMENT
-    if w.instruments[i + I_STATE] >= r.STATE_DELISTED:
-        return no.INSTRUMENT_NOT_OPEN
-    delta = _signed_high(word)
-    mark = read_i64_le(data, at + 8)
-    vega = read_i64_le(data, at + 16)
-    forward = read_i64_le(data, at + 24)
-    if mark < 0 or mark > limits.MAX_PRICE_MICRO or forward < 1 or forward > limits.MAX_PRICE_MICRO:
-        return no.BAD_VALUE
-    if delta > limits.DELTA_ONE_E9 or delta < -limits.DELTA_ONE_E9:
-        return no.BAD_VALUE
-    if vega < 0 or vega > limits.MAX_VEGA_MICRO:
-        return no.BAD_VALUE
-    if not (_price_fits(w, i, index_micro) and _price_fits(w, i, mark) and _price_fits(w, i, forward)):
-        return no.BAD_VALUE
-    return 0
+    lowest = w.instruments[i + I_LOWEST]
+    if price <= lowest:
+        return lowest
+    if price >= w.instruments[i + I_HIGHEST]:
+        return w.instruments[i + I_HIGHEST]
+    return price_of(w, instrument, floor_rank(w, instrument, price))
 
 
-def _apply_mark(w: World, source: bytes, at: i64, index_micro: i64) -> None:
-    word = read_i64_le(source, at)
-    i = (word & r.U32) * INSTRUMENT_WORDS
-    data = w.instruments
-    data[i + I_MARKED] = 1
-    data[i + I_INDEX] = index_micro
-    data[i + I_DELTA] = _signed_high(word)
-    data[i + I_MARK] = read_i64_le(source, at + 8)
-    data[i + I_VEGA] = read_i64_le(source, at + 16)
-    data[i + I_FORWARD] = read_i64_le(source, at + 24)
-    derive_from_marks(w, word & r.U32)
-
-
-def derive_from_marks(w: World, instrument: i64) -> None:
-    """Recompute what follows from an instrument's index, mark and forward (docs/rules.md, MARKS)."""
-    data = w.instruments
+def price_at_or_above(w: World, instrument: i64, price: i64) -> i64:
+    """The smallest valid price ≥ `price`; the highest valid one where there is none."""
     i = instrument * INSTRUMENT_WORDS
-    lot = data[i + I_LOT_E8]
-    mark = data[i + I_MARK]
-    data[i + I_INDEX_PER_LOT] = ceil_div(data[i + I_INDEX] * lot, _E8)
-    data[i + I_FORWARD_PER_LOT] = ceil_div(data[i + I_FORWARD] * lot, _E8)
-    data[i + I_MARK_LOW] = mark * lot // _E8
-    data[i + I_MARK_HIGH] = ceil_div(mark * lot, _E8)
-    fees.derive(w, instrument)
-    lowest = data[i + I_LOWEST]
-    highest = data[i + I_HIGHEST]
-    if data[i + I_BAND_PPM] == 0:
-        data[i + I_MIN_PRICE] = lowest
-        data[i + I_MAX_PRICE] = highest
-        return
-    tick = data[i + I_TICK_MICRO]
-    width = data[i + I_INDEX] * data[i + I_BAND_PPM] // 1_000_000
-    low = mark - width
-    if low < 0:
-        low = 0
-    bottom = low // tick
-    if bottom > highest:
-        bottom = highest
-    least = price_of(w, instrument, floor_rank(w, instrument, bottom))
-    data[i + I_MIN_PRICE] = least if least > lowest else lowest
-    upper = ceil_div(mark + width, tick)
-    if upper >= highest:
-        data[i + I_MAX_PRICE] = highest
-        return
-    rank = floor_rank(w, instrument, upper)
-    most = price_of(w, instrument, rank)
-    if most < upper:
-        most = price_of(w, instrument, rank + 1)
-    data[i + I_MAX_PRICE] = most if most > lowest else lowest
+    lowest = w.instruments[i + I_LOWEST]
+    if price <= lowest:
+        return lowest
+    if price >= w.instruments[i + I_HIGHEST]:
+        return w.instruments[i + I_HIGHEST]
+    rank = floor_rank(w, instrument, price)
+    found = price_of(w, instrument, rank)
+    return found if found == price else price_of(w, instrument, rank + 1)
 
 
 def keeps_trading(w: World, instrument: i64) -> bool:

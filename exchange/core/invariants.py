@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import margin, state
+from exchange.core import margin, portfolio, state
 from exchange.core.book import Book
 from exchange.core.engine import Engine, InvariantError
 from exchange.core.instruments import rank_of
@@ -200,8 +200,8 @@ def _check_seats(w: World, account: i64) -> None:
         key = data[s + S_KEY]
         _must(key >> SEAT_SHIFT == account and data[s + S_PREV] == last, "a list of seats is torn", seat)
         _must(w.seat_ids.find(key) == seat, "a seat is lost", seat)
-        needed = margin.requirement(
-            w, key & SEAT_INSTRUMENT, data[s + S_SIZE], data[s + S_OPEN_BUY], data[s + S_OPEN_SELL],
+        needed = margin.needed(
+            w, a, key & SEAT_INSTRUMENT, data[s + S_SIZE], data[s + S_OPEN_BUY], data[s + S_OPEN_SELL],
             data[s + S_HOLD],
         )  # fmt: skip
         _must(needed == data[s + S_REQUIREMENT], "a seat's requirement is stale", seat)
@@ -211,6 +211,7 @@ def _check_seats(w: World, account: i64) -> None:
         seat = data[s + S_NEXT]
     _must(found == w.accounts[a + A_SEATS], "an account's seats are miscounted", account)
     _must(required == w.accounts[a + A_REQUIREMENT], "an account's requirement is not its seats'", account)
+    _must(portfolio.follows(w, account), "an account's scenario sums are not its seats'", account)
 
 
 def _check_orders(w: World, account: i64) -> None:

@@ -54,7 +54,10 @@ S_NEXT: Final = 8
 S_PREV: Final = 9
 S_QUOTE_BID: Final = 10  # order slot of the resting quote
 S_QUOTE_ASK: Final = 11
-SEAT_WORDS: Final = 12
+S_COUNTED_SIZE: Final = 12  # what of the seat is in its folio's sums (portfolio model)
+S_COUNTED_BUY: Final = 13
+S_COUNTED_SELL: Final = 14
+SEAT_WORDS: Final = 16
 SEAT_SHIFT: Final = 20
 SEAT_INSTRUMENT: Final = (1 << 20) - 1
 
@@ -86,6 +89,7 @@ A_CURSOR: Final = 24
 A_AUCTION: Final = 25
 A_BASIS: Final = 26
 A_SUBACCOUNTS: Final = 27  # derived: how many name this one as their main account
+A_FOLIO: Final = 28  # derived: the first of its folios (portfolio model)
 ACCOUNT_WORDS: Final = 32
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
@@ -136,7 +140,9 @@ I_DELTA_LOT: Final = 75
 I_SHORT_LOT: Final = 76
 I_ORDER_LOT: Final = 77
 I_OPEN_INTEREST: Final = 78  # derived: lots held long
-INSTRUMENT_WORDS: Final = 80
+I_REQUIRED: Final = 79  # of each lot short (option) or held (perpetual), by the rules in force
+I_FEE_HOLD: Final = 80  # the dearest fee of one lot, micro-USDC
+INSTRUMENT_WORDS: Final = 88
 
 # --- underlying ------------------------------------------------------------------------------------
 U_SYMBOL: Final = 0
@@ -144,6 +150,7 @@ U_FEED_SEQ: Final = 1
 U_INDEX: Final = 2
 U_STATE: Final = 3
 U_RISK: Final = 4  # 24 words, w4…w27 of RISK; the first is 0 before it
+U_TABLE_EPOCH: Final = 28  # derived: grows whenever one of its tables changes
 UNDERLYING_WORDS: Final = 32
 
 # --- risk parameters, from an underlying's U_RISK on ------------------------------------------------
@@ -172,6 +179,17 @@ R_DISCOUNT: Final = 21
 
 # --- scenario tables: `World.tables` holds TABLE_WORDS per instrument id, in quanta -------------------
 TABLE_WORDS: Final = 48
+
+# --- folio: the scenario sums of one account in one underlying (portfolio model), in quanta -----------
+F_UNDERLYING: Final = 0
+F_NEXT: Final = 1  # the account's next folio
+F_TABLES: Final = 2  # the table epoch its sums are of
+F_KNOWN: Final = 3  # whether the two below are up to date
+F_GROSS: Final = 4  # sum of |delta| over expiries, micro-USDC
+F_NET: Final = 5  # delta, micro-USDC
+F_GAIN: Final = 8  # per scenario: sum of size * table
+F_ORDERS: Final = 56  # per scenario: what open orders can lose, each at its worst
+FOLIO_WORDS: Final = 104
 
 # --- fee schedule: `World.fees` holds four rates a tier ----------------------------------------------
 FEE_WORDS: Final = 4

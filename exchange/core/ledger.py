@@ -8,6 +8,7 @@ from exchange.core import fees, margin
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
+    A_MODEL,
     A_ORDER_HEAD,
     A_ORDER_TAIL,
     A_ORDERS,
@@ -184,7 +185,9 @@ def _release(w: World, seat: i64, a: i64, sell: i64, lots: i64, hold: i64) -> No
     held = seats[s + S_HOLD] - lots * hold
     seats[s + S_HOLD] = held
     accounts = w.accounts
-    if accounts[a + A_EPOCH] == w.epoch:
+    if accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        margin.require_seat(w, seat)
+    elif accounts[a + A_EPOCH] == w.epoch:
         instrument = seats[s + S_KEY] & SEAT_INSTRUMENT
         needed = margin.requirement(w, instrument, seats[s + S_SIZE], buy, sold, held)
         accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]

@@ -8,7 +8,6 @@ from mypy_extensions import i64
 
 from exchange.core import emit, fees, ledger, margin
 from exchange.core.arithmetic import ceil_div
-from exchange.core.instruments import price_fits
 from exchange.core.layout import (
     A_CASH,
     A_FLAGS,
@@ -35,9 +34,10 @@ from exchange.core.layout import (
     S_SIZE,
     SEAT_WORDS,
 )
+from exchange.core.marks import price_fits
 from exchange.core.matching import cancel
 from exchange.core.orders import is_user
-from exchange.core.parameters import drop_table
+from exchange.core.tables import drop
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -111,7 +111,7 @@ def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
         if book.bid_levels != 0 or book.ask_levels != 0 or _has_position(w, instrument):
             return no.NOT_EMPTY
         _drop_seats(w, instrument)
-        drop_table(w, instrument)
+        drop(w, instrument)
     w.instruments[i + I_STATE] = state
     emit.instrument(w, instrument)
     return 0
@@ -266,7 +266,7 @@ def deliver(w: World, instrument: i64, price_micro: i64) -> i64:
             _deliver_seat(w, account, instrument, seat, payoff_per_lot, nano, price_micro)
             ledger.drop_seat(w, seat)
         account += 1
-    drop_table(w, instrument)
+    drop(w, instrument)
     data[i + I_STATE] = r.STATE_DELIVERED
     emit.instrument(w, instrument)
     return 0

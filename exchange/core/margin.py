@@ -1,32 +1,35 @@
-"""The interim funds rule (docs/rules.md, "Funds"), behind the interface the risk issue will fill.
+"""What an account must hold (docs/rules.md, "Funds"; docs/rules-2.md, "Margin").
 
-What an account must hold is a sum over its seats. Each seat caches its part and the account caches the
-sums; a marks block makes them stale by moving the world's epoch, and `refresh` sums anew on the
-account's next command. Nothing here loops over accounts.
+Each seat caches its part and the account caches the sums: under rules 1 and in the standard model each
+seat's requirement on its own (spread relief is looked for only where that does not suffice), in the
+portfolio model holds and charges, beside the scenario sums of `portfolio`. A marks block makes them stale
+by moving the world's epoch, and `refresh` sums anew on the account's next command. Nothing here loops
+over accounts.
 """
 
 from __future__ import annotations
 
 from mypy_extensions import i64
 
+from exchange.core import portfolio, standard
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
+    A_FOLIO,
+    A_MODEL,
     A_OPTION_VALUE,
     A_PERP_VALUE,
     A_REQUIREMENT,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     I_FEE_CAP,
-    I_FORWARD_PER_LOT,
+    I_FEE_HOLD,
     I_KIND,
-    I_MAKER_NANO,
     I_MARK_HIGH,
     I_MARK_LOW,
+    I_MM,
     I_MULTIPLIER,
-    I_OPTION_TYPE,
-    I_STRIKE_PER_LOT,
-    I_TAKER_NANO,
+    I_REQUIRED,
     INSTRUMENT_WORDS,
     S_ENTRY,
     S_HOLD,
@@ -47,16 +50,14 @@ from exchange.domain import rejects as no
 
 
 def requirement(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64) -> i64:
-    """What a seat with these figures requires, in micro-USDC."""
+    """What a seat with these figures requires on its own (not in the portfolio model), in micro-USDC."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
     if data[i + I_KIND] == r.KIND_OPTION:
         short = open_sell - size
         if short <= 0:
             return hold
-        if data[i + I_OPTION_TYPE] == r.OPTION_CALL:
-            return hold + short * data[i + I_FORWARD_PER_LOT]
-        return hold + short * data[i + I_STRIKE_PER_LOT]
+        return hold + short * data[i + I_REQUIRED]
     up = size + open_buy
     if up < 0:
         up = -up
@@ -64,28 +65,33 @@ def requirement(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: 
     if down < 0:
         down = -down
     worst = up if up > down else down
-    return hold + worst * data[i + I_MARK_HIGH]
+    return hold + worst * data[i + I_REQUIRED]
 
 
-def hold_per_lot(w: World, instrument: i64, sell: i64, price: i64) -> i64:
-    """Micro-USDC held for each open lot of an order at `price`."""
+def needed(w: World, a: i64, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64) -> i64:
+    """A seat's part in its account's requirement; `a` is the account's record."""
+    if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        return hold + portfolio.charge(w, instrument, size, open_buy, open_sell)
+    return requirement(w, instrument, size, open_buy, open_sell, hold)
+
+
+def hold_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64) -> i64:
+    """Micro-USDC held for each open lot of an account's order at `price`."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    option = data[i + I_KIND] == r.KIND_OPTION
-    if option and sell != 0:
-        return 0
-    nano = data[i + I_MAKER_NANO]
-    if data[i + I_TAKER_NANO] > nano:
-        nano = data[i + I_TAKER_NANO]
-    fee = -(-nano // 1000)
+    fee = data[i + I_FEE_HOLD]
     value = price * data[i + I_MULTIPLIER]
-    if option:
+    if data[i + I_KIND] == r.KIND_OPTION:
+        standard_model = w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD
+        if standard_model and sell != 0:
+            return 0
         cap = data[i + I_FEE_CAP]
         if cap > 0:
             most = value * cap // 1000 + 1
             if fee > most:
                 fee = most
-        return value + fee
+        if standard_model:
+            return value + fee
     adverse = data[i + I_MARK_HIGH] - value if sell != 0 else value - data[i + I_MARK_LOW]
     if adverse < 0:
         adverse = 0
@@ -121,17 +127,19 @@ def revalue_seat(w: World, seat: i64) -> None:
     if accounts[a + A_EPOCH] != w.epoch:
         return
     instrument = key & SEAT_INSTRUMENT
-    needed = requirement(
-        w, instrument, seats[s + S_SIZE], seats[s + S_OPEN_BUY], seats[s + S_OPEN_SELL], seats[s + S_HOLD]
+    requires = needed(
+        w, a, instrument, seats[s + S_SIZE], seats[s + S_OPEN_BUY], seats[s + S_OPEN_SELL], seats[s + S_HOLD]
     )
     value = _seat_value(w, seat)
-    accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]
+    accounts[a + A_REQUIREMENT] += requires - seats[s + S_REQUIREMENT]
     if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_PERPETUAL:
         accounts[a + A_PERP_VALUE] += value - seats[s + S_VALUE]
     else:
         accounts[a + A_OPTION_VALUE] += value - seats[s + S_VALUE]
-    seats[s + S_REQUIREMENT] = needed
+    seats[s + S_REQUIREMENT] = requires
     seats[s + S_VALUE] = value
+    if accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        portfolio.recount(w, seat)
 
 
 def require_seat(w: World, seat: i64) -> None:
@@ -143,16 +151,19 @@ def require_seat(w: World, seat: i64) -> None:
     a = (key >> SEAT_SHIFT) * ACCOUNT_WORDS
     if accounts[a + A_EPOCH] != w.epoch:
         return
-    needed = requirement(
+    requires = needed(
         w,
+        a,
         key & SEAT_INSTRUMENT,
         seats[s + S_SIZE],
         seats[s + S_OPEN_BUY],
         seats[s + S_OPEN_SELL],
         seats[s + S_HOLD],
     )
-    accounts[a + A_REQUIREMENT] += needed - seats[s + S_REQUIREMENT]
-    seats[s + S_REQUIREMENT] = needed
+    accounts[a + A_REQUIREMENT] += requires - seats[s + S_REQUIREMENT]
+    seats[s + S_REQUIREMENT] = requires
+    if accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        portfolio.recount(w, seat)
 
 
 def withdraw_seat(w: World, seat: i64) -> None:
@@ -162,6 +173,8 @@ def withdraw_seat(w: World, seat: i64) -> None:
     accounts = w.accounts
     key = seats[s + S_KEY]
     a = (key >> SEAT_SHIFT) * ACCOUNT_WORDS
+    if accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        portfolio.uncount(w, seat)
     if accounts[a + A_EPOCH] != w.epoch:
         return
     accounts[a + A_REQUIREMENT] -= seats[s + S_REQUIREMENT]
@@ -179,6 +192,10 @@ def refresh(w: World, account: i64) -> None:
     a = account * ACCOUNT_WORDS
     if accounts[a + A_EPOCH] == w.epoch:
         return
+    if accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        portfolio.refresh(w, account)
+    elif accounts[a + A_FOLIO] != 0:
+        portfolio.release(w, account)
     accounts[a + A_EPOCH] = w.epoch
     accounts[a + A_REQUIREMENT] = 0
     accounts[a + A_PERP_VALUE] = 0
@@ -204,6 +221,112 @@ def equity(w: World, account: i64) -> i64:
     return funds(w, account) + w.accounts[account * ACCOUNT_WORDS + A_OPTION_VALUE]
 
 
+def balance(w: World, account: i64) -> i64:
+    """What margin is held against: funds, in the portfolio model equity (account refreshed)."""
+    if w.accounts[account * ACCOUNT_WORDS + A_MODEL] != r.MODEL_STANDARD:
+        return equity(w, account)
+    return funds(w, account)
+
+
+def forget(w: World, account: i64) -> None:
+    """Have everything cached of an account summed anew when it is next asked for (its model changed)."""
+    w.accounts[account * ACCOUNT_WORDS + A_EPOCH] = 0
+
+
+def _initial(
+    w: World, account: i64, seat: i64, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64
+) -> i64:
+    """Exact initial margin with these figures added to those of a seat (0: none yet; account refreshed)."""
+    a = account * ACCOUNT_WORDS
+    total = _isolated(w, a, seat, instrument, size, open_buy, open_sell, hold)
+    if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        return total + portfolio.initial(w, account, instrument, size, open_buy, open_sell)
+    return total - standard.saved(w, account, True, instrument, size - open_sell)
+
+
+def _isolated(
+    w: World, a: i64, seat: i64, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64
+) -> i64:
+    """The account's cached requirement with these figures added to those of a seat (0: none yet)."""
+    before: i64 = 0
+    if seat != 0:
+        seats = w.seats.data
+        s = seat * SEAT_WORDS
+        size += seats[s + S_SIZE]
+        open_buy += seats[s + S_OPEN_BUY]
+        open_sell += seats[s + S_OPEN_SELL]
+        hold += seats[s + S_HOLD]
+        before = seats[s + S_REQUIREMENT]
+    after = needed(w, a, instrument, size, open_buy, open_sell, hold)
+    return w.accounts[a + A_REQUIREMENT] - before + after
+
+
+def _maintenance(w: World, account: i64, instrument: i64, lots: i64) -> i64:
+    """Exact maintenance margin, `lots` added to the position in `instrument` (account refreshed)."""
+    a = account * ACCOUNT_WORDS
+    if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        return portfolio.maintenance(w, account, instrument, lots)
+    data = w.instruments
+    seats = w.seats.data
+    total: i64 = 0
+    changed = lots != 0
+    seat = w.accounts[a + A_SEAT_HEAD]
+    while seat != 0:
+        s = seat * SEAT_WORDS
+        this = seats[s + S_KEY] & SEAT_INSTRUMENT
+        size = seats[s + S_SIZE]
+        if changed and this == instrument:
+            size += lots
+            changed = False
+        total += _held(w, this, size) * data[this * INSTRUMENT_WORDS + I_MM]
+        seat = seats[s + S_NEXT]
+    if changed:
+        total += _held(w, instrument, lots) * data[instrument * INSTRUMENT_WORDS + I_MM]
+    return total - standard.saved(w, account, False, instrument, lots)
+
+
+def _held(w: World, instrument: i64, size: i64) -> i64:
+    """The lots of a position that need maintenance: those held short, a perpetual's either way."""
+    if size < 0:
+        return -size
+    if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_PERPETUAL:
+        return size
+    return 0
+
+
+def figures(w: World, account: i64) -> None:
+    """Leave the account's exact margins, balance and equity in `w.m_…`, micro-USDC (rules 2)."""
+    refresh(w, account)
+    w.m_initial = _initial(w, account, 0, 0, 0, 0, 0, 0) if w.instrument_count != 0 else 0
+    w.m_maintenance = _maintenance(w, account, 0, 0)
+    w.m_balance = balance(w, account)
+    w.m_equity = equity(w, account)
+
+
+def maintenance(w: World, account: i64) -> i64:
+    """The account's exact maintenance margin, micro-USDC (rules 2)."""
+    refresh(w, account)
+    return _maintenance(w, account, 0, 0)
+
+
+def maintenance_with(w: World, account: i64, instrument: i64, lots: i64) -> i64:
+    """As `maintenance` if the account's size in `instrument` changed by `lots` (negative: sold)."""
+    refresh(w, account)
+    return _maintenance(w, account, instrument, lots)
+
+
+def initial_with_model(w: World, account: i64, model: i64) -> i64:
+    """As `figures`, as if the account were margined by `model`; its holds stay. Returns initial margin."""
+    a = account * ACCOUNT_WORDS
+    kept = w.accounts[a + A_MODEL]
+    w.accounts[a + A_MODEL] = model
+    forget(w, account)
+    figures(w, account)
+    w.accounts[a + A_MODEL] = kept
+    forget(w, account)
+    return w.m_initial
+
+
 def refuse(
     w: World,
     account: i64,
@@ -215,48 +338,69 @@ def refuse(
     own_lots: i64,
     own_hold: i64,
 ) -> i64:
-    """Whether the funds rule refuses an order of `lots`, each holding `hold` micro-USDC.
+    """Check 16: whether an order of `lots`, each holding `hold` micro-USDC, is refused.
 
     `own_lots` and `own_hold` are the open lots, and their hold per lot, that the order replaces.
     Returns NEGATIVE_EQUITY, INSUFFICIENT_FUNDS, or 0.
     """
-    size: i64 = 0
-    open_buy: i64 = 0
-    open_sell: i64 = 0
-    held: i64 = 0
-    if seat != 0:
-        seats = w.seats.data
-        s = seat * SEAT_WORDS
-        size = seats[s + S_SIZE]
-        open_buy = seats[s + S_OPEN_BUY]
-        open_sell = seats[s + S_OPEN_SELL]
-        held = seats[s + S_HOLD]
     refresh(w, account)
-    before: i64 = 0
-    if seat != 0:
-        before = w.seats.data[seat * SEAT_WORDS + S_REQUIREMENT]
+    a = account * ACCOUNT_WORDS
+    buys = lots - own_lots if sell == 0 else 0
+    sells = lots - own_lots if sell != 0 else 0
+    held = lots * hold - own_lots * own_hold
+    has = balance(w, account)
+    solvent = equity(w, account) >= 0
+    if solvent:
+        isolated = _isolated(w, a, seat, instrument, 0, buys, sells, held)
+        # Relief only lowers what the standard model requires, and rules 1 know none.
+        if isolated <= has and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
+            return 0
+    closing = _closes(w, seat, sell, lots, own_lots)
+    if w.rules < 2:
+        if closing:
+            return 0
+    elif _passes(w, account, seat, instrument, sell, lots, hold, own_lots, own_hold, solvent, closing):
+        return 0
+    return no.INSUFFICIENT_FUNDS if solvent else no.NEGATIVE_EQUITY
+
+
+def _closes(w: World, seat: i64, sell: i64, lots: i64, own_lots: i64) -> bool:
+    """Whether all of an order reduces a position that no other open order of its side speaks for."""
+    if seat == 0:
+        return False
+    seats = w.seats.data
+    s = seat * SEAT_WORDS
     if sell != 0:
-        open_sell += lots - own_lots
-        if lots <= size - (open_sell - lots):
-            return 0
-    else:
-        open_buy += lots - own_lots
-        if lots <= -size - (open_buy - lots):
-            return 0
-    if equity(w, account) < 0:
-        return no.NEGATIVE_EQUITY
-    held += lots * hold - own_lots * own_hold
-    after = requirement(w, instrument, size, open_buy, open_sell, held)
-    if w.accounts[account * ACCOUNT_WORDS + A_REQUIREMENT] - before + after > funds(w, account):
-        return no.INSUFFICIENT_FUNDS
-    return 0
+        return lots <= seats[s + S_SIZE] - (seats[s + S_OPEN_SELL] - own_lots)
+    return lots <= -seats[s + S_SIZE] - (seats[s + S_OPEN_BUY] - own_lots)
 
 
-def figures(w: World, account: i64) -> None:
-    """The account's sums at the current marks into `w.m_…`, micro-USDC."""
-    refresh(w, account)
-    required = w.accounts[account * ACCOUNT_WORDS + A_REQUIREMENT]
-    w.m_initial = required
-    w.m_maintenance = required
-    w.m_balance = funds(w, account)
-    w.m_equity = equity(w, account)
+def _passes(
+    w: World,
+    account: i64,
+    seat: i64,
+    instrument: i64,
+    sell: i64,
+    lots: i64,
+    hold: i64,
+    own_lots: i64,
+    own_hold: i64,
+    solvent: bool,
+    closing: bool,
+) -> bool:
+    """Rules 1 to 3 of check 16 (rules 2), the one most orders pass first."""
+    has = balance(w, account)
+    buys = lots - own_lots if sell == 0 else 0
+    sells = lots - own_lots if sell != 0 else 0
+    held = lots * hold - own_lots * own_hold
+    if solvent and _initial(w, account, seat, instrument, 0, buys, sells, held) <= has:
+        return True
+    size = -lots if sell != 0 else lots
+    if closing:
+        after = _maintenance(w, account, instrument, size)
+        if after <= has or after <= _maintenance(w, account, instrument, 0):
+            return True
+    buys = -own_lots if sell == 0 else 0
+    sells = -own_lots if sell != 0 else 0
+    filled = _initial(w, account, seat, instrument, size, buys, sells, -own_lots * own_hold)
+    return filled + lots * hold <= _initial(w, account, 0, instrument, 0, 0, 0, 0)

@@ -5,13 +5,9 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, instruments
+from exchange.core import emit, fees, marks, tables
 from exchange.core.layout import (
     FEE_WORDS,
-    I_MARKED,
-    I_TABLED,
-    I_UNDERLYING,
-    INSTRUMENT_WORDS,
     R_AUCTION_MS,
     R_DAMPENER,
     R_DISCOUNT,
@@ -34,7 +30,6 @@ from exchange.core.layout import (
     R_THRESHOLD,
     R_UNCOVERED_IM,
     R_UNCOVERED_MM,
-    TABLE_WORDS,
     U_RISK,
     U_STATE,
     U_SYMBOL,
@@ -117,34 +112,11 @@ def risk(w: World, data: bytes, body: i64, underlying: i64) -> i64:
     while word < r.RISK_WORDS:
         held[u + word] = _word(data, body, word)
         word += 1
-    _rederive(w, underlying, reshaped)
-    w.epoch += 1
+    if reshaped:
+        tables.drop_all(w, underlying)
+    marks.rederive(w, underlying)
     emit.risk(w, underlying)
     return 0
-
-
-def _rederive(w: World, underlying: i64, reshaped: bool) -> None:
-    """What instruments of the underlying take from its parameters; tables of another shape go."""
-    terms = w.instruments
-    instrument: i64 = 0
-    while instrument < w.instrument_count:
-        i = instrument * INSTRUMENT_WORDS
-        if terms[i + I_UNDERLYING] == underlying:
-            if reshaped and terms[i + I_TABLED] != 0:
-                drop_table(w, instrument)
-            if terms[i + I_MARKED] != 0:
-                instruments.derive_from_marks(w, instrument)
-        instrument += 1
-
-
-def drop_table(w: World, instrument: i64) -> None:
-    """Leave an instrument without a scenario table."""
-    w.instruments[instrument * INSTRUMENT_WORDS + I_TABLED] = 0
-    at = instrument * TABLE_WORDS
-    end = at + TABLE_WORDS
-    while at < end:
-        w.tables[at] = 0
-        at += 1
 
 
 def set_fees(w: World, data: bytes, body: i64, units: i64) -> i64:

@@ -7,7 +7,7 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from exchange.core import ledger
-from exchange.core.instruments import derive_from_marks, load_terms, rank_of
+from exchange.core.instruments import load_terms, rank_of
 from exchange.core.layout import (
     A_MAIN,
     A_SUBACCOUNTS,
@@ -52,6 +52,7 @@ from exchange.core.layout import (
     U_SYMBOL,
     UNDERLYING_WORDS,
 )
+from exchange.core.marks import derive_from_marks
 from exchange.core.state import (
     ACCOUNT_FIELDS,
     ACCOUNT_FIELDS_2,

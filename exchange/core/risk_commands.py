@@ -41,7 +41,7 @@ def command(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, 
     if kind == r.RISK:
         return parameters.risk(w, batch, body, target)
     if kind == r.RISK_SNAPSHOT:
-        return tables.risk_snapshot(w, batch, body, units, target)
+        return tables.risk_snapshot(w, batch, body, target)
     if kind == r.SET_FEES:
         return parameters.set_fees(w, batch, body, units)
     return _two_units(w, batch, body, kind, flags, account, who, read_i64_le(batch, at + 16))

@@ -13,6 +13,7 @@ from exchange.core.ids import IdMap
 from exchange.core.layout import (
     ACCOUNT_WORDS,
     FEE_WORDS,
+    FOLIO_WORDS,
     INSTRUMENT_WORDS,
     LEVEL_WORDS,
     ORDER_START,
@@ -23,11 +24,12 @@ from exchange.core.layout import (
 )
 from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
-from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, MAX_TIERS, SHARD_SHIFT
+from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, MAX_SEATS, MAX_TIERS, SHARD_SHIFT
 
 TOUCHED_MOST: Final = 64  # commands of a kind that `warm` looks at together
 _OUT_WORDS: Final = 1 << 14
 EXPRESS_WORDS: Final = 16  # of one ORDER event
+GATHER_WORDS: Final = 4 * (MAX_SEATS + 1)  # four columns of one word a seat
 # Up to here copying word by word beats setting up a view.
 _SMALL_WORDS: Final = 64
 
@@ -78,6 +80,9 @@ class World:
 
         # Rules version 2.
         self.tables = vec[i64](capacity=64 * TABLE_WORDS)
+        self.folios = Pool(FOLIO_WORDS, 64)
+        self.gather_words = zeros(GATHER_WORDS)  # see `standard` and `portfolio`; mean nothing
+        self.stream_words = zeros(64)  # see `tables`; mean nothing
         self.fees = zeros(MAX_TIERS * FEE_WORDS)
         self.tier_count: i64 = 0
         self.combo_discount: i64 = 0
@@ -125,6 +130,11 @@ class World:
         self.m_balance: i64 = 0
         self.m_equity: i64 = 0
         self.detail: i64 = 0
+
+        # What `portfolio.measure` leaves, micro-USDC.
+        self.p_gross: i64 = 0
+        self.p_net: i64 = 0
+        self.p_charges: i64 = 0
 
     def reserve_out(self, words: i64) -> None:
         """Make room for one event of at most `words` words."""
