@@ -61,6 +61,8 @@ CREATE TABLE refresh_tokens (
 ) WITHOUT ROWID;
 CREATE INDEX refresh_tokens_by_key ON refresh_tokens (client_id, issued_ms);
 """
+# Added later; an older program does not see it and gives a retired account no key either.
+_RETIRED: Final = "CREATE TABLE IF NOT EXISTS retired (account INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL)"
 
 
 class Entropy(Protocol):
@@ -132,6 +134,7 @@ class Credentials:
             "SELECT account, name, owner, created_ms FROM accounts WHERE state = ?", (_CONFIRMED,)
         ):
             self._profiles[row[0]] = Profile(*row)
+        self._retired = {row[0] for row in self._db.execute("SELECT account FROM retired")}
         self._load_keys()
 
     def _prepare(self, path: str) -> None:
@@ -144,6 +147,7 @@ class Credentials:
             db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         elif version != SCHEMA_VERSION:
             raise CredentialsError(f"{path} has schema version {version}, not {SCHEMA_VERSION}")
+        db.execute(_RETIRED)
         secret = db.execute("SELECT value FROM settings WHERE name = 'token_secret'").fetchone()
         if secret is None:
             secret = (self._entropy.token_bytes(32),)
@@ -217,6 +221,31 @@ class Credentials:
         """The core did not create a pending account: forget it and its key."""
         with self._durably():
             self._db.execute("DELETE FROM accounts WHERE row = ? AND state = ?", (row, _PENDING))
+
+    def rename(self, account: int, name: str) -> None:
+        """Give an account another name. Raises CredentialsError for an account without a row."""
+        with self._durably():
+            changed = self._db.execute(
+                "UPDATE accounts SET name = ? WHERE account = ?", (name, account)
+            ).rowcount
+        if not changed:
+            raise CredentialsError(f"account {account} has no credentials")
+        self._load_account(account)
+
+    def retire(self, account: int) -> None:
+        """Switch off all keys of an account, for good, and remember that it is not to be shown."""
+        keys = self.keys_of(account)
+        with self._durably():
+            self._db.execute(
+                "INSERT OR IGNORE INTO retired VALUES (?, ?)", (account, self._clock.now_ms())
+            )
+        for key in keys:
+            self.disable_key(key.client_id)
+        self._retired.add(account)
+
+    def is_retired(self, account: int) -> bool:
+        """Whether an account was retired."""
+        return account in self._retired
 
     def adopt(self, account: int, name: str, owner: bytes) -> None:
         """Write down an account the core already has and this database does not (see `orphans`)."""

@@ -12,8 +12,8 @@ from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
 from exchange.wire.instruments import InstrumentView
-from exchange.wire.names import KIND_FILTERS, KINDS_KNOWN
-from exchange.wire.params import Params, choice, has, text
+from exchange.wire.names import KIND_FILTERS, KINDS_KNOWN, QUOTE_CURRENCY
+from exchange.wire.params import Params, choice, has, integer, text
 from exchange.wire.session import Request, RpcError, Session
 
 Handler = Callable[[Venue, Session, Request], None]
@@ -55,6 +55,43 @@ def account_of(session: Session) -> int:
     if account is None or account < FIRST_USER_ACCOUNT:
         raise error(errors.UNAUTHORIZED, reason="authentication_required")
     return account
+
+
+def account_asked(venue: Venue, session: Session, params: Params, name: str = "subaccount_id") -> int:
+    """The session's account, or the subaccount of it that a request names.
+
+    Raises:
+        RpcError: 13009 without an account; 13012 from a subaccount, 13021 without the scope `mainaccount`
+            or for an account that is no subaccount of it.
+    """
+    account = account_of(session)
+    if not has(params, name):
+        return account
+    wanted = integer(params, name)
+    if wanted != account:
+        must_be_main(venue, session)
+        if not venue.account_exists(wanted) or venue.views.families.main_of(wanted) != account:
+            raise error(errors.FORBIDDEN, param=name, reason="is no subaccount of this account")
+    return wanted
+
+
+def must_be_main(venue: Venue, session: Session) -> int:
+    """The session's account, a main account under its full scope.
+
+    Raises:
+        RpcError: 13009 without an account; 13012 from a subaccount; 13021 without the scope `mainaccount`.
+    """
+    account = account_of(session)
+    if not venue.views.families.is_main(account):
+        raise error(errors.UNAVAILABLE_IN_SUBACCOUNT)
+    if "mainaccount" not in session.scopes:
+        raise error(errors.FORBIDDEN, reason="scope mainaccount required")
+    return account
+
+
+def settlement_currency(params: Params, name: str = "currency") -> bool:
+    """Whether the required currency is the one that money is in here; the others' answers are empty."""
+    return currency_of(params, None, name) == QUOTE_CURRENCY
 
 
 def instrument_of(venue: Venue, params: Params) -> InstrumentView:

@@ -43,6 +43,7 @@ TICK_S: Final = 0.1
 TICKS_PER_AGG2: Final = 10
 _BOOKS: Final = ("book", "grouped_book")
 _TICKERS: Final = ("ticker", "incremental_ticker")
+_OURS: Final = frozenset({*_BOOKS, *_TICKERS, "quote", "trades", "price_index"})
 _STATES: Final = (*_TICKERS, "grouped_book")  # each frame tells all there is: a missed one is no gap
 STATES_PER_SLICE: Final = 16
 
@@ -80,7 +81,7 @@ class PublicFeeds:
 
     def _on_opened(self, topic: Topic) -> None:
         channel = topic.channel
-        if channel.private or channel.family == "silent":
+        if channel.family not in _OURS:
             return
         if channel.family == "price_index":
             self._by_index.setdefault(_index_of(topic), []).append(topic)

@@ -7,18 +7,23 @@ one commit ahead of what is durable. Everything else comes from released events.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from exchange.core import queries
+from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
+from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import OracleView
 from exchange.gateway.views import Views
-from exchange.wire.figures import AccountValues, Greeks, MarketFigures, PositionValues
-from exchange.wire.instruments import InstrumentView
+from exchange.wire.accounts import AccountValues
+from exchange.wire.figures import Greeks, MarketFigures, PositionValues, position_object
+from exchange.wire.instruments import InstrumentView, usdc
+from exchange.wire.objects import JsonObject
 
 _E8: Final = 100_000_000
+FUNDING_HOURS: Final = 8
+HOUR_MS: Final = 3_600_000
 _NO_GREEKS: Final = Greeks()
 
 
@@ -35,8 +40,17 @@ class _Volatilities(NamedTuple):
 class Figures:
     """Builder of market, position and account figures."""
 
-    def __init__(self, engine: Engine, views: Views, oracle: OracleView) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        views: Views,
+        oracle: OracleView,
+        profile: Callable[[int], tuple[str, int]] = lambda _: ("", 0),
+    ) -> None:
+        """`profile(account)` gives an account's name and when it was made (0: not known)."""
         self._engine = engine
+        self._profile = profile
+        self._expiries: dict[int, tuple[int, int | None]] = {}  # second, next expiry by underlying
         self._views = views
         self._oracle = oracle
         self._volatilities: dict[int, _Volatilities] = {}
@@ -95,9 +109,22 @@ class Figures:
             settlement_micro=None if settlement is None else settlement * view.terms.tick_micro,
             seq=self._views.seq,
         )
+        figures.estimated_delivery_micro = self.estimated_delivery_micro(view.terms.underlying, now_ms)
         if view.is_option:
             self._add_model(view, figures)
+        else:
+            figures.current_funding = self.current_funding(view.instrument)
+            figures.funding_8h = self.funding_8h(view.instrument, now_ms)
         return figures
+
+    def _next_expiry_ms(self, underlying: int, now_ms: int) -> int | None:
+        """When the next options expire, looked for once a second: a chain has hundreds of instruments."""
+        known = self._expiries.get(underlying)
+        second = now_ms // 1_000
+        if known is None or known[0] != second:
+            expiry_ms = self._views.registry.next_expiry_ms(underlying, now_ms)
+            known = self._expiries[underlying] = (second, expiry_ms)
+        return known[1]
 
     def _add_model(self, view: InstrumentView, figures: MarketFigures) -> None:
         chain = self._oracle.chain(view.terms.underlying)
@@ -148,72 +175,199 @@ class Figures:
     # --- accounts ----------------------------------------------------------------------------------
 
     def position(
-        self, account: int, view: InstrumentView, held: queries.PositionFigures
+        self,
+        account: int,
+        view: InstrumentView,
+        held: queries.PositionFigures,
+        margins: Mapping[int, tuple[int, int]] | None = None,
     ) -> PositionValues:
         """One position with what the edge derives: cost of the open lots, realised profit.
 
         The core keeps one signed sum of entry values; what is no cost of the lots still open has been
         realised. After a restart the cost starts anew at that sum, and realised profit at zero.
+        `margins` are those of the account's seats (`risk_views.seat_margins`), asked for if not given.
         """
         core = queries.instrument_figures(self._engine, view.instrument)
         holding = self._views.markets[view.instrument].holdings.get(account)
         matches = holding is not None and holding.size_lots == held.size_lots
         cost = holding.cost_micro if holding is not None and matches else held.entry_value_micro
+        if margins is None:
+            margins = risk_views.seat_margins(self._engine, account)
+        initial, maintenance = margins.get(view.instrument, (0, 0))
         return PositionValues(
             size_lots=held.size_lots,
             entry_value_micro=cost,
             realized_micro=cost - held.entry_value_micro,
-            requirement_micro=held.requirement_micro,
+            initial_micro=initial,
+            maintenance_micro=maintenance,
             open_orders_micro=held.hold_micro,
             mark_micro=core.mark_micro,
             index_micro=core.index_micro,
             greeks=self.greeks(view),
         )
 
-    def account(self, account: int) -> AccountValues:
-        """The account summary's figures."""
+    def positions(self, account: int, instruments: Collection[int] | None = None) -> dict[int, JsonObject]:
+        """Objects of an account's positions by instrument: those of `instruments`, empty ones too, or all
+        that are not empty."""
+        engine = self._engine
+        margins = risk_views.seat_margins(engine, account)
+        whole = risk_views.margins(engine, account)
+        found: dict[int, JsonObject] = {}
+        for held in queries.positions(engine, account):
+            wanted = held.size_lots if instruments is None else held.instrument in instruments
+            if not wanted:
+                continue
+            view = self._views.registry.instruments[held.instrument]
+            values = self.position(account, view, held, margins)
+            values.liquidation_price = liquidation_price(view, values, whole)
+            values.leverage = leverage(view, values)
+            found[held.instrument] = position_object(view, values)
+        return found
+
+    def account(
+        self, account: int, simulated: Sequence[tuple[int, int]] | None = None, *, add: bool = True
+    ) -> AccountValues:
+        """The account summary's figures; with `simulated` positions (instrument, signed lots) added to those
+        it holds, or in their place: margins and Greeks are theirs, the money stays as it is."""
         engine = self._engine
         figures = queries.account_figures(engine, account)
+        status = risk_queries.account_state(engine, account)
+        if simulated is None:
+            margins = risk_views.margins(engine, account)
+            projected = risk_views.projected(engine, account)
+        else:
+            margins = projected = risk_views.simulated(engine, account, simulated, add=add)
+        name, created_ms = self._profile(account)
         values = AccountValues(
             account=account,
+            name=name,
+            created_ms=created_ms or account_queries.created_ms(engine, account),
             cash_micro=figures.cash_micro,
             funds_micro=figures.funds_micro,
-            equity_micro=figures.equity_micro,
-            requirement_micro=figures.requirement_micro,
+            equity_micro=margins.equity_micro,
+            balance_micro=margins.balance_micro,
+            initial_micro=margins.initial_micro,
+            maintenance_micro=margins.maintenance_micro,
+            projected_initial_micro=projected.initial_micro,
+            projected_maintenance_micro=projected.maintenance_micro,
+            held_micro=account_queries.held_micro(engine, account),
+            main=status.main,
+            model=status.model,
+            tier=status.tier,
+            is_locked=bool(status.locked or status.liquidation),
+            liquidation=status.liquidation,
             options_value_micro=figures.equity_micro - figures.funds_micro,
             cancels_maker=bool(figures.flags & 1),
             seq=engine.next_seq - 1,
         )
-        free = figures.funds_micro - figures.requirement_micro
-        values.available_micro = max(0, free)
-        if figures.equity_micro >= 0:
-            values.withdrawable_micro = max(0, min(figures.cash_micro - figures.requirement_micro, free))
-        self._add_positions(values)
+        values.available_micro = max(0, margins.balance_micro - margins.initial_micro)
+        if margins.equity_micro >= 0 and not values.is_locked:
+            free = min(figures.cash_micro, margins.balance_micro) - margins.initial_micro
+            values.withdrawable_micro = max(0, free)
+        if simulated is None or add:
+            self._add_positions(values)
+        for instrument, lots in simulated or ():
+            view = self._views.registry.instruments[instrument]
+            index_micro = queries.instrument_figures(engine, instrument).index_micro
+            add_greeks(values, view, self.greeks(view), view.amount(lots), index_micro)
         return values
 
     def _add_positions(self, values: AccountValues) -> None:
-        total = values.options_greeks = Greeks()
+        margins = risk_views.seat_margins(self._engine, values.account)
         for held in queries.positions(self._engine, values.account):
             if held.size_lots == 0:
                 continue
             view = self._views.registry.instruments[held.instrument]
-            position = self.position(values.account, view, held)
-            size = view.amount(held.size_lots)
-            delta = position.greeks.delta * size
-            values.delta_total += delta
-            index = view.index_name
-            values.delta_total_map[index] = values.delta_total_map.get(index, 0.0) + delta
+            position = self.position(values.account, view, held, margins)
+            add_greeks(values, view, position.greeks, view.amount(held.size_lots), position.index_micro)
             floating = position.floating_micro(view)
             if view.is_option:
                 values.options_session_upl_micro += floating
                 values.options_session_rpl_micro += position.realized_micro
-                total.delta += delta
-                total.gamma += position.greeks.gamma * size
-                total.theta += position.greeks.theta * size
-                total.vega += position.greeks.vega * size
             else:
                 values.futures_session_upl_micro += floating
                 values.futures_session_rpl_micro += position.realized_micro
+
+    # --- fees ----------------------------------------------------------------------------------------
+
+    def fees_ppm(self, view: InstrumentView, tier: int = 0) -> tuple[int, int]:
+        """(maker, taker) of an instrument for a tier, in ppm of index notional, as the core charges."""
+        _, tiers = risk_queries.fee_schedule(self._engine)
+        if not tiers:
+            return view.terms.maker_fee_ppm, view.terms.taker_fee_ppm
+        rates = tiers[min(tier, len(tiers) - 1)]
+        if view.is_option:
+            return rates.option_maker_ppm, rates.option_taker_ppm
+        return rates.perp_maker_ppm, rates.perp_taker_ppm
+
+    # --- delivery and funding ------------------------------------------------------------------------
+
+    def estimated_delivery_micro(self, underlying: int, now_ms: int) -> int:
+        """The next delivery price as far as it is known; the index before its window, 0 before any."""
+        expiry_ms = self._next_expiry_ms(underlying, now_ms)
+        price = None
+        if expiry_ms is not None:
+            price = self._oracle.estimated_delivery_price(underlying, expiry_ms)
+        if price is not None:
+            return round(price * 1_000_000)
+        marked = self._views.marks.get(underlying)
+        return 0 if marked is None else marked.index_micro
+
+    def current_funding(self, instrument: int) -> float:
+        """The last funding rate of a perpetual, for eight hours; 0 before the first."""
+        known = self._views.fundings.get(instrument)
+        return known[-1].interest * FUNDING_HOURS if known else 0.0
+
+    def funding_8h(self, instrument: int, now_ms: int) -> float:
+        """What the fundings of the last eight hours come to, as a fraction."""
+        since_ms = now_ms - FUNDING_HOURS * HOUR_MS
+        known = self._views.fundings.get(instrument, ())
+        return sum(funding.interest for funding in known if funding.time_ms > since_ms)
+
+
+def add_greeks(
+    values: AccountValues, view: InstrumentView, greeks: Greeks, size: float, index_micro: int
+) -> None:
+    """Add the Greeks of `size` units of an instrument to an account's."""
+    index = view.index_name
+    delta = greeks.delta * size
+    values.delta_total += delta
+    values.delta_usd += delta * usdc(index_micro)
+    values.delta_total_map[index] = values.delta_total_map.get(index, 0.0) + delta
+    if not view.is_option:
+        return
+    total = values.options_greeks
+    total.delta += delta
+    for name, per_unit in (("gamma", greeks.gamma), ("theta", greeks.theta), ("vega", greeks.vega)):
+        setattr(total, name, getattr(total, name) + per_unit * size)
+        by_index: dict[str, float] = getattr(values, f"options_{name}_map")
+        by_index[index] = by_index.get(index, 0.0) + per_unit * size
+
+
+def leverage(view: InstrumentView, values: PositionValues) -> int:
+    """The greatest leverage of a perpetual: its value over its own initial margin, at least 1."""
+    value = abs(values.size_lots) * values.mark_micro * view.terms.lot_e8 // _E8
+    return max(1, value // values.initial_micro) if values.initial_micro else 1
+
+
+def liquidation_price(
+    view: InstrumentView, values: PositionValues, whole: risk_views.Margins
+) -> float | None:
+    """The mark of a perpetual at which the account would reach its maintenance margin.
+
+    Everything else is held as it is: balance moves by the position's size, maintenance by the position's
+    own share of it. None for options, and where no price below or above the mark leads there.
+    """
+    size = view.amount(values.size_lots)
+    if view.is_option or not size or not values.mark_micro:
+        return None
+    mark = usdc(values.mark_micro)
+    room = usdc(whole.balance_micro - whole.maintenance_micro)
+    rate = usdc(values.maintenance_micro) / mark
+    slope = size - rate  # of balance less maintenance, per unit of price
+    price = mark - room / slope if slope else -1.0
+    is_losing = price < mark if size > 0 else price > mark
+    return price if price > 0 and (is_losing or room <= 0) else None
 
 
 def _change_percent(first_ticks: int | None, last_ticks: int | None) -> float | None:

@@ -7,10 +7,15 @@ from typing import Final
 from exchange.gateway import (
     authentication,
     methods_account,
+    methods_family,
+    methods_margin,
     methods_public,
     methods_quotes,
     methods_session,
+    methods_settlements,
     methods_trading,
+    methods_venue,
+    methods_wallet,
 )
 from exchange.gateway.dispatch import Handler
 
@@ -22,4 +27,9 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_trading.METHODS,
     **methods_quotes.METHODS,
     **methods_account.METHODS,
+    **methods_margin.METHODS,
+    **methods_family.METHODS,
+    **methods_wallet.METHODS,
+    **methods_settlements.METHODS,
+    **methods_venue.METHODS,
 }

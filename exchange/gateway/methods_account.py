@@ -17,6 +17,7 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.gateway.dispatch import (
     Handler,
+    account_asked,
     account_of,
     answer_read,
     currency_of,
@@ -30,15 +31,14 @@ from exchange.gateway.methods_trading import rejected
 from exchange.gateway.rendering import read_order, read_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
-from exchange.wire.errors import error, invalid_param
-from exchange.wire.figures import (
+from exchange.wire.accounts import (
     AccountValues,
-    PositionValues,
     account_summaries_object,
     account_summary_object,
     fee_object,
-    position_object,
 )
+from exchange.wire.errors import error, invalid_param
+from exchange.wire.figures import PositionValues, position_object
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.names import QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
@@ -226,17 +226,14 @@ def _newest_first(
 
 
 def get_positions(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_positions {currency?, kind?}`: positions that are not zero."""
-    account = account_of(session)
+    """`private/get_positions {currency?, kind?, subaccount_id?}`: positions that are not zero."""
+    account = account_asked(venue, session, request.params)
     chosen = _chosen(venue, request.params)
+    instruments = venue.registry.instruments
 
     def compute() -> list[JsonObject]:
-        found: list[JsonObject] = []
-        for held in queries.positions(venue.engine, account):
-            view = venue.registry.instruments[held.instrument]
-            if held.size_lots and chosen(view):
-                found.append(position_object(view, venue.figures.position(account, view, held)))
-        return found
+        found = venue.figures.positions(account)
+        return [position for instrument, position in found.items() if chosen(instruments[instrument])]
 
     answer_read(venue, session, request, compute)
 
@@ -247,9 +244,9 @@ def get_position(venue: Venue, session: Session, request: Request) -> None:
     view = instrument_of(venue, request.params)
 
     def compute() -> JsonObject:
-        for held in queries.positions(venue.engine, account):
-            if held.instrument == view.instrument:
-                return position_object(view, venue.figures.position(account, view, held))
+        found = venue.figures.positions(account, (view.instrument,))
+        if found:
+            return found[view.instrument]
         figures = venue.figures.market(view, venue.clock.now_ms())
         empty = PositionValues(mark_micro=figures.mark_micro, index_micro=figures.index_micro)
         return position_object(view, empty)
@@ -258,8 +255,9 @@ def get_position(venue: Venue, session: Session, request: Request) -> None:
 
 
 def get_account_summary(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_account_summary {currency, extended?}`; a currency without money here shows zeros."""
-    account = account_of(session)
+    """`private/get_account_summary {currency, extended?, subaccount_id?}`; a currency without money here
+    shows zeros."""
+    account = account_asked(venue, session, request.params)
     currency = currency_of(request.params, None)
     extended = boolean(request.params, "extended")
     if currency not in venue.registry.currencies:
@@ -270,19 +268,21 @@ def get_account_summary(venue: Venue, session: Session, request: Request) -> Non
             values = venue.figures.account(account)
         else:
             values = AccountValues(account=account, currency=currency)
-        return account_summary_object(values, extended=extended, fees=_fees(venue) if extended else ())
+        fees = fee_list(venue, values.tier) if extended else ()
+        return account_summary_object(values, extended=extended, fees=fees)
 
     answer_read(venue, session, request, compute)
 
 
 def get_account_summaries(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_account_summaries {extended?}`: all money is USDC."""
-    account = account_of(session)
+    """`private/get_account_summaries {extended?, subaccount_id?}`: all money is USDC."""
+    account = account_asked(venue, session, request.params)
     extended = boolean(request.params, "extended")
 
     def compute() -> JsonObject:
         values = venue.figures.account(account)
-        return account_summaries_object([values], extended=extended, fees=_fees(venue) if extended else ())
+        fees = fee_list(venue, values.tier) if extended else ()
+        return account_summaries_object([values], extended=extended, fees=fees)
 
     answer_read(venue, session, request, compute)
 
@@ -306,12 +306,11 @@ def set_self_trading_config(venue: Venue, session: Session, request: Request) ->
     venue.submit(command, guarded(session, request, finish, venue))
 
 
-def _fees(venue: Venue) -> list[JsonObject]:
-    """The fees of each kind on each index, from the newest listing of it."""
-    newest = {(view.kind, view.index_name): view.terms for view in venue.registry.instruments}
+def fee_list(venue: Venue, tier: int) -> list[JsonObject]:
+    """The fees of each kind on each index for a tier, as the core charges its newest listing."""
+    newest = {(view.kind, view.index_name): view for view in venue.registry.instruments}
     return [
-        fee_object(kind, index, terms.maker_fee_ppm, terms.taker_fee_ppm)
-        for (kind, index), terms in newest.items()
+        fee_object(kind, index, *venue.figures.fees_ppm(view, tier)) for (kind, index), view in newest.items()
     ]
 
 

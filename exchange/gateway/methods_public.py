@@ -39,9 +39,16 @@ SORTINGS: Final = ("asc", "desc", "default")
 
 
 def status(venue: Venue, session: Session, request: Request) -> None:
-    """`public/status`: locked is true once the venue has halted, partial while it is cancel-only."""
-    locked = "true" if venue.halted else "false" if venue.phase == "open" else "partial"
-    indices = [index_name(symbol) for symbol in venue.registry.symbols] if locked != "false" else []
+    """`public/status`: locked is true once the venue has halted, partial while it or some underlying is
+    not open."""
+    registry = venue.registry
+    closed = venue.halted or venue.phase != "open"
+    indices = [
+        index_name(symbol)
+        for symbol, state in zip(registry.symbols, registry.states, strict=True)
+        if closed or state
+    ]
+    locked = "true" if venue.halted else "partial" if closed or indices else "false"
     session.reply(request, {"locked": locked, "locked_indices": indices, "venue_phase": venue.phase})
 
 
@@ -65,24 +72,27 @@ def get_instruments(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_instruments {currency?, kind?, expired?}`."""
     ended = boolean(request.params, "expired")
     chosen = _selected(venue, request.params, ended=ended)
-    session.reply(request, [instrument_object(view) for view in chosen])
+    figures = venue.figures
+    session.reply(request, [instrument_object(view, *figures.fees_ppm(view)) for view in chosen])
 
 
 def get_instrument(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_instrument {instrument_name}`."""
-    session.reply(request, instrument_object(instrument_of(venue, request.params)))
+    view = instrument_of(venue, request.params)
+    session.reply(request, instrument_object(view, *venue.figures.fees_ppm(view)))
 
 
 def get_index_price(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_index_price {index_name}`; null before the first marks."""
     wanted = text(request.params, "index_name", bytes_max=32).lower()
-    for underlying, symbol in enumerate(venue.registry.symbols):
-        if wanted in (index_name(symbol), f"{symbol.lower()}_usd"):
-            marked = venue.views.marks.get(underlying)
-            price = None if marked is None else usdc(marked.index_micro)
-            session.reply(request, {"index_price": price, "estimated_delivery_price": price})
-            return
-    raise invalid_param("index_name", "no such index")
+    underlying = venue.registry.underlying_of_index(wanted)
+    if underlying is None:
+        raise invalid_param("index_name", "no such index")
+    marked = venue.views.marks.get(underlying)
+    price = None if marked is None else usdc(marked.index_micro)
+    estimate = venue.figures.estimated_delivery_micro(underlying, venue.clock.now_ms())
+    found = {"index_price": price, "estimated_delivery_price": usdc(estimate) if estimate else price}
+    session.reply(request, found)
 
 
 def ticker(venue: Venue, session: Session, request: Request) -> None:

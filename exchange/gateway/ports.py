@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from exchange.history.rows import LossRow, MarketRow
+
 
 class Timer(Protocol):
     """What `Loop.call_later` returns."""
@@ -232,6 +234,22 @@ class DepositPort(Protocol):
         """Ask the L1's faucet to send `amount_micro` to `account` of `owner` (20 bytes). Returns at once."""
 
 
+class WithdrawalPort(Protocol):
+    """The L1 side of withdrawals: it pays what is held and resolves it by a sequenced command."""
+
+    def give_up(self, withdrawal_id: int) -> bool:
+        """Whether the payment has not begun and, from now on, never will: only then it may be cancelled."""
+
+
+class NoWithdrawals:
+    """Nobody pays: whatever is held may be cancelled."""
+
+    def give_up(self, withdrawal_id: int) -> bool:
+        """Always."""
+        del withdrawal_id
+        return True
+
+
 class StoredTrade(Protocol):
     """One side of a match from the history store: packed records, the order's may be empty."""
 
@@ -260,6 +278,27 @@ class HistoryView(Protocol):
     def listing_times(self) -> Mapping[int, int]:
         """When each instrument was listed (ms), by its id."""
 
+    def movements(
+        self, account: int, classes: Sequence[int] | None = None, *, before_seq: int, limit: int
+    ) -> Sequence[bytes]:
+        """CASH, SETTLED, LIQUIDATION and MOVED records of an account with a lower seq, newest first;
+        `classes` (`history.rows.movement_class`) None: any."""
+
+    def markets(
+        self, instrument: int | None, kinds: Sequence[int], *, before_seq: int, limit: int
+    ) -> Sequence[MarketRow]:
+        """Settlements of markets of the given SETTLED kinds with a lower seq, newest first; `instrument`
+        None: any."""
+
+    def market(self, seq: int) -> MarketRow | None:
+        """The settlement of a market by one command, or None."""
+
+    def deliveries(self) -> Sequence[MarketRow]:
+        """One row for every delivery price of a day, oldest first."""
+
+    def losses(self, *, before_seq: int, limit: int) -> Sequence[LossRow]:
+        """Covered and shared losses with a lower seq, newest first."""
+
 
 class NoHistory:
     """Nothing is stored."""
@@ -284,3 +323,31 @@ class NoHistory:
     def listing_times(self) -> Mapping[int, int]:
         """None."""
         return {}
+
+    def movements(
+        self, account: int, classes: Sequence[int] | None = None, *, before_seq: int, limit: int
+    ) -> Sequence[bytes]:
+        """None."""
+        del account, classes, before_seq, limit
+        return ()
+
+    def markets(
+        self, instrument: int | None, kinds: Sequence[int], *, before_seq: int, limit: int
+    ) -> Sequence[MarketRow]:
+        """None."""
+        del instrument, kinds, before_seq, limit
+        return ()
+
+    def market(self, seq: int) -> MarketRow | None:
+        """None."""
+        del seq
+        return None
+
+    def deliveries(self) -> Sequence[MarketRow]:
+        """None."""
+        return ()
+
+    def losses(self, *, before_seq: int, limit: int) -> Sequence[LossRow]:
+        """None."""
+        del before_seq, limit
+        return ()

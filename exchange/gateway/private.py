@@ -16,7 +16,7 @@ from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.registry import ANY, Registry
 from exchange.gateway.rendering import Rendering
-from exchange.wire.figures import portfolio_data
+from exchange.wire.accounts import portfolio_data
 from exchange.wire.names import KIND_FILTERS, QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
 from exchange.wire.session import Session
@@ -24,6 +24,9 @@ from exchange.wire.session import Session
 _ORDERS: Final = "user_orders"
 _TRADES: Final = "user_trades"
 _PORTFOLIO: Final = "user_portfolio"
+_CHANGES: Final = "user_changes"
+_LOCK: Final = "user_lock"
+_FAMILIES: Final = frozenset({_ORDERS, _TRADES, _PORTFOLIO, _CHANGES, _LOCK})
 TICKS_PER_AGG2: Final = 10
 
 
@@ -35,6 +38,26 @@ class OrderPush(NamedTuple):
 
 
 Rendered = OrderPush | JsonObject
+
+
+class Change(NamedTuple):
+    """One item of a `user.changes` topic: an order, a trade, or (None) a position alone."""
+
+    instrument: int
+    rendered: Rendered | None
+
+    @property
+    def moves_position(self) -> bool:
+        return not isinstance(self.rendered, OrderPush)
+
+
+def changes_data(name: str, changes: list[Change]) -> JsonObject:
+    """Orders (the last state of each) and trades of one instrument; the caller adds positions."""
+    orders = [change.rendered for change in changes if isinstance(change.rendered, OrderPush)]
+    trades = [change.rendered for change in changes if isinstance(change.rendered, dict)]
+    return {"instrument_name": name, "orders": _latest(list(orders)), "trades": trades}
+
+
 Read = Callable[[Callable[[], JsonObject], Callable[[JsonObject | None], None]], None]
 
 
@@ -45,12 +68,13 @@ def _read_now(compute: Callable[[], JsonObject], deliver: Callable[[JsonObject |
 class _Account:
     """What is to be told about one watched account."""
 
-    __slots__ = ("fills", "orders", "topics")
+    __slots__ = ("fills", "orders", "settled", "topics")
 
     def __init__(self) -> None:
         self.topics: list[Topic] = []
         self.orders: list[tuple[int, bytes]] = []
         self.fills: list[tuple[int, Fill]] = []
+        self.settled: list[int] = []  # instruments whose position changed without a trade
 
 
 class PrivateFeeds:
@@ -85,7 +109,7 @@ class PrivateFeeds:
 
     def _on_opened(self, topic: Topic) -> None:
         channel = topic.channel
-        if not channel.private or channel.family not in (_ORDERS, _TRADES, _PORTFOLIO):
+        if not channel.private or channel.family not in _FAMILIES:
             return
         if channel.instrument:
             view = self._registry.by_name.get(channel.instrument)
@@ -142,6 +166,20 @@ class PrivateFeeds:
         """Cash or positions of a watched account changed otherwise."""
         self._portfolios[account] = None
 
+    def on_settled(self, account: int, instrument: int) -> None:
+        """A position of a watched account changed without a trade."""
+        watched = self._news[account] = self._accounts[account]
+        watched.settled.append(instrument)
+        self._portfolios[account] = None
+
+    def on_lock(self, account: int, is_locked: bool) -> None:
+        """A watched account was locked (by the venue or a liquidation), or is free again."""
+        self._portfolios[account] = None
+        for topic in self._accounts[account].topics:
+            if topic.channel.family == _LOCK and topic.last != is_locked:
+                topic.last = is_locked
+                topic.publish({"currency": QUOTE_CURRENCY, "locked": is_locked})
+
     def on_marks(self) -> None:
         """Marks moved: every watched account is worth something else."""
         self._portfolios.update(dict.fromkeys(self._accounts))
@@ -160,26 +198,75 @@ class PrivateFeeds:
                 self._tell(account, _ORDERS, instrument, record, number)
             for instrument, fill in fills:
                 self._tell(account, _TRADES, instrument, fill, number)
+            settled, account.settled = account.settled, []
+            for instrument in settled:
+                self._tell_settled(account, instrument)
             for topic in account.topics:
                 if topic.pending and topic.channel.interval == "raw":
-                    data, topic.pending = topic.pending, []
-                    topic.publish(data)
+                    self._write(topic)
 
     def _tell(self, account: _Account, family: str, instrument: int, what: bytes | Fill, number: int) -> None:
         rendered: Rendered | None = None
         for topic in account.topics:
-            if topic.channel.family != family or not self._matches(topic, instrument):
+            mine = topic.channel.family
+            if mine not in (family, _CHANGES) or not self._matches(topic, instrument):
                 continue
             if rendered is None:
                 rendered = self._render(what, number)
             interval = topic.channel.interval
-            if interval != "raw":
+            if mine == _CHANGES:
+                self._note_change(topic, Change(instrument, rendered))
+            elif interval != "raw":
                 topic.pending.append(rendered)
                 self._waiting[interval][topic] = None
             elif isinstance(rendered, OrderPush):  # raw order channels carry one order a frame
                 topic.publish(rendered.json)
             else:
                 topic.pending.append(rendered)
+
+    def _tell_settled(self, account: _Account, instrument: int) -> None:
+        for topic in account.topics:
+            if topic.channel.family == _CHANGES and self._matches(topic, instrument):
+                self._note_change(topic, Change(instrument, None))
+
+    def _note_change(self, topic: Topic, change: Change) -> None:
+        topic.pending.append(change)
+        if topic.channel.interval != "raw":
+            self._waiting[topic.channel.interval][topic] = None
+
+    def _write(self, topic: Topic) -> None:
+        data, topic.pending = topic.pending, []
+        if topic.channel.family == _CHANGES:
+            self._write_changes(topic, [change for change in data if isinstance(change, Change)])
+        elif topic.channel.family == _ORDERS and topic.channel.interval != "raw":
+            topic.publish(_latest(data))
+        else:
+            topic.publish(data)
+
+    def _write_changes(self, topic: Topic, changes: list[Change]) -> None:
+        """One frame an instrument: its orders, trades and, where it moved, the position."""
+        figures = self._figures
+        if figures is None:
+            raise RuntimeError("not connected")
+        by_instrument: dict[int, list[Change]] = {}
+        for change in changes:
+            by_instrument.setdefault(change.instrument, []).append(change)
+        moved = {i for i, found in by_instrument.items() if any(each.moves_position for each in found)}
+
+        def compute() -> JsonObject:
+            positions = figures.positions(topic.account, moved)
+            return {str(instrument): found for instrument, found in positions.items()}
+
+        def deliver(positions: JsonObject | None) -> None:
+            if positions is None:
+                return
+            for instrument, found in by_instrument.items():
+                data = changes_data(self._registry.instruments[instrument].name, found)
+                position = positions.get(str(instrument))
+                data["positions"] = [] if position is None else [position]
+                topic.publish(data)
+
+        self._read(compute, deliver)
 
     def _render(self, what: bytes | Fill, account: int) -> Rendered:
         if self._rendering is None:
@@ -221,8 +308,7 @@ class PrivateFeeds:
     def _drain(self, interval: str) -> None:
         waiting, self._waiting[interval] = self._waiting[interval], {}
         for topic in waiting:
-            data, topic.pending = topic.pending, []
-            topic.publish(_latest(data) if topic.channel.family == _ORDERS else data)
+            self._write(topic)
 
 
 def _is_portfolio(topic: Topic) -> bool:

@@ -6,6 +6,7 @@ settled in USDC; the currency of an underlying answers for the instruments on it
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,7 @@ from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, symbol_text
 from exchange.gateway.numbers import Numbers
 from exchange.wire.instruments import InstrumentView
-from exchange.wire.names import QUOTE_CURRENCY
+from exchange.wire.names import QUOTE_CURRENCY, index_name
 
 ANY: Final = "any"
 _ENDED: Final = (r.STATE_DELISTED, r.STATE_DELIVERED)
@@ -34,10 +35,28 @@ class Registry:
         """By underlying id."""
         self.members: list[list[InstrumentView]] = []
         """Instruments by underlying id."""
+        self.states: list[int] = []
+        """State by underlying id: 0 open, 1 cancel-only, 2 halted."""
+        self._expiries: list[tuple[int, int]] = []  # (expiry_ms, instrument), a heap of what is alive
 
-    def on_underlying(self, event: events.Underlying) -> None:
-        """An underlying was listed."""
-        self.add_underlying(event.head.instrument, symbol_text(event.symbol))
+    def on_underlying(self, event: events.Underlying) -> list[InstrumentView]:
+        """An underlying was listed or changed its state; the instruments whose state is another now."""
+        underlying = event.head.instrument
+        if underlying == len(self.symbols):
+            self.add_underlying(underlying, symbol_text(event.symbol), event.state)
+            return []
+        return self.set_underlying_state(underlying, event.state)
+
+    def set_underlying_state(self, underlying: int, state: int) -> list[InstrumentView]:
+        """Take the state of a listed underlying; the instruments whose state is another now."""
+        self.states[underlying] = state
+        changed: list[InstrumentView] = []
+        for view in self.members[underlying]:
+            before = view.state_name
+            view.underlying_state = state
+            if view.state_name != before:
+                changed.append(view)
+        return changed
 
     def on_instrument(self, event: events.Instrument) -> InstrumentView:
         """An instrument was listed or changed its state."""
@@ -48,7 +67,7 @@ class Registry:
             return view
         return self.add_instrument(instrument, event.terms, event.state, event.time_ms)
 
-    def add_underlying(self, underlying: int, symbol: str) -> None:
+    def add_underlying(self, underlying: int, symbol: str, state: int = 0) -> None:
         """Append an underlying.
 
         Raises:
@@ -58,6 +77,7 @@ class Registry:
             raise ValueError(f"underlying {underlying} does not follow {len(self.symbols) - 1}")
         self.symbols.append(symbol)
         self.members.append([])
+        self.states.append(state)
 
     def add_instrument(
         self, instrument: int, terms: InstrumentTerms, state: int, created_ms: int
@@ -74,7 +94,29 @@ class Registry:
         self.numbers.append(Numbers(view))
         self.members[terms.underlying].append(view)
         self.by_name[view.name] = view
+        view.underlying_state = self.states[terms.underlying]
+        if view.is_option and state not in _ENDED:
+            heapq.heappush(self._expiries, (terms.expiry_ms, instrument))
         return view
+
+    def expire(self, now_ms: int) -> list[InstrumentView]:
+        """The options that have expired since the last call and are not delivered: they are settling."""
+        found: list[InstrumentView] = []
+        while self._expiries and self._expiries[0][0] <= now_ms:
+            view = self.instruments[heapq.heappop(self._expiries)[1]]
+            if view.state not in _ENDED:
+                view.settling = True
+                found.append(view)
+        return found
+
+    def next_expiry_ms(self, underlying: int, now_ms: int) -> int | None:
+        """When the next options of an underlying expire; None if none is listed."""
+        expiries = [
+            view.terms.expiry_ms
+            for view in self.members[underlying]
+            if view.is_option and view.terms.expiry_ms > now_ms and view.state not in _ENDED
+        ]
+        return min(expiries, default=None)
 
     @property
     def currencies(self) -> list[str]:
@@ -87,6 +129,14 @@ class Registry:
             return self.symbols.index(currency)
         except ValueError:
             return None
+
+    def underlying_of_index(self, index: str) -> int | None:
+        """The underlying id of an index name (`btc_usdc`, also `btc_usd`), or None."""
+        for underlying, symbol in enumerate(self.symbols):
+            name = index_name(symbol)
+            if index in (name, name.removesuffix("c")):
+                return underlying
+        return None
 
     def select(self, currency: str = ANY, kind: int = 0, *, ended: bool = False) -> Iterator[InstrumentView]:
         """Instruments of a currency (USDC and `any`: all) and kind (0: any), in id order.

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from exchange.core import queries
+from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
@@ -24,6 +24,8 @@ from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.labels import LabelError, Labels, open_labels
 from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.money_ring import MoneyRing
+from exchange.gateway.notices import mode_name
 from exchange.gateway.ports import (
     ChainPort,
     Clock,
@@ -35,15 +37,18 @@ from exchange.gateway.ports import (
     NoHistory,
     NoOracle,
     NoSettlement,
+    NoWithdrawals,
     OracleView,
     SettlementView,
     Timer,
+    WithdrawalPort,
 )
 from exchange.gateway.private import PrivateFeeds
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
 from exchange.gateway.slices import Slices
+from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
@@ -74,6 +79,7 @@ class Venue:
         oracle: OracleView | None = None,
         settlement: SettlementView | None = None,
         deposits: DepositPort | None = None,
+        withdrawals: WithdrawalPort | None = None,
         history: HistoryView | None = None,
         bus: Bus | None = None,
         labels: Labels | None = None,
@@ -89,6 +95,9 @@ class Venue:
         self.settlement: SettlementView = settlement or NoSettlement()
         self.history: HistoryView = history or NoHistory()
         self.deposits = deposits
+        self.withdrawals: WithdrawalPort = withdrawals or NoWithdrawals()
+        self._last_withdrawal = 0
+        self._last_transfer = 0
         self.sign_up_enabled = sign_up_enabled
         self.faucet_micro = faucet_micro
         self._authenticator = authenticator
@@ -99,11 +108,12 @@ class Venue:
         self.fanout = Fanout()
         self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
-        self.views = Views(self.registry, self.ring, self.private)
-        self.figures = Figures(engine, self.views, self.oracle)
+        self.views = Views(self.registry, self.ring, self.private, MoneyRing(self.history))
+        self.figures = Figures(engine, self.views, self.oracle, self.profile_of)
         self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
+        self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_after_release(self._flush)
@@ -119,7 +129,8 @@ class Venue:
         """Build the views from the recovered engine."""
         engine, registry = self.engine, self.registry
         for underlying in range(engine.underlying_count):
-            registry.add_underlying(underlying, symbol_text(queries.underlying_symbol(engine, underlying)))
+            symbol = symbol_text(queries.underlying_symbol(engine, underlying))
+            registry.add_underlying(underlying, symbol, risk_queries.underlying_state(engine, underlying))
         change_id = engine.next_seq - 1
         listed_ms = self.history.listing_times()
         for instrument in range(engine.instrument_count):
@@ -135,6 +146,8 @@ class Venue:
                 if held.size_lots:
                     market = self.views.markets[held.instrument]
                     market.set_holding(account, held.size_lots, held.entry_value_micro)
+        self.views.families.load(enumerate(account_queries.main_accounts(engine)))
+        self.views.load_history()
         self.views.seq = change_id
         self.views.time_ms = engine.now_ms
 
@@ -171,6 +184,7 @@ class Venue:
         if not self.halted:
             self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
+        self.venue_feeds.tick()
         self.private.tick()
 
     def _set_mode(self, mode: int) -> None:
@@ -181,6 +195,10 @@ class Venue:
         def done(packed: bytes) -> None:
             if packed and packed[0] == r.EV_DONE:
                 self.phase = OPEN if mode == r.MODE_OPEN else CANCEL_ONLY
+                said: dict[str, object] = {"command": "set_mode", "state": mode_name(mode)}
+                said["timestamp"] = self.clock.now_ms()
+                said["seq"] = int.from_bytes(packed[8:16], "little")
+                self.venue_feeds.tell_mode(said, is_maintenance=mode != r.MODE_OPEN)
 
         try:
             self.submit(commands.set_mode(mode), done)
@@ -194,6 +212,7 @@ class Venue:
         if touched.underlyings:
             self.private.on_marks()
         self.feeds.flush()
+        self.venue_feeds.flush()
         self.private.flush()
         self.bus.on_release(self.views)
         touched.clear()
@@ -255,9 +274,9 @@ class Venue:
 
     # --- accounts ----------------------------------------------------------------------------------
 
-    def create_account(self, owner: bytes, done: Callable[[int], None]) -> None:
-        """Sequence the next account of `owner` (20 bytes): `done(account)` once durable, `done(0)` if
-        the core or a halt refused it.
+    def create_account(self, owner: bytes, done: Callable[[int], None], main: int = 0) -> None:
+        """Sequence the next account of `owner` (20 bytes), under `main` if that is not 0: `done(account)`
+        once durable, `done(0)` if the core or a halt refused it.
 
         Raises:
             RpcError: as `submit`; 13028 when no account id is left.
@@ -273,7 +292,7 @@ class Venue:
             self._next_account = 0  # the ids handed out behind a refused one are refused too
             done(0)
 
-        self.submit(commands.create_account(account, owner), finish)
+        self.submit(commands.create_account(account, owner, main), finish)
         self._next_account = account + 1
 
     def account_exists(self, account: int) -> bool:
@@ -284,6 +303,28 @@ class Venue:
         """The 20-byte owner address. Raises KeyError for an unknown account."""
         return queries.account_figures(self.engine, account).owner
 
+    def profile_of(self, account: int) -> tuple[str, int]:
+        """An account's name and when it was made (ms); "" and 0 where neither is known."""
+        if self._authenticator is None:
+            return "", 0
+        profile = self._authenticator.credentials.profile(account)
+        return ("", 0) if profile is None else (profile.name, profile.created_ms)
+
+    def is_removed(self, account: int) -> bool:
+        """Whether a subaccount has been retired."""
+        return self._authenticator is not None and self._authenticator.credentials.is_retired(account)
+
+    def next_withdrawal_id(self) -> int:
+        """An id above that of every withdrawal so far, also of those under way."""
+        last = max(self._last_withdrawal, account_queries.last_withdrawal_id(self.engine))
+        self._last_withdrawal = last + 1
+        return self._last_withdrawal
+
+    def next_transfer_id(self) -> int:
+        """An id above that of every transfer so far: the time in microseconds."""
+        self._last_transfer = max(self._last_transfer + 1, self.clock.now_us())
+        return self._last_transfer
+
     def faucet(self, account: int) -> None:
         """Ask the L1's faucet for an opening balance; it arrives as a sequenced DEPOSIT.
 
@@ -291,6 +332,11 @@ class Venue:
         """
         if self.deposits is not None:
             self.deposits.faucet(self.owner_of(account), account, self.faucet_micro)
+
+    @property
+    def has_authenticator(self) -> bool:
+        """Whether accounts have keys here."""
+        return self._authenticator is not None
 
     # --- who may enter -----------------------------------------------------------------------------
 

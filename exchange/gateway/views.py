@@ -7,21 +7,35 @@ the feeds.
 
 from __future__ import annotations
 
+import itertools
 import struct
+from collections import deque
 from typing import Final, Protocol
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.families import Families
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.money_ring import MoneyRing
+from exchange.gateway.notices import notice
+from exchange.gateway.ports import NoHistory
 from exchange.gateway.registry import Registry
+from exchange.wire.instruments import InstrumentView
+from exchange.wire.money import Funding
+from exchange.wire.objects import JsonObject
 
 # seq, account, instrument, order_id, price, flags, kind, state, level_lots
 _ORDER: Final = struct.Struct("<8xQIIQq24xIBB50xq")
 _OLD_LEVEL: Final = struct.Struct("<qq")
 _KEY: Final = struct.Struct("<BxHIQII")  # type, units, index, seq, account, instrument
 _ORDER_BYTES: Final = 128
+_DONE_COMMAND: Final = 32  # the command type of a DONE
+_LOCKS: Final = {r.LIQ_STARTED: True, r.LIQ_ENDED: False}
+NOTICES: Final = 1_000
+FUNDINGS: Final = 24
+Movement = ev.Settled | ev.Cash | ev.Liquidation | ev.Moved
 
 
 class PrivateSink(Protocol):
@@ -37,19 +51,28 @@ class PrivateSink(Protocol):
         """A watched account traded."""
 
     def on_figures(self, account: int) -> None:
-        """Cash or positions of a watched account changed."""
+        """Cash or standing of a watched account changed."""
+
+    def on_settled(self, account: int, instrument: int) -> None:
+        """A position of a watched account changed without a trade."""
+
+    def on_lock(self, account: int, is_locked: bool) -> None:
+        """A watched account was locked, or is free again."""
 
 
 class Touched:
     """What changed since the feeds last looked; they clear it."""
 
-    __slots__ = ("books", "fills", "instruments", "underlyings")
+    __slots__ = ("books", "created", "fills", "instruments", "notices", "states", "underlyings")
 
     def __init__(self) -> None:
         self.books: set[int] = set()
         self.fills: list[tuple[int, Fill]] = []
         self.instruments: set[int] = set()
         self.underlyings: dict[int, ev.Marked] = {}
+        self.created: list[InstrumentView] = []
+        self.states: dict[int, InstrumentView] = {}
+        self.notices: list[JsonObject] = []
 
     def clear(self) -> None:
         """Start over."""
@@ -57,14 +80,31 @@ class Touched:
         self.fills.clear()
         self.instruments.clear()
         self.underlyings.clear()
+        self.created.clear()
+        self.states.clear()
+        self.notices.clear()
 
 
 class Views:
     """The gateway's live picture of one shard."""
 
-    def __init__(self, registry: Registry, ring: HistoryRing, private: PrivateSink) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        ring: HistoryRing,
+        private: PrivateSink,
+        money: MoneyRing | None = None,
+    ) -> None:
         self.registry = registry
         self.ring = ring
+        self.money = money or MoneyRing(NoHistory())
+        self.families = Families()
+        self.fundings: dict[int, deque[Funding]] = {}
+        """The last fundings of each perpetual, oldest first."""
+        self.deliveries: dict[int, dict[int, int]] = {}
+        """Delivery prices in micro-USDC by underlying and expiry (ms)."""
+        self.notices: deque[JsonObject] = deque(maxlen=NOTICES)
+        """What the venue ordered lately, oldest first."""
         self.markets: list[InstrumentMarket] = []
         """By instrument id."""
         self.marks: dict[int, ev.Marked] = {}
@@ -92,6 +132,16 @@ class Views:
             at += units * r.UNIT_BYTES
         self.seq = first_seq + count - 1
 
+    def load_history(self) -> None:
+        """Take delivery prices and the last fundings of each perpetual from the store (start)."""
+        for row in self.money.deliveries():
+            self._note_delivery(row.instrument, row.price)
+        for view in self.registry.select(kind=r.KIND_PERPETUAL):
+            rows = itertools.islice(self.money.markets(view.instrument, (r.SETTLED_FUNDING,)), FUNDINGS)
+            found = [Funding(row.time_ms, row.index_micro, row.price, view.terms.lot_e8) for row in rows]
+            if found:
+                self.fundings[view.instrument] = deque(reversed(found), maxlen=FUNDINGS)
+
     def remember(self, events: bytes) -> None:
         """Take only the past out of replayed events: fills, closed orders, statistics, last prices.
 
@@ -110,16 +160,29 @@ class Views:
                 _, account, _, order_id, _, _, order_kind, state, _ = _ORDER.unpack_from(events, at)
                 if state != r.ORDER_STATE_OPEN or self.ring.awaiting:
                     self.ring.on_order(account, order_id, order_kind, state, events[at : at + size])
-            elif kind in (r.EV_MARKED, r.EV_INSTRUMENT):
-                self._remember_rare(ev.read_event(events, at))
+            elif kind not in (r.EV_DONE, r.EV_REJECTED):
+                self._remember_rare(ev.read_event(events, at), events[at : at + size])
             at += size
 
-    def _remember_rare(self, event: ev.Event) -> None:
+    def _remember_rare(self, event: ev.Event, record: bytes) -> None:
+        if not self._is_listing(event):
+            said = notice(event, self.registry)
+            if said is not None:
+                self.notices.append(said)
         if isinstance(event, ev.Marked):
             self.marks[event.head.instrument] = event
         elif isinstance(event, ev.Instrument) and event.state == r.STATE_OPEN:
             view = self.registry.instruments[event.head.instrument]
             view.created_ms = view.created_ms or event.time_ms
+        elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
+            self._note_movement(event, record)
+
+    def _is_listing(self, event: ev.Event) -> bool:
+        """Whether a replayed event is a listing: the registry, loaded before, knows it already."""
+        if isinstance(event, ev.Instrument):
+            view = self.registry.instruments[event.head.instrument]
+            return event.state == r.STATE_OPEN and view.created_ms in (0, event.time_ms)
+        return isinstance(event, ev.Underlying) and event.state == 0
 
     def _on_order(self, events: bytes, at: int, units: int) -> None:
         seq, account, instrument, order_id, price, flags, kind, state, level = _ORDER.unpack_from(events, at)
@@ -153,31 +216,96 @@ class Views:
                 self._private.on_fill(taker, instrument, fill)
 
     def _on_rare(self, events: bytes, at: int, kind: int) -> None:
-        _, _, _, _, account, instrument = _KEY.unpack_from(events, at)
-        if kind in (r.EV_DONE, r.EV_REJECTED):
+        if kind == r.EV_REJECTED:
             return
-        if kind == r.EV_MARKED:
-            marked = ev.read_event(events, at)
-            if isinstance(marked, ev.Marked):
-                self.marks[instrument] = self.touched.underlyings[instrument] = marked
-                self.time_ms = marked.time_ms
-        elif kind == r.EV_SETTLED:
+        if kind == r.EV_DONE:
+            if events[at + _DONE_COMMAND] == r.SET_RULES:
+                self._notice(ev.read_event(events, at))
+            return
+        event = ev.read_event(events, at)
+        if isinstance(event, ev.Marked):
+            underlying = event.head.instrument
+            self.marks[underlying] = self.touched.underlyings[underlying] = event
+            self.time_ms = event.time_ms
+        elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
+            self._on_movement(event, events, at)
+        elif isinstance(event, ev.Account):
+            self._on_account(event)
+        else:
+            self._notice(event)
+            self._on_listing(event)
+
+    def _on_movement(self, event: Movement, events: bytes, at: int) -> None:
+        account, instrument = event.head.account, event.head.instrument
+        self._note_movement(event, events[at : at + event.head.units * r.UNIT_BYTES])
+        if isinstance(event, ev.Settled):
             self.markets[instrument].on_settled(events, at)
             self.touched.instruments.add(instrument)
-            self._figures(account)
-        elif kind == r.EV_CASH:
-            self._figures(account)
-        else:
-            self._on_listing(ev.read_event(events, at))
+            self._settled(account, instrument)
+        elif isinstance(event, ev.Moved):
+            market = self.markets[instrument]
+            market.fill(account, -event.lots, -event.value_micro)
+            market.fill(event.to_account, event.lots, event.value_micro)
+            self._settled(account, instrument)
+            self._settled(event.to_account, instrument)
+        elif isinstance(event, ev.Liquidation):
+            self._notice(event)
+            if event.kind in _LOCKS and account in self._private.watched:
+                self._private.on_lock(account, _LOCKS[event.kind])
+        self._figures(account)
+
+    def _note_movement(self, event: Movement, record: bytes) -> None:
+        """Remember a movement, and of a funding its rate."""
+        instrument = event.head.instrument
+        index_micro = 0
+        if isinstance(event, ev.Settled):
+            terms = self.registry.instruments[instrument].terms
+            marked = self.marks.get(terms.underlying)
+            index_micro = marked.index_micro if marked is not None else 0
+            if event.head.id == r.SETTLED_FUNDING:
+                self._note_funding(event, index_micro, terms.lot_e8)
+            elif event.head.id == r.SETTLED_DELIVERY:
+                self._note_delivery(instrument, event.price)
+        self.money.add(event, record, index_micro)
+
+    def _note_delivery(self, instrument: int, price_micro: int) -> None:
+        terms = self.registry.instruments[instrument].terms
+        self.deliveries.setdefault(terms.underlying, {})[terms.expiry_ms] = price_micro
+
+    def _note_funding(self, event: ev.Settled, index_micro: int, lot_e8: int) -> None:
+        known = self.fundings.setdefault(event.head.instrument, deque(maxlen=FUNDINGS))
+        if not known or known[-1].time_ms < event.time_ms:
+            known.append(Funding(event.time_ms, index_micro, event.price, lot_e8))
+
+    def _on_account(self, event: ev.Account) -> None:
+        account = event.head.account
+        self.families.add(account, event.main)
+        self._figures(account)
+        if account in self._private.watched:
+            self._private.on_lock(account, bool(event.locked or event.liquidation))
+
+    def _notice(self, event: ev.Event) -> None:
+        said = notice(event, self.registry)
+        if said is not None:
+            self.notices.append(said)
+            self.touched.notices.append(said)
 
     def _on_listing(self, event: ev.Event) -> None:
         if isinstance(event, ev.Instrument):
             view = self.registry.on_instrument(event)
             if view.instrument == len(self.markets):
                 self.markets.append(InstrumentMarket())
+                self.touched.created.append(view)
             self.touched.instruments.add(view.instrument)
+            self.touched.states[view.instrument] = view
         elif isinstance(event, ev.Underlying):
-            self.registry.on_underlying(event)
+            for view in self.registry.on_underlying(event):
+                self.touched.instruments.add(view.instrument)
+                self.touched.states[view.instrument] = view
+
+    def _settled(self, account: int, instrument: int) -> None:
+        if account in self._private.watched:
+            self._private.on_settled(account, instrument)
 
     def _figures(self, account: int) -> None:
         if account in self._private.watched:

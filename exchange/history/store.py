@@ -4,8 +4,9 @@ One writer, in its own process, feeds the store from event segments; each batch 
 behind it are one transaction, so a crash neither loses nor doubles anything. Readers open the file
 read-only. Records are kept packed, as the events they came in, beside the columns that are searched.
 
-Kept forever: every TRADE (once, and once a side with that side's order), SETTLED and CASH event, the last
-ORDER of every order that was filled at least in part. Orders that closed without a fill are not kept:
+Kept forever: every TRADE (once, and once a side with that side's order), SETTLED, CASH, LIQUIDATION and
+MOVED event of each account, one row for each settlement of a market and each covered loss, the last ORDER
+of every order that was filled at least in part. Orders that closed without a fill are not kept:
 the gateway's ring remembers the recent ones.
 """
 
@@ -20,6 +21,7 @@ from typing import Final, NamedTuple
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.history.rows import Indices, LossRow, MarketRow, Rows, class_of
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, next_seq INTEGER NOT NULL) WITHOUT ROWID;
@@ -36,11 +38,26 @@ CREATE TABLE IF NOT EXISTS orders (
     order_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS movements (
     account INTEGER NOT NULL, seq INTEGER NOT NULL, event_index INTEGER NOT NULL,
-    record BLOB NOT NULL, PRIMARY KEY (account, seq, event_index)) WITHOUT ROWID;
+    record BLOB NOT NULL, class INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, seq, event_index)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS listings (instrument INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS underlyings (instrument INTEGER PRIMARY KEY, underlying INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS indices (underlying INTEGER PRIMARY KEY, index_micro INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS markets (
+    seq INTEGER PRIMARY KEY, instrument INTEGER NOT NULL, kind INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+    price INTEGER NOT NULL, index_micro INTEGER NOT NULL, long_lots INTEGER NOT NULL,
+    gained_micro INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS markets_by_instrument ON markets (instrument, kind, seq);
+CREATE INDEX IF NOT EXISTS markets_by_kind ON markets (kind, seq);
+CREATE TABLE IF NOT EXISTS losses (
+    seq INTEGER PRIMARY KEY, account INTEGER NOT NULL, kind INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+    amount_micro INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS labels (
     account INTEGER NOT NULL, label INTEGER NOT NULL, text TEXT NOT NULL,
     PRIMARY KEY (account, label)) WITHOUT ROWID;
+"""
+_CLASS_INDEX: Final = """
+CREATE INDEX IF NOT EXISTS movements_by_class ON movements (account, class, seq);
 """
 _EVENTS_CURSOR: Final = "events"
 _LABELS_CURSOR: Final = "labels"
@@ -56,59 +73,6 @@ class StoredFill(NamedTuple):
     trade: bytes
     order: bytes
     label: str
-
-
-class _Rows:
-    """The rows of one transaction, gathered while events are read."""
-
-    def __init__(self) -> None:
-        self.trades: list[tuple[int, int, int, int, bytes]] = []
-        self.fills: dict[tuple[int, int], tuple[int, int, bytes]] = {}
-        self.orders: dict[int, tuple[int, bytes]] = {}
-        self.movements: list[tuple[int, int, int, bytes]] = []
-        self.listings: dict[int, int] = {}
-        self._awaiting: list[ev.Trade] = []
-
-    def add(self, packed: bytes) -> None:
-        """Read a run of whole commands' events. Raises EventError for what is none."""
-        at = 0
-        while at < len(packed):
-            event = ev.read_event(packed, at)
-            size = event.head.units * r.UNIT_BYTES
-            self._add(event, packed[at : at + size])
-            at += size
-
-    def _add(self, event: ev.Event, record: bytes) -> None:
-        head = event.head
-        if isinstance(event, ev.Trade):
-            row = (event.trade_id, head.instrument, event.trade_seq, event.time_ms, record)
-            self.trades.append(row)
-            sides = ((event.maker_account, event.maker_label), (event.taker_account, event.taker_label))
-            for account, label in sides:
-                self.fills[account, event.trade_id] = (head.instrument, label, b"")
-            self._awaiting.append(event)
-        elif isinstance(event, ev.Order):
-            if self._awaiting:
-                self._join(event, record)
-            if event.state != r.ORDER_STATE_OPEN and event.filled_lots:
-                self.orders[event.order_id] = (head.account, record)
-        elif isinstance(event, (ev.Settled, ev.Cash)):
-            self.movements.append((head.account, head.seq, head.event_index, record))
-        elif isinstance(event, ev.Instrument):
-            self.listings.setdefault(head.instrument, event.time_ms)
-
-    def _join(self, order: ev.Order, record: bytes) -> None:
-        """A maker's ORDER follows its TRADE; the aggressor's comes last and is that of all its fills."""
-        if order.kind == r.ORDER_FILLED:
-            self._set_order(order.head.account, self._awaiting[-1].trade_id, record)
-        elif self._awaiting[0].taker_order_id == order.order_id:
-            for trade in self._awaiting:
-                self._set_order(trade.taker_account, trade.trade_id, record)
-            self._awaiting = []
-
-    def _set_order(self, account: int, trade_id: int, record: bytes) -> None:
-        instrument, label, _ = self.fills[account, trade_id]
-        self.fills[account, trade_id] = (instrument, label, record)
 
 
 class HistoryWriter:
@@ -130,7 +94,13 @@ class HistoryWriter:
         # FULL: a cursor is published only behind what would survive a power loss.
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        _add_classes(self._db)
         self._db.executescript(_SCHEMA)
+        self._db.executescript(_CLASS_INDEX)
+        self._indices = Indices(
+            dict(self._db.execute("SELECT instrument, underlying FROM underlyings")),
+            dict(self._db.execute("SELECT underlying, index_micro FROM indices")),
+        )
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -160,7 +130,8 @@ class HistoryWriter:
         """
         if next_seq < self.next_seq:
             raise ValueError(f"the store is at {self.next_seq}, not before {next_seq}")
-        rows = _Rows()
+        indices = Indices(dict(self._indices.underlyings), dict(self._indices.values))
+        rows = Rows(indices)
         for run in packed:
             rows.add(run)
         with _Transaction(self._db) as db:
@@ -172,16 +143,41 @@ class HistoryWriter:
                 "INSERT OR REPLACE INTO orders VALUES (?, ?, ?)",
                 ((order_id, *row) for order_id, row in rows.orders.items()),
             )
-            db.executemany("INSERT INTO movements VALUES (?, ?, ?, ?)", rows.movements)
+            db.executemany(
+                "INSERT INTO movements (account, seq, event_index, class, record) VALUES (?, ?, ?, ?, ?)",
+                rows.movements,
+            )
+            db.executemany("INSERT INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows.markets.values())
+            db.executemany("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", rows.losses.values())
+            db.executemany("INSERT OR IGNORE INTO underlyings VALUES (?, ?)", rows.underlyings.items())
+            db.executemany("INSERT OR REPLACE INTO indices VALUES (?, ?)", rows.index_values.items())
             # The first event of an instrument is its listing.
             db.executemany("INSERT OR IGNORE INTO listings VALUES (?, ?)", rows.listings.items())
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_EVENTS_CURSOR, next_seq))
+        self._indices = indices
 
     def add_labels(self, labels: Iterable[tuple[int, int, str]], next_seq: int) -> None:
         """Store (account, label, text) of commands up to `next_seq`, and move their cursor there."""
         with _Transaction(self._db) as db:
             db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", labels)
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_LABELS_CURSOR, next_seq))
+
+
+def _add_classes(db: sqlite3.Connection) -> None:
+    """Bring a store of an earlier form up to this one: its movements get their class, in one transaction.
+
+    Settlements of markets from before are in the accounts' movements alone.
+    """
+    columns = [row[1] for row in db.execute("PRAGMA table_info(movements)")]
+    if not columns or "class" in columns:
+        return
+    with _Transaction(db):
+        db.execute("ALTER TABLE movements ADD COLUMN class INTEGER NOT NULL DEFAULT 0")
+        rows = db.execute("SELECT account, seq, event_index, record FROM movements").fetchall()
+        db.executemany(
+            "UPDATE movements SET class = ? WHERE account = ? AND seq = ? AND event_index = ?",
+            [(class_of(ev.read_event(row[3])), *row[:3]) for row in rows],
+        )
 
 
 class _Transaction:
@@ -218,7 +214,7 @@ class HistoryReader:
     def _open(self) -> sqlite3.Connection | None:
         if self._db is None and self._path.exists():
             db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'labels'").fetchone() is None:
+            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'movements_by_class'").fetchone() is None:
                 db.close()  # the writer is still making its tables
                 return None
             self._db = db
@@ -264,17 +260,71 @@ class HistoryReader:
         row = db.execute("SELECT record FROM orders WHERE order_id = ?", (order_id,)).fetchone()
         return bytes(row[0]) if row else b""
 
-    def movements(self, account: int, *, before_seq: int, limit: int) -> list[bytes]:
-        """CASH and SETTLED records of an account with a lower seq, newest first."""
+    def movements(
+        self, account: int, classes: Sequence[int] | None = None, *, before_seq: int, limit: int
+    ) -> list[bytes]:
+        """CASH, SETTLED, LIQUIDATION and MOVED records of an account with a lower seq, newest first;
+        `classes` (`rows.movement_class`) None: any."""
+        db = self._open()
+        if db is None:
+            return []
+        only = ""
+        values: list[int] = [account, min(before_seq, (1 << 63) - 1)]
+        if classes is not None:
+            only = f"AND class IN ({','.join('?' * len(classes))})"
+            values += classes
+        rows = db.execute(
+            f"SELECT record FROM movements WHERE account = ? AND seq < ? {only} "
+            "ORDER BY seq DESC, event_index DESC LIMIT ?",
+            (*values, limit),
+        )
+        return [row[0] for row in rows]
+
+    def markets(
+        self, instrument: int | None, kinds: Sequence[int], *, before_seq: int, limit: int
+    ) -> list[MarketRow]:
+        """Settlements of markets of the given SETTLED kinds with a lower seq, newest first; `instrument`
+        None: any."""
+        db = self._open()
+        if db is None:
+            return []
+        only = "" if instrument is None else "instrument = ? AND"
+        values = [] if instrument is None else [instrument]
+        rows = db.execute(
+            f"SELECT * FROM markets WHERE {only} kind IN ({','.join('?' * len(kinds))}) AND seq < ? "
+            "ORDER BY seq DESC LIMIT ?",
+            (*values, *kinds, min(before_seq, (1 << 63) - 1), limit),
+        )
+        return [MarketRow(*row) for row in rows]
+
+    def market(self, seq: int) -> MarketRow | None:
+        """The settlement of a market by one command, or None."""
+        db = self._open()
+        row = None if db is None else db.execute("SELECT * FROM markets WHERE seq = ?", (seq,)).fetchone()
+        return MarketRow(*row) if row else None
+
+    def deliveries(self) -> list[MarketRow]:
+        """One row for every delivery price of a day, oldest first."""
         db = self._open()
         if db is None:
             return []
         rows = db.execute(
-            "SELECT record FROM movements WHERE account = ? AND seq < ? "
-            "ORDER BY seq DESC, event_index DESC LIMIT ?",
-            (account, min(before_seq, (1 << 63) - 1), limit),
+            "SELECT * FROM markets WHERE seq IN (SELECT min(seq) FROM markets WHERE kind = ? "
+            "GROUP BY time_ms / 86400000, price) ORDER BY seq",
+            (r.SETTLED_DELIVERY,),
         )
-        return [row[0] for row in rows]
+        return [MarketRow(*row) for row in rows]
+
+    def losses(self, *, before_seq: int, limit: int) -> list[LossRow]:
+        """Covered and shared losses with a lower seq, newest first."""
+        db = self._open()
+        if db is None:
+            return []
+        rows = db.execute(
+            "SELECT * FROM losses WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+            (min(before_seq, (1 << 63) - 1), limit),
+        )
+        return [LossRow(*row) for row in rows]
 
     def listing_times(self) -> dict[int, int]:
         """When each instrument was listed (ms), by its id."""

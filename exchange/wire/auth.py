@@ -28,6 +28,7 @@ _RIGHTS: Final = {"none": 0, "read": 1, "read_write": 2}
 DEFAULT_SCOPES: Final = frozenset(
     {"account:read_write", "trade:read_write", "wallet:read_write", "mainaccount"}
 )
+SUBACCOUNT_SCOPES: Final = DEFAULT_SCOPES - {"mainaccount"}
 
 
 class HmacClaim(NamedTuple):
@@ -159,6 +160,7 @@ _TRADE_WRITES: Final = (
     "mass_quote",
     "cancel_quotes",
     "close_position",
+    "strikebook_take_over",
 )
 _TRADE_READS: Final = (
     "get_open_orders",
@@ -176,14 +178,42 @@ _TRADE_READS: Final = (
     "get_user_trades_by_order",
     "get_positions",
     "get_position",
+    "get_margins",
+    "get_settlement_history_by_currency",
+    "get_settlement_history_by_instrument",
+    "strikebook_get_liquidations",
 )
-_ACCOUNT_READS: Final = ("get_account_summary", "get_account_summaries", "get_subaccounts")
+_ACCOUNT_READS: Final = (
+    "get_account_summary",
+    "get_account_summaries",
+    "get_subaccounts",
+    "get_subaccounts_details",
+    "get_user_locks",
+    "simulate_portfolio",
+    "pme/simulate",
+)
+_ACCOUNT_WRITES: Final = (
+    "set_self_trading_config",
+    "change_margin_model",
+    "create_subaccount",
+    "change_subaccount_name",
+    "remove_subaccount",
+)
+_WALLET_READS: Final = ("get_transfers", "get_withdrawals", "get_deposits")
+_WALLET_WRITES: Final = (
+    "submit_transfer_between_subaccounts",
+    "submit_transfer_to_subaccount",
+    "withdraw",
+    "cancel_withdrawal",
+)
 # The area each private method needs, and whether it writes; one that is not here needs only a session.
 _METHOD_SCOPES: Final[dict[str, tuple[str, bool]]] = {
     **{f"private/{name}": ("trade", True) for name in _TRADE_WRITES},
     **{f"private/{name}": ("trade", False) for name in _TRADE_READS},
     **{f"private/{name}": ("account", False) for name in _ACCOUNT_READS},
-    "private/set_self_trading_config": ("account", True),
+    **{f"private/{name}": ("account", True) for name in _ACCOUNT_WRITES},
+    **{f"private/{name}": ("wallet", False) for name in _WALLET_READS},
+    **{f"private/{name}": ("wallet", True) for name in _WALLET_WRITES},
 }
 
 

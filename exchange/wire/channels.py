@@ -23,26 +23,27 @@ _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}|any", re.ASCII)
 _INDEX: Final = re.compile(r"[a-z0-9]{2,16}_[a-z0-9]{2,8}", re.ASCII)
 
 # Public feeds of the dialect that this venue does not produce.
-_SILENT_WHOLE: Final = frozenset({"announcements", "platform_state", "platform_state.public_methods_state"})
+_SILENT_WHOLE: Final = frozenset({"announcements", "platform_state.public_methods_state"})
 _SILENT_INDEX: Final = frozenset(
     {
         "deribit_price_ranking",
         "deribit_price_statistics",
         "deribit_volatility_index",
-        "estimated_expiration_price",
         "markprice.options",
     }
 )
 # Private feeds of the dialect that this venue does not produce.
-_SILENT_USER: Final = frozenset({"access_log", "lock", "mmp_trigger", "combo_trades", "changes"})
+_SILENT_USER: Final = frozenset({"access_log", "mmp_trigger", "combo_trades"})
+VENUE_CHANNEL: Final = "strikebook.venue"
 
 
 class Channel(NamedTuple):
     """A parsed channel name. Fields that the family does not have are empty.
 
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, user_orders,
-    user_trades, user_changes, user_portfolio, or silent. `instrument` is a name; `kind` is option,
-    future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
+    user_trades, user_changes, user_portfolio, user_lock, instrument_state, instrument_creation,
+    platform_state, estimated_price, perpetual, venue (our own), or silent. `instrument` is a name; `kind`
+    is option, future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
     """
 
     name: str
@@ -82,10 +83,22 @@ def parse_channel(name: str) -> Channel | None:
         case "deribit_price_index":
             if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
                 return Channel(name, "price_index", index_name=parts[0])
+        case "estimated_expiration_price":
+            if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
+                return Channel(name, "estimated_price", index_name=parts[0])
+        case "perpetual":
+            if len(parts) == 2 and _instrument(parts[0]) and parts[1] in INTERVALS:
+                return Channel(name, "perpetual", instrument=parts[0], interval=parts[1])
+        case "instrument":
+            return _of_instruments(name, parts)
+        case "platform_state" if not parts:
+            return Channel(name, "platform_state")
         case "user":
             return _user(name, parts)
+        case "strikebook":
+            return Channel(name, "venue") if name == VENUE_CHANNEL else None
         case _:
-            return _silent(name, head, parts)
+            return _silent(name)
     return None
 
 
@@ -124,6 +137,18 @@ def _by_instrument_or_kind(name: str, family: str, parts: list[str], *, private:
     return None
 
 
+def _of_instruments(name: str, parts: list[str]) -> Channel | None:
+    """`state.{kind}.{currency}` or `creation.{kind}.{currency}`."""
+    if (
+        len(parts) == 3
+        and parts[0] in ("creation", "state")
+        and parts[1] in KINDS_KNOWN
+        and _CURRENCY.fullmatch(parts[2]) is not None
+    ):
+        return Channel(name, f"instrument_{parts[0]}", kind=parts[1], currency=_currency(parts[2]))
+    return None
+
+
 def _currency(text: str) -> str:
     return text if text == "any" else text.upper()
 
@@ -136,12 +161,14 @@ def _user(name: str, parts: list[str]) -> Channel | None:
         return _by_instrument_or_kind(name, f"user_{topic}", rest, private=True)
     if topic == "portfolio" and len(rest) == 1 and _CURRENCY.fullmatch(rest[0]):
         return Channel(name, "user_portfolio", True, currency=_currency(rest[0]))
+    if topic == "lock" and not rest:
+        return Channel(name, "user_lock", True)
     if topic in _SILENT_USER and all(rest) and len(rest) <= 3:
         return Channel(name, "silent", True)
     return None
 
 
-def _silent(name: str, head: str, parts: list[str]) -> Channel | None:
+def _silent(name: str) -> Channel | None:
     """Feeds of the dialect that exist elsewhere: accepted, never written to."""
     if name in _SILENT_WHOLE:
         return Channel(name, "silent")
@@ -152,14 +179,6 @@ def _silent(name: str, head: str, parts: list[str]) -> Channel | None:
             prefix.startswith("chart.trades.")
             and _instrument(prefix.removeprefix("chart.trades."))
             and last in _RESOLUTIONS
-        )
-        or (head == "perpetual" and len(parts) == 2 and _instrument(parts[0]) and last in INTERVALS)
-        or (
-            head == "instrument"
-            and len(parts) == 3
-            and parts[0] in ("creation", "state")
-            and parts[1] in KINDS_KNOWN
-            and _CURRENCY.fullmatch(last) is not None
         )
     )
     return Channel(name, "silent") if known else None

@@ -40,10 +40,16 @@ BAD_REQUEST: Final = 11050
 SYSTEM_MAINTENANCE: Final = 11051
 POST_ONLY_REJECT: Final = 11054
 POST_ONLY_NOT_ALLOWED: Final = 11055
+INVALID_ADDRESS: Final = 11090
 INTERNAL_ERROR: Final = 11094
+ACCOUNT_LOCKED: Final = 11098
+TOO_MANY_SUBACCOUNTS: Final = 12001
+WRONG_SUBACCOUNT_NAME: Final = 12002
+TRANSFER_NOT_ALLOWED: Final = 12100
 INVALID_CREDENTIALS: Final = 13004
 USER_NOT_FOUND: Final = 13007
 UNAUTHORIZED: Final = 13009
+UNAVAILABLE_IN_SUBACCOUNT: Final = 13012
 INVALID_CONTENT_TYPE: Final = 13018
 NOT_FOUND: Final = 13020
 FORBIDDEN: Final = 13021
@@ -91,10 +97,16 @@ MESSAGES: Final[dict[int, str]] = {
     SYSTEM_MAINTENANCE: "system_maintenance",
     POST_ONLY_REJECT: "post_only_reject",
     POST_ONLY_NOT_ALLOWED: "post_only_not_allowed",
+    INVALID_ADDRESS: "invalid_addr",
     INTERNAL_ERROR: "internal_server_error",
+    ACCOUNT_LOCKED: "account_locked",
+    TOO_MANY_SUBACCOUNTS: "too_many_subaccounts",
+    WRONG_SUBACCOUNT_NAME: "wrong_subaccount_name",
+    TRANSFER_NOT_ALLOWED: "transfer_not_allowed",
     INVALID_CREDENTIALS: "invalid_credentials",
     USER_NOT_FOUND: "user_not_found",
     UNAUTHORIZED: "unauthorized",
+    UNAVAILABLE_IN_SUBACCOUNT: "unavailable_in_subaccount",
     INVALID_CONTENT_TYPE: "invalid_content_type",
     NOT_FOUND: "not_found",
     FORBIDDEN: "forbidden",
@@ -148,6 +160,17 @@ REJECT_CODES: Final[dict[int, int]] = {
     rej.DUPLICATE: OTHER_REJECT,
     rej.NOT_EMPTY: OTHER_REJECT,
     rej.NOT_EXPIRED: OTHER_REJECT,
+    rej.NO_RISK: TEMPORARILY_UNAVAILABLE,
+    rej.NOT_AUTHORISED: FORBIDDEN,
+    rej.MARK_JUMP: OTHER_REJECT,
+    rej.ACCOUNT_LOCKED: ACCOUNT_LOCKED,
+    rej.WRONG_FAMILY: TRANSFER_NOT_ALLOWED,
+    rej.UNDERLYING_NOT_OPEN: BOOK_CLOSED,
+    rej.MARGIN_BREACH: NOT_ENOUGH_FUNDS,
+    rej.NOT_LIQUIDATABLE: OTHER_REJECT,
+    rej.NOT_IN_AUCTION: OTHER_REJECT,
+    rej.TOO_MANY_ACCOUNTS: TOO_MANY_SUBACCOUNTS,
+    rej.UNKNOWN_WITHDRAWAL: NOT_FOUND,
 }
 
 # What an order that ended without a fill can be told as, where a method answers with an error.
@@ -162,6 +185,7 @@ CANCEL_CODES: Final[dict[int, int]] = {
     r.CANCEL_POST_ONLY_EDIT: POST_ONLY_REJECT,
     r.CANCEL_DAY_END: NOT_OPEN_ORDER,
     r.CANCEL_DELIVERY: BOOK_CLOSED,
+    r.CANCEL_LIQUIDATION: NOT_OPEN_ORDER,
 }
 
 
@@ -176,6 +200,7 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_POST_ONLY_EDIT: "edit_post_only_reject",
     r.CANCEL_DAY_END: "day_end",
     r.CANCEL_DELIVERY: "settlement",
+    r.CANCEL_LIQUIDATION: "autoliquidation",
 }
 
 

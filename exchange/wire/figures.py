@@ -1,4 +1,4 @@
-"""The JSON objects of figures: ticker, order book, book summary, positions and account summary.
+"""The JSON objects of figures: ticker, order book, book summary and positions.
 
 Figures are given in the venue's units (ticks, lots, micro-USDC); what floats by nature (volatilities in
 percent, Greeks) is given as floats. An absent figure is None and becomes null or is left out, as the
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exchange.wire import names
-from exchange.wire.credits import CreditPolicy
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.objects import JsonObject, Level, best_fields, levels
 
@@ -33,7 +32,7 @@ class MarketFigures:
 
     Prices in ticks where they are tradable, in micro-USDC where they are computed; sizes in lots;
     volatilities in percent; volumes over the last 24 hours. `settlement_micro` is the last perpetual
-    settlement.
+    settlement, `estimated_delivery_micro` the average that will become the delivery price (0: none yet).
     """
 
     time_ms: int = 0
@@ -58,6 +57,7 @@ class MarketFigures:
     interest_rate: float = 0.0
     delivery_micro: int | None = None
     settlement_micro: int | None = None
+    estimated_delivery_micro: int = 0
     current_funding: float = 0.0
     funding_8h: float = 0.0
     seq: int = 0
@@ -79,7 +79,7 @@ def ticker_object(view: InstrumentView, market: MarketFigures) -> JsonObject:
     found: JsonObject = {
         "instrument_name": view.name,
         "timestamp": market.time_ms,
-        "state": names.instrument_state(view.state),
+        "state": view.state_name,
         "stats": _stats(view, market),
         "open_interest": view.amount(market.open_interest_lots),
         **best_fields(view, market.best_bid, market.best_ask),
@@ -88,7 +88,7 @@ def ticker_object(view: InstrumentView, market: MarketFigures) -> JsonObject:
         "max_price": view.price(market.max_price_ticks),
         "mark_price": usdc(market.mark_micro),
         "last_price": None if market.last_ticks is None else view.price(market.last_ticks),
-        "estimated_delivery_price": usdc(market.index_micro),
+        "estimated_delivery_price": usdc(market.estimated_delivery_micro or market.index_micro),
         "seq": market.seq,
     }
     if market.settlement_micro is not None:
@@ -158,7 +158,7 @@ def book_summary_object(view: InstrumentView, market: MarketFigures) -> JsonObje
         "mark_price": usdc(market.mark_micro),
         "open_interest": view.amount(market.open_interest_lots),
         "creation_timestamp": market.time_ms,
-        "estimated_delivery_price": usdc(market.index_micro),
+        "estimated_delivery_price": usdc(market.estimated_delivery_micro or market.index_micro),
     }
     if view.is_option:
         found["underlying_index"] = view.index_name
@@ -180,12 +180,16 @@ class PositionValues:
 
     size_lots: int = 0
     entry_value_micro: int = 0
-    requirement_micro: int = 0
+    initial_micro: int = 0
+    maintenance_micro: int = 0
     open_orders_micro: int = 0
     realized_micro: int = 0
+    funding_micro: int = 0
     mark_micro: int = 0
     index_micro: int = 0
     settlement_micro: int | None = None
+    liquidation_price: float | None = None
+    leverage: int = 1
     greeks: Greeks = field(default_factory=Greeks)
 
     def floating_micro(self, view: InstrumentView) -> int:
@@ -199,7 +203,6 @@ def position_object(view: InstrumentView, values: PositionValues) -> JsonObject:
     size = view.amount(values.size_lots)
     average = view.value_price(values.entry_value_micro, values.size_lots)
     floating = usdc(values.floating_micro(view))
-    requirement = usdc(values.requirement_micro)
     realized = usdc(values.realized_micro)
     found: JsonObject = {
         "instrument_name": view.name,
@@ -213,13 +216,13 @@ def position_object(view: InstrumentView, values: PositionValues) -> JsonObject:
         "settlement_price": usdc(
             values.mark_micro if values.settlement_micro is None else values.settlement_micro
         ),
-        "initial_margin": requirement,
-        "maintenance_margin": requirement,
+        "initial_margin": usdc(values.initial_micro),
+        "maintenance_margin": usdc(values.maintenance_micro),
         "open_orders_margin": usdc(values.open_orders_micro),
         "floating_profit_loss": floating,
         "realized_profit_loss": realized,
         "total_profit_loss": floating + realized,
-        "estimated_liquidation_price": None,
+        "estimated_liquidation_price": values.liquidation_price,
         "delta": values.greeks.delta * size,
         "gamma": values.greeks.gamma * size,
         "vega": values.greeks.vega * size,
@@ -229,168 +232,7 @@ def position_object(view: InstrumentView, values: PositionValues) -> JsonObject:
         found["average_price_usd"] = average
         found["floating_profit_loss_usd"] = floating
     else:
-        found["leverage"] = 1
-        found["realized_funding"] = 0.0
+        found["leverage"] = values.leverage
+        found["realized_funding"] = usdc(values.funding_micro)
         found["interest_value"] = 0.0
     return found
-
-
-@dataclass(slots=True)
-class AccountValues:
-    """One account's figures in its settlement currency, as the funds rule sees them.
-
-    `funds_micro` is cash with the perpetuals marked in, `equity_micro` also values the options;
-    maps are per expiry or index, as the dialect draws them.
-    """
-
-    account: int = 0
-    name: str = ""
-    currency: str = names.QUOTE_CURRENCY
-    created_ms: int = 0
-    cash_micro: int = 0
-    funds_micro: int = 0
-    equity_micro: int = 0
-    requirement_micro: int = 0
-    available_micro: int = 0
-    withdrawable_micro: int = 0
-    options_value_micro: int = 0
-    options_session_upl_micro: int = 0
-    options_session_rpl_micro: int = 0
-    futures_session_upl_micro: int = 0
-    futures_session_rpl_micro: int = 0
-    delta_total: float = 0.0
-    options_greeks: Greeks = field(default_factory=Greeks)
-    delta_total_map: dict[str, float] = field(default_factory=dict)
-    cancels_maker: bool = False
-    seq: int = 0
-
-
-def portfolio_data(values: AccountValues) -> JsonObject:
-    """A frame of `user.portfolio.{currency}`, and the core of the account summary."""
-    upl = values.options_session_upl_micro + values.futures_session_upl_micro
-    rpl = values.options_session_rpl_micro + values.futures_session_rpl_micro
-    requirement = usdc(values.requirement_micro)
-    equity = usdc(values.equity_micro)
-    margin_balance = usdc(values.funds_micro)
-    return {
-        "currency": values.currency,
-        "balance": usdc(values.cash_micro),
-        "equity": equity,
-        "margin_balance": margin_balance,
-        "available_funds": usdc(values.available_micro),
-        "available_withdrawal_funds": usdc(values.withdrawable_micro),
-        "initial_margin": requirement,
-        "maintenance_margin": requirement,
-        "projected_initial_margin": requirement,
-        "projected_maintenance_margin": requirement,
-        "total_pl": usdc(upl + rpl),
-        "session_upl": usdc(upl),
-        "session_rpl": usdc(rpl),
-        "options_value": usdc(values.options_value_micro),
-        "options_pl": usdc(values.options_session_upl_micro + values.options_session_rpl_micro),
-        "options_session_upl": usdc(values.options_session_upl_micro),
-        "options_session_rpl": usdc(values.options_session_rpl_micro),
-        "options_delta": values.options_greeks.delta,
-        "options_gamma": values.options_greeks.gamma,
-        "options_theta": values.options_greeks.theta,
-        "options_vega": values.options_greeks.vega,
-        "options_gamma_map": {},
-        "options_theta_map": {},
-        "options_vega_map": {},
-        "futures_pl": usdc(values.futures_session_upl_micro + values.futures_session_rpl_micro),
-        "futures_session_upl": usdc(values.futures_session_upl_micro),
-        "futures_session_rpl": usdc(values.futures_session_rpl_micro),
-        "delta_total": values.delta_total,
-        "delta_total_map": values.delta_total_map,
-        "projected_delta_total": values.delta_total,
-        "spot_reserve": 0.0,
-        "additional_reserve": 0.0,
-        "fee_balance": 0.0,
-        "portfolio_margining_enabled": False,
-        "cross_collateral_enabled": False,
-        "margin_model": "segregated_sm",
-        "total_equity_usd": equity,
-        "total_initial_margin_usd": requirement,
-        "total_maintenance_margin_usd": requirement,
-        "total_margin_balance_usd": margin_balance,
-        "total_delta_total_usd": 0.0,
-        "seq": values.seq,
-    }
-
-
-def _identity(values: AccountValues) -> JsonObject:
-    return {
-        "id": values.account,
-        "username": values.name,
-        "system_name": values.name,
-        "email": "",
-        "type": "main",
-        "creation_timestamp": values.created_ms,
-        "login_enabled": True,
-        "security_keys_enabled": False,
-        "mmp_enabled": False,
-        "interuser_transfers_enabled": False,
-        "self_trading_reject_mode": "cancel_maker" if values.cancels_maker else "reject_taker",
-        "self_trading_extended_to_subaccounts": "false",
-        "receive_notifications": False,
-        "referrer_id": None,
-        "block_rfq_self_match_prevention": False,
-        "has_non_block_chain_equity": False,
-    }
-
-
-def account_summary_object(
-    values: AccountValues, *, extended: bool = False, fees: Sequence[JsonObject] = ()
-) -> JsonObject:
-    """`private/get_account_summary`; `extended` adds who the account is and its fees."""
-    found = portfolio_data(values)
-    found["fee_group"] = "default"
-    found["limits"] = api_limits()
-    identity = _identity(values)
-    # Strict clients require these few with or without `extended`.
-    for name in ("id", "username", "system_name", "email", "type", "security_keys_enabled"):
-        found[name] = identity[name]
-    if extended:
-        found.update(identity)
-        found["fees"] = list(fees)
-    return found
-
-
-def account_summaries_object(
-    summaries: Sequence[AccountValues], *, extended: bool = False, fees: Sequence[JsonObject] = ()
-) -> JsonObject:
-    """`private/get_account_summaries`: the account once, its currencies in `summaries` (not empty)."""
-    found = _identity(summaries[0])
-    rows: list[JsonObject] = []
-    for values in summaries:
-        row = portfolio_data(values)
-        row["fee_group"] = "default"
-        row["limits"] = api_limits()
-        if extended:
-            row["fees"] = list(fees)
-        rows.append(row)
-    found["summaries"] = rows
-    return found
-
-
-def fee_object(kind: str, index: str, maker_ppm: int, taker_ppm: int) -> JsonObject:
-    """One entry of `fees`: fractions of the index notional for an instrument type of an index."""
-    return {
-        "index_name": index,
-        "kind": kind,
-        "instrument_type": kind,
-        "maker_fee": maker_ppm / 1_000_000,
-        "taker_fee": taker_ppm / 1_000_000,
-    }
-
-
-def api_limits(policy: CreditPolicy | None = None) -> JsonObject:
-    """`<api_limits>` in requests: what wire/credits.py grants. The matching engine has no such limit."""
-    policy = policy or CreditPolicy()
-    return {
-        "non_matching_engine": {
-            "rate": policy.refill_per_s // policy.cost,
-            "burst": policy.pool // policy.cost,
-        },
-        "limits_per_currency": False,
-    }

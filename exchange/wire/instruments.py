@@ -24,17 +24,32 @@ def usdc(amount_micro: int) -> float:
 
 @dataclass(slots=True)
 class InstrumentView:
-    """One listed instrument as clients see it. `state` changes with INSTRUMENT events."""
+    """One listed instrument as clients see it.
+
+    `state` changes with INSTRUMENT events, `underlying_state` with UNDERLYING events; `settling` says that
+    it has expired and waits for its delivery.
+    """
 
     instrument: int
     symbol: str
     terms: InstrumentTerms
     state: int = r.STATE_OPEN
     created_ms: int = 0
+    underlying_state: int = 0
+    settling: bool = False
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.name = instrument_name(self.symbol, self.terms)
+
+    @property
+    def state_name(self) -> str:
+        """The dialect's state: of the instrument, or of its underlying if that allows less."""
+        if self.state >= r.STATE_DELISTED:
+            return names.instrument_state(self.state)
+        if self.settling:
+            return "settlement"
+        return names.instrument_state(max(self.state, self.underlying_state))
 
     @property
     def is_option(self) -> bool:

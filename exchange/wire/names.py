@@ -31,7 +31,9 @@ _STATE_NAMES: Final = {
     r.ORDER_STATE_CANCELLED: "cancelled",
 }
 # The reasons the dialect's `cancel_reason` enumerates; the others stand in `end_reason` alone.
-_CANCEL_REASONS: Final = frozenset({"user_request", "edit_post_only_reject", "settlement"})
+_CANCEL_REASONS: Final = frozenset(
+    {"user_request", "edit_post_only_reject", "settlement", "autoliquidation"}
+)
 _INSTRUMENT_STATES: Final = {
     r.STATE_OPEN: "open",
     r.STATE_CANCEL_ONLY: "locked",
@@ -133,6 +135,16 @@ def cancel_reason(reason: int) -> str | None:
 def instrument_state(state: int) -> str:
     """The dialect's instrument state."""
     return _INSTRUMENT_STATES.get(state, "inactive")
+
+
+def margin_model(model: int) -> str:
+    """The dialect's margin model: every account's collateral is USDC alone, hence "segregated"."""
+    return "segregated_pm" if model == r.MODEL_PORTFOLIO else "segregated_sm"
+
+
+def liquidation_sides(is_liquidation: bool) -> str | None:
+    """The dialect's `liquidation` of a trade: the taker's side is being liquidated, or None."""
+    return "T" if is_liquidation else None
 
 
 def index_name(symbol: str) -> str:

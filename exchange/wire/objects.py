@@ -131,6 +131,9 @@ def public_trade_object(
         "contracts": amount,
         "seq": trade.head.seq,
     }
+    liquidated = names.liquidation_sides(bool(trade.flags & r.TRADE_LIQUIDATION))
+    if liquidated is not None:
+        found["liquidation"] = liquidated
     if iv is not None:
         found["iv"] = iv
     if finality is not None:
@@ -155,7 +158,8 @@ def user_trade_object(
     found = public_trade_object(trade, view, tick_direction=tick_direction, iv=iv, finality=finality)
     flags = order.flags if order is not None else 0
     found["order_id"] = str(trade.maker_order_id if is_maker else trade.taker_order_id)
-    found["order_type"] = names.order_type(flags)
+    liquidated = trade.flags & r.TRADE_LIQUIDATION and not is_maker
+    found["order_type"] = "liquidation" if liquidated else names.order_type(flags)
     found["matching_id"] = None
     found["direction"] = names.direction(trade.taker_sells != is_maker)
     found["underlying_price"] = usdc(trade.forward_micro)
@@ -180,9 +184,14 @@ def user_trade_object(
     return found
 
 
-def instrument_object(view: InstrumentView) -> JsonObject:
-    """`<instrument>`. Commissions are fractions of the index notional."""
+def instrument_object(
+    view: InstrumentView, maker_fee_ppm: int | None = None, taker_fee_ppm: int | None = None
+) -> JsonObject:
+    """`<instrument>`. Commissions are fractions of the index notional: those of its listing, or of the
+    fee schedule that is in force."""
     terms = view.terms
+    maker_fee_ppm = terms.maker_fee_ppm if maker_fee_ppm is None else maker_fee_ppm
+    taker_fee_ppm = terms.taker_fee_ppm if taker_fee_ppm is None else taker_fee_ppm
     found: JsonObject = {
         "kind": view.kind,
         "instrument_name": view.name,
@@ -194,7 +203,7 @@ def instrument_object(view: InstrumentView) -> JsonObject:
         "instrument_type": "linear",
         "settlement_period": view.settlement_period(),
         "is_active": view.state in (r.STATE_OPEN, r.STATE_CANCEL_ONLY, r.STATE_HALTED),
-        "state": names.instrument_state(view.state),
+        "state": view.state_name,
         "creation_timestamp": view.created_ms,
         "expiration_timestamp": view.expiration_timestamp,
         "min_trade_amount": view.amount(terms.min_size_lots),
@@ -206,9 +215,9 @@ def instrument_object(view: InstrumentView) -> JsonObject:
             for above, step in terms.tick_steps[1:]
         ],
         "contract_size": 1,
-        "maker_commission": terms.maker_fee_ppm / 1_000_000,
-        "taker_commission": terms.taker_fee_ppm / 1_000_000,
-        "block_trade_commission": terms.taker_fee_ppm / 1_000_000,
+        "maker_commission": maker_fee_ppm / 1_000_000,
+        "taker_commission": taker_fee_ppm / 1_000_000,
+        "block_trade_commission": taker_fee_ppm / 1_000_000,
         "block_trade_min_trade_amount": view.amount(terms.min_size_lots),
         "block_trade_tick_size": view.price(1),
         "price_index": view.index_name,
@@ -318,4 +327,24 @@ def currency_object(currency: str, long_name: str, decimals: int) -> JsonObject:
         "withdrawal_priorities": [],
         "in_cross_collateral_pool": currency == names.QUOTE_CURRENCY,
         "apr": 0.0,
+    }
+
+
+def instrument_state_data(view: InstrumentView, time_ms: int) -> JsonObject:
+    """A frame of `instrument.state.{kind}.{currency}`."""
+    return {"instrument_name": view.name, "state": view.state_name, "timestamp": time_ms}
+
+
+def estimated_price_data(
+    price_micro: int, seconds: int, *, is_estimated: bool, left_ticks: int, total_ticks: int, time_ms: int
+) -> JsonObject:
+    """A frame of `estimated_expiration_price.{index}`: `seconds` to the next expiry, the delivery price as
+    far as it is known, and how much of the average is still to come."""
+    return {
+        "seconds": seconds,
+        "price": usdc(price_micro),
+        "is_estimated": is_estimated,
+        "left_ticks": left_ticks,
+        "total_ticks": total_ticks,
+        "timestamp": time_ms,
     }

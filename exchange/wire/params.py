@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from exchange.domain.commands import InstrumentTerms
-from exchange.domain.limits import MAX_ORDER_LOTS, MAX_TIME_MS
+from exchange.domain.limits import MAX_DEPOSIT_MICRO, MAX_ORDER_LOTS, MAX_TIME_MS
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
 from exchange.wire.limits import NUMBER_CHARS_MAX, TEXT_BYTES_MAX
@@ -195,14 +195,32 @@ def optional_object(params: Params, name: str) -> dict[str, object] | None:
     return value
 
 
+def sizes(params: Params, name: str, count_max: int) -> dict[str, Decimal]:
+    """An object of signed numbers by instrument name, also as a string holding JSON; empty if absent.
+
+    Raises:
+        RpcError: -32602 for anything else, or more than `count_max` entries.
+    """
+    if not has(params, name):
+        return {}
+    value = params[name]
+    if isinstance(value, str):
+        value = _unwrapped({name: value}, name, "{")
+    if not isinstance(value, dict):
+        raise invalid_param(name, "must be an object of sizes by instrument name")
+    if len(value) > count_max:
+        raise invalid_param(name, f"must hold at most {count_max} entries")
+    return {str(key): number({name: size}, name) for key, size in value.items()}
+
+
 _untyped: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def _unwrapped(params: Params, name: str) -> object:
+def _unwrapped(params: Params, name: str, opening: str = "[") -> object:
     if not has(params, name):
         raise invalid_param(name, "value required")
     value = params[name]
-    if isinstance(value, str) and value.startswith("["):
+    if isinstance(value, str) and value.startswith(opening):
         try:
             return _untyped.decode(value)
         except (msgspec.MsgspecError, RecursionError) as wrong:
@@ -298,3 +316,25 @@ def order_lots(params: Params, terms: InstrumentTerms) -> int:
     if has(params, "amount") and amount_lots(params, terms) != lots:
         raise _amount_error("contracts", "amount and contracts must agree")
     return lots
+
+
+def micro_usdc(params: Params, name: str = "amount") -> int:
+    """An amount of USDC in micro-USDC.
+
+    Raises:
+        RpcError: -32602 not a number or absent; 10021 not positive, finite, in range or a whole number of
+            micro-USDC.
+    """
+    if not has(params, name):
+        raise invalid_param(name, "value required")
+    fraction = _ratio(_decimal(params[name], name))
+    if fraction is None:
+        raise _amount_error(name, "must be a finite amount in range")
+    micro, rest = divmod(fraction[0] * _MICRO, fraction[1])
+    if micro < 0 or (micro == 0 and rest == 0):
+        raise _amount_error(name, "must be positive")
+    if rest:
+        raise _amount_error(name, "must be a multiple of 0.000001")
+    if micro > MAX_DEPOSIT_MICRO:
+        raise _amount_error(name, "is too large")
+    return micro

@@ -46,6 +46,9 @@ class Oracle:
     def is_fresh(self) -> bool:
         return True
 
+    def estimated_delivery_price(self, underlying: int, expiry_ms: int) -> float | None:
+        return 100_050.25 if underlying == 0 else None
+
 
 @pytest.fixture
 def oracle() -> Oracle:

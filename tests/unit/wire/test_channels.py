@@ -35,6 +35,16 @@ I = "BTC_USDC-27DEC26-100000-C"  # noqa: E741
         ("user.portfolio.btc", {"family": "user_portfolio", "private": True, "currency": "BTC"}),
         ("user.portfolio.any", {"family": "user_portfolio", "currency": "any"}),
         ("deribit_price_index.btc_usdc", {"family": "price_index", "index_name": "btc_usdc"}),
+        ("platform_state", {"family": "platform_state", "private": False}),
+        ("estimated_expiration_price.eth_usdc", {"family": "estimated_price", "index_name": "eth_usdc"}),
+        (
+            "perpetual.BTC_USDC-PERPETUAL.100ms",
+            {"family": "perpetual", "instrument": "BTC_USDC-PERPETUAL", "interval": "100ms"},
+        ),
+        ("instrument.state.option.usdc", {"family": "instrument_state", "currency": "USDC"}),
+        ("instrument.creation.any.any", {"family": "instrument_creation", "kind": "any"}),
+        ("user.lock", {"family": "user_lock", "private": True}),
+        ("strikebook.venue", {"family": "venue", "private": False}),
     ],
 )
 def test_a_channel_is_read(name: str, fields: dict[str, object]) -> None:
@@ -53,16 +63,11 @@ def test_currencies_nobody_lists_are_no_error(currency: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "platform_state",
         "platform_state.public_methods_state",
         "announcements",
         "markprice.options.btc_usd",
         "deribit_volatility_index.btc_usd",
-        "estimated_expiration_price.eth_usdc",
         f"chart.trades.{I}.1D",
-        "perpetual.BTC_USDC-PERPETUAL.100ms",
-        "instrument.state.option.USDC",
-        "user.lock",
         "user.access_log",
         "user.mmp_trigger.btc_usdc",
     ],

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from exchange.wire import figures
-from exchange.wire.credits import CreditPolicy
-from exchange.wire.figures import AccountValues, Greeks, MarketFigures, PositionValues
+from exchange.wire.figures import Greeks, MarketFigures, PositionValues
 from tests.unit.wire import shapes
 from tests.unit.wire.samples import OPTION, PERPETUAL
 
@@ -96,9 +95,10 @@ def test_a_position(
     values = PositionValues(
         size_lots,
         entry_micro,
-        1_000_000,
-        500_000,
-        250_000,
+        initial_micro=1_000_000,
+        maintenance_micro=800_000,
+        open_orders_micro=500_000,
+        realized_micro=250_000,
         mark_micro=1_001_500_000,
         greeks=Greeks(delta=0.5),
     )
@@ -108,54 +108,11 @@ def test_a_position(
     assert found["floating_profit_loss"] == floating
     assert found["total_profit_loss"] == floating + 0.25
     assert found["delta"] == 0.5 * size_lots / 100
+    margins = (found["initial_margin"], found["maintenance_margin"], found["open_orders_margin"])
+    assert margins == (1.0, 0.8, 0.5)
 
 
 def test_a_perpetual_position_has_leverage_one() -> None:
     found = figures.position_object(PERPETUAL, PositionValues(size_lots=5, settlement_micro=3_000_000))
     shapes.check_shape(through_json(found), shapes.POSITION)
     assert (found["leverage"], found["settlement_price"]) == (1, 3.0)
-
-
-VALUES = AccountValues(
-    account=64,
-    name="alice",
-    cash_micro=1_000_000_000,
-    funds_micro=1_100_000_000,
-    equity_micro=1_200_000_000,
-    requirement_micro=100_000_000,
-    available_micro=1_000_000_000,
-    options_session_upl_micro=1_500_000,
-    futures_session_rpl_micro=-500_000,
-    seq=5,
-)
-
-
-@pytest.mark.parametrize("extended", [False, True])
-def test_an_account_summary(extended: bool) -> None:
-    fees = [figures.fee_object("option", "btc_usdc", 300, 300)]
-    found = figures.account_summary_object(VALUES, extended=extended, fees=fees)
-    shapes.check_shape(through_json(found), shapes.SUMMARY)
-    assert (found["balance"], found["equity"], found["margin_balance"]) == (1000.0, 1200.0, 1100.0)
-    assert (found["total_pl"], found["options_pl"], found["futures_pl"]) == (1.0, 1.5, -0.5)
-    assert ("fees" in found) is extended
-
-
-def test_summaries_list_each_currency_once() -> None:
-    found = figures.account_summaries_object([VALUES, AccountValues(64, "alice", "BTC")], extended=True)
-    rows = found["summaries"]
-    assert isinstance(rows, list)
-    assert [row["currency"] for row in rows] == ["USDC", "BTC"]
-    for row in rows:
-        shapes.check_shape(row, shapes.PORTFOLIO)
-    assert (found["id"], found["username"], found["type"]) == (64, "alice", "main")
-
-
-def test_a_portfolio_frame() -> None:
-    shapes.check_shape(through_json(figures.portfolio_data(VALUES)), shapes.PORTFOLIO)
-
-
-def test_limits_are_those_of_the_credit_policy() -> None:
-    assert figures.api_limits(CreditPolicy.of_the_field())["non_matching_engine"] == {
-        "rate": 20,
-        "burst": 100,
-    }

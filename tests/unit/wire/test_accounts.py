@@ -1,0 +1,64 @@
+"""Account summaries and portfolio frames as the dialect's clients read them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from exchange.wire import accounts
+from exchange.wire.accounts import AccountValues
+from exchange.wire.credits import CreditPolicy
+from tests.unit.wire import shapes
+
+
+def through_json(found: object) -> object:
+    return msgspec.json.decode(msgspec.json.encode(found))
+
+
+VALUES = AccountValues(
+    account=64,
+    name="alice",
+    cash_micro=1_000_000_000,
+    funds_micro=1_100_000_000,
+    equity_micro=1_200_000_000,
+    balance_micro=1_100_000_000,
+    initial_micro=100_000_000,
+    maintenance_micro=80_000_000,
+    projected_initial_micro=90_000_000,
+    projected_maintenance_micro=70_000_000,
+    available_micro=1_000_000_000,
+    options_session_upl_micro=1_500_000,
+    futures_session_rpl_micro=-500_000,
+    seq=5,
+)
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_an_account_summary(extended: bool) -> None:
+    fees = [accounts.fee_object("option", "btc_usdc", 300, 300)]
+    found = accounts.account_summary_object(VALUES, extended=extended, fees=fees)
+    shapes.check_shape(through_json(found), shapes.SUMMARY)
+    assert (found["balance"], found["equity"], found["margin_balance"]) == (1000.0, 1200.0, 1100.0)
+    assert (found["total_pl"], found["options_pl"], found["futures_pl"]) == (1.0, 1.5, -0.5)
+    assert ("fees" in found) is extended
+
+
+def test_summaries_list_each_currency_once() -> None:
+    found = accounts.account_summaries_object([VALUES, AccountValues(64, "alice", "BTC")], extended=True)
+    rows = found["summaries"]
+    assert isinstance(rows, list)
+    assert [row["currency"] for row in rows] == ["USDC", "BTC"]
+    for row in rows:
+        shapes.check_shape(row, shapes.PORTFOLIO)
+    assert (found["id"], found["username"], found["type"]) == (64, "alice", "main")
+
+
+def test_a_portfolio_frame() -> None:
+    shapes.check_shape(through_json(accounts.portfolio_data(VALUES)), shapes.PORTFOLIO)
+
+
+def test_limits_are_those_of_the_credit_policy() -> None:
+    assert accounts.api_limits(CreditPolicy.of_the_field())["non_matching_engine"] == {
+        "rate": 20,
+        "burst": 100,
+    }
