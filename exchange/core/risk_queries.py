@@ -33,7 +33,7 @@ from exchange.core.layout import (
     UNDERLYING_WORDS,
 )
 from exchange.domain.commands import FeeTier, RiskParameters
-from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.domain.limits import ACCOUNT_INSURANCE, FIRST_USER_ACCOUNT
 
 _PARAMETERS = 22
 
@@ -56,6 +56,11 @@ class AccountState(NamedTuple):
 def rules(engine: Engine) -> int:
     """The rules version in force."""
     return engine.world.rules
+
+
+def mode(engine: Engine) -> int:
+    """The mode of the venue: open or cancel-only."""
+    return engine.world.mode
 
 
 def risk_parameters(engine: Engine, underlying: i64) -> RiskParameters | None:
@@ -158,3 +163,8 @@ def total_cash(engine: Engine) -> int:
         total += w.accounts[account * ACCOUNT_WORDS + A_CASH]
         account += 1
     return total
+
+
+def fund_micro(engine: Engine) -> int:
+    """Cash of the insurance fund, in micro-USDC."""
+    return engine.world.accounts[ACCOUNT_INSURANCE * ACCOUNT_WORDS + A_CASH]
