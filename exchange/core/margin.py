@@ -233,7 +233,7 @@ def forget(w: World, account: i64) -> None:
     w.accounts[account * ACCOUNT_WORDS + A_EPOCH] = 0
 
 
-def _initial(
+def initial_with(
     w: World, account: i64, seat: i64, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64
 ) -> i64:
     """Exact initial margin with these figures added to those of a seat (0: none yet; account refreshed)."""
@@ -297,7 +297,7 @@ def _held(w: World, instrument: i64, size: i64) -> i64:
 def figures(w: World, account: i64) -> None:
     """Leave the account's exact margins, balance and equity in `w.m_…`, micro-USDC (rules 2)."""
     refresh(w, account)
-    w.m_initial = _initial(w, account, 0, 0, 0, 0, 0, 0) if w.instrument_count != 0 else 0
+    w.m_initial = initial_with(w, account, 0, 0, 0, 0, 0, 0) if w.instrument_count != 0 else 0
     w.m_maintenance = _maintenance(w, account, 0, 0)
     w.m_balance = balance(w, account)
     w.m_equity = equity(w, account)
@@ -393,7 +393,7 @@ def _passes(
     buys = lots - own_lots if sell == 0 else 0
     sells = lots - own_lots if sell != 0 else 0
     held = lots * hold - own_lots * own_hold
-    if solvent and _initial(w, account, seat, instrument, 0, buys, sells, held) <= has:
+    if solvent and initial_with(w, account, seat, instrument, 0, buys, sells, held) <= has:
         return True
     size = -lots if sell != 0 else lots
     if closing:
@@ -402,5 +402,5 @@ def _passes(
             return True
     buys = -own_lots if sell == 0 else 0
     sells = -own_lots if sell != 0 else 0
-    filled = _initial(w, account, seat, instrument, size, buys, sells, -own_lots * own_hold)
-    return filled + lots * hold <= _initial(w, account, 0, instrument, 0, 0, 0, 0)
+    filled = initial_with(w, account, seat, instrument, size, buys, sells, -own_lots * own_hold)
+    return filled + lots * hold <= initial_with(w, account, 0, instrument, 0, 0, 0, 0)
