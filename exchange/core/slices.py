@@ -1,0 +1,229 @@
+"""One slice of a liquidation: what may be closed now, at which price, and closing it (docs/rules-2.md).
+
+`prepare` changes nothing; it leaves the order in `w.c_…`. `close` sends that order and takes the
+liquidation fee. Every division names its rounding.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from exchange.core import emit, fees, ledger, margin
+from exchange.core.arithmetic import ceil_div
+from exchange.core.book import Book
+from exchange.core.instruments import keeps_trading, price_at_or_above, price_at_or_below, rank_of
+from exchange.core.layout import (
+    A_CURSOR,
+    A_MODEL,
+    A_SEAT_HEAD,
+    ACCOUNT_WORDS,
+    I_DELTA_LOT,
+    I_INDEX,
+    I_INDEX_PER_LOT,
+    I_KIND,
+    I_MARK,
+    I_MARK_HIGH,
+    I_MARK_LOW,
+    I_MARKED,
+    I_MULTIPLIER,
+    I_TICK_MICRO,
+    I_UNDERLYING,
+    INSTRUMENT_WORDS,
+    L_HEAD,
+    L_RANK,
+    LEVEL_WORDS,
+    O_FLAGS,
+    O_LOTS,
+    O_QUEUE,
+    ORDER_WORDS,
+    R_LIQ_BAND,
+    R_LIQ_FEE,
+    R_LIQ_SLICE,
+    R_SCENARIOS,
+    S_KEY,
+    S_NEXT,
+    S_SIZE,
+    SEAT_INSTRUMENT,
+    SEAT_WORDS,
+    U_RISK,
+    U_STATE,
+    UNDERLYING_WORDS,
+)
+from exchange.core.orders import place
+from exchange.core.world import World, pack
+from exchange.domain import limits
+from exchange.domain import records as r
+
+
+def prepare(w: World, account: i64, instrument: i64) -> bool:
+    """Whether a slice of the account's seat is sent now; `margin.figures` of the account stand.
+
+    Leaves seat, price, rank and lots in `w.c_…`.
+    """
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    u = data[i + I_UNDERLYING] * UNDERLYING_WORDS
+    if not keeps_trading(w, instrument) or data[i + I_MARKED] == 0:
+        return False
+    if w.underlyings[u + U_STATE] != 0 or w.underlyings[u + U_RISK + R_SCENARIOS] == 0:
+        return False
+    seat = ledger.find_seat(w, account, instrument)
+    size = w.seats.data[seat * SEAT_WORDS + S_SIZE]
+    sell: i64 = 1 if size > 0 else 0
+    lots = _most_lots(w, account, instrument, size)
+    if lots == 0:
+        return False
+    price = banded_price(w, instrument, sell)
+    rank = rank_of(w, instrument, price)
+    offered = offered_lots(w, w.books[instrument], sell, rank, lots)
+    if lots > offered:
+        lots = offered if offered > 0 else 1
+    if not _helps(w, account, instrument, sell, price, lots):
+        return False
+    w.c_seat = seat
+    w.c_price = price
+    w.c_rank = rank
+    w.c_lots = lots
+    w.c_display = 0
+    w.c_hold = 0
+    return True
+
+
+def _most_lots(w: World, account: i64, instrument: i64, size: i64) -> i64:
+    """Lots of a slice before the book is asked; 0: a perpetual that hedges stays."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    lots = size if size > 0 else -size
+    index = data[i + I_INDEX_PER_LOT]
+    u = data[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    most = w.underlyings[u + R_LIQ_SLICE] // index  # rounded down
+    if most < 1:
+        most = 1
+    if lots > most:
+        lots = most
+    if data[i + I_KIND] != r.KIND_PERPETUAL:
+        return lots
+    delta = delta_micro(w, account, data[i + I_UNDERLYING])
+    if delta == 0 or (delta > 0) != (size > 0):
+        return 0
+    if delta < 0:
+        delta = -delta
+    most = ceil_div(delta, index)
+    return lots if lots < most else most
+
+
+def delta_micro(w: World, account: i64, underlying: i64) -> i64:
+    """ΣD: what the account's positions of an underlying gain with the index, micro-USDC per 100 %."""
+    seats = w.seats.data
+    data = w.instruments
+    total: i64 = 0
+    seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
+    while seat != 0:
+        s = seat * SEAT_WORDS
+        i = (seats[s + S_KEY] & SEAT_INSTRUMENT) * INSTRUMENT_WORDS
+        if data[i + I_UNDERLYING] == underlying:
+            total += seats[s + S_SIZE] * data[i + I_DELTA_LOT]
+        seat = seats[s + S_NEXT]
+    return total
+
+
+def banded_price(w: World, instrument: i64, sell: i64) -> i64:
+    """The limit of a slice: the mark and the band's width, inside the valid prices."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    u = data[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    # The product is at most 2**42 * 10**6 < 2**62; rounded down.
+    width = data[i + I_INDEX] * w.underlyings[u + R_LIQ_BAND] // limits.PPM
+    tick = data[i + I_TICK_MICRO]
+    if sell == 0:
+        return price_at_or_below(w, instrument, (data[i + I_MARK] + width) // tick)
+    low = data[i + I_MARK] - width
+    if low < 0:
+        low = 0
+    return price_at_or_above(w, instrument, ceil_div(low, tick))
+
+
+def offered_lots(w: World, book: Book, sell: i64, rank: i64, most: i64) -> i64:
+    """What the other side offers down (up) to `rank`, counted as for fill-or-kill, but not beyond `most`.
+
+    The account in liquidation has no orders left, so that all orders there are others'.
+    """
+    levels = w.levels.data
+    data = w.orders.data
+    other: i64 = 1 - sell
+    found: i64 = 0
+    level = book.best_level(other)
+    while level != 0 and found < most:
+        at = levels[level * LEVEL_WORDS + L_RANK]
+        if at < rank if sell != 0 else at > rank:
+            break
+        slot = levels[level * LEVEL_WORDS + L_HEAD]
+        while slot != 0 and found < most:
+            o = slot * ORDER_WORDS
+            if data[o + O_FLAGS] & r.FLAG_REDUCE_ONLY == 0:
+                found += data[o + O_LOTS] & r.U32
+            slot = data[o + O_QUEUE] & r.U32
+        level = book.next_level(other, at)
+    return found if found < most else most
+
+
+def liquidation_nano(w: World, instrument: i64) -> i64:
+    """The liquidation fee of one lot in nano-USDC, rounded up."""
+    i = instrument * INSTRUMENT_WORDS
+    u = w.instruments[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    return ceil_div(w.instruments[i + I_INDEX_PER_LOT] * w.underlyings[u + R_LIQ_FEE], 1000)
+
+
+def _helps(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64) -> bool:
+    """Whether balance less maintenance margin is not lower after `lots` at `price`, fees paid."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    value = price * data[i + I_MULTIPLIER]
+    standard = w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD
+    if standard and data[i + I_KIND] == r.KIND_OPTION:
+        gained = value * lots if sell != 0 else -value * lots
+    else:
+        lost = data[i + I_MARK_HIGH] - value if sell != 0 else value - data[i + I_MARK_LOW]
+        gained = -lost * lots if lost > 0 else 0
+    paid = ceil_div(fees.taker_nano(w, account, instrument), 1000) * lots
+    paid += ceil_div(liquidation_nano(w, instrument) * lots, 1000)
+    before = w.m_maintenance
+    after = margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
+    return gained - paid + before - after >= 0
+
+
+def close(w: World, account: i64, instrument: i64) -> None:
+    """Send the prepared order; take the liquidation fee; write LIQUIDATION kind 3 or 4."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    seat = w.c_seat
+    size = w.seats.data[seat * SEAT_WORDS + S_SIZE]
+    sell: i64 = 1 if size > 0 else 0
+    who = pack(account, instrument)
+    order_id = w.prefix | w.next_order
+    w.value = 0  # stays where the book offers nothing
+    place(w, w.books[instrument], sell | r.TIF_IOC << r.TIF_SHIFT | r.FLAG_LIQUIDATION, who, 0, 0)
+    filled = w.seats.data[seat * SEAT_WORDS + S_SIZE] - size
+    fee: i64 = 0
+    a = account * ACCOUNT_WORDS
+    if filled == 0:
+        w.accounts[a + A_CURSOR] += 1
+    else:
+        w.accounts[a + A_CURSOR] = 0
+        lots = filled if filled > 0 else -filled
+        fee = _fee(w, account, instrument, lots, w.value * data[i + I_MULTIPLIER])
+        ledger.move_cash(w, account, -fee)
+        ledger.move_cash(w, limits.ACCOUNT_INSURANCE, fee)
+    margin.figures(w, account)
+    kind: i64 = r.LIQ_PERPETUAL if data[i + I_KIND] == r.KIND_PERPETUAL else r.LIQ_OPTION
+    emit.liquidation(w, who, order_id, kind, w.m_maintenance, w.m_balance, fee, filled, 0)
+
+
+def _fee(w: World, account: i64, instrument: i64, lots: i64, value: i64) -> i64:
+    """The liquidation fee: rounded and capped like a trade's, never beyond the account's funds."""
+    fee = fees.charge_micro(w, instrument, liquidation_nano(w, instrument), lots, value)
+    margin.refresh(w, account)
+    left = margin.funds(w, account)
+    if fee > left:
+        fee = left
+    return fee if fee > 0 else 0
