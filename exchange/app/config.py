@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from exchange.app.parameters import VenueParameters
 from exchange.oracle.chain_spec import ChainPlan
 
 PORT_DEFAULT: Final = 8080
@@ -37,6 +38,7 @@ class Config:
     batch_fills: int = 1_000
     batch_seconds: float = 2.0
     plan: ChainPlan = field(default_factory=lambda: DEMO_PLAN)
+    parameters: VenueParameters = field(default_factory=VenueParameters)
     children: bool = True
     """Start settlement, history and snapshots as child processes (the simulation runs without)."""
 
@@ -59,6 +61,11 @@ class Config:
     def l1(self) -> Path:
         """The mock L1's chain."""
         return self.data / "l1.sqlite"
+
+    @property
+    def volumes(self) -> Path:
+        """Accounts' volumes at the ends of the last days."""
+        return self.data / "volumes.msgpack"
 
     @property
     def settlement_status(self) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange.app.day_end import DayEnd
+from exchange.app.fund import FundCapital
 from exchange.app.funding import Funding, FundingRules
 from exchange.app.listing import Listed
 from exchange.app.oracle import Oracle
@@ -21,7 +22,7 @@ from exchange.app.tiers import MemoryVolumes, VolumeStore, VolumeTiers
 from exchange.app.venue_port import VenuePort
 from exchange.domain import commands, events
 from exchange.domain import records as r
-from exchange.gateway.ports import Clock, Loop, Timer
+from exchange.gateway.ports import Clock, DepositPort, Loop, Timer
 from exchange.oracle.chain_spec import ChainPlan
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.session import RpcError
@@ -46,7 +47,9 @@ class Calendar:
         *,
         funding: FundingRules | None = None,
         volumes: VolumeStore | None = None,
+        deposits: DepositPort | None = None,
     ) -> None:
+        """`volumes` keeps what tiers are made of; through `deposits` the insurance fund gets its capital."""
         self._venue = venue
         self._oracle = oracle
         self._clock = clock
@@ -58,6 +61,7 @@ class Calendar:
         self.funding = Funding(venue, funding or FundingRules(), sequenced_ms)
         self.tiers = VolumeTiers(venue, configured, volumes or MemoryVolumes())
         self.day_end = DayEnd(venue, sequenced_ms, self.tiers)
+        self.fund = FundCapital(venue, self.parameters, deposits)
         oracle.require(lambda: self.parameters.in_force)
         self._asked: dict[int, int] = {}  # instruments whose delivery is under way, or when to ask again
         self._listed_at_ms: int | None = None
@@ -80,12 +84,24 @@ class Calendar:
         if self._timer is not None:
             self._timer.cancel()
 
+    def report(self) -> dict[str, object]:
+        """What the status shows."""
+        return {
+            "parameters_in_force": self.parameters.in_force,
+            "parameters_refused": self.parameters.refused_count,
+            "instruments_alive": len(self.listed.alive()),
+            "days_ended": self.day_end.ended_count,
+            "fundings": self.funding.charged_count,
+            "tiers_changed": self.tiers.changed_count,
+        }
+
     def look(self) -> None:
         """Do what is due."""
         if self._venue.halted:
             return
         now_ms = max(self._clock.now_ms(), self._venue.engine.now_ms)
         self.parameters.look()
+        self.fund.look()
         self.listed.refresh()
         self._deliver(now_ms)
         self._list(now_ms)

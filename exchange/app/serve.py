@@ -21,9 +21,11 @@ from exchange.app.fitter import ChildFitter
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
 from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.risk_driver import RiskDriver
 from exchange.app.settled import SettlementStatus
 from exchange.app.snapshots import VouchingCommitter, machine
 from exchange.app.telemetry import StatusMethod, Telemetry
+from exchange.app.tiers import FileVolumes
 from exchange.attest import chain
 from exchange.core.engine import Engine
 from exchange.gateway.authentication import CredentialAuthenticator
@@ -138,7 +140,12 @@ class VenueProcess:
         self.credentials.reconcile(engine.account_count, self.venue.owner_of)
         methods: dict[str, Handler] = {
             **METHODS,
-            "public/strikebook_status": StatusMethod(self.telemetry, self.settlement, self.oracle.report),
+            "public/strikebook_status": StatusMethod(
+                self.telemetry,
+                self.settlement,
+                self.oracle.report,
+                lambda: {**self.calendar.report(), **self.risk.report()},
+            ),
         }
         self.server = Server(
             Dispatcher(self.venue, methods),
@@ -187,11 +194,23 @@ class VenueProcess:
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs by itself: marks, calendar, bridge, settlement's status, children."""
-        self.calendar = Calendar(self.venue, self.oracle, self.clock, self.config.plan)
+        config = self.config
+        self.calendar = Calendar(
+            self.venue,
+            self.oracle,
+            self.clock,
+            config.plan,
+            config.parameters,
+            volumes=FileVolumes(config.volumes),
+            deposits=self.bridge,
+        )
+        self.risk = RiskDriver(self.venue, self.clock)
+        self.venue.sequencer.add_listener(self.risk.on_batch)
         self.oracle.relist(self.venue.registry)
         self.venue.start()
         self.calendar.start(loop)
         self.oracle.start(self.venue)
+        self.risk.start()
         self.bridge.start()
         self.settlement.start(loop, self._bus.on_batch_state)
         self._every(loop, SYNC_LAG_S, self._sync_lag)
@@ -259,6 +278,7 @@ class VenueProcess:
             with contextlib.suppress(RuntimeError):
                 await self.server.stop()
         self.calendar.stop()
+        self.risk.stop()
         self.oracle.stop()
         self.settlement.stop()
         for timer in self._timers:

@@ -104,13 +104,15 @@ class StatusMethod:
         telemetry: Telemetry,
         settlement: SettlementStatus,
         oracle: Callable[[], Mapping[str, object]] = dict,
+        risk: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
-        """`oracle` tells of engine, index and surfaces."""
+        """`oracle` tells of engine, index and surfaces, `risk` of sweeps, liquidations and the calendar."""
         self._telemetry = telemetry
         self._settlement = settlement
         self._oracle = oracle
+        self._risk = risk
 
     def __call__(self, venue: Venue, session: Session, request: Request) -> None:
         """Reply with the figures."""
         figures = self._telemetry.figures(venue, self._settlement)
-        session.reply(request, {**figures, "oracle": self._oracle()})
+        session.reply(request, {**figures, "oracle": self._oracle(), "risk": self._risk()})

@@ -8,7 +8,10 @@ from random import Random
 
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
+from exchange.app.parameters import VenueParameters
+from exchange.app.risk_driver import RiskDriver
 from exchange.app.snapshots import machine
+from exchange.app.tiers import MemoryVolumes
 from exchange.attest import chain
 from exchange.core.engine import Engine
 from exchange.domain import commands
@@ -31,6 +34,7 @@ from tests.simulation.loop import ProcessLoop, SeededEntropy, SimClock, SimCommi
 from tests.simulation.network import Link
 
 PLAN = ChainPlan(dailies=1, weeklies=0, monthlies=0, quarterlies=1, strikes_per_expiry=3)
+PARAMETERS = VenueParameters()
 SEGMENT_BYTES = 48 * 1024
 RESERVE_ORDERS = 1 << 10
 FAUCET_MICRO = 50_000_000_000_000
@@ -99,11 +103,16 @@ class Process:
         self._start(node, engine)
 
     def _start(self, node: Node, engine: Engine) -> None:
-        calendar = Calendar(self.venue, self.oracle, node.clock, PLAN)
+        self.calendar = Calendar(
+            self.venue, self.oracle, node.clock, PLAN, PARAMETERS, volumes=node.volumes, deposits=node.l1
+        )
+        self.risk = RiskDriver(self.venue, node.clock)
+        self.venue.sequencer.add_listener(self.risk.on_batch)
         self.oracle.relist(self.venue.registry)
         self.venue.start()
-        calendar.start(self.loop)
+        self.calendar.start(self.loop)
         self.oracle.start(self.venue)
+        self.risk.start()
         for deposit in node.l1.deposits[engine.last_deposit_id :]:
             self.venue.submit(deposit)
 
@@ -173,6 +182,7 @@ class Node:
         self.l1 = SimL1(world, self._credit)
         # Each of its transactions is durable, so a crash takes nothing of it back.
         self.credentials = Credentials(":memory:", SeededEntropy(Random(seed)), self.clock)
+        self.volumes = MemoryVolumes()
         self.process: Process | None = None
         self.snapshots = 0
         self._trace = trace
