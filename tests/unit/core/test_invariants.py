@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from exchange.core.engine import Engine
 from exchange.core.invariants import InvariantError, check
 from exchange.core.layout import (
     A_CASH,
+    A_LOCKED,
+    A_MAIN,
+    A_SUBACCOUNTS,
+    A_TIER,
+    A_VOLUME,
     ACCOUNT_WORDS,
+    I_OPEN_INTEREST,
+    INSTRUMENT_WORDS,
     L_HEAD,
     L_SHOWN,
     LEVEL_WORDS,
@@ -20,17 +29,20 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.world import World
+from exchange.domain import commands as c
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Traffic
+from tests.reference.risk_generator import RiskTraffic
+from tests.unit.core.harness import ALICE, BOB, OPTION, Market, under_rules_2
 
 SEEDS = range(1, 5)
 
 
-def busy_engine(seed: int, batches_count: int = 20) -> Engine:
+def busy_engine(seed: int, batches_count: int = 20, kind: type[Traffic] = Traffic) -> Engine:
     """An engine after some random traffic, checked after each batch."""
     reference = ReferenceEngine()
-    traffic = Traffic(seed, reference)
+    traffic = kind(seed, reference)
     engine = Engine()
     for number in range(batches_count):
         batch = traffic.batch(20) if number else traffic.opening()
@@ -53,6 +65,76 @@ def resting_order(world: World) -> int:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_hold_after_every_batch_and_after_a_restore(seed: int) -> None:
     check(Engine.restore(busy_engine(seed).state_bytes()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hold_under_rules_2(seed: int) -> None:
+    engine = busy_engine(seed, 10, RiskTraffic)
+    check(Engine.restore(engine.state_bytes()))
+
+
+@pytest.fixture
+def families() -> World:
+    """A family of two with a withdrawal that waits, under rules 2."""
+    engine = Engine()
+    market = under_rules_2(Market(engine))
+    market.long(ALICE, BOB, 5, 12_000)
+    market.send(c.create_account(67, bytes(20), ALICE), c.withdraw(ALICE, 30, 5))
+    check(engine)
+    return engine.world
+
+
+Damage = Callable[[World], None]
+
+
+def account_word(account: int, field: int, value: int) -> Damage:
+    """Put something else into an account's record."""
+
+    def damage(world: World) -> None:
+        world.accounts[account * ACCOUNT_WORDS + field] = value
+
+    return damage
+
+
+def scalar(name: str, value: int) -> Damage:
+    """Put something else into one of the world's scalars."""
+
+    def damage(world: World) -> None:
+        setattr(world, name, value)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda world: world.pending.update({5: (ALICE, 29)}), "held cash"),
+        (lambda world: world.pending.update({5: (4, 30)}), "nobody's"),
+        (lambda world: world.pending.update({6: (ALICE, 0)}), "future"),
+        (scalar("deposits_net", 1), "bridge"),
+        (scalar("cash_drift", 1), "drift"),
+        (scalar("share_account", ALICE), "for nobody"),
+        (scalar("share_phase", 1), "for nobody"),
+        (account_word(67, A_MAIN, 67), "later"),
+        (account_word(ALICE, A_MAIN, 3), "later"),
+        (account_word(67, A_MAIN, BOB), "miscounted"),
+        (account_word(ALICE, A_SUBACCOUNTS, 2), "miscounted"),
+        (account_word(BOB, A_TIER, 8), "tier"),
+        (account_word(BOB, A_LOCKED, 2), "switch"),
+        (account_word(BOB, A_VOLUME, -1), "volume"),
+        (lambda world: add(world, OPTION * INSTRUMENT_WORDS + I_OPEN_INTEREST), "open interest"),
+    ],
+)
+def test_damage_to_what_rules_2_adds_is_noticed(families: World, damage: Damage, what: str) -> None:
+    engine = Engine()
+    engine.world = families
+    damage(families)
+    with pytest.raises(InvariantError, match=what):
+        check(engine)
+
+
+def add(world: World, at: int) -> None:
+    world.instruments[at] += 1
 
 
 def test_hold_without_accounts() -> None:
