@@ -15,9 +15,17 @@ T = TypeVar("T")
 class VenuePort(Protocol):
     """`exchange.gateway.venue.Venue` fits."""
 
-    engine: Engine
-    registry: Registry
-    loop: Loop
+    @property
+    def engine(self) -> Engine:
+        """The engine, to be read only."""
+
+    @property
+    def registry(self) -> Registry:
+        """What is listed, as released."""
+
+    @property
+    def loop(self) -> Loop:
+        """Where callbacks run."""
 
     @property
     def halted(self) -> bool:
