@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
+from exchange.core.margin_queries import MarginFigures
 from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import OracleView
@@ -351,7 +352,7 @@ def leverage(view: InstrumentView, values: PositionValues) -> int:
 
 
 def liquidation_price(
-    view: InstrumentView, values: PositionValues, whole: risk_views.Margins
+    view: InstrumentView, values: PositionValues, whole: MarginFigures
 ) -> float | None:
     """The mark of a perpetual at which the account would reach its maintenance margin.
 

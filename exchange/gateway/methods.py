@@ -7,6 +7,7 @@ from typing import Final
 from exchange.gateway import (
     authentication,
     methods_account,
+    methods_auctions,
     methods_family,
     methods_margin,
     methods_public,
@@ -32,4 +33,5 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_wallet.METHODS,
     **methods_settlements.METHODS,
     **methods_venue.METHODS,
+    **methods_auctions.METHODS,
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from exchange.core import queries, risk_queries
+from exchange.core import margin_queries, queries, risk_queries
+from exchange.core.margin_queries import MarginFigures
 from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
@@ -24,7 +25,6 @@ from exchange.gateway.dispatch import (
 )
 from exchange.gateway.methods_trading import rejected
 from exchange.gateway.order_params import instrument_named
-from exchange.gateway.risk_views import Margins
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.accounts import portfolio_data
@@ -62,7 +62,7 @@ def get_margins(venue: Venue, session: Session, request: Request) -> None:
             raise error(errors.RETRY, reason="no_mark")
         found: JsonObject = {}
         for name, sell in (("buy", 0), ("sell", 1)):
-            needed = risk_views.order_initial(venue.engine, account, view.instrument, sell, ticks, lots)
+            needed = margin_queries.order_initial(venue.engine, account, view.instrument, sell, ticks, lots)
             found[name] = usdc(max(0, needed))
         found["min_price"] = view.price(figures.min_price_ticks)
         found["max_price"] = view.price(figures.max_price_ticks)
@@ -86,19 +86,8 @@ def _simulated(venue: Venue, params: Params) -> tuple[list[tuple[int, int]], boo
         if view.state >= r.STATE_DELISTED:
             raise error(errors.INVALID_INSTRUMENT, param="simulated_positions", reason=f"{name} has ended")
         lots = amount_lots({"amount": abs(size)}, view.terms, zero_allowed=True)
-        if lots > view.terms.position_limit_lots:
-            raise error(errors.INVALID_AMOUNT, param="simulated_positions", reason="position limit")
         found[view.instrument] = -lots if size < 0 else lots
     return sorted(found.items()), boolean(params, "add_positions", True)
-
-
-def _must_fit(venue: Venue, account: int, changes: list[tuple[int, int]]) -> None:
-    """Raises 10021 where a simulated size, added to what is held, would pass the position limit."""
-    held = {each.instrument: each.size_lots for each in queries.positions(venue.engine, account)}
-    for instrument, lots in changes:
-        limit = venue.registry.instruments[instrument].terms.position_limit_lots
-        if abs(held.get(instrument, 0) + lots) > limit:
-            raise error(errors.INVALID_AMOUNT, param="simulated_positions", reason="position limit")
 
 
 def simulate_portfolio(venue: Venue, session: Session, request: Request) -> None:
@@ -110,9 +99,6 @@ def simulate_portfolio(venue: Venue, session: Session, request: Request) -> None
     changes, add = _simulated(venue, request.params)
 
     def compute() -> JsonObject:
-        risk_views.must_have_rules(venue.engine)
-        if add:
-            _must_fit(venue, account, changes)
         values = venue.figures.account(account, changes, add=add)
         data = portfolio_data(values)
         data["available_subaccount_transfer_funds"] = data["available_withdrawal_funds"]
@@ -134,9 +120,6 @@ def pme_simulate(venue: Venue, session: Session, request: Request) -> None:
 
     def compute() -> JsonObject:
         engine = venue.engine
-        risk_views.must_have_rules(engine)
-        if add:
-            _must_fit(venue, account, changes)
         whole = risk_views.simulated(engine, account, changes, add=add, model=r.MODEL_PORTFOLIO)
         rows: list[JsonObject] = []
         for underlying in chosen:
@@ -197,7 +180,7 @@ def change_margin_model(venue: Venue, session: Session, request: Request) -> Non
     venue.submit(commands.set_margin_model(account, model), guarded(session, request, finish, venue))
 
 
-def _model_change(old: Margins, new: Margins) -> JsonObject:
+def _model_change(old: MarginFigures, new: MarginFigures) -> JsonObject:
     return {
         "currency": QUOTE_CURRENCY,
         "old_state": margin_state_object(old.initial_micro, old.maintenance_micro, old.balance_micro),

@@ -1,32 +1,20 @@
 """What the core says of margin, as the API shows it: one narrow door to its queries.
 
 Under rules version 1 there is one requirement, for initial and maintenance alike, and no simulation.
+Figures are read behind every command submitted before (`Venue.read`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from exchange.core import queries, risk_queries
+from exchange.core import margin_queries, risk_queries
 from exchange.core.engine import Engine
+from exchange.core.margin_queries import MarginFigures
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.margins import ScenarioValues
-
-
-class Margins(NamedTuple):
-    """Margins and what they are held against, in micro-USDC."""
-
-    initial_micro: int
-    maintenance_micro: int
-    balance_micro: int
-    equity_micro: int
-
-    @property
-    def free_micro(self) -> int:
-        """What may still be bound: balance less initial margin, nothing below zero equity."""
-        return max(0, self.balance_micro - self.initial_micro) if self.equity_micro >= 0 else 0
+from exchange.wire.session import RpcError
 
 
 def rules(engine: Engine) -> int:
@@ -40,53 +28,65 @@ def must_have_rules(engine: Engine, version: int = 2) -> None:
         raise error(errors.TEMPORARILY_UNAVAILABLE, reason="this venue runs under rules version 1")
 
 
-def margins(engine: Engine, account: int) -> Margins:
+def free_micro(figures: MarginFigures) -> int:
+    """What may still be bound: balance less initial margin, nothing under negative equity."""
+    if figures.equity_micro < 0:
+        return 0
+    return max(0, figures.balance_micro - figures.initial_micro)
+
+
+def margins(engine: Engine, account: int) -> MarginFigures:
     """An account's margins as the core enforces them. Raises KeyError for an unknown account."""
-    figures = queries.account_figures(engine, account)
-    needed = figures.requirement_micro
-    return Margins(needed, needed, figures.funds_micro, figures.equity_micro)
+    return margin_queries.margins(engine, account)
 
 
-def projected(engine: Engine, account: int) -> Margins:
-    """An account's margins without its open orders."""
-    return margins(engine, account)
+def projected(engine: Engine, account: int) -> MarginFigures:
+    """An account's margins without its open orders; under rules 1 as they are."""
+    if rules(engine) < 2:
+        return margin_queries.margins(engine, account)
+    return margin_queries.without_orders(engine, account)
 
 
 def seat_margins(engine: Engine, account: int) -> dict[int, tuple[int, int]]:
     """(initial, maintenance) of each seat by itself, by instrument."""
-    return {
-        held.instrument: (held.requirement_micro, held.requirement_micro)
-        for held in queries.positions(engine, account)
-    }
-
+    found = margin_queries.seat_margins(engine, account)
+    return {instrument: (initial, maintenance) for instrument, initial, maintenance in found}
 
 
 def simulated(
     engine: Engine, account: int, sizes: Sequence[tuple[int, int]], *, add: bool, model: int = -1
-) -> Margins:
+) -> MarginFigures:
     """An account's margins, open orders left out, as if it held `sizes` (instrument, signed lots) besides
-    what it holds, or (not `add`) nothing but them; under `model`, or its own."""
+    what it holds, or (not `add`) nothing but them; under `model`, or (-1) its own.
+
+    Raises:
+        RpcError: 13028 under older rules; 10021 beyond a position limit or the number of positions.
+    """
     must_have_rules(engine)
-    raise NotImplementedError
+    try:
+        return margin_queries.simulated(engine, account, list(sizes), add, model)
+    except ValueError as wrong:
+        raise _too_much(wrong) from None
 
 
-def under_model(engine: Engine, account: int, model: int) -> Margins:
+def under_model(engine: Engine, account: int, model: int) -> MarginFigures:
     """An account's margins as they would be under another model."""
     must_have_rules(engine)
-    raise NotImplementedError
-
-
-def order_initial(
-    engine: Engine, account: int, instrument: int, sell: int, price_ticks: int, lots: int
-) -> int:
-    """By how much an order, all of it counted as open, would raise the initial margin (micro-USDC)."""
-    must_have_rules(engine)
-    raise NotImplementedError
+    return margin_queries.under_model(engine, account, model)
 
 
 def scenarios(
     engine: Engine, account: int, underlying: int, sizes: Sequence[tuple[int, int]], *, add: bool
 ) -> ScenarioValues:
-    """The portfolio margin of one underlying by its parts, whatever the account's model is."""
+    """The portfolio margin of one underlying by its parts, whatever the account's model is; open orders
+    count. Raises as `simulated`."""
     must_have_rules(engine)
-    raise NotImplementedError
+    try:
+        found = margin_queries.scenarios(engine, account, underlying, list(sizes), add)
+    except ValueError as wrong:
+        raise _too_much(wrong) from None
+    return ScenarioValues(*found)
+
+
+def _too_much(wrong: ValueError) -> RpcError:
+    return error(errors.INVALID_AMOUNT, param="simulated_positions", reason=str(wrong))

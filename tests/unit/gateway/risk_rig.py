@@ -1,15 +1,15 @@
-"""A venue under rules version 2: the rig's listings with risk parameters and marks, and families of accounts."""
+"""A venue under rules version 2: the rig's listings with risk parameters and tables, families, money."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from exchange.core.engine import Engine
-from exchange.domain import commands
-from exchange.domain.commands import FeeTier, RiskParameters
+from exchange.domain import commands, events
+from exchange.domain.commands import FeeTier, Mark, RiskParameters
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials
-from exchange.wire.auth import DEFAULT_SCOPES, SUBACCOUNT_SCOPES
+from exchange.wire.auth import SUBACCOUNT_SCOPES
 from tests.unit.gateway.rig import Client, Rig, listings
 
 PARAMETERS = RiskParameters(
@@ -37,6 +37,14 @@ PARAMETERS = RiskParameters(
     auction_discount_ppm=100_000,
 )
 TIERS = (FeeTier(300, 300, 0, 500), FeeTier(200, 250, -100, 400))
+INDEX_MICRO = 100_000_000_000
+# Per lot of the perpetual (0.001 BTC) and of the options (0.01 BTC), in quanta of 0.001 USDC: the index up
+# 10 %, up 20 %, down 10 %, and far down.
+TABLES = {
+    0: [6_000, 13_000, -4_000, -9_000],
+    1: [-4_000, -9_000, 6_000, 20_000],
+    2: [10_000, 20_000, -10_000, -30_000],
+}
 
 
 class Entropy:
@@ -50,8 +58,17 @@ class Entropy:
         return self.count.to_bytes(8, "big").rjust(count, b"\1")[-count:]
 
 
+def marks(index_micro: int = INDEX_MICRO, option_micro: int = 5_000_000_000) -> list[Mark]:
+    """Marks of the BTC instruments."""
+    options = [Mark(n, delta, option_micro, 100_000_000, index_micro) for n, delta in OPTION_DELTAS]
+    return [*options, Mark(2, 1_000_000_000, index_micro, 0, index_micro)]
+
+
+OPTION_DELTAS = ((0, 500_000_000), (1, -500_000_000))
+
+
 class RiskRig(Rig):
-    """The rig's market under rules 2, with keys; `mains` are made by `client`, subaccounts by `family`."""
+    """The rig's market under rules 2, with keys."""
 
     def __init__(self, **ports: Any) -> None:
         engine = Engine()
@@ -59,31 +76,39 @@ class RiskRig(Rig):
         for underlying in (0, 1):
             engine.apply(commands.risk(underlying, PARAMETERS))
         engine.apply(commands.set_fees(TIERS))
+        stream = commands.table_stream(TABLES.items())
+        packed = engine.apply(commands.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream))
+        assert isinstance(events.read_event(packed), events.Marked)
         super().__init__(engine, **ports)
         self.credentials = Credentials(":memory:", Entropy(), self.clock)
         self.venue._authenticator = CredentialAuthenticator(self.credentials, self.clock)
         self._feed_seq = 100
 
     def main(self, usdc: int = 10_000_000, name: str = "alice") -> Client:
-        """A session of a new main account that has a key."""
+        """A session of a new main account that has a name."""
         account = self.account(usdc)
         self.credentials.adopt(account, name, bytes(20))
         return self.connect(account)
 
     def sub(self, main: Client) -> tuple[Client, dict[str, Any]]:
         """A session of a new subaccount, and the reply that made it."""
-        made = main.call("private/create_subaccount")
+        made: dict[str, Any] = main.call("private/create_subaccount")
         client = self.connect(made["id"])
         client.session.authenticate(made["id"], made["client_id"], SUBACCOUNT_SCOPES)
         return client, made
 
-    def submit(self, command: bytes) -> bytes:
+    def order(self, command: bytes) -> list[events.Event]:
         """Sequence a command of the venue; its events."""
         found: list[bytes] = []
         self.venue.submit(command, found.append)
         self.loop.run()
-        return found[0]
+        return list(events.read_events(found[0]))
 
+    def move(self, index_micro: int, option_micro: int = 5_000_000_000) -> None:
+        """Mark BTC anew."""
+        self._feed_seq += 1
+        found = self.order(commands.marks(0, index_micro, self._feed_seq, marks(index_micro, option_micro)))
+        assert isinstance(found[0], events.Marked), found
 
-def scopes_of_a_main() -> frozenset[str]:
-    return DEFAULT_SCOPES
+    def close(self) -> None:
+        self.credentials.close()

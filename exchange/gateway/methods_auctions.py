@@ -1,0 +1,98 @@
+"""Our own methods of takeover auctions: portfolios whose liquidation found no book, and bids for them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.core import auctions, queries
+from exchange.domain import commands
+from exchange.domain import events as ev
+from exchange.gateway import risk_views
+from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
+from exchange.gateway.methods_trading import rejected
+from exchange.gateway.venue import Venue
+from exchange.wire.errors import invalid_param
+from exchange.wire.instruments import usdc
+from exchange.wire.objects import JsonObject
+from exchange.wire.params import integer, number
+from exchange.wire.session import Request, Session
+
+_PPM: Final = 1_000_000
+_PAY_MAX: Final = 1 << 56
+
+
+def get_auctions(venue: Venue, session: Session, request: Request) -> None:
+    """`public/strikebook_get_auctions`: portfolios that are for sale, and what all of each costs now."""
+
+    def compute() -> list[JsonObject]:
+        engine = venue.engine
+        return [_auction(venue, auctions.auction(engine, each)) for each in auctions.open_auctions(engine)]
+
+    answer_read(venue, session, request, compute)
+
+
+def _auction(venue: Venue, found: auctions.Auction) -> JsonObject:
+    positions: list[JsonObject] = []
+    for instrument, lots, discount_ppm in found.positions:
+        view = venue.registry.instruments[instrument]
+        positions.append(
+            {
+                "instrument_name": view.name,
+                "size": view.amount(lots),
+                "discount": discount_ppm / _PPM,
+                "mark_price": usdc(queries.instrument_figures(venue.engine, instrument).mark_micro),
+            }
+        )
+    return {
+        "account": found.account,
+        "start_timestamp": found.start_ms,
+        "positions": positions,
+        "worth": usdc(found.worth_micro),
+        "discount": usdc(found.given_micro + found.topped_micro),
+        "pay": usdc(found.pay_micro),
+    }
+
+
+def take_over(venue: Venue, session: Session, request: Request) -> None:
+    """`private/strikebook_take_over {account, fraction, max_pay}`: bid for a part of a portfolio in auction.
+
+    `fraction` is above 0 and at most 1, in millionths; `max_pay` in USDC is the most to pay for its options
+    after the discount, negative where money is received. Raises 10007 when it costs more, 10009 when the
+    bidder's margin does not allow it.
+    """
+    params = request.params
+    account = account_of(session)
+    target = integer(params, "account")
+    fraction = number(params, "fraction") * _PPM
+    if not 1 <= fraction <= _PPM or fraction != int(fraction):
+        raise invalid_param("fraction", "must be between 0.000001 and 1, in millionths")
+    pay = number(params, "max_pay") * _PPM
+    if pay != int(pay) or abs(pay) > _PAY_MAX:
+        raise invalid_param("max_pay", "must be a multiple of 0.000001 in range")
+    risk_views.must_have_rules(venue.engine)
+
+    def finish(packed: bytes) -> None:
+        moved: list[JsonObject] = []
+        paid_micro = 0
+        for event in ev.read_events(packed):
+            if isinstance(event, ev.Rejected):
+                raise rejected(event, None)
+            if isinstance(event, ev.Moved):
+                view = venue.registry.instruments[event.head.instrument]
+                moved.append({"instrument_name": view.name, "size": view.amount(event.lots)})
+            elif isinstance(event, ev.Cash) and event.head.account == account:
+                paid_micro = -event.delta_micro
+        session.reply(request, {"positions": moved, "paid": usdc(paid_micro)}, _seq(packed))
+
+    command = commands.takeover(account, target, int(fraction), int(pay))
+    venue.submit(command, guarded(session, request, finish, venue))
+
+
+def _seq(packed: bytes) -> int:
+    return ev.read_event(packed).head.counter
+
+
+METHODS: Final[dict[str, Handler]] = {
+    "public/strikebook_get_auctions": get_auctions,
+    "private/strikebook_take_over": take_over,
+}
