@@ -19,13 +19,14 @@ import msgspec
 from exchange.domain.commands import symbol_text
 from exchange.domain.limits import ACCOUNT_BRIDGE, COUNTER_MASK
 from exchange.domain.names import instrument_name
+from exchange.domain.records import WITHDRAWAL_PAID
 from settlement import codec
 from settlement import operations as op
 from settlement.batch import Header
 from settlement.commitment import Commitment
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1 import contracts
-from settlement.l1.mock import KIND_FAUCET, KIND_POST, Block, Transaction, block_hash, read_blocks
+from settlement.l1.mock import KIND_FAUCET, KIND_PAY, KIND_POST, Block, Transaction, block_hash, read_blocks
 from settlement.l1.mock import transaction_hash as hash_of
 from settlement.l1.port import Deposit, L1Rejected, L1Unavailable
 from settlement.state import State
@@ -69,8 +70,42 @@ class Report(msgspec.Struct):
     deposits_unclaimable: list[int] = msgspec.field(default_factory=list)
     deposited_micro: int = 0
     withdrawn_micro: int = 0
+    withdrawals_held: int = 0
+    withdrawals_paid: int = 0
+    withdrawals_cancelled: int = 0
+    paid_micro: int = 0
     problems: list[str] = msgspec.field(default_factory=list)
     accounts: list[AccountReport] = msgspec.field(default_factory=list)
+
+
+class _BridgeBooks:
+    """The bridge's contract once more: owners and withdrawals from posted bodies, payments from calldata."""
+
+    def __init__(self) -> None:
+        self.paid: dict[int, contracts.Claim] = {}
+        self._owners: dict[int, bytes] = {}
+        self._held: dict[int, tuple[int, int]] = {}
+        self._paid_micro = 0
+
+    def learn(self, codec_number: int, body: bytes) -> None:
+        """Take over what a posted body says about owners and withdrawals."""
+        for operation in contracts.bridge_operations(codec_number, body):
+            if isinstance(operation, op.AccountSet):
+                self._owners[operation.account] = operation.owner
+            elif isinstance(operation, op.WithdrawalHeld):
+                self._held.setdefault(operation.withdrawal_id, (operation.account, operation.amount_micro))
+            else:
+                self._held.pop(operation.withdrawal_id, None)
+
+    def pay(self, calldata: bytes, deposited_micro: int) -> None:
+        """Execute a payment. Raises L1Rejected."""
+        ident = contracts.unpack_pay(calldata)
+        account, amount = self._held.get(ident, (0, 0))
+        owner = self._owners.get(account)
+        claim = contracts.Claim(account, owner, amount) if owner is not None else None
+        found = contracts.check_pay(claim, ident in self.paid, deposited_micro - self._paid_micro)
+        self.paid[ident] = found
+        self._paid_micro += found.amount_micro
 
 
 class _Verifier:
@@ -83,6 +118,7 @@ class _Verifier:
         self._head = contracts.GENESIS_HEAD
         self._deposits: dict[int, Deposit] = {}
         self._deposited_micro = 0
+        self._bridge = _BridgeBooks()
         self._parent = ZERO_HASH
         self._number = self._time_ms = self._ordinal = 0
         self._following = True
@@ -116,6 +152,8 @@ class _Verifier:
                 self._faucet(block.number, tx.calldata)
             elif tx.kind == KIND_POST:
                 self._post(tx.calldata)
+            elif tx.kind == KIND_PAY:
+                self._bridge.pay(tx.calldata, self._deposited_micro)
             else:
                 self.problem(f"transaction {tx.ordinal} of unknown kind {tx.kind}")
         except L1Rejected as error:
@@ -133,6 +171,7 @@ class _Verifier:
     def _post(self, calldata: bytes) -> None:
         packed, body = contracts.unpack_post(calldata)
         header, self._head = contracts.check_post(self._head, packed, body)
+        self._bridge.learn(header.codec, body)
         self.report.batches += 1
         self.report.posted_bytes += len(packed) + len(body)
         if self._following:
@@ -147,6 +186,8 @@ class _Verifier:
             for operation in operations:
                 if isinstance(operation, op.Deposit):
                     self._credit(operation)
+                elif isinstance(operation, op.WithdrawalResolved):
+                    self._resolve(operation)
                 apply(state, operation)
             root = self._commitment.update()
         except (ValueError, ArithmeticError, struct.error) as error:
@@ -175,6 +216,18 @@ class _Verifier:
             self.problem(f"deposit {credit.deposit_id} to account {credit.account} is not on the L1")
         self.report.deposits_credited += 1
 
+    def _resolve(self, resolved: op.WithdrawalResolved) -> None:
+        """A withdrawal is called paid if and only if the bridge has paid it."""
+        ident, paid = resolved.withdrawal_id, resolved.withdrawal_id in self._bridge.paid
+        if resolved.outcome == WITHDRAWAL_PAID:
+            self.report.withdrawals_paid += 1
+            if not paid:
+                self.problem(f"withdrawal {ident} is called paid and is not on the L1")
+        else:
+            self.report.withdrawals_cancelled += 1
+            if paid:
+                self.problem(f"withdrawal {ident} is called cancelled and was paid on the L1")
+
     def _skip(self, deposit_id: int) -> None:
         deposit = self._deposits[deposit_id]
         if self.state.account(deposit.account) is None:
@@ -190,6 +243,8 @@ class _Verifier:
         report.deposits = len(self._deposits)
         report.deposits_waiting = sum(number > state.last_deposit_id for number in self._deposits)
         report.deposited_micro, report.withdrawn_micro = state.deposited_micro, state.withdrawn_micro
+        report.withdrawals_held = len(state.withdrawals)
+        report.paid_micro = sum(claim.amount_micro for claim in self._bridge.paid.values())
         bridge = state.accounts.get(ACCOUNT_BRIDGE)
         owed = state.deposited_micro - state.withdrawn_micro
         if (bridge.cash_micro if bridge else 0) != -owed:
@@ -234,6 +289,8 @@ def _print(report: Report, account: int | None) -> None:
     print(f"bytes {report.posted_bytes} ({per_fill:.2f} a fill)  up to sequence {report.last_seq}")
     print(f"deposits {report.deposits}: {report.deposits_credited} credited", end=", ")
     print(f"{report.deposits_waiting} waiting, {len(report.deposits_unclaimable)} unclaimable")
+    print(f"withdrawals {report.withdrawals_held} held, {report.withdrawals_paid} paid", end=", ")
+    print(f"{report.withdrawals_cancelled} cancelled")
     print(f"root {report.root}")
     for found in report.accounts:
         if account is None or account == found.account:

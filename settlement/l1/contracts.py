@@ -1,4 +1,4 @@
-"""The rules of the two L1 contracts, as pure functions: what a post or a deposit must satisfy.
+"""The rules of the two L1 contracts, as pure functions: what a post, a deposit or a payment must satisfy.
 
 The mock chain executes them and `verify` executes them again over the chain's transactions.
 """
@@ -6,24 +6,39 @@ The mock chain executes them and `verify` executes them again over the chain's t
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from exchange.domain.limits import (
+    ACCOUNT_INSURANCE,
     FIRST_USER_ACCOUNT,
     MAX_ACCOUNTS,
     MAX_DEPOSIT_MICRO,
     MAX_TOTAL_DEPOSITS_MICRO,
     SHARD_SHIFT,
 )
+from settlement import codec
+from settlement import operations as op
 from settlement.batch import Header, HeaderError, unpack_header
-from settlement.columns import MAX_BODY_BYTES
+from settlement.columns import MAX_BODY_BYTES, BodyError
 from settlement.commitment import GENESIS_ROOT
 from settlement.hashing import keccak
 from settlement.l1.port import InboxHead, L1Rejected
+from settlement.state import NO_OWNER
 
 GENESIS_HEAD: Final = InboxHead(0, GENESIS_ROOT, ())
 _FAUCET: Final = struct.Struct(">I20sQ")
 _POST: Final = struct.Struct(">I")
+_PAY: Final = struct.Struct(">Q")
+
+BridgeOperation = op.AccountSet | op.WithdrawalHeld | op.WithdrawalResolved
+
+
+class Claim(NamedTuple):
+    """A withdrawal that a posted batch holds."""
+
+    account: int
+    owner: bytes
+    amount_micro: int
 
 
 def pack_post(header: bytes, body: bytes) -> bytes:
@@ -93,7 +108,8 @@ def unpack_faucet(calldata: bytes) -> tuple[int, int, bytes]:
 
 def check_faucet(account: int, amount_micro: int, owner: bytes) -> None:
     """Raises L1Rejected `bad_account` or `bad_amount`: what the core would have to refuse."""
-    if not FIRST_USER_ACCOUNT <= account <= MAX_ACCOUNTS or len(owner) != 20:
+    known = account == ACCOUNT_INSURANCE or FIRST_USER_ACCOUNT <= account <= MAX_ACCOUNTS
+    if not known or len(owner) != 20:
         raise L1Rejected("bad_account", f"account {account} with an owner of {len(owner)} bytes")
     if not 1 <= amount_micro <= MAX_DEPOSIT_MICRO:
         raise L1Rejected("bad_amount", f"{amount_micro} micro-USDC is not within 1…{MAX_DEPOSIT_MICRO}")
@@ -103,3 +119,53 @@ def check_total(deposited_micro: int, amount_micro: int) -> None:
     """Raises L1Rejected `bad_amount` when the bridge would hold more than the core can count."""
     if deposited_micro + amount_micro > MAX_TOTAL_DEPOSITS_MICRO:
         raise L1Rejected("bad_amount", "the bridge is full")
+
+
+def bridge_operations(codec_number: int, body: bytes) -> list[BridgeOperation]:
+    """What the bridge learns from a posted body: owners, and withdrawals held and resolved.
+
+    A body that is none teaches it nothing: the inbox takes it all the same, and `verify` says so.
+    """
+    try:
+        operations = codec.decode(body, codec_number)
+    except BodyError:
+        return []
+    return [o for o in operations if isinstance(o, BridgeOperation) and _fits(o)]
+
+
+def _fits(operation: BridgeOperation) -> bool:
+    """Whether a contract's words hold its numbers; a body may say anything."""
+    if isinstance(operation, op.AccountSet):
+        return 0 < operation.account <= MAX_ACCOUNTS
+    if not 0 < operation.withdrawal_id < 1 << 63:
+        return False
+    if isinstance(operation, op.WithdrawalHeld):
+        return 0 < operation.account <= MAX_ACCOUNTS and 0 < operation.amount_micro <= MAX_DEPOSIT_MICRO
+    return True
+
+
+def pack_pay(withdrawal_id: int) -> bytes:
+    """Calldata of a payment. Raises L1Rejected `malformed`."""
+    if not 0 < withdrawal_id < 1 << 64:
+        raise L1Rejected("malformed", f"withdrawal {withdrawal_id}")
+    return _PAY.pack(withdrawal_id)
+
+
+def unpack_pay(calldata: bytes) -> int:
+    """The withdrawal's id. Raises L1Rejected `malformed`."""
+    if len(calldata) != _PAY.size:
+        raise L1Rejected("malformed", f"payment of {len(calldata)} bytes")
+    return int(_PAY.unpack(calldata)[0])
+
+
+def check_pay(claim: Claim | None, paid: bool, holds_micro: int) -> Claim:
+    """The claim, if it may be paid. Raises L1Rejected (codes in `Bridge.pay`)."""
+    if paid:
+        raise L1Rejected("paid", "the withdrawal is paid, or about to be")
+    if claim is None:
+        raise L1Rejected("not_posted", "no batch in a block holds the withdrawal")
+    if claim.owner == NO_OWNER:
+        raise L1Rejected("no_owner", f"account {claim.account} has no address to pay to")
+    if claim.amount_micro > holds_micro:
+        raise L1Rejected("bridge_short", f"the bridge holds {holds_micro} micro-USDC")
+    return claim

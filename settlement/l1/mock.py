@@ -18,14 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from settlement.batch import unpack_header
 from settlement.hashing import ZERO_HASH, keccak
-from settlement.l1 import contracts
-from settlement.l1.port import Deposit, InboxHead, L1Rejected, L1Unavailable, Progress
+from settlement.l1 import claims, contracts
+from settlement.l1.port import Deposit, InboxHead, L1Rejected, L1Unavailable, Payout, Progress
 from settlement.state import NO_OWNER
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+FORMATS: Final = (1, FORMAT)
 KIND_FAUCET: Final = 1
 KIND_POST: Final = 2
+KIND_PAY: Final = 3
 SWITCHES: Final = ("fail", "lose_replies", "hold", "slow_ms")
 
 _SCHEMA: Final = """
@@ -97,9 +100,13 @@ class MockL1:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if known not in (0, FORMAT):
+        if known not in (0, *FORMATS):
             raise L1Rejected("malformed", f"{path} is a mock L1 of format {known}")
-        self._db.executescript(_SCHEMA + f"PRAGMA user_version={FORMAT};")
+        self._db.executescript(_SCHEMA + claims.SCHEMA)
+        self._claims = claims.Claims(self._db)
+        if known == 1:
+            self._learn_claims()
+        self._db.execute(f"PRAGMA user_version={FORMAT}")
 
     def close(self) -> None:
         """Close the file."""
@@ -212,6 +219,39 @@ class MockL1:
             ).fetchone()
             return None if row is None else Deposit(*row)
 
+    def pay(self, withdrawal_id: int) -> bytes:
+        """See `Bridge`. Checked with waiting payments counted, and again when the block is made."""
+        calldata = contracts.pack_pay(withdrawal_id)
+        with self._call(write=True):
+            paid = self._pays(calldata) or self._claims.payout(withdrawal_id) is not None
+            contracts.check_pay(self._claims.claim(withdrawal_id), paid, self._claims.holds_micro())
+            return self._submit(KIND_PAY, calldata)
+
+    def payout_of(self, withdrawal_id: int) -> Payout | None:
+        """See `Bridge`."""
+        with self._call():
+            found = self._claims.payout(withdrawal_id)
+            claim = self._claims.claim(withdrawal_id)
+            if found or claim is None or not self._pays(contracts.pack_pay(withdrawal_id)):
+                return found
+            return Payout(withdrawal_id, *claim, None)
+
+    def _pays(self, calldata: bytes) -> bool:
+        """Whether this payment waits for a block."""
+        query = "SELECT 1 FROM tx WHERE block IS NULL AND kind = ? AND calldata = ?"
+        return self._db.execute(query, (KIND_PAY, calldata)).fetchone() is not None
+
+    def _learn_claims(self) -> None:
+        """A chain of format 1 kept none: read them from the batches in its blocks."""
+        posts = self._db.execute(
+            "SELECT calldata FROM tx WHERE kind = ? AND outcome = '' ORDER BY ordinal", (KIND_POST,)
+        )
+        self._db.execute("BEGIN IMMEDIATE")
+        for (calldata,) in posts.fetchall():
+            packed, body = contracts.unpack_post(calldata)
+            self._claims.learn(unpack_header(packed).codec, body)
+        self._db.execute("COMMIT")
+
     # --- blocks ------------------------------------------------------------------------------------
 
     def tick(self) -> bool:
@@ -280,8 +320,12 @@ class MockL1:
                 "INSERT INTO deposit VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (last_id + 1, account, owner, amount, number, total + amount, ordinal),
             )
+        elif kind == KIND_PAY:
+            self._claims.execute(calldata, number)
         else:
-            _, head = contracts.check_post(self._inbox_head(number), *contracts.unpack_post(calldata))
+            packed, body = contracts.unpack_post(calldata)
+            header, head = contracts.check_post(self._inbox_head(number), packed, body)
+            self._claims.learn(header.codec, body)
             last_seqs = ",".join(f"{shard}:{seq}" for shard, seq in head.last_seqs)
             self._db.execute(
                 "INSERT INTO inbox VALUES (?, ?, ?, ?)", (head.batch_id, head.root, last_seqs, number)
@@ -300,8 +344,8 @@ def read_blocks(path: str | Path) -> Iterator[Block]:
         raise L1Unavailable(f"{path}: {error}") from error
     try:
         found_format = int(database.execute("PRAGMA user_version").fetchone()[0])
-        if found_format != FORMAT:
-            raise L1Unavailable(f"{path} is not a mock L1 of format {FORMAT}")
+        if found_format not in FORMATS:
+            raise L1Unavailable(f"{path} is not a mock L1 of a known format")
         database.execute("BEGIN")
         blocks = database.execute("SELECT number, time_ms, parent, tx_root, hash FROM block ORDER BY number")
         for number, time_ms, parent, tx_root, digest in blocks:

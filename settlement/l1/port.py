@@ -52,6 +52,16 @@ class Deposit(NamedTuple):
     block: int
 
 
+class Payout(NamedTuple):
+    """A withdrawal paid, or about to be: `block` is None while the payment waits for one."""
+
+    withdrawal_id: int
+    account: int
+    owner: bytes
+    amount_micro: int
+    block: int | None
+
+
 class Inbox(Protocol):
     """Where batches are posted."""
 
@@ -82,3 +92,18 @@ class Bridge(Protocol):
 
         Raises L1Unavailable.
         """
+
+    def pay(self, withdrawal_id: int) -> bytes:
+        """Pay a withdrawal that a batch in a block holds, to its account's owner, once.
+
+        Returns the transaction's hash.
+
+        Raises:
+            L1Unavailable: it may or may not have been taken.
+            L1Rejected: code `not_posted` (no batch in a block holds it: later perhaps), `bridge_short` (the
+                bridge holds less), `paid` (it is, or is about to be), `no_owner` (the account has no address
+                to pay to: never).
+        """
+
+    def payout_of(self, withdrawal_id: int) -> Payout | None:
+        """A withdrawal's payment, waiting ones included; None if there is none. Raises L1Unavailable."""

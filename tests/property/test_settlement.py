@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exchange.domain import records as r
 from settlement import codec
 from settlement import columns as col
 from settlement import operations as op
@@ -21,6 +22,7 @@ from settlement.state import State
 from settlement.transition import apply
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import PROFILES, Traffic
+from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.unit.settlement.rig import Crash, Rig
 from tests.unit.settlement.streams import Venue
 from tests.unit.settlement.test_service import boundaries, check_end
@@ -118,6 +120,37 @@ def test_the_ledger_agrees_with_the_reference_exchange(seed: int) -> None:
         expected = (account.cash_micro, {n: seat for n, seat in seats.items() if any(seat)})
         assert ours.pop(number, (0, {})) == expected
     assert not ours
+
+
+@pytest.mark.parametrize("seed", range(len(RISK_PROFILES)))
+def test_the_ledger_agrees_with_the_reference_exchange_under_rules_2(seed: int) -> None:
+    """Withdrawals, families, tiers, liquidations, takeovers and shared losses, from events alone; and what
+    the batches carry is enough to come to the same accounts."""
+    reference = ReferenceEngine()
+    traffic = RiskTraffic(seed, reference)
+    ledger, encoded = Ledger(State()), State()
+    batch = traffic.opening()
+    for _ in range(25):
+        operations = ledger.read(reference.apply(batch))
+        ledger.state.begin_batch()
+        encoded.begin_batch()
+        for operation in codec.decode(codec.encode(operations)):
+            apply(encoded, operation)
+        assert not list(encoded.conservation_faults())
+        batch = traffic.batch(60)
+    assert encoded.accounts == ledger.state.accounts
+    assert Commitment(encoded).root == Commitment(ledger.state).root
+    ours = books_of(ledger.state)
+    for number, account in reference.world.accounts.items():
+        seats = {n: (s.size_lots, s.entry_value_micro) for n, s in sorted(account.seats.items())}
+        expected = (account.cash_micro, {n: seat for n, seat in seats.items() if any(seat)})
+        assert ours.pop(number, (0, {})) == expected
+        found = ledger.state.accounts.get(number)
+        if found is not None:
+            theirs = (account.main, account.tier, int(account.liquidation != r.LIQUIDATION_NONE))
+            assert (found.main, found.tier, found.in_liquidation) == theirs
+    assert not ours
+    assert ledger.state.sharing.remaining_micro == reference.world.sharing.remaining_micro
 
 
 def books_of(state: State) -> dict[int, tuple[int, dict[int, tuple[int, int]]]]:

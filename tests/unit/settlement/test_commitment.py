@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from exchange.domain.commands import FeeTier
 from settlement import operations as op
 from settlement import transition as tr
 from settlement.commitment import (
@@ -19,7 +21,7 @@ from settlement.commitment import (
 )
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.merkle import verify_proof
-from settlement.state import Account, State
+from settlement.state import Account, Sharing, State
 from tests.unit.settlement.streams import OPTION, PERPETUAL
 
 
@@ -54,6 +56,44 @@ def test_position_words_read_back_in_instrument_order() -> None:
     account = Account(positions={9: (1, -1), 2: (-(1 << 40), 1 << 62)})
     found = read_position_words(position_words(account))
     assert list(found.items()) == [(2, (-(1 << 40), 1 << 62)), (9, (1, -1))]
+
+
+def test_a_family_a_tier_or_a_liquidation_adds_a_word() -> None:
+    plain = Account(b"\x11" * 20, 1, 7)
+    for more in (Account(main=70), Account(tier=1), Account(in_liquidation=1)):
+        account = Account(b"\x11" * 20, 1, 7, {}, more.main, more.tier, more.in_liquidation)
+        word = more.main.to_bytes(4, "big") + bytes([more.tier, more.in_liquidation]) + bytes(26)
+        assert account_preimage(account) == account_preimage(plain) + word
+
+
+RISK_OPERATIONS: list[op.Operation] = [
+    op.WithdrawalHeld(64, 5, 3),
+    op.FeesSet((FeeTier(-1, 2, 3, 4),)),
+    op.RiskSet(0, 7),
+    op.LiquidationSet(65, 1),
+    op.FamilySet(65, 64, 2),
+    op.FamilySet(65, 0, 2),
+]
+
+
+@pytest.mark.parametrize("operation", RISK_OPERATIONS)
+def test_what_rules_2_adds_is_in_the_root(operation: op.Operation) -> None:
+    state = small_state()
+    commitment = Commitment(state)
+    before = commitment.root
+    tr.apply(state, operation)
+    assert commitment.update() != before
+    assert commitment.root == Commitment(state).root
+
+
+def test_a_loss_being_shared_is_in_the_root() -> None:
+    roots = set()
+    paying = Sharing(65, 2, 64, 9, 5, 5)
+    for sharing in (Sharing(), Sharing(65, 1, 64), paying, replace(paying, basis_micro={64: 9})):
+        state = small_state()
+        state.sharing = sharing
+        roots.add(Commitment(state).root)
+    assert len(roots) == 4
 
 
 def test_an_unused_system_account_has_no_leaf_and_a_new_user_has() -> None:

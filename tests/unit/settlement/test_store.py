@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from settlement.batch import Batch, BatchBuilder, Limits, unpack_header
+from exchange.domain.commands import FeeTier
+from settlement import operations as op
+from settlement.batch import Batch, BatchBuilder, Frame, Limits, unpack_header
 from settlement.commitment import GENESIS_ROOT
-from settlement.state import State
+from settlement.state import Sharing, State
 from settlement.store import Store, StoreError
+from settlement.transition import apply
 from tests.unit.settlement.streams import Venue
 
 
@@ -50,6 +53,53 @@ def test_state_cursor_and_batches_come_back(tmp_path: Path, seed: int) -> None:
     assert store.header(2) == batches[1].header == unpack_header(batches[1].header.pack())
     assert store.root_after(1) == batches[0].header.new_root
     store.close()
+
+
+def test_what_rules_2_adds_comes_back(tmp_path: Path) -> None:
+    """In the middle of everything: a withdrawal held, a loss half shared, a family, tiers."""
+    built = BatchBuilder(State(), Limits(1, 0))
+    state = built.state
+    operations: list[op.Operation] = [
+        op.UnderlyingSet(0, 0x435442),
+        *(op.AccountSet(n, 0, bytes([n]) * 20) for n in (64, 65, 66)),
+        op.Deposit(64, 500, 1),
+        op.FamilySet(65, 64, 3),
+        op.FeesSet((FeeTier(-1, 2, -3, 4), FeeTier(1, 2, 3, 4))),
+        op.RiskSet(0, 77),
+        op.WithdrawalHeld(64, 100, 9),
+        op.LiquidationSet(66, 1),
+        op.LossShare(66, 2),
+    ]
+    for operation in operations:
+        apply(state, operation)
+    built.add(Frame(1, 1, b""), 0)
+    store = Store(tmp_path / "s.sqlite")
+    store.commit(built.close(bytes(32), 0), state)
+    store.close()
+    store = Store(tmp_path / "s.sqlite")
+    loaded = store.load().state
+    assert loaded.accounts == state.accounts
+    assert (loaded.withdrawals, loaded.last_withdrawal_id) == ({9: (64, 100)}, 9)
+    assert (loaded.tiers, loaded.liquidation_fee_ppm) == (state.tiers, {0: 77})
+    assert loaded.sharing == state.sharing == Sharing(66, 1, 66, 400, 0, 0, {64: 400})
+    assert loaded.account_count == 67
+    store.close()
+
+
+def test_a_database_of_format_1_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    built, batches = filled(path)
+    with sqlite3.connect(path) as db:
+        for column in ("main", "tier", "in_liquidation"):
+            db.execute(f"ALTER TABLE account DROP COLUMN {column}")
+        db.execute("DROP TABLE risk")
+        db.execute("PRAGMA user_version=1")
+    db.close()
+    store = Store(path)
+    loaded = store.load()
+    assert (loaded.state.accounts, loaded.batch_id) == (built.state.accounts, len(batches))
+    store.close()
+    Store(path).close()
 
 
 def test_an_empty_store(tmp_path: Path) -> None:

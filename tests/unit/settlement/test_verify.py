@@ -79,6 +79,73 @@ def operator(tmp_path: Path) -> Operator:
     return made
 
 
+HELD: list[op.Operation] = [*OPENING, *TRADING, op.WithdrawalHeld(64, 5, 1), op.WithdrawalHeld(65, 6, 2)]
+
+
+def funded(path: Path) -> Operator:
+    operator = Operator(path)
+    operator.fund((64, 10**9), (65, 10**9))
+    operator.post(HELD)
+    return operator
+
+
+def test_a_withdrawal_is_followed_from_the_batch_to_the_payment(tmp_path: Path) -> None:
+    operator = funded(tmp_path)
+    operator.l1.pay(1)
+    operator.tick()
+    operator.post([op.WithdrawalResolved(1, 0), op.WithdrawalHeld(64, 7, 3)])
+    operator.post([op.WithdrawalResolved(2, 1)])
+    report = verify(operator.path)
+    assert report.problems == []
+    counts = (report.withdrawals_held, report.withdrawals_paid, report.withdrawals_cancelled)
+    assert (counts, report.paid_micro, report.withdrawn_micro) == ((1, 1, 1), 5, 5)
+
+
+def test_a_payment_that_never_was_is_found(tmp_path: Path) -> None:
+    operator = funded(tmp_path)
+    operator.post([op.WithdrawalResolved(1, 0)])
+    assert verify(operator.path).problems == ["withdrawal 1 is called paid and is not on the L1"]
+
+
+def test_a_cancelled_withdrawal_that_was_paid_is_found(tmp_path: Path) -> None:
+    operator = funded(tmp_path)
+    operator.l1.pay(1)
+    operator.tick()
+    operator.post([op.WithdrawalResolved(1, 1)])
+    assert verify(operator.path).problems == ["withdrawal 1 is called cancelled and was paid on the L1"]
+
+
+def test_a_forged_payment_is_found(tmp_path: Path) -> None:
+    """The chain's file says that a withdrawal nobody posted was paid."""
+    operator = funded(tmp_path)
+    operator.l1.pay(1)
+    operator.tick()
+    calldata = contracts.pack_pay(9)
+    with sqlite3.connect(operator.path) as db:
+        db.execute("UPDATE tx SET calldata = ? WHERE kind = 3", (calldata,))
+    db.close()
+    problems = verify(operator.path).problems
+    assert any("outcome '', by the contracts 'not_posted'" in problem for problem in problems)
+
+
+def test_a_takeover_left_open_at_the_end_of_a_batch_is_found(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    operator.fund((64, 10**9), (65, 10**9))
+    operator.post([*OPENING, *TRADING, op.Moved(0, 65, 64, 1, 5)])
+    assert any("no takeover follows" in problem for problem in verify(operator.path).problems)
+
+
+def test_batches_of_the_first_codec_stay_readable(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    operator.fund((64, 10**9), (65, 10**9))
+    operator.post(OPENING, codec=1)
+    operator.post(TRADING, codec=1)
+    operator.post([op.WithdrawalHeld(64, 5, 1)])
+    assert verify(operator.path).ok
+    operator.post([op.WithdrawalHeld(64, 5, 2)], codec=1)
+    assert any("of kind" in problem for problem in verify(operator.path).problems)
+
+
 def test_an_empty_chain_is_verified(tmp_path: Path) -> None:
     MockL1(tmp_path / "l1.sqlite", Clock()).close()
     report = verify(tmp_path / "l1.sqlite")

@@ -1,0 +1,165 @@
+"""Rules 2 in the ledger: commands that many events tell; a wrong figure in any of them is found."""
+
+from __future__ import annotations
+
+import copy
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from exchange.domain import events as ev
+from exchange.domain import records as r
+from settlement import operations as op
+from settlement.ledger import Ledger, LedgerMismatch
+from settlement.state import State
+from tests.reference.engine import ReferenceEngine
+from tests.reference.risk_generator import RiskTraffic
+from tests.unit.settlement.test_ledger import bumped
+
+SEEDS = (1, 2, 4)
+Wanted = Callable[[ev.Event], bool]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One command's events that hold a wanted one, and the ledger before it."""
+
+    before: Ledger
+    told: bytes
+    at: int
+
+    def ledger(self) -> Ledger:
+        return copy.deepcopy(self.before)
+
+
+@cache
+def days() -> list[list[bytes]]:
+    """Streams with everything rules 2 has, as the reference tells them, command by command."""
+    found = []
+    for seed in SEEDS:
+        reference = ReferenceEngine()
+        traffic = RiskTraffic(seed, reference)
+        told = [reference.apply(traffic.opening())]
+        told += [reference.apply(traffic.batch(60)) for _ in range(40)]
+        found.append([command for _, command in ev.split_by_seq(b"".join(told))])
+    return found
+
+
+@cache
+def sample(wanted: Wanted) -> Sample:
+    for commands in days():
+        for n, told in enumerate(commands):
+            at = 0
+            for event in ev.read_events(told):
+                if wanted(event):
+                    before = Ledger(State())
+                    before.read(b"".join(commands[:n]))
+                    return Sample(before, told, at)
+                at += event.head.units * r.UNIT_BYTES
+    raise AssertionError("no such event in the streams")
+
+
+@cache
+def cash(kind: int) -> Wanted:
+    return lambda event: isinstance(event, ev.Cash) and event.kind == kind
+
+
+def held(event: ev.Event) -> bool:
+    return isinstance(event, ev.Cash) and event.kind == r.CASH_WITHDRAWAL and event.counter_account == 4
+
+
+@cache
+def liquidation(kind: int) -> Wanted:
+    return lambda event: isinstance(event, ev.Liquidation) and event.kind == kind
+
+
+def whole_fee(event: ev.Event) -> bool:
+    """A step whose fee was not cut to the account's funds."""
+    return (
+        isinstance(event, ev.Liquidation)
+        and event.kind in (r.LIQ_PERPETUAL, r.LIQ_OPTION)
+        and event.lots != 0
+        and event.balance_micro > 0 < event.amount_micro
+    )
+
+
+def several_moved(event: ev.Event) -> bool:
+    return isinstance(event, ev.Moved) and abs(event.lots) > 1
+
+
+def rebate(event: ev.Event) -> bool:
+    return isinstance(event, ev.Trade) and event.maker_fee_micro < 0
+
+
+def in_liquidation(event: ev.Event) -> bool:
+    return isinstance(event, ev.Account) and event.liquidation != 0
+
+
+# Words from the start of the record, each a figure that settlement works out again.
+FIGURES: dict[str, tuple[Wanted, tuple[int, ...]]] = {
+    "held": (held, (2, 4, 5, 6)),
+    "paid": (cash(r.CASH_WITHDRAWAL_PAID), (2, 3, 4, 5, 6, 8)),
+    "cancelled": (cash(r.CASH_WITHDRAWAL_CANCELLED), (2, 3, 4, 5, 6, 8)),
+    "transfer": (cash(r.CASH_TRANSFER), (2, 3, 4, 5, 6)),
+    "takeover cash": (cash(r.CASH_TAKEOVER), (2, 4, 5, 6)),
+    "moved": (several_moved, (2, 4, 5, 6)),
+    "taken over": (liquidation(r.LIQ_TAKEOVER), (2, 7, 9)),
+    "slice": (whole_fee, (2, 7, 8)),
+    "fund": (liquidation(r.LIQ_FUND), (2, 7)),
+    "shared": (liquidation(r.LIQ_SHARED), (2, 7, 9)),
+    "rebate": (rebate, (9, 10)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [(name, word) for name, (_, words) in FIGURES.items() for word in words]
+)
+def test_a_wrong_figure_is_found(name: str, word: int) -> None:
+    found = sample(FIGURES[name][0])
+    found.ledger().read(found.told)
+    with pytest.raises(LedgerMismatch, match=r"seq \d+"):
+        found.ledger().read(bumped(found.told, found.at // 8 + word))
+
+
+@pytest.mark.parametrize("name", ["transfer", "taken over", "slice", "shared"])
+def test_a_command_that_lacks_an_event_is_found(name: str) -> None:
+    found = sample(FIGURES[name][0])
+    units = int.from_bytes(found.told[found.at + 2 : found.at + 4], "little")
+    told = found.told[: found.at] + found.told[found.at + units * r.UNIT_BYTES :]
+    with pytest.raises(LedgerMismatch):
+        found.ledger().read(told)
+
+
+def test_the_next_command_finds_what_the_one_before_left_open() -> None:
+    found = sample(cash(r.CASH_TAKEOVER))
+    cut, seq = found.told[: found.at], ev.read_event(found.told).head.seq
+    after = struct.pack("<BBHIQIIq", r.EV_CASH, 1, 3, 0, seq + 1, 64, 0, 1 << 40) + bytes(64)
+    with pytest.raises(LedgerMismatch, match="end before their last"):
+        found.ledger().read(cut + after)
+
+
+def test_a_liquidation_that_settlement_does_not_know_of_is_found() -> None:
+    found = sample(in_liquidation)
+    ledger = found.ledger()
+    ledger.state.accounts[ev.read_event(found.told, found.at).head.account].in_liquidation = 0
+    with pytest.raises(LedgerMismatch, match="liquidation of account"):
+        ledger.read(found.told)
+
+
+def test_an_unknown_kind_of_liquidation_stops_it() -> None:
+    found = sample(liquidation(r.LIQ_STARTED))
+    told = found.told[:32] + struct.pack("<q", 99) + found.told[40:]
+    with pytest.raises(LedgerMismatch, match="unknown kind 99"):
+        found.ledger().read(told)
+
+
+def test_what_settlement_does_not_keep_makes_no_operation() -> None:
+    """Models, caps, locks and states of underlyings move nothing; a tier does."""
+    kinds = {type(o) for commands in days()[:1] for o in Ledger(State()).read(b"".join(commands))}
+    assert {op.FamilySet, op.RiskSet, op.FeesSet} <= kinds
+    ledger = Ledger(State())
+    operations = ledger.read(b"".join(days()[0]))
+    assert sum(type(o) is op.UnderlyingSet for o in operations) == len(ledger.state.underlyings)
