@@ -27,6 +27,7 @@ from exchange.app.snapshots import VouchingCommitter, machine
 from exchange.app.telemetry import StatusMethod, Telemetry
 from exchange.app.tiers import FileVolumes
 from exchange.attest import chain
+from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
@@ -115,7 +116,11 @@ class VenueProcess:
         self.history = HistoryReader(config.history)
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
-            self._open_l1, loop, lambda command: self.venue.submit(command), engine.last_deposit_id
+            self._open_l1,
+            loop,
+            lambda command: self.venue.submit(command),
+            engine.last_deposit_id,
+            lambda: held_withdrawals(engine),
         )
         self.venue = Venue(
             engine,
@@ -127,6 +132,7 @@ class VenueProcess:
             oracle=self.oracle,
             settlement=self.settlement,
             deposits=self.bridge,
+            withdrawals=self.bridge,
             history=self.history,
             bus=self._bus,
             labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),

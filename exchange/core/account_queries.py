@@ -35,6 +35,11 @@ def pending_withdrawal(engine: Engine, ident: i64) -> tuple[int, int]:
     return engine.world.pending.get(ident, (0, 0))
 
 
+def held_withdrawals(engine: Engine) -> list[int]:
+    """Ids of the withdrawals held now, in the order of their requests."""
+    return list(engine.world.pending)
+
+
 def held_micro(engine: Engine, account: i64) -> int:
     """The sum of an account's withdrawals that are held, in micro-USDC."""
     total: i64 = 0
