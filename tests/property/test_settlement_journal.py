@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from settlement.status import read_status
 from settlement.verify import verify
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Traffic, profile_for
+from tests.reference.risk_generator import RiskTraffic, risk_profile_for
 from tests.unit.settlement.journals import Chain
 from tests.unit.settlement.rig import Clock, is_settled
 from tests.unit.settlement.streams import TIME_MS
@@ -28,12 +30,24 @@ from tests.unit.settlement.streams import TIME_MS
 NOBODY = limits.MAX_ACCOUNTS - 1
 
 
+class CancellingTraffic(RiskTraffic):
+    """Everything of rules 2, except that no withdrawal is called paid: nobody pays here."""
+
+    def __init__(self, seed: int, engine: ReferenceEngine) -> None:
+        super().__init__(seed, engine, replace(risk_profile_for(seed), hostility=0.0))
+
+    def resolve_withdrawal(self) -> bytes:
+        command = super().resolve_withdrawal()
+        return command[:4] + r.WITHDRAWAL_CANCELLED.to_bytes(4, "little") + command[8:]
+
+
 class Day:
     """A venue's day: the engine fed with the reference's traffic, journaled batch by batch."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, path: Path, seed: int, *, rules_2: bool) -> None:
         self.engine, self.reference = Engine(), ReferenceEngine()
-        self.traffic = Traffic(seed, self.reference, profile_for(seed))
+        traffic = CancellingTraffic(seed, self.reference) if rules_2 else None
+        self.traffic = traffic or Traffic(seed, self.reference, profile_for(seed))
         self.storage = DiskStorage(path / "journal", writer=True)
         self.writer = JournalWriter(self.storage, segment_bytes=200_000)
         self.log = ChainLog(self.storage, Chain())
@@ -73,7 +87,7 @@ class Day:
 
     def books(self) -> dict[int, tuple[int, dict[int, tuple[int, int]]]]:
         found = {}
-        for account in (1, 3, *range(limits.FIRST_USER_ACCOUNT, self.engine.account_count)):
+        for account in (1, 2, 3, 4, *range(limits.FIRST_USER_ACCOUNT, self.engine.account_count)):
             positions = queries.positions(self.engine, account)
             found[account] = (
                 queries.account_figures(self.engine, account).cash_micro,
@@ -82,9 +96,9 @@ class Day:
         return found
 
 
-@pytest.mark.parametrize("seed", [0, 3, 5])
-def test_the_l1_alone_gives_the_engines_books(tmp_path: Path, seed: int) -> None:
-    day = Day(tmp_path, seed)
+@pytest.mark.parametrize(("seed", "rules_2"), [(0, False), (3, False), (5, False), (1, True), (4, True)])
+def test_the_l1_alone_gives_the_engines_books(tmp_path: Path, seed: int, *, rules_2: bool) -> None:
+    day = Day(tmp_path, seed, rules_2=rules_2)
     day.run(30)
     books, last_seq = day.books(), day.end()
     options, clock, reports = parse(["--data", str(tmp_path), "--batch-fills=100"]), Clock(), list[str]()
@@ -109,5 +123,6 @@ def test_the_l1_alone_gives_the_engines_books(tmp_path: Path, seed: int) -> None
     assert {n: book for n, book in found.items() if book != (0, {})} == {
         n: book for n, book in books.items() if book != (0, {})
     }
-    assert report.fills > 100
+    assert report.fills > 100 or rules_2
+    assert (report.withdrawals_cancelled > 0) == rules_2
     assert 0 < report.last_seq <= last_seq

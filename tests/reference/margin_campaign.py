@@ -1,4 +1,4 @@
-"""An engine's margin against the float twins: `python -m tests.reference.margin_campaign --portfolios 100000`.
+"""An engine against the float twins: `python -m tests.reference.margin_campaign --portfolios 100000`.
 
 One portfolio is one account of one random world after one move of its market; a failing one is named by its
 seed, move and account, and found again with `--first-seed SEED --portfolios 1`.
