@@ -10,8 +10,8 @@ ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing \
-        diff-campaign kill-campaign sim conformance docs wheel clean lock
+.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
+        margin-campaign diff-campaign kill-campaign sim conformance docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -53,7 +53,7 @@ lint: setup  ## ruff, mypy strict, import contracts
 	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || (cat .lint-imports.log; exit 1)
 	@rm -f .lint-imports.log
 
-bench: bench-core bench-journal bench-pricing  ## all benchmarks
+bench: bench-core bench-journal bench-pricing bench-risk  ## all benchmarks
 
 bench-core: setup  ## the core against a tuned sorted book and books from PyPI; fails below its bars
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
@@ -66,8 +66,14 @@ bench-pricing: setup  ## Greeks, implied volatility, chain, scenarios, surface a
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-pricing-peers.lock
 	@$(PY) -m loadtest.bench_pricing $(ARGS)
 
+bench-risk: setup  ## margin, sweeps and liquidations against their bars; fails below them
+	@$(PY) -m loadtest.bench_risk $(ARGS)
+
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
 	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)
+
+margin-campaign: setup  ## both margin engines against floats, 100,000 random portfolios
+	@$(PY) -m tests.reference.margin_campaign --portfolios 100000 $(ARGS)
 
 kill-campaign: setup  ## a thousand SIGKILLs under load
 	@$(PY) -m tests.e2e.kill_campaign --kills 1000 $(ARGS)

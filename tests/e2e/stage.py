@@ -1,0 +1,166 @@
+"""A venue whose market and time the test writes, and real traders on real sockets.
+
+The journal is on disk, commits call fdatasync, traders speak the public API over WebSocket with the project's
+own session. What the oracle, the calendar and the risk driver would do the test does itself, one sequenced
+command at a time, so that every figure can be worked out by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from clients.session import Session
+from exchange.app.ports import SystemEntropy
+from exchange.app.snapshots import machine
+from exchange.attest import chain
+from exchange.core import invariants
+from exchange.core.engine import Engine
+from exchange.domain import commands, events
+from exchange.gateway.authentication import CredentialAuthenticator
+from exchange.gateway.chain_keeper import ChainKeeper
+from exchange.gateway.credentials import Credentials
+from exchange.gateway.dispatch import Dispatcher
+from exchange.gateway.methods import METHODS
+from exchange.gateway.ports import ThreadCommitter
+from exchange.gateway.server import Server
+from exchange.gateway.venue import Venue
+from exchange.journal import DiskStorage, recover
+
+
+class StageClock:
+    """Time as the test sets it."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def now_us(self) -> int:
+        return self.ms * 1_000
+
+
+class StageL1:
+    """`gateway.ports.DepositPort`: coins arrive when they are asked for."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.deposits = 0
+
+    def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
+        self.deposits += 1
+        self._stage.venue.submit(commands.deposit(account, amount_micro, self.deposits))
+
+
+class Stage:
+    """The venue. ``async with Stage(folder, now_ms, faucet_micro) as stage``."""
+
+    def __init__(self, folder: Path, now_ms: int, faucet_micro: int) -> None:
+        self._folder = folder
+        self.clock = StageClock(now_ms)
+        self._faucet_micro = faucet_micro
+        self._sessions: list[Session] = []
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        journal = self._folder / "journal"
+        journal.mkdir(parents=True)
+        self._storage = DiskStorage(journal, writer=True)
+        recovered = recover(self._storage, machine(), chain=chain)
+        assert recovered.chain_log is not None
+        self.engine: Engine = recovered.engine
+        self._credentials = Credentials(self._folder / "credentials.sqlite", SystemEntropy(), self.clock)
+        self._committer = ThreadCommitter(loop)
+        self.l1 = StageL1(self)
+        self.venue = Venue(
+            self.engine,
+            recovered.writer,
+            self._committer,
+            loop,
+            self.clock,
+            chain=ChainKeeper(recovered.chain_log, recovered.writer),
+            deposits=self.l1,
+            authenticator=CredentialAuthenticator(self._credentials, self.clock),
+            sign_up_enabled=True,
+            faucet_micro=self._faucet_micro,
+        )
+        self._server = Server(
+            Dispatcher(self.venue, METHODS),
+            self.clock,
+            authenticator=self.venue.authenticator,
+            on_close=self.venue.on_close,
+        )
+        self._port = await self._server.start("127.0.0.1", 0)
+        self.venue.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for session in self._sessions:
+            await session.close()
+        await self._server.stop()
+        self.venue.stop()
+        self._committer.close()
+        self._credentials.close()
+        self._storage.close()
+
+    async def operate(self, *packed: bytes) -> list[events.Event]:
+        """Sequence the venue's own commands; their events, once durable. Nothing may be refused."""
+        found: list[events.Event] = []
+        for command in packed:
+            done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            self.venue.submit(command, done.set_result)
+            async with asyncio.timeout(5):
+                read = list(events.read_events(await done))
+            refused = [event for event in read if isinstance(event, events.Rejected)]
+            assert not refused, refused
+            found += read
+        invariants.check(self.engine)
+        return found
+
+    async def at(self, now_ms: int) -> None:
+        """Let it be that time, sequenced."""
+        self.clock.ms = now_ms
+        await self.operate(commands.time(now_ms))
+
+    async def trader(self, name: str) -> Trader:
+        """A new trader with the faucet's coins, connected and authenticated."""
+        url = f"ws://127.0.0.1:{self._port}/ws/api/v2"
+        async with Session(url) as public:
+            await public.wait_ready()
+            made = await public.call("public/strikebook_sign_up", {"name": name})
+        session = await Session(url, made["client_id"], made["client_secret"]).__aenter__()
+        self._sessions.append(session)
+        await session.wait_ready()
+        return Trader(session, made["account"], made["owner"])
+
+
+class Trader:
+    """A user of the public API."""
+
+    def __init__(self, session: Session, account: int, owner: str) -> None:
+        self.session = session
+        self.account = account
+        self.owner = owner  # 0x and the address's digits
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """One request; its result. Raises `clients.rpc.RpcError`."""
+        return await self.session.call(method, params)
+
+    async def order(self, side: str, instrument: str, amount: float, price: float, **more: Any) -> Any:
+        """A limit order; the reply's `order` and `trades`."""
+        return await self.call(
+            f"private/{side}", instrument_name=instrument, amount=amount, price=price, type="limit", **more
+        )
+
+    async def summary(self) -> Any:
+        """`private/get_account_summary` in USDC."""
+        return await self.call("private/get_account_summary", currency="USDC", extended=True)
+
+    async def position(self, instrument: str) -> Any:
+        """`private/get_position`."""
+        return await self.call("private/get_position", instrument_name=instrument)
