@@ -35,7 +35,7 @@ EXPIRY_MS: Final = NOW_MS + 90 * 86_400_000
 DEPOSIT_MICRO: Final = 2_000_000_000_000_000
 POSITION_LIMIT_LOTS: Final = 400_000
 PRICE_LIMIT_TICKS: Final = 4_096
-_INDEX_MICRO: Final = (60_000_000_000, 2_500_000_000)
+INDEX_MICRO: Final = (60_000_000_000, 2_500_000_000)
 _LOT_E8: Final = (250_000, 2_500_000)
 # Coarse ticks, so that the workload's 800 to 2,200 ticks are sensible prices: of an option, and of a future.
 _OPTION_TICK_MICRO: Final = (1_000_000, 50_000)
@@ -50,7 +50,7 @@ def instrument_terms(instrument: int) -> commands.InstrumentTerms:
     underlying = instrument % 2
     perpetual = instrument < 2
     tick_micro = (_PERPETUAL_TICK_MICRO if perpetual else _OPTION_TICK_MICRO)[underlying]
-    strike_micro = _INDEX_MICRO[underlying] * (60 + instrument // 4) // 100
+    strike_micro = INDEX_MICRO[underlying] * (60 + instrument // 4) // 100
     return commands.InstrumentTerms(
         kind=r.KIND_PERPETUAL if perpetual else r.KIND_OPTION,
         option_type=r.OPTION_NONE if perpetual else r.OPTION_CALL + instrument // 2 % 2,
@@ -78,7 +78,7 @@ def setup_commands() -> list[bytes]:
     for index in range(ACCOUNTS_COUNT):
         found.append(commands.create_account(ACCOUNT_FIRST + index))
         found.append(commands.deposit(ACCOUNT_FIRST + index, DEPOSIT_MICRO, index + 1))
-    for underlying, index_micro in enumerate(_INDEX_MICRO):
+    for underlying, index_micro in enumerate(INDEX_MICRO):
         units = [
             commands.Mark(
                 instrument=instrument,
