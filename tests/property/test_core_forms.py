@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.differential import compare_stream
+from tests.reference.differential import TrafficOf, compare_stream
+from tests.reference.generator import Traffic
+from tests.reference.risk_generator import RiskTraffic
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = 4_000
@@ -32,10 +34,10 @@ def replay_in_process(path: Path, interpreted: str, hash_seed: str) -> dict[str,
     return found
 
 
-@pytest.mark.parametrize("seed", [0, 3])
-def test_every_form_comes_to_the_same(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "traffic_of"), [(0, Traffic), (3, Traffic), (4, RiskTraffic)])
+def test_every_form_comes_to_the_same(seed: int, traffic_of: TrafficOf, tmp_path: Path) -> None:
     path = tmp_path / "stream.commands"
-    path.write_bytes(b"".join(compare_stream(seed, COMMANDS).batches))
+    path.write_bytes(b"".join(compare_stream(seed, COMMANDS, traffic_of=traffic_of).batches))
     outcomes = [replay_in_process(path, interpreted, hash_seed) for interpreted, hash_seed in FORMS]
     compiled = [bool(outcome.pop("compiled")) for outcome in outcomes]
     assert not any(compiled[2:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,8 @@ from exchange.domain import records as r
 from tests.reference import invariants
 from tests.reference import outcome as reference_outcome
 from tests.reference.engine import UNITS, ReferenceEngine
-from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening, order
+from tests.reference.risk_scenarios import activation
+from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
 
 EDGES = (0, 1, -1, 2, 64, 1 << 28, 1 << 40, 1 << 62, limits.I64_MAX, -(1 << 63), 50_000, 1 << 56 | 1)
 words = st.one_of(st.sampled_from(EDGES), st.integers(-5, 70_000), st.integers(-(1 << 63), limits.I64_MAX))
@@ -56,11 +58,30 @@ def traded() -> bytes:
     )
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(records(), min_size=1, max_size=12))
-def test_any_records_are_answered_alike(made: list[bytes]) -> None:
+def under_risk() -> bytes:
+    """The small market under rules 2: a rebate, tables, a held withdrawal, an account in auction."""
+    tables = c.table_stream([(0, (-5_000, 5_000)), (1, (-9, 9))])
+    return b"".join(
+        (
+            traded(),
+            activation(),
+            c.set_fees([c.FeeTier(-5, 10, -3, 3)]),
+            c.risk_snapshot(0, INDEX_MICRO, 2, [], 2, tables),
+            c.create_account(BOB + 1, main=ALICE) + c.transfer(ALICE, BOB + 1, 2 * 10**7, 1),
+            order(BOB + 1, 1, 50_000, 1) + order(ALICE, 1, 50_000, 1, r.FLAG_SELL),
+            c.cancel_many(BOB) + c.withdraw(ALICE, 10, 1) + c.set_margin_model(BOB, 1),
+            c.marks(0, INDEX_MICRO, 3, [c.Mark(1, 0, INDEX_MICRO * 5 // 8, 0, INDEX_MICRO)]),
+            c.risk_sweep(64, 5) + c.liquidate(BOB + 1) * 4,
+        )
+    )
+
+
+@pytest.mark.parametrize("market", [traded, under_risk])
+@settings(max_examples=150, deadline=None)
+@given(made=st.lists(records(), min_size=1, max_size=12))
+def test_any_records_are_answered_alike(market: Callable[[], bytes], made: list[bytes]) -> None:
     engine, reference = Engine(), ReferenceEngine()
-    for batch in (traded(), b"".join(made)):
+    for batch in (market(), b"".join(made)):
         assert engine.apply(batch) == reference.apply(batch)
         invariants.check(reference.world)
     assert engine.state_bytes() == reference.state_bytes()

@@ -13,18 +13,22 @@ from pathlib import Path
 
 from exchange.core.engine import Engine
 from exchange.domain.limits import RULES_VERSION
+from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import PROFILES, Traffic
 from tests.reference.replay import replay
+from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
+from tests.reference.risk_scenarios import RISK_SCENARIOS
 
 HERE = Path(__file__).parent
 COMMANDS = 1_200
+SCRIPTED = ("many_cancelled", "takeovers", "refused")
 
 
-def stream_of(seed: int) -> bytes:
+def stream_of(seed: int, traffic_of: TrafficOf) -> bytes:
     """The commands of a seed, aimed by the reference."""
     engine = ReferenceEngine()
-    traffic = Traffic(seed, engine)
+    traffic = traffic_of(seed, engine)
     made = [traffic.opening()]
     engine.apply(made[0])
     while engine.next_seq <= COMMANDS:
@@ -33,11 +37,19 @@ def stream_of(seed: int) -> bytes:
     return b"".join(made)
 
 
+def streams_of(version: int) -> dict[str, bytes]:
+    """Streams by name: one a traffic profile; from version 2 on the scripted ones that end in losses too."""
+    if version == 1:
+        return {profile.name: stream_of(seed, Traffic) for seed, profile in enumerate(PROFILES)}
+    streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
+    return streams | {name: b"".join(RISK_SCENARIOS[name]()) for name in SCRIPTED}
+
+
 def main() -> int:
-    """One journal a traffic profile; nothing is written unless both engines agree on all."""
+    """Write the journals of the newest version; nothing is written unless both engines agree on all."""
     streams = {
-        f"rules-{RULES_VERSION}-{profile.name}.commands.xz": stream_of(seed)
-        for seed, profile in enumerate(PROFILES)
+        f"rules-{RULES_VERSION}-{name}.commands.xz": stream
+        for name, stream in streams_of(RULES_VERSION).items()
     }
     expected = {}
     for name, stream in streams.items():
