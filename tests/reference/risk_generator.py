@@ -28,12 +28,13 @@ class RiskProfile(Profile):
     portfolio: float = 0.4  # share of model changes that ask for portfolio margin
     fund_micro: int = 10**9
     whales: int = 2
+    options: int = 4
     cranks: float = 14.0  # weight of sweeps and liquidation steps
     locks: float = 0.3
 
 
 RISK_PROFILES = (
-    RiskProfile("risk_mixed", accounts=10, jumps=0.05, deposit_micro=2 * 10**10, sizes=8),
+    RiskProfile("risk_mixed", accounts=10, jumps=0.05, deposit_micro=2 * 10**10, sizes=8, options=5),
     RiskProfile("risk_crash", accounts=12, jumps=0.3, deposit_micro=10**9, sizes=12, cranks=22.0),
     RiskProfile("risk_portfolio", jumps=0.15, deposit_micro=10**10, portfolio=0.95, options=5, sizes=20),
     RiskProfile(
@@ -42,7 +43,7 @@ RISK_PROFILES = (
     RiskProfile(
         "risk_losses", accounts=14, jumps=0.4, deposit_micro=10**9, sizes=20, fund_micro=1, cranks=30.0
     ),
-    RiskProfile("risk_huge", huge=True, deposit_micro=1 << 50, sizes=40, jumps=0.1, fund_micro=1 << 40),
+    RiskProfile("risk_huge", huge=True, deposit_micro=1 << 41, sizes=40, jumps=0.2, fund_micro=1 << 30),
     RiskProfile("risk_hostile", hostility=0.4, jumps=0.1, deposit_micro=10**10),
 )
 

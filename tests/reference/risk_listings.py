@@ -13,6 +13,8 @@ from tests.reference.listings import Listings
 
 LEAST_INDEX = 20_000_000
 MOST_INDEX = 4 * 10**11
+EXPIRY_GRID_MS = 150_000
+COMMON_LOT_E8 = 10**6
 
 
 def parameters(rng: random.Random) -> RiskParameters:
@@ -61,6 +63,18 @@ def fee_tiers(rng: random.Random) -> list[FeeTier]:
 
 class RiskListings(Listings):
     """Marks that pass the checks of rules 2, and tables of what a lot gains when the index moves."""
+
+    def terms(self, underlying: int, now_ms: int, *, perpetual: bool) -> c.InstrumentTerms:
+        """Acceptable terms; options share few expiries, and mostly one lot size, so that spreads arise."""
+        rng = self.rng
+        made = super().terms(underlying, now_ms, perpetual=perpetual)
+        odd = rng.random() < 0.1
+        while made.lot_e8 != COMMON_LOT_E8 and not odd and not self.huge:
+            made = super().terms(underlying, now_ms, perpetual=perpetual)
+        if perpetual:
+            return made
+        expiry = (now_ms // EXPIRY_GRID_MS + rng.choice((1, 1, 2))) * EXPIRY_GRID_MS
+        return made._replace(expiry_ms=expiry)
 
     def move(self, underlying: Underlying, instruments: list[Instrument]) -> tuple[int, list[Mark]]:
         """A next index and marks of (most of) an underlying's instruments."""
