@@ -41,22 +41,23 @@ L_TAIL: Final = 3
 L_SHOWN: Final = 4  # displayed lots of all its orders
 LEVEL_WORDS: Final = 5
 
-# --- seat: one account's place in one instrument ----------------------------------------------------
-S_KEY: Final = 0  # account << 20 | instrument
-S_SIZE: Final = 1
-S_ENTRY: Final = 2
-S_OPEN_BUY: Final = 3
-S_OPEN_SELL: Final = 4
-S_HOLD: Final = 5
-S_REQUIREMENT: Final = 6  # cached, at the account's mark epoch
-S_VALUE: Final = 7  # cached, at the account's mark epoch
-S_NEXT: Final = 8
-S_PREV: Final = 9
-S_QUOTE_BID: Final = 10  # order slot of the resting quote
-S_QUOTE_ASK: Final = 11
-S_COUNTED_SIZE: Final = 12  # what of the seat is in its folio's sums (portfolio model)
-S_COUNTED_BUY: Final = 13
-S_COUNTED_SELL: Final = 14
+# --- seat: one account's place in one instrument; two cache lines (see ORDER_START) ------------------
+SEAT_START: Final = 11
+S_KEY: Final = 11  # account << 20 | instrument
+S_SIZE: Final = 12
+S_ENTRY: Final = 13
+S_NEXT: Final = 14
+S_OPEN_BUY: Final = 15
+S_OPEN_SELL: Final = 16
+S_HOLD: Final = 17
+S_REQUIREMENT: Final = 18  # cached, at the account's mark epoch
+S_VALUE: Final = 19  # cached, at the account's mark epoch
+S_PREV: Final = 20
+S_QUOTE_BID: Final = 21  # order slot of the resting quote
+S_QUOTE_ASK: Final = 22
+S_COUNTED_SIZE: Final = 23  # what of the seat is in its folio's sums (portfolio model)
+S_COUNTED_BUY: Final = 24
+S_COUNTED_SELL: Final = 25
 SEAT_WORDS: Final = 16
 SEAT_SHIFT: Final = 20
 SEAT_INSTRUMENT: Final = (1 << 20) - 1
@@ -179,6 +180,18 @@ R_DISCOUNT: Final = 21
 
 # --- scenario tables: `World.tables` holds TABLE_WORDS per instrument id, in quanta -------------------
 TABLE_WORDS: Final = 48
+
+# --- rates: what re-margining an account asks of an instrument, one cache line each -----------------
+RATE_START: Final = 3
+T_LOW: Final = 3  # value of a lot held long, of one held short
+T_HIGH: Final = 4
+T_DELTA: Final = 5
+T_GROUP: Final = 6  # expiry_ms << 10 | underlying (a perpetual's expiry: 0)
+T_SHORT: Final = 7  # maintenance beside the scenarios, portfolio model, of a lot held short, held long
+T_LONG: Final = 8
+T_MM: Final = 9  # maintenance of a lot, standard model
+T_PERPETUAL: Final = 10
+RATE_WORDS: Final = 8
 
 # --- folio: the scenario sums of one account in one underlying (portfolio model), in quanta -----------
 F_UNDERLYING: Final = 0

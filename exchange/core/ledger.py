@@ -40,6 +40,7 @@ from exchange.core.layout import (
     S_SIZE,
     SEAT_INSTRUMENT,
     SEAT_SHIFT,
+    SEAT_START,
     SEAT_WORDS,
 )
 from exchange.core.world import World
@@ -57,8 +58,8 @@ def make_seat(w: World, account: i64, instrument: i64) -> i64:
     slot = w.seats.alloc()
     data = w.seats.data
     s = slot * SEAT_WORDS
-    word: i64 = 0
-    while word < SEAT_WORDS:
+    word: i64 = SEAT_START
+    while word < SEAT_START + SEAT_WORDS:
         data[s + word] = 0
         word += 1
     data[s + S_KEY] = account << SEAT_SHIFT | instrument

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, margin, slices
+from exchange.core import emit, ledger, margin, remargin, slices
 from exchange.core.layout import (
     A_AUCTION,
     A_CASH,
@@ -59,8 +59,7 @@ def _swept(w: World, account: i64) -> i64:
     a = account * ACCOUNT_WORDS
     if w.accounts[a + A_LIQUIDATION] != r.LIQUIDATION_NONE:
         return 1
-    margin.figures(w, account)
-    if w.m_maintenance <= w.m_balance:
+    if not remargin.below_maintenance(w, account):
         return 0
     w.accounts[a + A_LIQUIDATION] = r.LIQUIDATION_CLOSING
     w.accounts[a + A_CURSOR] = 0

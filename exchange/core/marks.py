@@ -17,6 +17,7 @@ from exchange.core.layout import (
     I_BAND_PPM,
     I_DELTA,
     I_DELTA_LOT,
+    I_EXPIRY,
     I_FORWARD,
     I_FORWARD_PER_LOT,
     I_HIGHEST,
@@ -41,6 +42,7 @@ from exchange.core.layout import (
     I_STATE,
     I_STRIKE,
     I_STRIKE_PER_LOT,
+    I_TABLED,
     I_TICK_MICRO,
     I_UNDERLYING,
     I_VEGA,
@@ -48,6 +50,7 @@ from exchange.core.layout import (
     R_JUMP,
     R_PERP_IM,
     R_PERP_MM,
+    R_QUANTUM,
     R_ROLL,
     R_SCENARIOS,
     R_SHOCK,
@@ -55,6 +58,15 @@ from exchange.core.layout import (
     R_SM_FLOOR,
     R_SM_IM,
     R_SM_MM,
+    RATE_WORDS,
+    T_DELTA,
+    T_GROUP,
+    T_HIGH,
+    T_LONG,
+    T_LOW,
+    T_MM,
+    T_PERPETUAL,
+    T_SHORT,
     U_FEED_SEQ,
     U_INDEX,
     U_RISK,
@@ -67,6 +79,7 @@ from exchange.domain import rejects as no
 
 _E8: Final = 100_000_000
 _UNIT: Final = 32
+GROUP_SHIFT: Final = 10  # underlyings are fewer than 2**10, times below 2**52
 
 
 def marks(w: World, data: bytes, at: i64, units: i64, underlying: i64) -> i64:
@@ -238,6 +251,27 @@ def derive_from_marks(w: World, instrument: i64) -> None:
     else:
         data[i + I_REQUIRED] = data[i + I_STRIKE_PER_LOT]
     _derive_band(w, instrument, i)
+    derive_rates(w, instrument)
+
+
+def derive_rates(w: World, instrument: i64) -> None:
+    """Keep together what `remargin` asks of an instrument, after marks and changes of its table."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    rates = w.rates
+    t = instrument * RATE_WORDS
+    u = data[i + I_UNDERLYING]
+    perpetual = data[i + I_KIND] == r.KIND_PERPETUAL
+    rates[t + T_LOW] = data[i + I_MARK_LOW]
+    rates[t + T_HIGH] = data[i + I_MARK_HIGH]
+    rates[t + T_DELTA] = data[i + I_DELTA_LOT]
+    rates[t + T_GROUP] = u if perpetual else data[i + I_EXPIRY] << GROUP_SHIFT | u
+    rates[t + T_MM] = data[i + I_MM]
+    rates[t + T_PERPETUAL] = 1 if perpetual else 0
+    tabled = data[i + I_TABLED] != 0
+    each = w.underlyings[u * UNDERLYING_WORDS + U_RISK + R_QUANTUM] if tabled else data[i + I_MM]
+    rates[t + T_SHORT] = each + data[i + I_SHORT_LOT]
+    rates[t + T_LONG] = data[i + I_MM] if perpetual and not tabled else 0
 
 
 def _derive_band(w: World, instrument: i64, i: i64) -> None:

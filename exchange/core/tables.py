@@ -155,6 +155,7 @@ def _take_effect(w: World, tabled: i64, underlying: i64) -> None:
             entries[entry] = words[at]
             entry += 1
             at += 1
+        marks.derive_rates(w, instrument)
         tabled -= 1
     w.underlyings[u + U_TABLE_EPOCH] += 1
     w.epoch += 1
@@ -171,6 +172,7 @@ def drop(w: World, instrument: i64) -> None:
     while entry < last:
         w.tables[entry] = 0
         entry += 1
+    marks.derive_rates(w, instrument)
     w.underlyings[w.instruments[i + I_UNDERLYING] * UNDERLYING_WORDS + U_TABLE_EPOCH] += 1
     w.epoch += 1
 

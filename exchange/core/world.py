@@ -18,13 +18,23 @@ from exchange.core.layout import (
     LEVEL_WORDS,
     ORDER_START,
     ORDER_WORDS,
+    RATE_START,
+    RATE_WORDS,
+    SEAT_START,
     SEAT_WORDS,
     TABLE_WORDS,
     UNDERLYING_WORDS,
 )
 from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
-from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_OPEN_ORDERS, MAX_SEATS, MAX_TIERS, SHARD_SHIFT
+from exchange.domain.limits import (
+    FIRST_USER_ACCOUNT,
+    MAX_OPEN_ORDERS,
+    MAX_SCENARIOS,
+    MAX_SEATS,
+    MAX_TIERS,
+    SHARD_SHIFT,
+)
 
 TOUCHED_MOST: Final = 64  # commands of a kind that `warm` looks at together
 _OUT_WORDS: Final = 1 << 14
@@ -68,7 +78,7 @@ class World:
         self.orders = Pool(ORDER_WORDS, reserve + 2, ORDER_START)
         self.order_ids = IdMap(self.orders, cells)
         self.levels = Pool(LEVEL_WORDS, reserve // 8 + 64)
-        self.seats = Pool(SEAT_WORDS, reserve // 8 + 64)
+        self.seats = Pool(SEAT_WORDS, reserve // 8 + 64, SEAT_START)
         self.seat_ids = IdMap(self.seats, cells // 2)
         self.accounts = zeros(FIRST_USER_ACCOUNT * ACCOUNT_WORDS)
         self.account_count: i64 = FIRST_USER_ACCOUNT
@@ -80,6 +90,7 @@ class World:
 
         # Rules version 2.
         self.tables = vec[i64](capacity=64 * TABLE_WORDS)
+        self.rates = zeros(RATE_START)
         self.folios = Pool(FOLIO_WORDS, 64)
         self.gather_words = zeros(GATHER_WORDS)  # see `standard` and `portfolio`; mean nothing
         self.stream_words = zeros(64)  # see `tables`; mean nothing
@@ -130,6 +141,8 @@ class World:
         self.m_balance: i64 = 0
         self.m_equity: i64 = 0
         self.detail: i64 = 0
+
+        self.gains = zeros(MAX_SCENARIOS)  # see `remargin`; mean nothing
 
         # What `portfolio.measure` leaves, micro-USDC.
         self.p_gross: i64 = 0
@@ -187,6 +200,12 @@ class World:
             tables = append(tables, 0)
             at += 1
         self.tables = tables
+        rates = self.rates
+        at = 0
+        while at < RATE_WORDS:
+            rates = append(rates, 0)
+            at += 1
+        self.rates = rates
         self.books.append(Book(self.orders, self.levels))
         self.instrument_count += 1
         return self.instrument_count - 1
