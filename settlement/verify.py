@@ -23,6 +23,7 @@ from exchange.domain.records import WITHDRAWAL_PAID
 from settlement import codec
 from settlement import operations as op
 from settlement.batch import Header
+from settlement.columns import BodyError
 from settlement.commitment import Commitment
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1 import contracts
@@ -87,9 +88,9 @@ class _BridgeBooks:
         self._held: dict[int, tuple[int, int]] = {}
         self._paid_micro = 0
 
-    def learn(self, codec_number: int, body: bytes) -> None:
+    def learn(self, operations: list[op.Operation]) -> None:
         """Take over what a posted body says about owners and withdrawals."""
-        for operation in contracts.bridge_operations(codec_number, body):
+        for operation in contracts.of_the_bridge(operations):
             if isinstance(operation, op.AccountSet):
                 self._owners[operation.account] = operation.owner
             elif isinstance(operation, op.WithdrawalHeld):
@@ -171,17 +172,23 @@ class _Verifier:
     def _post(self, calldata: bytes) -> None:
         packed, body = contracts.unpack_post(calldata)
         header, self._head = contracts.check_post(self._head, packed, body)
-        self._bridge.learn(header.codec, body)
         self.report.batches += 1
         self.report.posted_bytes += len(packed) + len(body)
+        try:
+            operations = codec.decode(body, header.codec)
+        except BodyError as error:
+            if self._following:
+                self.problem(f"batch {header.batch_id}: {error}")
+            self._following = False
+            return
+        self._bridge.learn(operations)
         if self._following:
-            self._following = self._batch(header, body)
+            self._following = self._batch(header, operations)
 
-    def _batch(self, header: Header, body: bytes) -> bool:
+    def _batch(self, header: Header, operations: list[op.Operation]) -> bool:
         """Execute a batch; False if it is wrong, after noting why."""
         state, what = self.state, f"batch {header.batch_id}"
         try:
-            operations = codec.decode(body, header.codec)
             state.begin_batch()
             for operation in operations:
                 if isinstance(operation, op.Deposit):
@@ -191,7 +198,7 @@ class _Verifier:
                 apply(state, operation)
             root = self._commitment.update()
         except (ValueError, ArithmeticError, struct.error) as error:
-            # BodyError, TransitionError, and integers that no field of the state can hold.
+            # TransitionError, and integers that no field of the state can hold.
             self.problem(f"{what}: {error}")
             return False
         fills = sum(type(operation) is op.Fill for operation in operations)

@@ -6,6 +6,7 @@ The mock chain executes them and `verify` executes them again over the chain's t
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from exchange.domain.limits import (
@@ -130,6 +131,11 @@ def bridge_operations(codec_number: int, body: bytes) -> list[BridgeOperation]:
         operations = codec.decode(body, codec_number)
     except BodyError:
         return []
+    return of_the_bridge(operations)
+
+
+def of_the_bridge(operations: Iterable[op.Operation]) -> list[BridgeOperation]:
+    """Those that the bridge learns from."""
     return [o for o in operations if isinstance(o, BridgeOperation) and _fits(o)]
 
 
