@@ -32,7 +32,7 @@ _PERPETUAL: Final = 0
 _MAKERS: Final = 8
 _RICH_MICRO: Final = 10**15
 _VICTIM_MICRO: Final = 10**13
-_FUND_MICRO: Final = 200_000 * _MICRO
+FUND_MICRO: Final = 200_000 * _MICRO
 _POSITIONS: Final = 20
 _UNQUOTED_PART: Final = 20  # one in so many options has no quotes after the fall
 _ALONE, _UNQUOTED, _MIXED = "perpetuals alone", "unquoted options", "twenty positions"
@@ -79,7 +79,9 @@ class CrashFigures:
 class Crash:
     """A venue about to fall. Victims come first, then makers, then the bidder of the auctions."""
 
-    def __init__(self, instruments_count: int = 1_000, victims_count: int = 1_000) -> None:
+    def __init__(
+        self, instruments_count: int = 1_000, victims_count: int = 1_000, fund_micro: int = FUND_MICRO
+    ) -> None:
         """Raises SetupRejected when the venue could not be prepared, ValueError for too few instruments."""
         if instruments_count < 3 * _UNQUOTED_PART or victims_count < 1:
             raise ValueError(f"{instruments_count} instruments and {victims_count} victims are too few")
@@ -90,7 +92,7 @@ class Crash:
         self._terms = terms_of(0, _SPOT, instruments_count)
         self._marks, self._tables = oracle(0, self._terms, 0)
         self._prices: dict[int, int] = {}
-        self._prepare()
+        self._prepare(fund_micro)
 
     # --- before --------------------------------------------------------------------------------------
 
@@ -104,14 +106,14 @@ class Crash:
             self._prices[instrument] = mark_micro // self._terms[instrument].tick_micro
         return command
 
-    def _prepare(self) -> None:
+    def _prepare(self, fund_micro: int) -> None:
         setup = [commands.set_rules(2), commands.time(NOW_MS), commands.list_underlying(0, "BTC")]
         setup += [commands.list_instrument(number, terms) for number, terms in enumerate(self._terms)]
         setup += [commands.risk(0, parameters.BTC), commands.set_fees(parameters.TIERS)]
         deposits = [(account, _VICTIM_MICRO) for account in self.victims]
         deposits += [(account, _RICH_MICRO) for account in (*self.makers, self.bidder)]
         setup += [commands.create_account(account) for account, _ in deposits]
-        deposits.append((ACCOUNT_INSURANCE, _FUND_MICRO))
+        deposits.append((ACCOUNT_INSURANCE, fund_micro))
         setup += [commands.deposit(who, micro, n + 1) for n, (who, micro) in enumerate(deposits)]
         apply_setup(self.engine, [*setup, self._snapshot(_SPOT)])
         positions = [each for victim in range(len(self.victims)) for each in self._positions(victim)]
@@ -174,7 +176,7 @@ class Crash:
             self.engine.apply(quotes)
         self._liquidate(found, self._sweep(found))
         found.elapsed_seconds = time.perf_counter() - start
-        found.lost = self._lost(found)
+        found.lost = self.lost(found)
         return found
 
     def _step(self, found: CrashFigures, command: bytes) -> bytes:
@@ -249,7 +251,7 @@ class Crash:
             if events[0] == r.EV_REJECTED:
                 raise SetupRejected(f"a loss could not be shared: {events[:64].hex()}")
 
-    def _lost(self, found: CrashFigures) -> str:
+    def lost(self, found: CrashFigures) -> str:
         """What is not as it must be afterwards, or nothing."""
         left = risk_queries.in_liquidation(self.engine)
         if left:
