@@ -12,11 +12,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from exchange.app.payouts import Payouts, Resolution
 from exchange.domain import commands
-from exchange.gateway.ports import ThreadLoop, Timer
+from exchange.gateway.ports import ThreadLoop
 from exchange.wire.session import RpcError
 from settlement.l1.mock import MockL1
 from settlement.l1.port import Deposit, L1Error
@@ -48,7 +49,6 @@ class L1Bridge:
         self._held = held
         self._payouts = Payouts(held)
         self._resolving: set[int] = set()
-        self._timer: Timer | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="strikebook-l1", daemon=True)
 
@@ -60,8 +60,6 @@ class L1Bridge:
     def stop(self) -> None:
         """Stop asking; waits for the call under way."""
         self._stop.set()
-        if self._timer is not None:
-            self._timer.cancel()
         self._thread.join(timeout=5)
 
     def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
@@ -74,9 +72,11 @@ class L1Bridge:
 
     def _look(self) -> None:
         """What is held may change with any command; the thread works on a copy."""
+        if self._stop.is_set():
+            return
         self._payouts.look()
         self._resolving.intersection_update(self._held())
-        self._timer = self._loop.call_later(POLL_S, self._look)
+        self._loop.call_later(POLL_S, self._look)
 
     def _run(self) -> None:
         l1 = self._open_l1()
@@ -113,17 +113,17 @@ class L1Bridge:
             self._loop.call_soon_threadsafe(lambda: self._resolve(found))
 
     def _resolve(self, found: list[Resolution]) -> None:
-        """Sequence what became of withdrawals; what there is no room for is found again by a later turn."""
+        """Sequence what became of withdrawals; what there is no room for, a later turn finds again."""
         held = self._held()
         for ident, outcome in found:
             if ident in self._resolving or ident not in held:
                 continue
+            self._resolving.add(ident)
             try:
                 self._submit(commands.resolve_withdrawal(ident, outcome))
             except RpcError as refused:
                 _log.warning("withdrawal %d has to wait: %s", ident, refused)
-                return
-            self._resolving.add(ident)
+                self._loop.call_later(RETRY_S, partial(self._resolving.discard, ident))
 
     def _credit(self, found: list[Deposit]) -> None:
         self._due.extend(found)
