@@ -88,7 +88,7 @@ def test_quotes_move_the_surface_or_the_mark_they_contradict(rig: Rig) -> None:
     step = max(s for above, s in view.terms.tick_steps if ticks >= above)
     ticks -= ticks % step
     rig.send(c.new_order(ALICE, view.instrument, 0, ticks, 4))
-    rig.run(8.0)
+    rig.run(12.0)  # a lone quote is believed after a while
     after = rig.mark(view)
     assert rig.surface()["status"] in ("fresh", "held")
     bid = view.price(ticks)
