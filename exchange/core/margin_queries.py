@@ -311,7 +311,8 @@ def _stage_sizes(
         _stage_account(w, account, underlying, orders)
     for instrument, lots in sizes:
         if underlying < 0 or w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING] == underlying:
-            w.seats.data[_seat(w, instrument) * SEAT_WORDS + S_SIZE] += lots
+            staged = _seat(w, instrument) * SEAT_WORDS  # growing may move the pool
+            w.seats.data[staged + S_SIZE] += lots
 
 
 def _measure(w: World, model: i64) -> MarginFigures:
