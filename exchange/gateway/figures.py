@@ -311,8 +311,7 @@ class Figures:
             price = self._oracle.estimated_delivery_price(underlying, expiry_ms)
         if price is not None:
             return round(price * 1_000_000)
-        marked = self._views.marks.get(underlying)
-        return 0 if marked is None else marked.index_micro
+        return self._views.index_micro(underlying)
 
     def current_funding(self, instrument: int) -> float:
         """The last funding rate of a perpetual, for eight hours; 0 before the first."""

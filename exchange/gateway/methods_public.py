@@ -88,8 +88,8 @@ def get_index_price(venue: Venue, session: Session, request: Request) -> None:
     underlying = venue.registry.underlying_of_index(wanted)
     if underlying is None:
         raise invalid_param("index_name", "no such index")
-    marked = venue.views.marks.get(underlying)
-    price = None if marked is None else usdc(marked.index_micro)
+    index_micro = venue.views.index_micro(underlying)
+    price = usdc(index_micro) if index_micro else None
     estimate = venue.figures.estimated_delivery_micro(underlying, venue.clock.now_ms())
     found = {"index_price": price, "estimated_delivery_price": usdc(estimate) if estimate else price}
     session.reply(request, found)

@@ -42,7 +42,7 @@ from exchange.wire.money import (
 from exchange.wire.names import QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, has, integer, micro_usdc, text
-from exchange.wire.session import Request, Session
+from exchange.wire.session import Request, RpcError, Session
 
 _OFFSET_MAX: Final = 100_000
 _STATES: Final = {
@@ -182,7 +182,8 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
     if holder != account:
         raise error(errors.NOT_FOUND, reason="no such withdrawal is held")
     if not venue.withdrawals.give_up(ident):
-        raise error(errors.OTHER_REJECT, reason="payment_under_way")
+        reason = "payment_under_way"
+        raise RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
 
     def finish(packed: bytes) -> None:
         event = _cash(packed)

@@ -131,6 +131,8 @@ class Venue:
         for underlying in range(engine.underlying_count):
             symbol = symbol_text(queries.underlying_symbol(engine, underlying))
             registry.add_underlying(underlying, symbol, risk_queries.underlying_state(engine, underlying))
+            known = queries.underlying_figures(engine, underlying)
+            self.views.started_at[underlying] = known.index_micro
         change_id = engine.next_seq - 1
         listed_ms = self.history.listing_times()
         for instrument in range(engine.instrument_count):

@@ -13,7 +13,7 @@ from typing import Final
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures
 from exchange.gateway.views import Views
-from exchange.wire.instruments import InstrumentView
+from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.names import KIND_FILTERS, index_name
 from exchange.wire.objects import (
     JsonObject,
@@ -188,9 +188,8 @@ class VenueFeeds:
 
     def _interest(self, topic: Topic) -> JsonObject:
         view = self._views.registry.instruments[topic.instrument]
-        marked = self._views.marks.get(view.terms.underlying)
         return {
             "interest": self._figures.current_funding(topic.instrument),
             "timestamp": self._now_ms(),
-            "index_price": 0.0 if marked is None else marked.index_micro / 1_000_000,
+            "index_price": usdc(self._views.index_micro(view.terms.underlying)),
         }

@@ -109,6 +109,8 @@ class Views:
         """By instrument id."""
         self.marks: dict[int, ev.Marked] = {}
         """The last MARKED event by underlying."""
+        self.started_at: dict[int, int] = {}
+        """The index by underlying when this venue started, until there are marks."""
         self.touched = Touched()
         self.seq = 0
         """Counter of the last command taken in."""
@@ -131,6 +133,11 @@ class Views:
                 self._on_rare(events, at, kind)
             at += units * r.UNIT_BYTES
         self.seq = first_seq + count - 1
+
+    def index_micro(self, underlying: int) -> int:
+        """The index of an underlying as the events before told it; 0 before the first marks."""
+        marked = self.marks.get(underlying)
+        return self.started_at.get(underlying, 0) if marked is None else marked.index_micro
 
     def load_history(self) -> None:
         """Take delivery prices and the last fundings of each perpetual from the store (start)."""
@@ -260,13 +267,21 @@ class Views:
         index_micro = 0
         if isinstance(event, ev.Settled):
             terms = self.registry.instruments[instrument].terms
-            marked = self.marks.get(terms.underlying)
-            index_micro = marked.index_micro if marked is not None else 0
+            index_micro = self._index_then(event, terms.underlying)
             if event.head.id == r.SETTLED_FUNDING:
                 self._note_funding(event, index_micro, terms.lot_e8)
             elif event.head.id == r.SETTLED_DELIVERY:
                 self._note_delivery(instrument, event.price)
         self.money.add(event, record, index_micro)
+
+    def _index_then(self, event: ev.Settled, underlying: int) -> int:
+        """The index behind a settlement: replay may begin between the last marks and it, then the store
+        knows."""
+        if underlying not in self.marks:
+            stored = self.money.market_at(event.head.seq)
+            if stored is not None and stored.instrument == event.head.instrument:
+                return stored.index_micro
+        return self.index_micro(underlying)
 
     def _note_delivery(self, instrument: int, price_micro: int) -> None:
         terms = self.registry.instruments[instrument].terms

@@ -67,22 +67,42 @@ def marks(index_micro: int = INDEX_MICRO, option_micro: int = 5_000_000_000) -> 
 OPTION_DELTAS = ((0, 500_000_000), (1, -500_000_000))
 
 
+def prepared() -> tuple[Engine, list[bytes]]:
+    """An engine with listings, parameters, fees and tables under rules 2, and the events of that."""
+    engine = Engine()
+    found = [engine.apply(b"".join([*listings(), commands.set_rules(2)]))]
+    found += [engine.apply(commands.risk(underlying, PARAMETERS)) for underlying in (0, 1)]
+    found.append(engine.apply(commands.set_fees(TIERS)))
+    stream = commands.table_stream(TABLES.items())
+    found.append(engine.apply(commands.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream)))
+    assert isinstance(events.read_event(found[-1]), events.Marked)
+    return engine, found
+
+
 class RiskRig(Rig):
     """The rig's market under rules 2, with keys."""
 
     def __init__(self, **ports: Any) -> None:
-        engine = Engine()
-        engine.apply(b"".join([*listings(), commands.set_rules(2)]))
-        for underlying in (0, 1):
-            engine.apply(commands.risk(underlying, PARAMETERS))
-        engine.apply(commands.set_fees(TIERS))
-        stream = commands.table_stream(TABLES.items())
-        packed = engine.apply(commands.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream))
-        assert isinstance(events.read_event(packed), events.Marked)
+        engine = ports.pop("engine", None) or prepared()[0]
         super().__init__(engine, **ports)
         self.credentials = Credentials(":memory:", Entropy(), self.clock)
         self.venue._authenticator = CredentialAuthenticator(self.credentials, self.clock)
         self._feed_seq = 100
+
+    @classmethod
+    def over(cls, other: RiskRig, **ports: Any) -> RiskRig:
+        """A venue that starts on what another has left: its engine, clock and keys."""
+        rig = cls(engine=other.engine, **ports)
+        rig.credentials.close()
+        rig.credentials = other.credentials
+        rig.venue._authenticator = other.venue._authenticator
+        rig.clock.ms = other.clock.ms
+        return rig
+
+    @staticmethod
+    def prologue() -> list[bytes]:
+        """The events of what every rig starts with."""
+        return prepared()[1]
 
     def main(self, usdc: int = 10_000_000, name: str = "alice") -> Client:
         """A session of a new main account that has a name."""
