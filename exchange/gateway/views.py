@@ -33,6 +33,7 @@ _KEY: Final = struct.Struct("<BxHIQII")  # type, units, index, seq, account, ins
 _ORDER_BYTES: Final = 128
 _DONE_COMMAND: Final = 32  # the command type of a DONE
 _LOCKS: Final = {r.LIQ_STARTED: True, r.LIQ_ENDED: False}
+_PLAIN: Final = (r.EV_DONE, r.EV_REJECTED)
 NOTICES: Final = 1_000
 FUNDINGS: Final = 24
 Movement = ev.Settled | ev.Cash | ev.Liquidation | ev.Moved
@@ -167,7 +168,7 @@ class Views:
                 _, account, _, order_id, _, _, order_kind, state, _ = _ORDER.unpack_from(events, at)
                 if state != r.ORDER_STATE_OPEN or self.ring.awaiting:
                     self.ring.on_order(account, order_id, order_kind, state, events[at : at + size])
-            elif kind not in (r.EV_DONE, r.EV_REJECTED):
+            elif kind not in _PLAIN or _says_rules(events, at):
                 self._remember_rare(ev.read_event(events, at), events[at : at + size])
             at += size
 
@@ -223,11 +224,7 @@ class Views:
                 self._private.on_fill(taker, instrument, fill)
 
     def _on_rare(self, events: bytes, at: int, kind: int) -> None:
-        if kind == r.EV_REJECTED:
-            return
-        if kind == r.EV_DONE:
-            if events[at + _DONE_COMMAND] == r.SET_RULES:
-                self._notice(ev.read_event(events, at))
+        if kind in _PLAIN and not _says_rules(events, at):
             return
         event = ev.read_event(events, at)
         if isinstance(event, ev.Marked):
@@ -325,3 +322,8 @@ class Views:
     def _figures(self, account: int) -> None:
         if account in self._private.watched:
             self._private.on_figures(account)
+
+
+def _says_rules(events: bytes, at: int) -> bool:
+    """Whether the event at byte `at` is the DONE of a SET_RULES."""
+    return events[at] == r.EV_DONE and events[at + _DONE_COMMAND] == r.SET_RULES

@@ -8,8 +8,8 @@ from exchange.core import account_queries, margin_queries, queries
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
-from tests.unit.gateway.risk_rig import INDEX_MICRO, PARAMETERS, TABLES, marks
 from tests.unit.gateway.rig import listings
+from tests.unit.gateway.risk_rig import INDEX_MICRO, PARAMETERS, TABLES, marks
 
 CALL, PUT, PERPETUAL, ETH_PERPETUAL = range(4)
 LONG, SHORT = 64, 65
@@ -133,7 +133,8 @@ def test_what_cannot_be_held_is_not_supposed() -> None:
 
 def test_under_rules_1_there_is_one_requirement() -> None:
     core = Engine()
-    core.apply(b"".join([*listings(), commands.create_account(LONG), commands.deposit(LONG, USDC * 9_000, 1)]))
+    core.apply(b"".join([*listings(), commands.create_account(LONG)]))
+    must(core, commands.deposit(LONG, USDC * 9_000, 1))
     needed = margin_queries.order_initial(core, LONG, CALL, 0, 1_000, 10)
     must(core, commands.new_order(LONG, CALL, 0, 1_000, 10))
     found = margin_queries.margins(core, LONG)

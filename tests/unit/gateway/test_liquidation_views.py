@@ -47,7 +47,7 @@ def test_orders_are_cancelled_and_slices_sold_through_the_book(
     rig: RiskRig, pair: tuple[Client, Client]
 ) -> None:
     alice, bob = pair
-    alice.call("private/subscribe", channels=["user.lock", "user.orders.any.any.raw", "user.changes.any.any.raw"])
+    alice.call("private/subscribe", channels=["user.lock", "user.changes.any.any.raw"])
     bob.call("private/subscribe", channels=["trades.future.USDC.raw"])
     resting = alice.buy(PERPETUAL, 0.001, 90_000.0)["order"]["order_id"]
     alice.drain()

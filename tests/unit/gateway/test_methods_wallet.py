@@ -124,7 +124,8 @@ def test_only_what_is_free_is_withdrawn(rig: RiskRig) -> None:
     wrong = refusal(alice, "private/withdraw", currency="USDC", amount=1, address=owner)
     assert wrong.code == 11090
     owner = "0x" + "00" * 20
-    assert alice.call("private/withdraw", currency="USDC", amount=950, address=owner)["state"] == "unconfirmed"
+    held = alice.call("private/withdraw", currency="USDC", amount=950, address=owner)
+    assert held["state"] == "unconfirmed"
     rig.order(commands.set_lock(alice.account or 0, True))
     assert refusal(alice, "private/withdraw", currency="USDC", amount=1).code == 11098
 
