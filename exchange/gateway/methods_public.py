@@ -88,10 +88,12 @@ def get_index_price(venue: Venue, session: Session, request: Request) -> None:
     underlying = venue.registry.underlying_of_index(wanted)
     if underlying is None:
         raise invalid_param("index_name", "no such index")
-    index_micro = venue.views.index_micro(underlying)
-    price = usdc(index_micro) if index_micro else None
+    marked = venue.views.marks.get(underlying)
+    if marked is None:  # the price from before the start is no price of now
+        session.reply(request, {"index_price": None, "estimated_delivery_price": None})
+        return
     estimate = venue.figures.estimated_delivery_micro(underlying, venue.clock.now_ms())
-    found = {"index_price": price, "estimated_delivery_price": usdc(estimate) if estimate else price}
+    found = {"index_price": usdc(marked.index_micro), "estimated_delivery_price": usdc(estimate)}
     session.reply(request, found)
 
 

@@ -184,6 +184,7 @@ def test_the_delivery_price_is_estimated_in_its_window(rig: RiskRig, oracle: Ora
     assert (first["price"], first["is_estimated"]) == (100_000, False)
     assert (first["left_ticks"], first["total_ticks"]) == (450, 450)
     assert client.taken("estimated_expiration_price.eth_usdc") == []  # no options, no expiry
+    rig.move(100_000_000_000)
     rig.clock.ms = EXPIRY_MS - 600_000
     oracle.estimate = 100_123.5
     rig.loop.advance(1.0)
