@@ -14,11 +14,12 @@ from exchange.domain import records as r
 from settlement import codec
 from settlement import columns as col
 from settlement import operations as op
-from settlement.batch import BatchBuilder, Limits
+from settlement.batch import BatchBuilder, Frame, Limits
 from settlement.columns import BodyError
 from settlement.commitment import Commitment
 from settlement.ledger import Ledger
-from settlement.state import State
+from settlement.state import Account, State
+from settlement.store import Store
 from settlement.transition import apply
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import PROFILES, Traffic
@@ -151,6 +152,35 @@ def test_the_ledger_agrees_with_the_reference_exchange_under_rules_2(seed: int) 
             assert (found.main, found.tier, found.in_liquidation) == theirs
     assert not ours
     assert ledger.state.sharing.remaining_micro == reference.world.sharing.remaining_micro
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_restarts_anywhere_under_rules_2_change_nothing(tmp_path: Path, seed: int) -> None:
+    """A loss half shared, a withdrawal held, tiers and liquidations survive in the database."""
+    reference = ReferenceEngine()
+    traffic = RiskTraffic(seed, reference)
+    frames: list[Frame] = []
+    for n in range(60):
+        first = reference.next_seq
+        told = reference.apply(traffic.batch(20) if n else traffic.opening())
+        frames.append(Frame(first, reference.next_seq - 1, told))
+    rig = Rig(tmp_path, frames, Limits(5, 100))
+    for lifetime in range(1, 9):
+        with rig.opened() as service:
+            rig.steps(service, lifetime)
+            assert service.alarm == ("", "")
+    with rig.opened() as service:
+        rig.run_to_end(service)
+    whole = Ledger(State())
+    whole.read(b"".join(frame.events for frame in frames))
+    store = Store(tmp_path / "settlement.sqlite")
+    loaded = store.load().state
+    store.close()
+    for state in (loaded, whole.state):  # a system account that was looked at, or is back at nothing
+        state.accounts = {n: account for n, account in state.accounts.items() if account != Account()}
+    assert loaded.accounts == whole.state.accounts
+    assert (loaded.withdrawals, loaded.tiers) == (whole.state.withdrawals, whole.state.tiers)
+    assert loaded.sharing == whole.state.sharing
 
 
 def books_of(state: State) -> dict[int, tuple[int, dict[int, tuple[int, int]]]]:
