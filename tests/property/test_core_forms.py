@@ -15,7 +15,7 @@ from tests.reference.generator import Traffic
 from tests.reference.risk_generator import RiskTraffic
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = 4_000
+COMMANDS = 3_000
 FORMS = (("", "0"), ("", "1"), ("1", "0"), ("1", "4294967295"))
 
 

@@ -82,8 +82,9 @@ def refused() -> Iterator[bytes]:
     yield c.set_lock(nobody, True) + c.set_tier(nobody, 1) + c.set_caps(nobody, 1, 1)
     yield c.share_loss(nobody, 1) + c.liquidate(nobody) + c.set_margin_model(nobody, 1)
     yield c.withdraw(nobody, 1, 1) + c.withdraw(ALICE, 1, 8)
+    yield c.deposit(DAVE, 10**9, 51) + order(DAVE, 0, 49_000, 10) + c.amend(DAVE, 4, size_lots=2_000)
     yield order(ALICE, 0, 49_000, 5) + c.set_lock(ALICE, True) + order(ALICE, 0, 49_000, 5)
-    yield c.amend(ALICE, 4, size_lots=6) + c.mass_quote(ALICE, [c.Quote(0, 49_000, 1)]) + c.cancel_many(ALICE)
+    yield c.amend(ALICE, 5, size_lots=6) + c.mass_quote(ALICE, [c.Quote(0, 49_000, 1)]) + c.cancel_many(ALICE)
     yield c.transfer(ALICE, CAROL, 1, 1) + c.withdraw(ALICE, 1, 1) + c.set_margin_model(ALICE, 1)
     yield c.takeover(ALICE, BOB, 1, 1) + c.set_lock(ALICE, False) + c.transfer(ALICE, CAROL, 1, 1)
     yield order(CAROL, 1, 1_000, 5, SELL) + order(ALICE, 1, 1_000, 5) + c.set_margin_model(CAROL, 1)
@@ -92,11 +93,16 @@ def refused() -> Iterator[bytes]:
     yield order(CAROL, 1, 200_000, 5, SELL) + order(CAROL, 0, 1, 1) + c.withdraw(CAROL, 1, 2)
     yield order(CAROL, 1, 200_000, 2) + c.mass_quote(CAROL, [c.Quote(1, 200_000, 1)])
     yield c.marks(0, INDEX_MICRO * 51, 3, []) + c.marks(0, INDEX_MICRO // 3, 3, [])
+    yield c.set_margin_model(CAROL, 0) + c.risk(0, PARAMETERS._replace(roll_ppm=-1)) + c.risk(7, PARAMETERS)
+    yield c.set_underlying_state(7, 0) + c.create_account(nobody + 1) + c.set_fees([c.FeeTier(-2, 1, 0, 0)])
     for state in (1, 2):
         quote = c.mass_quote(ALICE, [c.Quote(0, 9, 1)])
         yield c.set_underlying_state(0, state) + order(ALICE, 0, 49_000, 5) + quote
     yield c.set_underlying_state(0, 0) + c.set_mode(1) + c.risk_sweep(64, 1) + c.liquidate(ALICE)
     yield c.takeover(ALICE, BOB, 1, 1) + c.share_loss(ALICE, 1)
+    yield c.list_instrument(3, OPTION) + c.set_instrument_state(3, r.STATE_DELISTED)
+    ended = c.Mark(3, 0, 1, 0, INDEX_MICRO)
+    yield c.marks(0, INDEX_MICRO * 5, 3, [ended]) + c.risk_snapshot(0, INDEX_MICRO * 5, 3, [ended], 0, b"")
 
 
 def many_cancelled() -> Iterator[bytes]:
