@@ -93,7 +93,8 @@ def refused() -> Iterator[bytes]:
     yield order(CAROL, 1, 200_000, 5, SELL) + order(CAROL, 0, 1, 1) + c.withdraw(CAROL, 1, 2)
     yield order(CAROL, 1, 200_000, 2) + c.mass_quote(CAROL, [c.Quote(1, 200_000, 1)])
     yield c.marks(0, INDEX_MICRO * 51, 3, []) + c.marks(0, INDEX_MICRO // 3, 3, [])
-    yield c.set_margin_model(CAROL, 0) + c.risk(0, PARAMETERS._replace(roll_ppm=-1)) + c.risk(7, PARAMETERS)
+    yield c.cancel_many(CAROL) + c.set_margin_model(CAROL, 0)
+    yield c.risk(0, PARAMETERS._replace(roll_ppm=-1)) + c.risk(7, PARAMETERS)
     yield c.set_underlying_state(7, 0) + c.create_account(nobody + 1) + c.set_fees([c.FeeTier(-2, 1, 0, 0)])
     for state in (1, 2):
         quote = c.mass_quote(ALICE, [c.Quote(0, 9, 1)])

@@ -1,0 +1,158 @@
+"""The engine against the reference where every figure is as large as its bound allows.
+
+Random traffic cannot afford such portfolios, so the reference's world is filled by hand and the engine is
+restored from its state: the most seats, all at the position limit, worth the most a position may be worth,
+tables at their bound, the most open lots on both sides. Where 64 bits were too few, the engines would differ.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from exchange.core.engine import Engine
+from exchange.domain import commands as c
+from exchange.domain import limits
+from exchange.domain import records as r
+from tests.reference import matching
+from tests.reference.accounts import Account, Order, Seat
+from tests.reference.differential import compare_batch, compare_state
+from tests.reference.engine import ReferenceEngine
+from tests.reference.funds import hold_per_lot
+from tests.reference.risk_scenarios import CAROL, DAVE, PARAMETERS, more_accounts
+from tests.reference.scenarios import ALICE, BOB, PERPETUAL
+
+PRICE_MICRO = limits.MAX_PRICE_MICRO
+LOT_E8 = 10**6
+PER_LOT_MICRO = -(-PRICE_MICRO * LOT_E8 // 10**8)
+POSITION_LIMIT = limits.MAX_VALUE_MICRO // PER_LOT_MICRO
+HARSH = PARAMETERS._replace(
+    scenarios=5,
+    extended_from=4,
+    quantum_micro=1,
+    sm_im_ppm=1_000_000,
+    sm_floor_ppm=1_000_000,
+    sm_mm_ppm=1_000_000,
+    perp_im_ppm=1_000_000,
+    perp_mm_ppm=1_000_000,
+    uncovered_im_ppm=2_000_000,
+    uncovered_mm_ppm=2_000_000,
+    pm_mm_ppm=1_000_000,
+    roll_ppm=250_000,
+    shock_ppm=250_000,
+    shock_threshold_micro=0,
+    short_ppm=250_000,
+    liquidation_fee_ppm=limits.MAX_FEE_PPM,
+    liquidation_slice_micro=1 << 48,
+    auction_discount_ppm=1_000_000,
+    auction_ms=1,
+)
+
+
+def terms() -> list[c.InstrumentTerms]:
+    """MAX_SEATS instruments: a perpetual, calls and puts of few strikes and expiries."""
+    top_ticks = PRICE_MICRO // 10**6
+    perpetual = PERPETUAL._replace(
+        lot_e8=LOT_E8, position_limit_lots=POSITION_LIMIT, price_limit_ticks=top_ticks
+    )
+    made = [perpetual]
+    for n in range(limits.MAX_SEATS - 1):
+        kind = r.OPTION_CALL if n % 3 else r.OPTION_PUT
+        strike = PRICE_MICRO if n % 2 else PRICE_MICRO // 2
+        made.append(
+            perpetual._replace(
+                kind=r.KIND_OPTION, option_type=kind, strike_micro=strike, expiry_ms=10**9 + n % 5
+            )
+        )
+    return made
+
+
+def market() -> ReferenceEngine:
+    """All listed, marked at the highest prices and tabled at their bound; four rich accounts."""
+    engine = ReferenceEngine()
+    listed = terms()
+    made = [c.list_underlying(0, "BTC"), c.create_account(ALICE), c.create_account(BOB)]
+    made += [c.deposit(n, limits.MAX_DEPOSIT_MICRO, n) for n in (ALICE, BOB)]
+    made += [c.list_instrument(n, each) for n, each in enumerate(listed)]
+    made += [more_accounts(CAROL), c.set_rules(2), c.risk(0, HARSH), c.create_account(DAVE)]
+    marks = [c.Mark(n, (-1) ** n * 10**9, PRICE_MICRO // 2, 0, PRICE_MICRO) for n in range(len(listed))]
+    bound = limits.MAX_VALUE_MICRO // POSITION_LIMIT - 1
+    rows = [(bound, -bound, bound // 2, bound, -bound), (-bound, bound, 0, -bound, bound)]
+    stream = c.table_stream((n, rows[n % 2]) for n in range(len(listed)))
+    made.append(c.risk_snapshot(0, PRICE_MICRO, 1, marks, len(listed), stream))
+    engine.apply(b"".join(made))
+    assert engine.world.instruments[-1].table
+    return engine
+
+
+def fill(engine: ReferenceEngine, *, aligned: bool, orders: bool) -> None:
+    """Positions of ALICE against BOB at the limit everywhere; `orders` as many open lots as there may be."""
+    world = engine.world
+    alice, bob = world.accounts[ALICE], world.accounts[BOB]
+    for n, instrument in enumerate(world.instruments):
+        sign = 1 if n % 2 == 0 or aligned else -1
+        for account, lots in ((alice, sign * POSITION_LIMIT), (bob, -sign * POSITION_LIMIT)):
+            seat = account.seats[n] = Seat(instrument)
+            seat.size_lots = lots
+            seat.entry_value_micro = (limits.ENTRY_LIMIT - 1) * (1 if lots > 0 else -1)
+        if orders:
+            rest(engine, alice, instrument.id, is_sell=sign > 0)
+
+
+def rest(engine: ReferenceEngine, account: Account, instrument_id: int, *, is_sell: bool) -> None:
+    """An order of twice the position limit, against the position."""
+    world = engine.world
+    instrument = world.instruments[instrument_id]
+    price = instrument.highest_price if is_sell else instrument.lowest_price
+    order = Order(
+        world.take_order_id(),
+        account,
+        account.seats[instrument_id],
+        flags=r.FLAG_SELL if is_sell else 0,
+        price_ticks=price,
+        size_lots=2 * POSITION_LIMIT,
+        open_lots=2 * POSITION_LIMIT,
+        display_lots=0,
+        hold_per_lot=hold_per_lot(world, account, instrument, is_sell, price),
+        client_order_id=0,
+        label=0,
+        grant=0,
+        created_ms=0,
+    )
+    matching.rest(world, order)
+
+
+def probes() -> list[bytes]:
+    """Commands that ask for every margin figure of both accounts."""
+    order = c.new_order(CAROL, 0, 0, 1, 1)
+    made = [c.withdraw(n, limits.MAX_DEPOSIT_MICRO, 1 + n) for n in (ALICE, BOB)]
+    made += [c.new_order(n, 0, side, 2_000_000, 3) for n in (ALICE, BOB) for side in (0, 1)]
+    made += [c.new_order(n, 7, side, 2_000_000, 3) for n in (ALICE, BOB) for side in (0, 1)]
+    made += [order, c.cancel_many(ALICE, kind=r.KIND_PERPETUAL), c.set_margin_model(BOB, 1)]
+    made += [c.risk_sweep(64, 16), c.liquidate(BOB) + c.liquidate(ALICE)]
+    return made
+
+
+@pytest.mark.parametrize("model", [r.MODEL_STANDARD, r.MODEL_PORTFOLIO])
+@pytest.mark.parametrize("aligned", [True, False])
+def test_the_largest_portfolios(model: int, aligned: bool) -> None:
+    reference = market()
+    for account in (ALICE, BOB):
+        reference.world.accounts[account].model = model
+    fill(reference, aligned=aligned, orders=True)
+    engine = Engine.restore(reference.state_bytes())
+    compare_state(0, reference, engine)
+    for batch in probes():
+        compare_batch(0, reference, engine, batch)
+    compare_state(0, reference, engine)
+
+
+def test_the_largest_portfolio_is_taken_over() -> None:
+    reference = market()
+    fill(reference, aligned=False, orders=False)
+    bob = reference.world.accounts[BOB]
+    bob.liquidation = r.LIQUIDATION_AUCTION
+    engine = Engine.restore(reference.state_bytes())
+    batch = c.time(5) + c.takeover(CAROL, BOB, 999_999, 1 << 62) + c.takeover(CAROL, BOB, 1_000, 1 << 62)
+    compare_batch(0, reference, engine, batch)
+    compare_batch(0, reference, engine, c.takeover(DAVE, BOB, 1_000, 1 << 62) + c.liquidate(BOB) * 3)
+    compare_state(0, reference, engine)
