@@ -96,12 +96,6 @@ def test_rounded_parts_per_million() -> None:
     assert value // m.PPM * rate + rate <= BELOW
 
 
-def test_shares_of_a_loss() -> None:
-    """`arithmetic.mul_div_ceil`: twice a remainder and a part; no cash is beyond its factors."""
-    assert 3 * m.CASH_LIMIT <= BELOW
-    assert m.MAX_TOTAL_DEPOSITS_MICRO <= 1 << 61
-
-
 def test_volumes() -> None:
     assert m.MAX_VOLUME_MICRO + m.MAX_VALUE_MICRO <= BELOW
 
