@@ -247,7 +247,7 @@ class RiskDriver:
             self._share(account, case, now_ms)
         elif was_refused:
             case.ready_ms = now_ms + self._rules.closed_retry_ms
-        elif state == r.LIQUIDATION_AUCTION:
+        elif state == r.LIQUIDATION_AUCTION and not _has_closed(packed):
             case.ready_ms = now_ms + self._rules.auction_retry_ms
         self._wake()
 
@@ -266,3 +266,8 @@ class RiskDriver:
             _log.debug("a risk command was not taken: %s", refused)
             return False
         return True
+
+
+def _has_closed(packed: bytes) -> bool:
+    """Whether a step closed a part of a position."""
+    return any(isinstance(event, events.Liquidation) and event.lots for event in events.read_events(packed))
