@@ -115,11 +115,14 @@ def order_initial(
 
     Raises:
         KeyError: an unknown account or instrument.
+        ValueError: more lots than the position limit.
     """
     w = engine.world
     _must_know(w, account)
     if instrument < 0 or instrument >= w.instrument_count:
         raise KeyError(instrument)
+    if lots > w.instruments[instrument * INSTRUMENT_WORDS + I_POSITION_LIMIT]:
+        raise ValueError(f"{lots} lots are beyond the position limit")
     margin.refresh(w, account)
     held = lots * margin.hold_per_lot(w, account, instrument, sell, price_ticks)
     buys = lots if sell == 0 else 0

@@ -55,6 +55,8 @@ def get_margins(venue: Venue, session: Session, request: Request) -> None:
     view = instrument_of(venue, request.params)
     lots = amount_lots(request.params, view.terms)
     ticks = price_ticks(request.params, view.terms)
+    if lots > view.terms.position_limit_lots:
+        raise error(errors.INVALID_AMOUNT, param="amount", reason="is beyond the position limit")
 
     def compute() -> JsonObject:
         figures = queries.instrument_figures(venue.engine, view.instrument)
@@ -78,13 +80,18 @@ def _simulated(venue: Venue, params: Params) -> tuple[list[tuple[int, int]], boo
     """(instrument, signed lots) of `simulated_positions`, and whether they add to what is held.
 
     Raises:
-        RpcError: 10020 an unknown instrument or one that has ended; 10021, 10002 a size that is none.
+        RpcError: 10020 an unknown instrument or one that has ended; 10040 one without a mark; 13028 without
+            risk parameters; 10021, 10002 a size that is none.
     """
     found: dict[int, int] = {}
     for name, size in sizes(params, "simulated_positions", SIMULATED_MAX).items():
         view = instrument_named({"instrument_name": name}, venue.registry)
         if view.state >= r.STATE_DELISTED:
             raise error(errors.INVALID_INSTRUMENT, param="simulated_positions", reason=f"{name} has ended")
+        if not queries.instrument_figures(venue.engine, view.instrument).marked:
+            raise error(errors.RETRY, param="simulated_positions", reason=f"{name} has no mark yet")
+        if risk_queries.risk_parameters(venue.engine, view.terms.underlying) is None:
+            raise error(errors.TEMPORARILY_UNAVAILABLE, param="simulated_positions", reason="no_risk")
         lots = amount_lots({"amount": abs(size)}, view.terms, zero_allowed=True)
         found[view.instrument] = -lots if size < 0 else lots
     return sorted(found.items()), boolean(params, "add_positions", True)

@@ -82,9 +82,12 @@ class MoneyRing:
             found = [ev.read_event(stored) for stored in page]
             new = [event for event in found if (event.head.seq, event.head.event_index) < oldest]
             yield from new
-            if len(page) < PAGE or not new:
+            if len(page) < PAGE:
                 return
-            oldest = (new[-1].head.seq, new[-1].head.event_index)
+            if new:
+                oldest = (new[-1].head.seq, new[-1].head.event_index)
+            else:  # a page of one command, all of it known
+                oldest = (oldest[0] - 1, _NEVER)
 
     def markets(
         self, instrument: int | None, kinds: Sequence[int], before_seq: int = _NEVER

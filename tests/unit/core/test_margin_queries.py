@@ -124,6 +124,10 @@ def test_what_cannot_be_held_is_not_supposed() -> None:
     for sizes in ([(99, 1)], [(-1, 1)]):
         with pytest.raises(KeyError):
             margin_queries.simulated(core, SHORT, sizes, True)
+    with pytest.raises(ValueError, match="position limit"):
+        margin_queries.order_initial(core, SHORT, PUT, 0, 1_000, 100_001)
+    with pytest.raises(KeyError):
+        margin_queries.order_initial(core, SHORT, 99, 0, 1_000, 1)
     with pytest.raises(KeyError):
         margin_queries.margins(core, 66)
     with pytest.raises(KeyError):

@@ -9,7 +9,8 @@ import pytest
 
 from exchange.core import margin_queries
 from exchange.domain import commands
-from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, CallFailed, Client, Rig
+from exchange.domain import records as r
+from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, CallFailed, Client, Rig, option_terms
 from tests.unit.gateway.risk_rig import PARAMETERS, RiskRig
 
 
@@ -30,6 +31,9 @@ def pair(rig: RiskRig) -> tuple[Client, Client]:
     bob.buy(PERPETUAL, 0.5, 100_000.0)
     alice.sell(PERPETUAL, 0.5, 100_000.0)
     return alice, bob
+
+
+UNMARKED = "BTC_USDC-27DEC26-120000-C"
 
 
 def summary(client: Client) -> Any:
@@ -73,6 +77,7 @@ def test_margins_of_an_instrument_without_a_mark_or_with_a_bad_price_are_refused
         ({"instrument_name": PERPETUAL, "amount": 1}, -32602),
         ({"instrument_name": PERPETUAL, "amount": 1, "price": -1}, 10023),
         ({"instrument_name": PERPETUAL, "amount": 0.00001, "price": 100_000}, 10021),
+        ({"instrument_name": PERPETUAL, "amount": 201, "price": 100_000}, 10021),
         ({"instrument_name": "BTC_USDC-1JAN27-1-C", "amount": 1, "price": 1}, 10020),
     ):
         with pytest.raises(CallFailed) as refused:
@@ -122,6 +127,7 @@ def test_a_simulated_portfolio_is_what_one_would_hold(pair: tuple[Client, Client
     ("sizes", "code"),
     [
         ({"NO-SUCH": 1}, 10020),
+        ({UNMARKED: 1}, 10040),
         ({PERPETUAL: "x"}, -32602),
         ({PERPETUAL: 0.00001}, 10021),
         ({PERPETUAL: 1e9}, 10021),
@@ -131,8 +137,12 @@ def test_a_simulated_portfolio_is_what_one_would_hold(pair: tuple[Client, Client
         ({f"I{n}": 1 for n in range(201)}, -32602),
     ],
 )
-def test_sizes_that_cannot_be_are_refused(pair: tuple[Client, Client], sizes: object, code: int) -> None:
+def test_sizes_that_cannot_be_are_refused(
+    rig: RiskRig, pair: tuple[Client, Client], sizes: object, code: int
+) -> None:
     alice, _ = pair
+    terms = option_terms(r.OPTION_CALL)._replace(strike_micro=120_000_000_000)
+    rig.order(commands.list_instrument(4, terms))
     for method in ("private/simulate_portfolio", "private/pme/simulate"):
         with pytest.raises(CallFailed) as refused:
             alice.call(method, currency="USDC", simulated_positions=sizes)

@@ -62,3 +62,50 @@ def test_limits_are_those_of_the_credit_policy() -> None:
         "rate": 20,
         "burst": 100,
     }
+
+
+def test_a_subaccount_and_its_portfolio() -> None:
+    values = AccountValues(65, "alice_1", main=64, model=1, tier=2, is_locked=True)
+    found = accounts.subaccount_object(values)
+    shapes.check_shape(
+        through_json(found),
+        {
+            **dict.fromkeys(("email", "system_name", "username", "margin_model", "type"), str),
+            **dict.fromkeys(("login_enabled", "is_password", "receive_notifications"), bool),
+            **dict.fromkeys(("security_keys_assignments", "disabled_trading_products"), list),
+            "trading_products_details": list,
+            "security_keys_enabled": bool,
+            "proof_id": str,
+            "proof_id_signature": str,
+            "referrals_count": int,
+            "id": int,
+        },
+    )
+    assert (found["type"], found["margin_model"], found["login_enabled"]) == (
+        "subaccount",
+        "segregated_pm",
+        False,
+    )
+    assert accounts.account_summary_object(values)["fee_group"] == "tier_2"
+    portfolio = accounts.currency_portfolio(VALUES)
+    shapes.check_shape(
+        through_json(portfolio),
+        {
+            "currency": str,
+            **dict.fromkeys(
+                (
+                    "margin_balance",
+                    "maintenance_margin",
+                    "initial_margin",
+                    "equity",
+                    "balance",
+                    "available_withdrawal_funds",
+                    "available_funds",
+                    "additional_reserve",
+                    "spot_reserve",
+                ),
+                shapes.NUM,
+            ),
+        },
+    )
+    assert (portfolio["initial_margin"], portfolio["maintenance_margin"]) == (100.0, 80.0)

@@ -242,3 +242,36 @@ def test_no_value_breaks_a_reader(value: object, terms: object) -> None:
             assert wrong.code in (-32602, 10002, 10021, 10023, 10025, 10043)
             assert wrong.data is not None
             assert wrong.data["param"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "micro"), [(1, 10**6), ("0.000001", 1), (Decimal("12.5"), 12_500_000), ("1e3", 10**9)]
+)
+def test_usdc_is_read_exactly(value: object, micro: int) -> None:
+    assert p.micro_usdc({"amount": value}) == micro
+
+
+@pytest.mark.parametrize("value", [0, -1, "NaN", "Infinity", "1e-7", "1e40", 1e12, "-0.000001"])
+def test_usdc_that_is_none_is_refused(value: object) -> None:
+    assert refused(lambda: p.micro_usdc({"amount": value})).code == 10021
+
+
+@pytest.mark.parametrize("value", [None, "x", True, [1]])
+def test_usdc_that_is_no_number_is_refused(value: object) -> None:
+    assert refused(lambda: p.micro_usdc({"amount": value})).code == -32602
+
+
+@pytest.mark.parametrize("value", [{"A": 1, "B": "-0.5"}, '{"A": 1, "B": "-0.5"}'])
+def test_sizes_come_as_an_object_or_as_its_text(value: object) -> None:
+    assert p.sizes({"s": value}, "s", 2) == {"A": Decimal(1), "B": Decimal("-0.5")}
+
+
+def test_absent_sizes_are_none_at_all() -> None:
+    assert p.sizes({}, "s", 2) == p.sizes({"s": {}}, "s", 2) == {}
+
+
+@pytest.mark.parametrize(
+    "value", [[1], "x", "{", '{"A": [}', {"A": "x"}, {"A": True}, {"A": 1, "B": 2, "C": 3}]
+)
+def test_other_sizes_are_refused(value: object) -> None:
+    assert refused(lambda: p.sizes({"s": value}, "s", 2)).code == -32602
