@@ -1,8 +1,9 @@
 """What a profile-guided build of the core is trained on: an hour of an options venue in some seconds.
 
 Standard library only, as it runs while the package is being built. The mix is a venue's, not a benchmark's:
-quotes of whole strips, single orders that rest, leave, shrink, move and trade, rejects, marks, large and
-small batches, with accounts and without. Run as ``python -m loadtest.training [COMMANDS]``.
+quotes of whole strips, single orders that rest, leave, shrink, move and trade, rejects, marks and scenario
+tables, sweeps, large and small batches, both margin models, both versions of the rules, with accounts and
+without. Run as ``python -m loadtest.training [COMMANDS]``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,32 @@ _BATCHES: Final = (1, 1, 4, 16, 64, 100, 100, 200)
 _STRIP: Final = 12
 _SEED: Final = 20_261_122
 _DEFAULT_COMMANDS: Final = 150_000
+_SCENARIOS: Final = 35
+_QUANTUM_MICRO: Final = 1_000
+_RISK: Final = c.RiskParameters(
+    scenarios=_SCENARIOS,
+    quantum_micro=_QUANTUM_MICRO,
+    extended_from=27,
+    dampener_micro=25_000_000_000,
+    sm_im_ppm=150_000,
+    sm_floor_ppm=100_000,
+    sm_mm_ppm=75_000,
+    perp_im_ppm=20_000,
+    perp_mm_ppm=10_000,
+    uncovered_im_ppm=1_200_000,
+    uncovered_mm_ppm=1_100_000,
+    pm_mm_ppm=800_000,
+    roll_ppm=5_000,
+    shock_ppm=10_000,
+    shock_threshold_micro=1_000_000_000_000,
+    short_ppm=10_000,
+    liquidation_fee_ppm=1_000,
+    liquidation_slice_micro=50_000_000_000,
+    liquidation_band_ppm=5_000,
+    jump_factor=10,
+    auction_ms=60_000,
+    auction_discount_ppm=10_000,
+)
 
 
 def _terms(instrument: int) -> c.InstrumentTerms:
@@ -50,27 +77,51 @@ def _terms(instrument: int) -> c.InstrumentTerms:
     )
 
 
-def _marks(feed_seq: int) -> bytes:
+def _units() -> list[c.Mark]:
     units = []
     for instrument in range(_INSTRUMENTS):
         mark_micro = _MIDDLE_TICKS * _terms(instrument).tick_micro
         units.append(c.Mark(instrument, 500_000_000, mark_micro, 1_000_000, _INDEX_MICRO))
-    return c.marks(0, _INDEX_MICRO, feed_seq, units)
+    return units
 
 
-def _opening() -> bytes:
-    found = [c.time(_NOW_MS), c.list_underlying(0, "BTC")]
+def _marks(feed_seq: int) -> bytes:
+    return c.marks(0, _INDEX_MICRO, feed_seq, _units())
+
+
+def _snapshot(feed_seq: int, first: bool) -> bytes:
+    """Marks and tables: of half a delta per lot at first, later with differences of some quanta."""
+    lot_micro = _INDEX_MICRO // 400
+    tables = []
+    for instrument in range(_INSTRUMENTS):
+        sign = -1 if instrument % 2 else 1
+        if first:
+            moves = [sign * (k % 9 - 4) * lot_micro // 50 // _QUANTUM_MICRO for k in range(_SCENARIOS)]
+        else:
+            moves = [(feed_seq + k + instrument) % 7 - 3 for k in range(_SCENARIOS)]
+        tables.append((instrument, moves))
+    return c.risk_snapshot(0, _INDEX_MICRO, feed_seq, _units(), _INSTRUMENTS, c.table_stream(tables))
+
+
+def _opening(rules: int) -> bytes:
+    found = [c.time(_NOW_MS), c.set_rules(rules), c.list_underlying(0, "BTC")]
     found += [c.list_instrument(number, _terms(number)) for number in range(_INSTRUMENTS)]
     for number in range(_ACCOUNTS):
         found.append(c.create_account(_FIRST_ACCOUNT + number))
         found.append(c.deposit(_FIRST_ACCOUNT + number, 1_000_000_000_000_000, number + 1))
-    return b"".join([*found, _marks(1)])
+    if rules == 1:
+        return b"".join([*found, _marks(1)])
+    found += [c.risk(0, _RISK), c.set_fees([c.FeeTier(100, 300, 0, 500), c.FeeTier(-50, 250, -50, 400)])]
+    found.append(_snapshot(1, True))
+    found += [c.set_margin_model(_FIRST_ACCOUNT + number, number % 2) for number in range(_ACCOUNTS)]
+    return b"".join(found)
 
 
 class _Traffic:
     """Commands drawn at random; what rests is learnt from the events."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, rules: int) -> None:
+        self._rules = rules
         self._random = random.Random(seed)
         self._resting: dict[int, tuple[int, int, int]] = {}
         self._ids: list[int] = []
@@ -122,7 +173,11 @@ class _Traffic:
         if choice < 0.998:
             return self._strip(account)
         self._feed_seq += 1
-        return _marks(self._feed_seq)
+        if self._rules == 1 or self._feed_seq % 3 == 0:
+            return _marks(self._feed_seq)
+        if self._feed_seq % 3 == 1:
+            return _snapshot(self._feed_seq, False)
+        return c.risk_sweep(_FIRST_ACCOUNT, _ACCOUNTS)
 
     def _pick(self) -> tuple[int, int, int, int]:
         while True:
@@ -145,14 +200,14 @@ class _Traffic:
 def train(commands_count: int, seed: int = _SEED) -> int:
     """Apply about this many commands to engines with and without accounts; returns how many it was."""
     applied = 0
-    for null_ledger in (False, True):
-        traffic = _Traffic(seed)
+    for null_ledger, rules in ((False, 2), (False, 1), (True, 1)):
+        traffic = _Traffic(seed, rules)
         sizes = random.Random(seed)
         engine = Engine(null_ledger=null_ledger, reserve_orders=1 << 14)
-        engine.apply(_opening())
+        engine.apply(_opening(rules))
         done = 0
         rejected = 0
-        while done < commands_count // 2:
+        while done < commands_count // 3:
             count = sizes.choice(_BATCHES)
             rejected += traffic.learn(engine.apply(b"".join(traffic.command() for _ in range(count))))
             done += count
