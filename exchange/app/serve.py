@@ -104,6 +104,7 @@ class VenueProcess:
         engine = recovered.engine
         assert recovered.chain_log is not None
         self._writer, self._chain_log = recovered.writer, recovered.chain_log
+        self._writer.set_rules_version(engine.rules_version)
         try:
             self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
         except CredentialsError as error:

@@ -477,12 +477,17 @@ def liquidate(account: int) -> bytes:
 
 
 def takeover(
-    bidder: int, target: int, fraction_ppm: int, max_pay_micro: int, *, grant: int = 0, client_order_id: int = 0
+    bidder: int,
+    target: int,
+    fraction_ppm: int,
+    max_pay_micro: int,
+    *,
+    grant: int = 0,
+    client_order_id: int = 0,
 ) -> bytes:
     """TAKEOVER of a part of a portfolio in auction; `max_pay_micro` may be negative."""
-    return header(
-        r.TAKEOVER, 2, account=bidder, grant=grant, client_order_id=client_order_id
-    ) + _BODY.pack(target, fraction_ppm, max_pay_micro, 0)
+    head = header(r.TAKEOVER, 2, account=bidder, grant=grant, client_order_id=client_order_id)
+    return head + _BODY.pack(target, fraction_ppm, max_pay_micro, 0)
 
 
 def share_loss(account: int, count: int) -> bytes:
