@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
+import pytest
+
 from exchange.core.engine import Engine
 from exchange.domain import records as r
 from loadtest import training
@@ -14,12 +16,13 @@ def test_every_kind_of_order_traffic_is_in_it() -> None:
     assert training.train(4_000) >= 4_000
 
 
-def test_traffic_is_of_a_seed_and_mostly_accepted() -> None:
+@pytest.mark.parametrize("rules", [1, 2])
+def test_traffic_is_of_a_seed_and_mostly_accepted(rules: int) -> None:
     runs = []
     for _ in range(2):
-        traffic = training._Traffic(7)
+        traffic = training._Traffic(7, rules)
         engine = Engine()
-        engine.apply(training._opening())
+        engine.apply(training._opening(rules))
         events = []
         for _ in range(60):
             events.append(engine.apply(b"".join(traffic.command() for _ in range(50))))
