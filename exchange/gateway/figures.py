@@ -274,12 +274,12 @@ class Figures:
         return values
 
     def _add_positions(self, values: AccountValues) -> None:
-        margins = risk_views.seat_margins(self._engine, values.account)
+        no_margins: dict[int, tuple[int, int]] = {}  # those of single positions are not asked for
         for held in queries.positions(self._engine, values.account):
             if held.size_lots == 0:
                 continue
             view = self._views.registry.instruments[held.instrument]
-            position = self.position(values.account, view, held, margins)
+            position = self.position(values.account, view, held, no_margins)
             add_greeks(values, view, position.greeks, view.amount(held.size_lots), position.index_micro)
             floating = position.floating_micro(view)
             if view.is_option:

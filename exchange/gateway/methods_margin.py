@@ -116,7 +116,7 @@ def simulate_portfolio(venue: Venue, session: Session, request: Request) -> None
 
 def pme_simulate(venue: Venue, session: Session, request: Request) -> None:
     """`private/pme/simulate {currency, add_positions?, simulated_positions?}`: the portfolio margin of each
-    underlying with its scenario rows; `currency` USDC or CROSS: of all."""
+    underlying with its scenario rows, open orders counted; `currency` USDC or CROSS: of all."""
     account = account_asked(venue, session, request.params)
     currency = currency_of(request.params, None)
     if currency not in (*venue.registry.currencies, "CROSS"):
@@ -127,21 +127,25 @@ def pme_simulate(venue: Venue, session: Session, request: Request) -> None:
 
     def compute() -> JsonObject:
         engine = venue.engine
-        whole = risk_views.simulated(engine, account, changes, add=add, model=r.MODEL_PORTFOLIO)
+        risk_views.must_have_rules(engine)
+        equity_micro = risk_views.margins(engine, account).equity_micro
+        initial_micro = maintenance_micro = 0
         rows: list[JsonObject] = []
         for underlying in chosen:
             parameters = risk_queries.risk_parameters(engine, underlying)
             if parameters is None:
                 continue
             found = risk_views.scenarios(engine, account, underlying, changes, add=add)
+            initial_micro += found.initial_micro
+            maintenance_micro += found.maintenance_micro
             rows.append(scenarios_object(venue.registry.symbols[underlying], parameters, found))
         return {
             "currency": currency,
             "margin_model": "segregated_pm",
-            "initial_margin": usdc(whole.initial_micro),
-            "maintenance_margin": usdc(whole.maintenance_micro),
-            "margin_balance": usdc(whole.balance_micro),
-            "equity": usdc(whole.equity_micro),
+            "initial_margin": usdc(initial_micro),
+            "maintenance_margin": usdc(maintenance_micro),
+            "margin_balance": usdc(equity_micro),  # what the portfolio model holds margin against
+            "equity": usdc(equity_micro),
             "underlyings": rows,
             "seq": engine.next_seq - 1,
         }

@@ -167,6 +167,12 @@ def test_scenario_rows_show_the_portfolio_margin_by_its_parts(
     assert (eth["worst_scenario"], eth["initial_margin"]) == (None, 0)
     only = bob.call("private/pme/simulate", currency="BTC")
     assert only["underlyings"] == [btc]
+    assert only["initial_margin"] == btc["initial_margin"]
+    resting = bob.sell(PERPETUAL, 1.0, 104_000.0)["order"]["order_id"]
+    assert bob.call("private/pme/simulate", currency="USDC")["initial_margin"] > found["initial_margin"]
+    alone = bob.call("private/pme/simulate", currency="USDC", add_positions=False)
+    assert alone["initial_margin"] == 0
+    bob.call("private/cancel", order_id=resting)
     bob.call("private/change_margin_model", margin_model="segregated_pm")
     assert summary(bob)["initial_margin"] == found["initial_margin"]
     exact = margin_queries.margins(rig.engine, bob.account or 0)
