@@ -157,8 +157,7 @@ def test_an_unknown_kind_of_liquidation_stops_it() -> None:
 
 def test_what_settlement_does_not_keep_makes_no_operation() -> None:
     """Models, caps, locks and states of underlyings move nothing; a tier does."""
-    kinds = {type(o) for commands in [day(1)] for o in Ledger(State()).read(b"".join(commands))}
-    assert {op.FamilySet, op.RiskSet, op.FeesSet} <= kinds
     ledger = Ledger(State())
     operations = ledger.read(b"".join(day(1)))
+    assert {op.FamilySet, op.RiskSet, op.FeesSet} <= {type(o) for o in operations}
     assert sum(type(o) is op.UnderlyingSet for o in operations) == len(ledger.state.underlyings)
