@@ -72,10 +72,16 @@ def test_calldata_reads_back_or_is_malformed() -> None:
         contracts.unpack_faucet(b"short")
 
 
+def test_the_insurance_fund_may_be_funded() -> None:
+    assert contracts.unpack_faucet(contracts.pack_faucet(2, 7, bytes(20))) == (2, 7, bytes(20))
+
+
 @pytest.mark.parametrize(
     ("account", "amount", "owner", "code"),
     [
         (63, 1, bytes(20), "bad_account"),
+        (1, 1, bytes(20), "bad_account"),
+        (3, 1, bytes(20), "bad_account"),
         ((1 << 20) + 1, 1, bytes(20), "bad_account"),
         (64, 1, bytes(19), "bad_account"),
         (64, 0, bytes(20), "bad_amount"),
