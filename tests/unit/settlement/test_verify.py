@@ -138,8 +138,8 @@ def test_a_takeover_left_open_at_the_end_of_a_batch_is_found(tmp_path: Path) -> 
 def test_the_insurance_funds_deposit_is_followed(tmp_path: Path) -> None:
     operator = Operator(tmp_path)
     operator.fund((2, 700), (64, 10**9), (65, 10**9))
-    renumbered = [o._replace(deposit_id=o.deposit_id + 1) if isinstance(o, op.Deposit) else o for o in TRADING]
-    operator.post([*OPENING, op.Deposit(2, 700, 1), *renumbered])
+    deposits = [op.Deposit(2, 700, 1), op.Deposit(64, 10**9, 2), op.Deposit(65, 10**9, 3)]
+    operator.post([*OPENING, *deposits, *TRADING[2:]])
     report = verify(operator.path)
     assert report.problems == []
     assert next(found.cash_micro for found in report.accounts if found.account == 2) == 700
