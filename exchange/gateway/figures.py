@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.core.margin_queries import MarginFigures
+from exchange.domain.commands import FeeTier
 from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import OracleView
@@ -189,7 +190,8 @@ class Figures:
         `margins` are those of the account's seats (`risk_views.seat_margins`), asked for if not given.
         """
         core = queries.instrument_figures(self._engine, view.instrument)
-        holding = self._views.markets[view.instrument].holdings.get(account)
+        market = self._views.markets[view.instrument]
+        holding, settlement = market.holdings.get(account), market.settlement_ticks
         matches = holding is not None and holding.size_lots == held.size_lots
         cost = holding.cost_micro if holding is not None and matches else held.entry_value_micro
         if margins is None:
@@ -202,6 +204,8 @@ class Figures:
             initial_micro=initial,
             maintenance_micro=maintenance,
             open_orders_micro=held.hold_micro,
+            funding_micro=holding.funding_micro if holding is not None else 0,
+            settlement_micro=None if settlement is None else settlement * view.terms.tick_micro,
             mark_micro=core.mark_micro,
             index_micro=core.index_micro,
             greeks=self.greeks(view),
@@ -291,9 +295,16 @@ class Figures:
 
     # --- fees ----------------------------------------------------------------------------------------
 
-    def fees_ppm(self, view: InstrumentView, tier: int = 0) -> tuple[int, int]:
-        """(maker, taker) of an instrument for a tier, in ppm of index notional, as the core charges."""
-        _, tiers = risk_queries.fee_schedule(self._engine)
+    def fee_tiers(self) -> list[FeeTier]:
+        """The fee schedule; empty while the rates of each listing are in force."""
+        return risk_queries.fee_schedule(self._engine)[1]
+
+    def fees_ppm(
+        self, view: InstrumentView, tier: int = 0, tiers: Sequence[FeeTier] | None = None
+    ) -> tuple[int, int]:
+        """(maker, taker) of an instrument for a tier, in ppm of index notional, as the core charges;
+        `tiers` is the schedule, asked for if not given."""
+        tiers = self.fee_tiers() if tiers is None else tiers
         if not tiers:
             return view.terms.maker_fee_ppm, view.terms.taker_fee_ppm
         rates = tiers[min(tier, len(tiers) - 1)]

@@ -22,8 +22,8 @@ RECENT_TRADES: Final = 1_000
 
 # price, lots, maker account, taker account, flags, time, trade_seq, value
 _TRADE: Final = struct.Struct("<48xqqII16xqq24xqq")
-# account, kind, price, entry value after
-_SETTLED: Final = struct.Struct("<16xI4xq24xq16xq")
+# account, kind, cash delta, price, entry value after
+_SETTLED: Final = struct.Struct("<16xI4xq8xq8xq16xq")
 
 
 class Stats(NamedTuple):
@@ -89,13 +89,15 @@ class RollingStats:
 
 
 class Holding:
-    """One account's position: signed lots, and the signed cost of just these lots in micro-USDC."""
+    """One account's position: signed lots, the signed cost of just these lots, and what it was paid as
+    funding since the last perpetual settlement, in micro-USDC."""
 
-    __slots__ = ("cost_micro", "size_lots")
+    __slots__ = ("cost_micro", "funding_micro", "size_lots")
 
     def __init__(self, size_lots: int = 0, cost_micro: int = 0) -> None:
         self.size_lots = size_lots
         self.cost_micro = cost_micro
+        self.funding_micro = 0
 
     def fill(self, lots: int, value_micro: int) -> None:
         """Add signed `lots` worth signed `value_micro`.
@@ -185,8 +187,8 @@ class InstrumentMarket:
 
     def on_settled(self, events: bytes, at: int) -> None:
         """Take the SETTLED at byte `at`: delivery closes the position, perpetual settlement realises
-        its profit."""
-        account, kind, price, entry_after = _SETTLED.unpack_from(events, at)
+        its profit, funding is added up."""
+        account, kind, delta, price, entry_after = _SETTLED.unpack_from(events, at)
         holding = self.holdings.get(account)
         if kind == r.SETTLED_DELIVERY:
             self.delivery_micro = price
@@ -197,6 +199,9 @@ class InstrumentMarket:
             self.settlement_ticks = price
             if holding is not None:
                 holding.cost_micro = entry_after
+                holding.funding_micro = 0
+        elif holding is not None:
+            holding.funding_micro += delta
 
     def set_holding(self, account: int, size_lots: int, cost_micro: int) -> None:
         """Load a position from the engine (start)."""

@@ -72,8 +72,8 @@ def get_instruments(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_instruments {currency?, kind?, expired?}`."""
     ended = boolean(request.params, "expired")
     chosen = _selected(venue, request.params, ended=ended)
-    figures = venue.figures
-    session.reply(request, [instrument_object(view, *figures.fees_ppm(view)) for view in chosen])
+    fees, tiers = venue.figures.fees_ppm, venue.figures.fee_tiers()
+    session.reply(request, [instrument_object(view, *fees(view, tiers=tiers)) for view in chosen])
 
 
 def get_instrument(venue: Venue, session: Session, request: Request) -> None:

@@ -112,11 +112,15 @@ class Registry:
     def next_expiry_ms(self, underlying: int, now_ms: int) -> int | None:
         """When the next options of an underlying expire; None if none is listed."""
         expiries = [
-            view.terms.expiry_ms
-            for view in self.members[underlying]
-            if view.is_option and view.terms.expiry_ms > now_ms and view.state not in _ENDED
+            expiry_ms
+            for expiry_ms, instrument in self._expiries
+            if expiry_ms > now_ms and self._alive_on(instrument, underlying)
         ]
         return min(expiries, default=None)
+
+    def _alive_on(self, instrument: int, underlying: int) -> bool:
+        view = self.instruments[instrument]
+        return view.terms.underlying == underlying and view.state not in _ENDED
 
     @property
     def currencies(self) -> list[str]:

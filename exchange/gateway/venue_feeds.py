@@ -90,7 +90,7 @@ class VenueFeeds:
             self._tell_states(touched.states.values())
         for view in touched.created:
             for topic in self._of("instrument_creation", view):
-                topic.publish(instrument_object(view))
+                topic.publish(instrument_object(view, *self._figures.fees_ppm(view)))
         for said in touched.notices:
             for topic in self._topics["venue"]:
                 topic.publish(said)

@@ -75,6 +75,22 @@ def test_an_account_finds_what_was_settled_newest_first(rig: RiskRig, pair: tupl
     assert bobs["session_profit_loss"] == pytest.approx(-7_000 + 5_000 - 16.05)
 
 
+def test_a_position_adds_up_its_funding_until_it_is_settled(
+    rig: RiskRig, pair: tuple[Client, Client]
+) -> None:
+    alice, bob = pair
+    for rate in (1_000, -400):
+        rig.order(commands.funding(2, rate))
+    held = [client.call("private/get_positions", kind="future")[0] for client in pair]
+    assert [position["realized_funding"] for position in held] == pytest.approx([-0.6, 0.6])
+    assert alice.call("private/get_positions", kind="future")[0]["settlement_price"] == 100_000
+    rig.move(101_000_000_000)
+    rig.order(commands.settle_perpetual(2, 202_000))
+    rig.move(102_000_000_000)
+    (position,) = bob.call("private/get_positions", kind="future")
+    assert (position["realized_funding"], position["settlement_price"]) == (0, 101_000)
+
+
 def test_pages_types_and_times(rig: RiskRig, pair: tuple[Client, Client]) -> None:
     alice, _ = pair
     settle(rig)
