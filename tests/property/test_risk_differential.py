@@ -10,7 +10,7 @@ from exchange.core.engine import Engine
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import campaign, invariants
-from tests.reference.differential import Kind, compare_batch, compare_state, compare_stream
+from tests.reference.differential import Kind, compare_batch, compare_margins, compare_state, compare_stream
 from tests.reference.engine import ReferenceEngine
 from tests.reference.ledger import Ledger
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
@@ -55,6 +55,8 @@ def compare_scenario(name: str) -> None:
     reference, engine, ledger = ReferenceEngine(), Engine(), Ledger()
     for n, batch in enumerate(RISK_SCENARIOS[name]()):
         ledger.read(compare_batch(0, reference, engine, batch))
+        if n % 2 == 1:
+            compare_margins(0, reference, engine)
         if n % 7 == 3:
             engine = Engine.restore(engine.state_bytes())
     compare_state(0, reference, engine)

@@ -15,7 +15,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import matching
 from tests.reference.accounts import Account, Order, Seat
-from tests.reference.differential import compare_batch, compare_state
+from tests.reference.differential import compare_batch, compare_margins, compare_state
 from tests.reference.engine import ReferenceEngine
 from tests.reference.funds import hold_per_lot
 from tests.reference.risk_scenarios import CAROL, DAVE, PARAMETERS, more_accounts
@@ -141,6 +141,7 @@ def test_the_largest_portfolios(model: int, aligned: bool) -> None:
     fill(reference, aligned=aligned, orders=True)
     engine = Engine.restore(reference.state_bytes())
     compare_state(0, reference, engine)
+    compare_margins(0, reference, engine)
     for batch in probes():
         compare_batch(0, reference, engine, batch)
     compare_state(0, reference, engine)

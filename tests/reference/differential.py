@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from exchange.core.engine import Engine
+from exchange.core.margin_queries import under_model
 from exchange.domain import events as e
+from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference import margin
 from tests.reference.engine import ReferenceEngine, cut
 from tests.reference.generator import Traffic
+from tests.reference.lines import lines_of
 
 MAX_BATCH = 100
 TrafficOf = Callable[[int, ReferenceEngine], Traffic]
@@ -83,6 +87,7 @@ def compare_stream(
         run.batches.append(batch)
         if run.commands >= next_state or run.commands >= commands:
             compare_state(seed, reference, engine)
+            compare_margins(seed, reference, engine)
             run.state_checks += 1
             next_state += state_every
         if run.commands >= next_restore:
@@ -140,6 +145,32 @@ def compare_state(seed: int, reference: ReferenceEngine, engine: Engine) -> None
             f"reference {_word(expected, word)} of {len(expected) // 8} words, "
             f"engine {_word(found, word)} of {len(found) // 8}"
         )
+
+
+def compare_margins(seed: int, reference: ReferenceEngine, engine: Engine) -> None:
+    """Under rules 2 both models' figures of every account are alike, decided anything or not.
+
+    Raises:
+        Disagreement: at the first account that differs.
+    """
+    world = reference.world
+    if not world.has_risk_rules:
+        return
+    for account in world.users_from(limits.FIRST_USER_ACCOUNT, world.next_account):
+        for model in (r.MODEL_STANDARD, r.MODEL_PORTFOLIO):
+            worth, lines = margin.worth(account, model), lines_of(account)
+            expected = (
+                margin.initial(world, model, lines),
+                margin.maintenance(world, model, lines),
+                worth.balance,
+                worth.equity,
+            )
+            found = under_model(engine, account.id, model)
+            if found != expected:
+                raise Disagreement(
+                    f"seed {seed}: margins of account {account.id} under model {model} differ after "
+                    f"command {reference.next_seq - 1}: reference {expected}, engine {tuple(found)}"
+                )
 
 
 def _word(data: bytes, word: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference import margin
 from tests.reference.accounts import Account
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Profile, Traffic
@@ -103,8 +104,8 @@ class RiskTraffic(Traffic):
         dry, index = self.pending_instruments, self.listings.index(2)
         made.append(self._listing(2, perpetual=True))
         made.append(c.marks(2, index, 1, [c.Mark(dry, 10**9, index, 0, index)]))
-        for n in range(self.profile.whales):
-            made.append(self._deposit(limits.FIRST_USER_ACCOUNT + n, self.profile.deposit_micro * 100))
+        whales = range(limits.FIRST_USER_ACCOUNT, limits.FIRST_USER_ACCOUNT + self.profile.whales)
+        made += [self._deposit(account, self.profile.deposit_micro * 100) for account in whales]
         return b"".join(made)
 
     def batch(self, count: int) -> bytes:
@@ -120,7 +121,27 @@ class RiskTraffic(Traffic):
                 self.listings.set_index(underlying.id, underlying.index_micro)
         if self.under_risk:
             made = self._open_again()
-        return made + super().batch(count - (1 if made else 0))
+        if self.under_risk and count >= 20:
+            made += self._probe()
+        return made + super().batch(count - len(c.split(made)))
+
+    def _probe(self) -> bytes:
+        """A withdrawal of one more than is free (refused), and of all that is, which is then cancelled."""
+        account = self.world.accounts[self._account_that_exists()]
+        free = margin.free_micro(self.world, account)
+        if not 0 < free <= limits.MAX_DEPOSIT_MICRO:
+            return b""
+        self.withdrawal_id += 1
+        return b"".join(
+            (
+                c.withdraw(account.id, free + 1, self.withdrawal_id),
+                c.withdraw(account.id, free, self.withdrawal_id),
+                c.resolve_withdrawal(self.withdrawal_id, r.WITHDRAWAL_CANCELLED),
+            )
+        )
+
+    def _account_that_exists(self) -> int:
+        return self.rng.randrange(limits.FIRST_USER_ACCOUNT, self.world.next_account)
 
     def _open_again(self) -> bytes:
         """What was closed or locked does not stay so for long."""

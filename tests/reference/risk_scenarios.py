@@ -164,6 +164,20 @@ def takeovers() -> Iterator[bytes]:
     yield c.takeover(DAVE, CAROL, 10**6, 1 << 60) + c.liquidate(CAROL) * 3 + c.risk_sweep(64, DEEP)
 
 
+def uneven_spreads() -> Iterator[bytes]:
+    """Spreads that get no relief while another lot size, or a strike beyond all bounds, is among them."""
+    put = OPTION._replace(option_type=r.OPTION_PUT)
+    far = put._replace(strike_micro=4 * 10**12, position_limit_lots=6_000, price_limit_ticks=4 * 10**6)
+    coarse = OPTION._replace(lot_e8=2_000_000, position_limit_lots=10_000)
+    yield opening(OPTION, OPTION._replace(strike_micro=60_000_000_000), far, coarse) + activation()
+    yield more_accounts(CAROL, DAVE, amount_micro=4 * 10**9)
+    for account, other in ((CAROL, 2), (DAVE, 3)):
+        yield order(ALICE, 0, 1_000, 20) + order(account, 0, 1_000, 20, SELL)
+        yield order(BOB, 1, 1_000, 20, SELL) + order(account, 1, 1_000, 20)
+        yield order(BOB, other, 1_000, 1, SELL) + order(account, other, 1_000, 1)
+        yield order(account, other, 1_000, 1, SELL) + order(BOB, other, 1_000, 1)
+
+
 def entry_limit() -> Iterator[bytes]:
     """A bidder whose entry value has passed ENTRY_LIMIT takes nothing over."""
     yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=4 * 10**9) + activation()
@@ -232,6 +246,7 @@ RISK_SCENARIOS = {
     "many_cancelled": many_cancelled,
     "accumulation": accumulation,
     "takeovers": takeovers,
+    "uneven_spreads": uneven_spreads,
     "entry_limit": entry_limit,
     "volume": volume,
     "large_portfolios": large_portfolios,
