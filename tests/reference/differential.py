@@ -12,9 +12,10 @@ from exchange.core.margin_queries import under_model
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import margin
+from tests.reference import invariants, margin
 from tests.reference.engine import ReferenceEngine, cut
 from tests.reference.generator import Traffic
+from tests.reference.ledger import Ledger
 from tests.reference.lines import lines_of
 
 MAX_BATCH = 100
@@ -38,10 +39,13 @@ class Run:
     recuts: int = 0
     batches: list[bytes] = field(default_factory=list, repr=False)
     seen: Counter[Kind] = field(default_factory=Counter, repr=False)
+    ledger: Ledger = field(default_factory=Ledger, repr=False)
 
-    def count(self, events: bytes) -> None:
-        """Count what these events show."""
-        self.seen.update(kind_of(event) for event in e.read_events(events))
+    def read(self, events: bytes) -> None:
+        """Count and book what these events show."""
+        for event in e.read_events(events):
+            self.seen[kind_of(event)] += 1
+            self.ledger.book(event)
 
 
 def kind_of(event: e.Event) -> Kind:
@@ -63,7 +67,10 @@ def compare_stream(
     state_every: int = 2_000,
     restore_every: int = 10_000,
 ) -> Run:
-    """Compare events of every batch, and states and restored engines at intervals.
+    """Compare events of every batch, and states, margins and restored engines at intervals.
+
+    At the same intervals the invariants are checked, and that the events told of every movement of cash and
+    lots, with both its sides.
 
     Batches vary from 1 to 100 commands. At every `restore_every` commands the engine is replaced by one
     restored from its own state, which must go on alike. In the end a fresh engine gets the whole stream in
@@ -81,13 +88,14 @@ def compare_stream(
     events: list[bytes] = []
     while True:
         events.append(compare_batch(seed, reference, engine, batch))
-        run.count(events[-1])
+        run.read(events[-1])
         run.events_bytes += len(events[-1])
         run.commands = reference.next_seq - 1
         run.batches.append(batch)
         if run.commands >= next_state or run.commands >= commands:
             compare_state(seed, reference, engine)
             compare_margins(seed, reference, engine)
+            check_sound(run, reference)
             run.state_checks += 1
             next_state += state_every
         if run.commands >= next_restore:
@@ -145,6 +153,16 @@ def compare_state(seed: int, reference: ReferenceEngine, engine: Engine) -> None
             f"reference {_word(expected, word)} of {len(expected) // 8} words, "
             f"engine {_word(found, word)} of {len(found) // 8}"
         )
+
+
+def check_sound(run: Run, reference: ReferenceEngine) -> None:
+    """The invariants hold and the events told all. Raises Disagreement."""
+    try:
+        invariants.check(reference.world)
+        run.ledger.compare(reference.world)
+    except invariants.BrokenInvariant as broken:
+        where = f"seed {run.seed}: after command {reference.next_seq - 1}"
+        raise Disagreement(f"{where}: {broken}") from broken
 
 
 def compare_margins(seed: int, reference: ReferenceEngine, engine: Engine) -> None:

@@ -23,7 +23,7 @@ class Ledger:
     def read(self, events: bytes) -> None:
         """Book a run of events."""
         for event in e.read_events(events):
-            self._book(event)
+            self.book(event)
 
     def compare(self, world: World) -> None:
         """The state has the same balances and positions, and they add up to nothing."""
@@ -38,7 +38,8 @@ class Ledger:
         self.cash[source] -= amount
         self.cash[destination] += amount
 
-    def _book(self, event: Event) -> None:
+    def book(self, event: Event) -> None:
+        """Book one event."""
         if isinstance(event, e.Trade):
             self._book_trade(event)
         elif isinstance(event, e.Cash):
