@@ -193,6 +193,16 @@ T_MM: Final = 9  # maintenance of a lot, standard model
 T_PERPETUAL: Final = 10
 RATE_WORDS: Final = 8
 
+GROUP_SHIFT: Final = 10  # underlyings are fewer than 2**10, times below 2**52
+GROUP_UNDERLYING: Final = (1 << 10) - 1
+
+# --- gathering: columns of `World.gather_words`, MAX_SEATS + 1 rows each -----------------------------
+# (Literals, as compiled code reads a Final that another module's makes up as a Python object.)
+GATHER_1: Final = 2_049
+GATHER_2: Final = 2 * 2_049
+GATHER_3: Final = 3 * 2_049
+GATHER_WORDS: Final = 4 * 2_049
+
 # --- folio: the scenario sums of one account in one underlying (portfolio model), in quanta -----------
 F_UNDERLYING: Final = 0
 F_NEXT: Final = 1  # the account's next folio

@@ -14,6 +14,7 @@ from exchange.core import emit, fees
 from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below
 from exchange.core.layout import (
+    GROUP_SHIFT,
     I_BAND_PPM,
     I_DELTA,
     I_DELTA_LOT,
@@ -79,7 +80,6 @@ from exchange.domain import rejects as no
 
 _E8: Final = 100_000_000
 _UNIT: Final = 32
-GROUP_SHIFT: Final = 10  # underlyings are fewer than 2**10, times below 2**52
 
 
 def marks(w: World, data: bytes, at: i64, units: i64, underlying: i64) -> i64:

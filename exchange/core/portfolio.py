@@ -7,8 +7,6 @@ current; new tables make them stale, and the account's next refresh builds them 
 
 from __future__ import annotations
 
-from typing import Final
-
 from mypy_extensions import i64
 
 from exchange.core.arithmetic import ppm_ceil
@@ -25,6 +23,7 @@ from exchange.core.layout import (
     F_TABLES,
     F_UNDERLYING,
     FOLIO_WORDS,
+    GATHER_1,
     I_DELTA_LOT,
     I_EXPIRY,
     I_IM,
@@ -60,11 +59,7 @@ from exchange.core.layout import (
     UNDERLYING_WORDS,
 )
 from exchange.core.world import World
-from exchange.domain import limits
 from exchange.domain import records as r
-
-# Columns of `World.gather_words`: expiries, and their deltas.
-_SUMS: Final = limits.MAX_SEATS + 1
 
 
 def charge(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: i64) -> i64:
@@ -349,7 +344,7 @@ def measure(w: World, account: i64, underlying: i64, instrument: i64, lots: i64)
     """
     data = w.instruments
     seats = w.seats.data
-    words = w.gather_words
+    words = w.gather_words  # expiries, and from GATHER_1 on their deltas
     expiries: i64 = 0
     charges: i64 = 0
     changed = lots != 0 and data[instrument * INSTRUMENT_WORDS + I_UNDERLYING] == underlying
@@ -374,14 +369,14 @@ def measure(w: World, account: i64, underlying: i64, instrument: i64, lots: i64)
                 at += 1
             if at == expiries:
                 words[at] = expiry
-                words[_SUMS + at] = 0
+                words[GATHER_1 + at] = 0
                 expiries += 1
-            words[_SUMS + at] += size * data[i + I_DELTA_LOT]
+            words[GATHER_1 + at] += size * data[i + I_DELTA_LOT]
     gross: i64 = 0
     net: i64 = 0
     while expiries > 0:
         expiries -= 1
-        delta = words[_SUMS + expiries]
+        delta = words[GATHER_1 + expiries]
         net += delta
         gross += delta if delta > 0 else -delta
     w.p_gross = gross

@@ -19,6 +19,10 @@ from exchange.core.layout import (
     A_MODEL,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
+    GATHER_1,
+    GATHER_2,
+    GATHER_3,
+    GROUP_UNDERLYING,
     R_DAMPENER,
     R_EXTENDED,
     R_PM_MM,
@@ -43,17 +47,12 @@ from exchange.core.layout import (
     U_RISK,
     UNDERLYING_WORDS,
 )
-from exchange.core.marks import GROUP_SHIFT
 from exchange.core.world import World
-from exchange.domain import limits
 from exchange.domain import records as r
 
-# Columns of `World.gather_words`: instruments and sizes of the positions, then expiries and their deltas.
-_SIZES: Final = limits.MAX_SEATS + 1
-_EXPIRIES: Final = 2 * _SIZES
-_DELTAS: Final = 3 * _SIZES
+# Columns of `World.gather_words`: instruments and, from GATHER_1 on, sizes of the positions; from GATHER_2 on
+# expiries, from GATHER_3 on their deltas.
 _BLOCK: Final = 6  # scenarios at a time: a divisor of TABLE_WORDS, and as many sums as registers hold
-_UNDERLYING: Final = (1 << GROUP_SHIFT) - 1
 
 
 def below_maintenance(w: World, account: i64) -> bool:
@@ -116,12 +115,12 @@ def _portfolio_falls_short(w: World, account: i64) -> bool:
             equity -= seats[s + S_ENTRY]
         if size != 0:
             equity += size * (rates[t + T_LOW] if size > 0 else rates[t + T_HIGH])
-            underlying = rates[t + T_GROUP] & _UNDERLYING
+            underlying = rates[t + T_GROUP] & GROUP_UNDERLYING
             if underlying != first:
                 mixed = first >= 0
                 first = underlying if first < 0 else first
             rows[count] = instrument
-            rows[_SIZES + count] = size
+            rows[GATHER_1 + count] = size
             count += 1
         seat = seats[s + S_NEXT]
     needed: i64 = 0
@@ -139,17 +138,17 @@ def _bring_forward(w: World, start: i64, count: i64) -> i64:
     """Put the rows of the first row's underlying in front of the others; returns where those begin."""
     rates = w.rates
     rows = w.gather_words
-    underlying = rates[rows[start] * RATE_WORDS + T_GROUP] & _UNDERLYING
+    underlying = rates[rows[start] * RATE_WORDS + T_GROUP] & GROUP_UNDERLYING
     end = start
     row = start
     while row < count:
         instrument = rows[row]
-        if rates[instrument * RATE_WORDS + T_GROUP] & _UNDERLYING == underlying:
-            size = rows[_SIZES + row]
+        if rates[instrument * RATE_WORDS + T_GROUP] & GROUP_UNDERLYING == underlying:
+            size = rows[GATHER_1 + row]
             rows[row] = rows[end]
-            rows[_SIZES + row] = rows[_SIZES + end]
+            rows[GATHER_1 + row] = rows[GATHER_1 + end]
             rows[end] = instrument
-            rows[_SIZES + end] = size
+            rows[GATHER_1 + end] = size
             end += 1
         row += 1
     return end
@@ -159,31 +158,31 @@ def _maintenance(w: World, start: i64, end: i64) -> i64:
     """Maintenance margin of the rows of one underlying."""
     rates = w.rates
     rows = w.gather_words
-    underlying = rates[rows[start] * RATE_WORDS + T_GROUP] & _UNDERLYING
+    underlying = rates[rows[start] * RATE_WORDS + T_GROUP] & GROUP_UNDERLYING
     charges: i64 = 0
     net: i64 = 0
-    expiries = _EXPIRIES
+    expiries = GATHER_2
     row = start
     while row < end:
         t = rows[row] * RATE_WORDS
-        size = rows[_SIZES + row]
+        size = rows[GATHER_1 + row]
         charges += size * rates[t + T_LONG] if size > 0 else -size * rates[t + T_SHORT]
         group = rates[t + T_GROUP]
         delta = size * rates[t + T_DELTA]
         net += delta
-        at = _EXPIRIES
+        at = GATHER_2
         while at < expiries and rows[at] != group:
             at += 1
         if at == expiries:
             rows[at] = group
-            rows[at + _SIZES] = delta
+            rows[at + GATHER_1] = delta
             expiries += 1
         else:
-            rows[at + _SIZES] += delta
+            rows[at + GATHER_1] += delta
         row += 1
     gross: i64 = 0
-    at = _DELTAS
-    while at < expiries + _SIZES:
+    at = GATHER_3
+    while at < expiries + GATHER_1:
         delta = rows[at]
         gross += delta if delta > 0 else -delta
         at += 1
@@ -232,7 +231,7 @@ def _sum_gains(w: World, start: i64, end: i64, scenarios: i64) -> None:
         row = start
         while row < end:
             t = rows[row] * TABLE_WORDS + k
-            size = rows[_SIZES + row]
+            size = rows[GATHER_1 + row]
             a += size * tables[t]
             b += size * tables[t + 1]
             c += size * tables[t + 2]

@@ -14,6 +14,8 @@ from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.layout import (
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
+    GATHER_1,
+    GATHER_2,
     I_EXPIRY,
     I_FORWARD,
     I_FORWARD_PER_LOT,
@@ -45,10 +47,8 @@ from exchange.domain import records as r
 _E8: Final = 100_000_000
 # Columns of `World.gather_words`: the record offsets of the instruments (-1 once their group is done), the
 # lots, and for one group the sorted strikes with, below them, the row.
-_LOTS: Final = limits.MAX_SEATS + 1
-_SORTED: Final = 2 * _LOTS
 _ROW_BITS: Final = 12
-_ROW: Final = (1 << _ROW_BITS) - 1
+_ROW: Final = (1 << 12) - 1
 
 
 def saved(w: World, account: i64, initial: bool, instrument: i64, lots: i64) -> i64:
@@ -88,12 +88,12 @@ def _gather(w: World, account: i64, initial: bool, instrument: i64, lots: i64) -
                 changed = False
             if counts != 0:
                 rows[count] = i
-                rows[_LOTS + count] = counts
+                rows[GATHER_1 + count] = counts
                 count += 1
         seat = seats[s + S_NEXT]
     if changed and data[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION:
         rows[count] = instrument * INSTRUMENT_WORDS
-        rows[_LOTS + count] = lots
+        rows[GATHER_1 + count] = lots
         count += 1
     return count
 
@@ -114,14 +114,14 @@ def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
     while row < count:
         i = rows[row]
         if i >= 0 and data[i + I_EXPIRY] == expiry and data[i + I_UNDERLYING] == underlying:
-            lots = rows[_LOTS + row]
+            lots = rows[GATHER_1 + row]
             if lots < 0:
                 isolated -= lots * data[i + rate]
             if data[i + I_OPTION_TYPE] == r.OPTION_CALL:
                 uncovered -= lots
             if data[i + I_FORWARD_PER_LOT] > forward:
                 forward = data[i + I_FORWARD_PER_LOT]
-            rows[_SORTED + size] = data[i + I_STRIKE] << _ROW_BITS | row
+            rows[GATHER_2 + size] = data[i + I_STRIKE] << _ROW_BITS | row
             size += 1
         row += 1
     relief: i64 = -1
@@ -134,7 +134,7 @@ def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
             relief += uncovered * ppm_ceil(forward, ppm)
     row = 0
     while row < size:
-        rows[rows[_SORTED + row] & _ROW] = -1
+        rows[rows[GATHER_2 + row] & _ROW] = -1
         row += 1
     if relief < 0 or relief >= isolated:
         return 0
@@ -145,12 +145,12 @@ def _relievable(w: World, size: i64) -> bool:
     """Whether the group's payoffs at each other's strikes stay within limits, all lots being equal."""
     data = w.instruments
     rows = w.gather_words
-    lot = data[rows[rows[_SORTED] & _ROW] + I_LOT_E8]
+    lot = data[rows[rows[GATHER_2] & _ROW] + I_LOT_E8]
     most: i64 = 0
     least = limits.MAX_VALUE_PER_LOT_MICRO
     row: i64 = 0
     while row < size:
-        i = rows[rows[_SORTED + row] & _ROW]
+        i = rows[rows[GATHER_2 + row] & _ROW]
         if data[i + I_LOT_E8] != lot:
             return False
         if data[i + I_STRIKE] > most:
@@ -173,12 +173,12 @@ def _sort(w: World, size: i64) -> None:
     while gap > 0:
         at = gap
         while at < size:
-            word = rows[_SORTED + at]
+            word = rows[GATHER_2 + at]
             to = at
-            while to >= gap and rows[_SORTED + to - gap] > word:
-                rows[_SORTED + to] = rows[_SORTED + to - gap]
+            while to >= gap and rows[GATHER_2 + to - gap] > word:
+                rows[GATHER_2 + to] = rows[GATHER_2 + to - gap]
                 to -= gap
-            rows[_SORTED + to] = word
+            rows[GATHER_2 + to] = word
             at += 1
         gap //= 3
 
@@ -191,18 +191,18 @@ def _worst(w: World, size: i64) -> i64:
     """
     data = w.instruments
     rows = w.gather_words
-    lot = data[rows[rows[_SORTED] & _ROW] + I_LOT_E8]
+    lot = data[rows[rows[GATHER_2] & _ROW] + I_LOT_E8]
     slope: i64 = 0  # of the loss, per micro-USDC of the settlement value of one lot
     loss: i64 = 0
     row: i64 = 0
     while row < size:
-        word = rows[_SORTED + row]
+        word = rows[GATHER_2 + row]
         i = rows[word & _ROW]
         product = data[i + I_STRIKE] * lot
         if product % _E8 != 0:
             return _worst_rounded(w, size)
         if data[i + I_OPTION_TYPE] == r.OPTION_PUT:
-            lots = rows[_LOTS + (word & _ROW)]
+            lots = rows[GATHER_1 + (word & _ROW)]
             slope += lots
             loss -= lots * (product // _E8)
         row += 1
@@ -210,12 +210,12 @@ def _worst(w: World, size: i64) -> i64:
     before: i64 = 0
     row = 0
     while row < size:
-        word = rows[_SORTED + row]
+        word = rows[GATHER_2 + row]
         strike = (word >> _ROW_BITS) * lot // _E8
         loss += slope * (strike - before)
         if loss > worst:
             worst = loss
-        slope -= rows[_LOTS + (word & _ROW)]
+        slope -= rows[GATHER_1 + (word & _ROW)]
         before = strike
         row += 1
     return worst
@@ -230,7 +230,7 @@ def _worst_rounded(w: World, size: i64) -> i64:
     while at < size:
         settles: i64 = 0
         if at >= 0:
-            settles = rows[_SORTED + at] >> _ROW_BITS
+            settles = rows[GATHER_2 + at] >> _ROW_BITS
         if settles != before:
             loss = _loss_at(w, size, settles)
             if loss > worst:
@@ -247,13 +247,13 @@ def _loss_at(w: World, size: i64, settles_micro: i64) -> i64:
     loss: i64 = 0
     row: i64 = 0
     while row < size:
-        word = rows[_SORTED + row]
+        word = rows[GATHER_2 + row]
         i = rows[word & _ROW]
         payoff = settles_micro - (word >> _ROW_BITS)
         if data[i + I_OPTION_TYPE] == r.OPTION_PUT:
             payoff = -payoff
         if payoff > 0:
-            lots = rows[_LOTS + (word & _ROW)]
+            lots = rows[GATHER_1 + (word & _ROW)]
             product = payoff * data[i + I_LOT_E8]
             loss -= lots * (product // _E8 if lots > 0 else ceil_div(product, _E8))
         row += 1

@@ -29,7 +29,7 @@ from exchange.domain import rejects as no
 
 _UNIT: Final = 32
 _ID_BYTES: Final = 4
-_LAST_SHIFT: Final = 7 * (limits.MAX_STREAM_WORD_BYTES - 1)
+_LAST_SHIFT: Final = 56  # of the last of MAX_STREAM_WORD_BYTES
 _ENTRY_MOST: Final = 1 << 48
 
 

@@ -14,6 +14,7 @@ from exchange.core.layout import (
     ACCOUNT_WORDS,
     FEE_WORDS,
     FOLIO_WORDS,
+    GATHER_WORDS,
     INSTRUMENT_WORDS,
     LEVEL_WORDS,
     ORDER_START,
@@ -31,7 +32,6 @@ from exchange.domain.limits import (
     FIRST_USER_ACCOUNT,
     MAX_OPEN_ORDERS,
     MAX_SCENARIOS,
-    MAX_SEATS,
     MAX_TIERS,
     SHARD_SHIFT,
 )
@@ -39,7 +39,6 @@ from exchange.domain.limits import (
 TOUCHED_MOST: Final = 64  # commands of a kind that `warm` looks at together
 _OUT_WORDS: Final = 1 << 14
 EXPRESS_WORDS: Final = 16  # of one ORDER event
-GATHER_WORDS: Final = 4 * (MAX_SEATS + 1)  # four columns of one word a seat
 # Up to here copying word by word beats setting up a view.
 _SMALL_WORDS: Final = 64
 
