@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from exchange.app.day_end import DayEnd
 from exchange.app.fund import FundCapital
 from exchange.app.funding import Funding, FundingRules
 from exchange.app.listing import Listed
-from exchange.app.oracle import Oracle
 from exchange.app.parameters import Parameters, VenueParameters
 from exchange.app.products import PRODUCTS
 from exchange.app.tiers import MemoryVolumes, VolumeStore, VolumeTiers
@@ -23,6 +22,7 @@ from exchange.app.venue_port import VenuePort
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.gateway.ports import Clock, DepositPort, Loop, Timer
+from exchange.gateway.registry import Registry
 from exchange.oracle.chain_spec import ChainPlan
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.session import RpcError
@@ -34,13 +34,32 @@ RETRY_MS: Final = 60_000
 _log = logging.getLogger(__name__)
 
 
+class Prices(Protocol):
+    """What the calendar needs of the oracle; `exchange.app.oracle.Oracle` fits."""
+
+    def spot(self, underlying: int) -> float:
+        """The index, or where it will start, in USDC."""
+
+    def delivery_micro(self, underlying: int, expiry_ms: int) -> int | None:
+        """The delivery price of an expiry, in micro-USDC; None while nothing is known."""
+
+    def relist(self, registry: Registry) -> None:
+        """Mark exactly the instruments that are alive."""
+
+    def forget_tables(self, underlying: int) -> None:
+        """The core may drop the scenario tables of an underlying."""
+
+    def require(self, holds: Callable[[], bool]) -> None:
+        """The venue does not open before `holds()`."""
+
+
 class Calendar:
     """Drives listings, deliveries, day ends and fundings of one venue, and its parameters."""
 
     def __init__(
         self,
         venue: VenuePort,
-        oracle: Oracle,
+        oracle: Prices,
         clock: Clock,
         plan: ChainPlan,
         parameters: VenueParameters | None = None,

@@ -31,7 +31,7 @@ from exchange.oracle.sources import SimulatedSources
 from exchange.oracle.table_feed import SnapshotRules, TableFeed
 from pricing import engines
 from pricing.forward import FlatCarry
-from pricing.mark import AVERAGE_MS
+from pricing.mark import AVERAGE_MS, DeliveryAverage
 from pricing.simulated_surface import simulated_surface
 
 _CARRY: Final = 0.05
@@ -234,9 +234,7 @@ class Oracle:
         Where the venue was not there to see that, the mean of what it has seen of the last half hour; None
         while that is nothing.
         """
-        average = self._marks[underlying].average
-        price_micro = average.price_micro(expiry_ms)
-        return average.price_micro(self._clock.now_ms()) if price_micro is None else price_micro
+        return delivery_price(self._marks[underlying].average, expiry_ms, self._clock.now_ms())
 
     def relist(self, registry: Registry) -> None:
         """Mark exactly the instruments that are still alive."""
@@ -246,6 +244,12 @@ class Oracle:
                 for view in members
                 if view.state < r.STATE_DELISTED
             )
+
+
+def delivery_price(average: DeliveryAverage, expiry_ms: int, now_ms: int) -> int | None:
+    """The mean of the half hour before the expiry, or, with nothing of that seen, of the last half hour."""
+    price_micro = average.price_micro(expiry_ms)
+    return average.price_micro(now_ms) if price_micro is None else price_micro
 
 
 def _resumed(engine: Engine, number: int, simulated: SimulatedUnderlying) -> SimulatedUnderlying:

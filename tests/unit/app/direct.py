@@ -86,6 +86,11 @@ class DirectVenue:
         while self.world.now_us < end_us and self.world.step():
             pass
 
+    def settle(self) -> None:
+        """Run until nothing is left to do; for venues without timers."""
+        while self.world.step():
+            pass
+
     def do(self, *wanted: bytes) -> list[ev.Event]:
         """Apply commands and settle; the events of all. AssertionError if one is refused."""
         before = len(self.events)
