@@ -169,7 +169,7 @@ def uneven_spreads() -> Iterator[bytes]:
     put = OPTION._replace(option_type=r.OPTION_PUT)
     far = put._replace(strike_micro=4 * 10**12, position_limit_lots=6_000, price_limit_ticks=4 * 10**6)
     coarse = OPTION._replace(lot_e8=2_000_000, position_limit_lots=10_000)
-    yield opening(OPTION, OPTION._replace(strike_micro=60_000_000_000), far, coarse) + activation()
+    yield opening(OPTION, OPTION._replace(strike_micro=42_000_000_000), far, coarse) + activation()
     yield more_accounts(CAROL, DAVE, amount_micro=4 * 10**9)
     for account, other in ((CAROL, 2), (DAVE, 3)):
         yield order(ALICE, 0, 1_000, 20) + order(account, 0, 1_000, 20, SELL)
