@@ -51,3 +51,12 @@ def test_the_journals_show_every_command_and_event() -> None:
             at += int.from_bytes(stream[at + 2 : at + 4], "little") * r.UNIT_BYTES
     assert commands >= set(r.COMMAND_NAMES)
     assert events == set(r.EVENT_NAMES)
+
+
+def test_the_journals_show_every_step_of_a_liquidation() -> None:
+    kinds: set[int] = set()
+    for name in EXPECTED:
+        if name.startswith("rules-2-"):
+            events = e.read_events(Engine().apply(load(HERE / name)))
+            kinds |= {event.kind for event in events if isinstance(event, e.Liquidation)}
+    assert kinds == set(r.LIQUIDATION_NAMES)
