@@ -122,7 +122,11 @@ def sweep_table(runs: Sequence[risk_runs.SweepFigures], calm: Sequence[float]) -
     The median sum counts; of the longest slice its best run: the same work comes back in every run, and with
     it what the engine itself costs; a neighbour's interruption does not.
     """
-    each = f"{runs[0].accounts_count} accounts × 20 positions × 35 scenarios"
+    cpu = [run.cpu_slices for run in runs]
+    each = (
+        f"{runs[0].accounts_count} accounts × 20 positions × 35 scenarios; "
+        f"processor time {statistics.median(map(sum, cpu)) * 1e3:.2f} ms"
+    )
     total = statistics.median(run.sum_seconds for run in runs)
     longest = max(least_of([run.slices for run in runs]))
     worst = [max(run.slices) for run in runs]
@@ -132,7 +136,7 @@ def sweep_table(runs: Sequence[risk_runs.SweepFigures], calm: Sequence[float]) -
     note = f"undisturbed {percentile(calm, 99) * 1e3:.3f} ms; the slice in front of each batch included"
     return [
         limit_row("sweep, sum of slices", total, SWEEP_SUM_MS_MAX, each),
-        limit_row("sweep, longest slice", longest, SWEEP_SLICE_MS_MAX, told(worst)),
+        limit_row("sweep, longest slice", longest, SWEEP_SLICE_MS_MAX, told(worst, cpu)),
         limit_row(
             "sweep from snapshot to end",
             elapsed,
@@ -155,9 +159,10 @@ def least_of(runs: Sequence[Sequence[float]]) -> list[float]:
     return [min(times) for times in zip(*runs, strict=True)]
 
 
-def told(seconds: Sequence[float]) -> str:
-    """The worst of every run as it was met, for the note."""
-    return "as met in each run: " + ", ".join(f"{each * 1e3:.2f}" for each in seconds)
+def told(seconds: Sequence[float], cpu: Sequence[Sequence[float]]) -> str:
+    """The worst of every run as it was met, and in processor time, for the note."""
+    met = ", ".join(f"{each * 1e3:.2f}" for each in seconds)
+    return f"as met in each run: {met}; processor time {max(least_of(cpu)) * 1e3:.2f} ms"
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -184,6 +189,7 @@ def crash_table(runs: Sequence[CrashFigures]) -> list[Row]:
     """The rows of some falls: of the longest step its best run (see :func:`sweep_table`), the median time."""
     longest = max(least_of([run.steps for run in runs]))
     worst = [run.longest_seconds for run in runs]
+    cpu = [run.cpu_steps for run in runs]
     elapsed = statistics.median(run.elapsed_seconds for run in runs)
     first = runs[0]
     name = f"index {MOVE_PERCENT:+d} %"
@@ -193,7 +199,7 @@ def crash_table(runs: Sequence[CrashFigures]) -> list[Row]:
     lost = "; ".join(sorted({run.lost for run in runs} - {""}))
     steps = f"{len(first.steps)} steps ({kinds})"
     return [
-        limit_row(f"{name}: longest step", longest, STEP_MS_MAX, told(worst)),
+        limit_row(f"{name}: longest step", longest, STEP_MS_MAX, told(worst, cpu)),
         limit_row(f"{name}: until all are handled", elapsed, HANDLED_SECONDS_MAX * 1e3, steps),
         Row(
             f"{name}: accounts handled",

@@ -64,6 +64,8 @@ class CrashFigures:
     """LIQUIDATION kinds of the last event of each step."""
     lost: str = ""
     """What was lost; nothing, if all is well."""
+    cpu_steps: list[float] = field(default_factory=list)
+    """The steps by the processor's account."""
 
     @property
     def longest_seconds(self) -> float:
@@ -180,9 +182,10 @@ class Crash:
         return found
 
     def _step(self, found: CrashFigures, command: bytes) -> bytes:
-        seconds, events = timed(self.engine.apply, command)
-        found.steps.append(seconds)
-        return events
+        took = timed(self.engine.apply, command)
+        found.steps.append(took.seconds)
+        found.cpu_steps.append(took.cpu_seconds)
+        return took.events
 
     def _quotes(self) -> Iterator[bytes]:
         """The makers' quotes around the new marks, in commands of 100."""

@@ -74,9 +74,9 @@ def measure(seconds: int, instruments_count: int) -> JournalFigures:
         made = loop.step(now_ms)
         found.made_seconds += time.perf_counter() - start
         for command in made:
-            took, events = timed(engine.apply, command)
-            must_be(events, r.EV_MARKED)
-            found.apply_seconds.append(took)
+            took = timed(engine.apply, command)
+            must_be(took.events, r.EV_MARKED)
+            found.apply_seconds.append(took.seconds)
             _count(found, command)
         for feed in feeds:
             feed.confirm()

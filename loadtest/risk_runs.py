@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +123,8 @@ class SweepFigures:
     elapsed_seconds: float = 0.0
     """From the snapshot to the end of the sweep, with the trading in between."""
     accounts_count: int = 0
+    cpu_slices: list[float] = field(default_factory=list)
+    """The slices by the processor's account."""
 
     @property
     def sum_seconds(self) -> float:
@@ -155,11 +157,7 @@ class Sweeps:
 
     def undisturbed(self, count: int) -> list[float]:
         """Seconds of the next `count` batches of 100 with nothing in between."""
-        found = []
-        for _ in range(count):
-            seconds, _events = timed(self.engine.apply, next(self._batches))
-            found.append(seconds)
-        return found
+        return [timed(self.engine.apply, next(self._batches)).seconds for _ in range(count)]
 
     def run(self) -> SweepFigures:
         """A snapshot that moves everything, then the whole sweep, a batch of the workload behind each slice.
@@ -173,28 +171,39 @@ class Sweeps:
         with timing.quiet_heap():
             start = time.perf_counter()
             for block in blocks:
-                seconds, events = timed(self.engine.apply, block)
-                must_be(events, r.EV_MARKED)
-                found.snapshot_seconds += seconds
+                took = timed(self.engine.apply, block)
+                must_be(took.events, r.EV_MARKED)
+                found.snapshot_seconds += took.seconds
             end = ACCOUNT_FIRST + self._accounts_count
             for first in range(ACCOUNT_FIRST, end, self._sweep_accounts):
                 count = min(self._sweep_accounts, end - first)
-                waited, events = timed(self.engine.apply, commands.risk_sweep(first, count))
-                must_be(events, r.EV_DONE)  # and nobody is below maintenance
-                seconds, _events = timed(self.engine.apply, next(self._batches))
-                found.slices.append(waited)
-                found.batches.append(waited + seconds)
+                swept = timed(self.engine.apply, commands.risk_sweep(first, count))
+                must_be(swept.events, r.EV_DONE)  # and nobody is below maintenance
+                traded = timed(self.engine.apply, next(self._batches))
+                found.slices.append(swept.seconds)
+                found.cpu_slices.append(swept.cpu_seconds)
+                found.batches.append(swept.seconds + traded.seconds)
                 found.accounts_count += count
             found.elapsed_seconds = time.perf_counter() - start
         return found
 
 
-def timed(apply: Callable[[bytes], bytes], batch: bytes) -> tuple[float, bytes]:
-    """Seconds of one call, and its events."""
-    clock = time.perf_counter_ns
+class Took(NamedTuple):
+    """One call: by the clock, by the processor's own account, and the events it gave."""
+
+    seconds: float
+    cpu_seconds: float
+    events: bytes
+
+
+def timed(apply: Callable[[bytes], bytes], batch: bytes) -> Took:
+    """Time one call. Where neighbours interrupt it, the processor's account says what it took itself."""
+    clock, processor = time.perf_counter_ns, time.thread_time_ns
+    started = processor()
     start = clock()
     events = apply(batch)
-    return (clock() - start) / 1e9, events
+    end = clock()
+    return Took((end - start) / 1e9, (processor() - started) / 1e9, events)
 
 
 def must_be(events: bytes, kind: int) -> None:

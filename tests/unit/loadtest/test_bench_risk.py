@@ -89,33 +89,39 @@ def test_nothing_passes_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("compiled")
 def test_the_median_sum_and_each_slice_s_best_count() -> None:
+    cpu = [0.0007, 0.0005]
     runs = [
-        SweepFigures(0.001, [0.004, 0.0009], [0.005, 0.002], 0.1, 10_000),
-        SweepFigures(0.001, [0.0008, 0.0030], [0.002, 0.004], 0.2, 10_000),
-        SweepFigures(0.001, [0.0008, 0.0009], [0.002, 0.002], 0.3, 10_000),
+        SweepFigures(0.001, [0.004, 0.0009], [0.005, 0.002], 0.1, 10_000, cpu),
+        SweepFigures(0.001, [0.0008, 0.0030], [0.002, 0.004], 0.2, 10_000, cpu),
+        SweepFigures(0.001, [0.0008, 0.0009], [0.002, 0.002], 0.3, 10_000, cpu),
     ]
     total, longest, elapsed, among = sweep_table(runs, [0.001] * 5)
     assert (total.figure, total.passed) == ("3.800 ms", True)
+    assert total.note.endswith("processor time 1.20 ms")
     assert (longest.figure, longest.passed) == ("0.900 ms", True)
+    assert longest.note == "as met in each run: 4.00, 3.00, 0.90; processor time 0.70 ms"
     assert (elapsed.figure, elapsed.passed) == ("200.000 ms", True)
     assert (among.figure, among.passed) == ("5.000 ms", None)
-    slow = sweep_table([SweepFigures(0.001, [0.0011] * 15, [0.002] * 15, 0.26, 10_000)], [0.001])
+    figures = SweepFigures(0.001, [0.0011] * 15, [0.002] * 15, 0.26, 10_000, [0.0011] * 15)
+    slow = sweep_table([figures], [0.001])
     assert [row.passed for row in slow] == [False, False, False, None]
 
 
 @pytest.mark.usefixtures("compiled")
 def test_a_fall_passes_when_all_are_handled_in_time_and_nothing_is_lost() -> None:
-    first = CrashFigures(3, 0.001, 1.5, [0.001, 0.004], Counter(closed=3), Counter({r.LIQ_ENDED: 3}))
-    second = CrashFigures(3, 0.001, 1.7, [0.003, 0.0015], Counter(closed=3), Counter({r.LIQ_ENDED: 3}))
+    ends, kinds, cpu = Counter(closed=3), Counter({r.LIQ_ENDED: 3}), [0.0005, 0.0012]
+    first = CrashFigures(3, 0.001, 1.5, [0.001, 0.004], ends, kinds, "", cpu)
+    second = CrashFigures(3, 0.001, 1.7, [0.003, 0.0015], ends.copy(), kinds, "", cpu)
     rows = crash_table([first, second])
     assert [row.passed for row in rows] == [True, True, True, True]
     assert rows[0].figure == "1.500 ms"  # each step's best
+    assert rows[0].note == "as met in each run: 4.00, 3.00; processor time 1.20 ms"
     assert rows[1].figure == "1600.000 ms"
     assert "3 ended" in rows[1].note
     second.lost = "cash is not conserved: the sum is (1)"
     second.outcomes["closed"] = 2
     assert [row.passed for row in crash_table([first, second])[2:]] == [False, False]
-    slow = CrashFigures(3, 0.001, 2.1, [0.0021], Counter(closed=3))
+    slow = CrashFigures(3, 0.001, 2.1, [0.0021], ends, kinds, "", [0.0021])
     assert [row.passed for row in crash_table([slow])[:2]] == [False, False]
 
 
