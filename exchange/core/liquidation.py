@@ -7,6 +7,8 @@ maintenance margin no lower than it was, so that a liquidation cannot feed on it
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger, margin, remargin, slices
@@ -29,6 +31,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.matching import cancel
+from exchange.core.warm import touch_accounts
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -37,6 +40,7 @@ from exchange.domain import rejects as no
 # Where each class of seats stands in the order of closing: perpetuals, options held short, held long.
 _SHORT: i64 = 1
 _LONG: i64 = 2
+_TOGETHER: Final = 16  # accounts whose seats are fetched together
 
 
 def risk_sweep(w: World, who: i64, client: i64, first: i64, count: i64) -> i64:
@@ -47,7 +51,13 @@ def risk_sweep(w: World, who: i64, client: i64, first: i64, count: i64) -> i64:
         return no.VENUE_CANCEL_ONLY
     found: i64 = 0
     account = first
-    while account < w.account_count and account - first < count:
+    end = first
+    if first < w.account_count:
+        end = first + count if count < w.account_count - first else w.account_count
+    while account < end:
+        if (account - first) % _TOGETHER == 0:
+            ahead = account + _TOGETHER
+            touch_accounts(w, account, ahead if ahead < end else end)
         found += _swept(w, account)
         account += 1
     emit.done(w, r.RISK_SWEEP, who, client, found)

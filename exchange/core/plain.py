@@ -56,6 +56,10 @@ def touch(_world: object, _batch: bytes, _start: int, size: int) -> int:
     return size
 
 
+def touch_accounts(_world: object, _account: int, _end: int) -> None:
+    """As `warm.touch_accounts`."""
+
+
 class IdMap:
     """As `ids.IdMap`."""
 

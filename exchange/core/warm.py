@@ -15,6 +15,8 @@ from mypy_extensions import i64
 
 from exchange.core.ids import fold
 from exchange.core.layout import (
+    A_SEAT_HEAD,
+    ACCOUNT_WORDS,
     INSTRUMENT_WORDS,
     L_TAIL,
     LEVEL_WORDS,
@@ -25,6 +27,7 @@ from exchange.core.layout import (
     O_QUEUE,
     ORDER_WORDS,
     S_HOLD,
+    S_NEXT,
     SEAT_SHIFT,
     SEAT_WORDS,
 )
@@ -70,6 +73,33 @@ def touch(w: World, batch: bytes, start: i64, size: i64) -> i64:
         at += ((w0 >> 16) & 0xFFFF) * r.UNIT_BYTES
     w.touched = seen ^ _orders(w, named) ^ _levels(w, placed)
     return at if at > start else size
+
+
+def touch_accounts(w: World, account: i64, end: i64) -> None:
+    """Read the seats of the accounts from `account` to `end` (at most TOUCHED_MOST), one of each at a time.
+
+    Each account's seats are a list, where every step waits for the one before; the accounts' lists are not.
+    """
+    heads = w.touch_resting
+    accounts = w.accounts
+    seats = w.seats.data
+    count: i64 = 0
+    while account < end and count < TOUCHED_MOST:
+        seat = accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
+        if seat != 0:
+            heads[count] = seat
+            count += 1
+        account += 1
+    while count > 0:
+        left: i64 = 0
+        k: i64 = 0
+        while k < count:
+            seat = seats[heads[k] * SEAT_WORDS + S_NEXT]
+            if seat != 0:
+                heads[left] = seat
+                left += 1
+            k += 1
+        count = left
 
 
 def _orders(w: World, named: i64) -> i64:
