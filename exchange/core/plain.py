@@ -18,7 +18,7 @@ class _Maker:
         return _empty
 
 
-def _empty(*, capacity: int = 0) -> list[int]:
+def _empty(*, capacity: int = 0) -> list[int]:  # noqa: ARG001 - lists grow on their own
     return []
 
 
