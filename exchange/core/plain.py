@@ -18,8 +18,8 @@ class _Maker:
         return _empty
 
 
-def _empty(*, capacity: int = 0) -> list[int]:  # noqa: ARG001 - lists grow on their own
-    return []
+def _empty(**_capacity: int) -> list[int]:
+    return []  # lists grow on their own
 
 
 vec = _Maker()
