@@ -90,9 +90,16 @@ class Run:
         scale = 3_600 / seconds
         marks, snapshots = self.written[number][r.MARKS], self.written[number][r.RISK_SNAPSHOT]
         first, *streams = self.streams[number]
-        counts = (len(marks), sum(marks), len(snapshots) - 1, sum(snapshots[1:]), sum(streams))
-        hourly = [round(count * scale) for count in counts]
-        return Rate(MARKET[number].symbol, self.listed[number], *hourly, first)
+        return Rate(
+            symbol=MARKET[number].symbol,
+            instruments=self.listed[number],
+            marks_blocks=round(len(marks) * scale),
+            marks_bytes=round(sum(marks) * scale),
+            snapshots=round(len(streams) * scale),
+            snapshot_bytes=round(sum(snapshots[1:]) * scale),
+            stream_bytes=round(sum(streams) * scale),
+            first_stream_bytes=first,
+        )
 
 
 def measure(
