@@ -43,7 +43,7 @@ Rows:
   portfolio        the same operations by 1,000 accounts under portfolio margin, each with positions in the
                    20 instruments it trades; 35 scenarios
   sweep            a snapshot moves all marks and tables, then every account is re-margined by slices of
-                   256 accounts with a batch of 100 of the workload behind each; the sum and the longest of
+                   128 accounts with a batch of 100 of the workload behind each; the sum and the longest of
                    the slices, the time from the snapshot to the end, what a batch then takes
   fall             the index falls by 5 % over 1,000 instruments: snapshot, sweep, liquidation steps,
                    takeovers and shared losses until every victim has come to an end

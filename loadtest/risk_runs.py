@@ -20,7 +20,7 @@ from loadtest.engine_runs import RESERVE_ORDERS, SetupRejected
 from loadtest.packed import canonical_events, command_batches
 from loadtest.workload import ACCOUNT_FIRST, ACCOUNTS_COUNT, Workload
 
-SWEEP_ACCOUNTS: Final = 256
+SWEEP_ACCOUNTS: Final = 128
 """Accounts to a slice of a sweep."""
 _BATCH: Final = 100
 _TRADES: Final = 1_000  # set-up commands to a batch
