@@ -38,7 +38,8 @@ def snapshot(
 ) -> e.Event:
     """Send a snapshot; its only event."""
     market.feed += 1
-    return only(market.send(c.risk_snapshot(0, index * MICRO, market.feed, units, count, stream)), e.Event)
+    (found,) = market.send(c.risk_snapshot(0, index * MICRO, market.feed, units, count, stream))
+    return found
 
 
 def refusal(event: e.Event) -> tuple[str, int]:
@@ -150,7 +151,8 @@ def test_an_index_may_move_by_the_factor_and_no_further(market: MarginMarket, fa
 
     def moves(index_micro: int) -> e.Event:
         market.feed += 1
-        return only(market.send(c.marks(0, index_micro, market.feed, [])), e.Event)
+        (found,) = market.send(c.marks(0, index_micro, market.feed, []))
+        return found
 
     top = INDEX * MICRO * factor
     assert refusal(moves(top + 1)) == ("mark_jump", -1)
@@ -179,5 +181,5 @@ def test_marks_beyond_reason(
     market: MarginMarket, unit: c.Mark, expected: tuple[str, int] | None
 ) -> None:
     market.feed += 1
-    found = only(market.send(c.marks(0, INDEX * MICRO, market.feed, [unit])), e.Event)
+    (found,) = market.send(c.marks(0, INDEX * MICRO, market.feed, [unit]))
     assert isinstance(found, e.Marked) if expected is None else refusal(found) == expected
