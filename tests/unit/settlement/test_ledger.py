@@ -133,7 +133,7 @@ def test_the_streams_are_of_the_format() -> None:
         assert [event.head.version for event in read_events(frame.events)]
 
 
-def bumped(told: bytes, word: int) -> bytes:
-    """The bytes with one added to a 64-bit word."""
+def bumped(told: bytes, word: int, by: int = 1) -> bytes:
+    """The bytes with one (or another number) added to a 64-bit word, as integers of 64 bits wrap."""
     value = struct.unpack_from("<Q", told, 8 * word)[0]
-    return told[: 8 * word] + struct.pack("<Q", value + 1) + told[8 * word + 8 :]
+    return told[: 8 * word] + struct.pack("<Q", value + by & (1 << 64) - 1) + told[8 * word + 8 :]
