@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import margin, portfolio, state
+from exchange.core import folios, margin, state
 from exchange.core.book import Book
 from exchange.core.engine import Engine, InvariantError
 from exchange.core.instruments import rank_of
@@ -211,7 +211,7 @@ def _check_seats(w: World, account: i64) -> None:
         seat = data[s + S_NEXT]
     _must(found == w.accounts[a + A_SEATS], "an account's seats are miscounted", account)
     _must(required == w.accounts[a + A_REQUIREMENT], "an account's requirement is not its seats'", account)
-    _must(portfolio.follows(w, account), "an account's scenario sums are not its seats'", account)
+    _must(folios.follows(w, account), "an account's scenario sums are not its seats'", account)
 
 
 def _check_orders(w: World, account: i64) -> None:

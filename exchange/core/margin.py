@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import portfolio, standard
+from exchange.core import folios, portfolio, standard
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
@@ -139,7 +139,7 @@ def revalue_seat(w: World, seat: i64) -> None:
     seats[s + S_REQUIREMENT] = requires
     seats[s + S_VALUE] = value
     if accounts[a + A_MODEL] != r.MODEL_STANDARD:
-        portfolio.recount(w, seat)
+        folios.recount(w, seat)
 
 
 def require_seat(w: World, seat: i64) -> None:
@@ -163,7 +163,7 @@ def require_seat(w: World, seat: i64) -> None:
     accounts[a + A_REQUIREMENT] += requires - seats[s + S_REQUIREMENT]
     seats[s + S_REQUIREMENT] = requires
     if accounts[a + A_MODEL] != r.MODEL_STANDARD:
-        portfolio.recount(w, seat)
+        folios.recount(w, seat)
 
 
 def withdraw_seat(w: World, seat: i64) -> None:
@@ -174,7 +174,7 @@ def withdraw_seat(w: World, seat: i64) -> None:
     key = seats[s + S_KEY]
     a = (key >> SEAT_SHIFT) * ACCOUNT_WORDS
     if accounts[a + A_MODEL] != r.MODEL_STANDARD:
-        portfolio.uncount(w, seat)
+        folios.uncount(w, seat)
     if accounts[a + A_EPOCH] != w.epoch:
         return
     accounts[a + A_REQUIREMENT] -= seats[s + S_REQUIREMENT]
@@ -193,9 +193,9 @@ def refresh(w: World, account: i64) -> None:
     if accounts[a + A_EPOCH] == w.epoch:
         return
     if accounts[a + A_MODEL] != r.MODEL_STANDARD:
-        portfolio.refresh(w, account)
+        folios.refresh(w, account)
     elif accounts[a + A_FOLIO] != 0:
-        portfolio.release(w, account)
+        folios.release(w, account)
     accounts[a + A_EPOCH] = w.epoch
     accounts[a + A_REQUIREMENT] = 0
     accounts[a + A_PERP_VALUE] = 0
@@ -350,10 +350,9 @@ def refuse(
     held = lots * hold - own_lots * own_hold
     has = balance(w, account)
     solvent = equity(w, account) >= 0
-    if solvent:
-        isolated = _isolated(w, a, seat, instrument, 0, buys, sells, held)
+    if solvent and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
         # Relief only lowers what the standard model requires, and rules 1 know none.
-        if isolated <= has and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
+        if _isolated(w, a, seat, instrument, 0, buys, sells, held) <= has:
             return 0
     closing = _closes(w, seat, sell, lots, own_lots)
     if w.rules < 2:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
-from exchange.core import ledger, margin, portfolio
+from exchange.core import folios, ledger, margin, portfolio
 from exchange.core.engine import Engine
 from exchange.core.layout import (
     A_EPOCH,
@@ -186,7 +186,7 @@ def scenarios(
     found = _measure(w, r.MODEL_PORTFOLIO)
     u = underlying * UNDERLYING_WORDS + U_RISK
     quantum = w.underlyings[u + R_QUANTUM]
-    folio = portfolio.find(w, _NOBODY, underlying)
+    folio = folios.find(w, _NOBODY, underlying)
     f = folio * FOLIO_WORDS
     gains: list[int] = []
     losses: list[int] = []
@@ -330,7 +330,7 @@ def _clear(w: World) -> None:
     """Empty the stage: account 0 has neither seats nor sums."""
     accounts = w.accounts
     a = _NOBODY * ACCOUNT_WORDS
-    portfolio.release(w, _NOBODY)
+    folios.release(w, _NOBODY)
     accounts[a + A_MODEL] = r.MODEL_STANDARD
     while accounts[a + A_SEAT_HEAD] != 0:
         seat = accounts[a + A_SEAT_HEAD]

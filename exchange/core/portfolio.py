@@ -1,8 +1,6 @@
 """Portfolio margin: the worst of the scenarios, and charges (docs/rules-2.md, Margin).
 
-A folio keeps, for one account in one underlying, the sums per scenario of its positions' gains and of its
-open orders' losses, in quanta. They follow each change of a seat (`recount`) as long as the account is
-current; new tables make them stale, and the account's next refresh builds them anew.
+`folios` keeps the sums over an account's seats; here is what follows from them.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from exchange.core.layout import (
     F_NET,
     F_NEXT,
     F_ORDERS,
-    F_TABLES,
     F_UNDERLYING,
     FOLIO_WORDS,
     GATHER_1,
@@ -42,20 +39,13 @@ from exchange.core.layout import (
     R_SCENARIOS,
     R_SHOCK,
     R_THRESHOLD,
-    S_COUNTED_BUY,
-    S_COUNTED_SELL,
-    S_COUNTED_SIZE,
     S_KEY,
     S_NEXT,
-    S_OPEN_BUY,
-    S_OPEN_SELL,
     S_SIZE,
     SEAT_INSTRUMENT,
-    SEAT_SHIFT,
     SEAT_WORDS,
     TABLE_WORDS,
     U_RISK,
-    U_TABLE_EPOCH,
     UNDERLYING_WORDS,
 )
 from exchange.core.world import World
@@ -106,192 +96,6 @@ def maintenance_charge(w: World, instrument: i64, size: i64) -> i64:
     return total
 
 
-def find(w: World, account: i64, underlying: i64) -> i64:
-    """The slot of the account's folio in an underlying, or 0."""
-    folios = w.folios.data
-    slot = w.accounts[account * ACCOUNT_WORDS + A_FOLIO]
-    while slot != 0 and folios[slot * FOLIO_WORDS + F_UNDERLYING] != underlying:
-        slot = folios[slot * FOLIO_WORDS + F_NEXT]
-    return slot
-
-
-def _make(w: World, account: i64, underlying: i64) -> i64:
-    """A new folio, of nothing as yet."""
-    slot = w.folios.alloc()
-    folios = w.folios.data
-    f = slot * FOLIO_WORDS
-    word: i64 = 0
-    while word < FOLIO_WORDS:
-        folios[f + word] = 0
-        word += 1
-    a = account * ACCOUNT_WORDS
-    folios[f + F_UNDERLYING] = underlying
-    folios[f + F_NEXT] = w.accounts[a + A_FOLIO]
-    folios[f + F_TABLES] = w.underlyings[underlying * UNDERLYING_WORDS + U_TABLE_EPOCH]
-    w.accounts[a + A_FOLIO] = slot
-    return slot
-
-
-def release(w: World, account: i64) -> None:
-    """Give the account's folios back; nothing of its seats is counted any more."""
-    a = account * ACCOUNT_WORDS
-    slot = w.accounts[a + A_FOLIO]
-    while slot != 0:
-        following = w.folios.data[slot * FOLIO_WORDS + F_NEXT]
-        w.folios.release(slot)
-        slot = following
-    w.accounts[a + A_FOLIO] = 0
-    seats = w.seats.data
-    seat = w.accounts[a + A_SEAT_HEAD]
-    while seat != 0:
-        _forget(w, seat)
-        seat = seats[seat * SEAT_WORDS + S_NEXT]
-
-
-def _forget(w: World, seat: i64) -> None:
-    seats = w.seats.data
-    s = seat * SEAT_WORDS
-    seats[s + S_COUNTED_SIZE] = 0
-    seats[s + S_COUNTED_BUY] = 0
-    seats[s + S_COUNTED_SELL] = 0
-
-
-def refresh(w: World, account: i64) -> None:
-    """Bring the account's folios up to the tables in force and the seats' figures."""
-    folios = w.folios.data
-    slot = w.accounts[account * ACCOUNT_WORDS + A_FOLIO]
-    while slot != 0:
-        f = slot * FOLIO_WORDS
-        epoch = w.underlyings[folios[f + F_UNDERLYING] * UNDERLYING_WORDS + U_TABLE_EPOCH]
-        folios[f + F_KNOWN] = 0
-        if folios[f + F_TABLES] != epoch:
-            folios[f + F_TABLES] = epoch
-            _clear(w, account, f)
-        slot = folios[f + F_NEXT]
-    seats = w.seats.data
-    seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
-    while seat != 0:
-        recount(w, seat)
-        seat = seats[seat * SEAT_WORDS + S_NEXT]
-
-
-def _clear(w: World, account: i64, f: i64) -> None:
-    """Empty a folio's sums; its seats count as not yet in them."""
-    folios = w.folios.data
-    word: i64 = F_GAIN
-    while word < FOLIO_WORDS:
-        folios[f + word] = 0
-        word += 1
-    underlying = folios[f + F_UNDERLYING]
-    seats = w.seats.data
-    seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
-    while seat != 0:
-        instrument = seats[seat * SEAT_WORDS + S_KEY] & SEAT_INSTRUMENT
-        if w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING] == underlying:
-            _forget(w, seat)
-        seat = seats[seat * SEAT_WORDS + S_NEXT]
-
-
-def recount(w: World, seat: i64) -> None:
-    """Bring its folio's sums up to a seat's size and open lots (account refreshed)."""
-    seats = w.seats.data
-    s = seat * SEAT_WORDS
-    _count(w, seat, seats[s + S_SIZE], seats[s + S_OPEN_BUY], seats[s + S_OPEN_SELL])
-
-
-def uncount(w: World, seat: i64) -> None:
-    """Take a seat out of its folio's sums (before it goes), unless its tables have changed since."""
-    s = seat * SEAT_WORDS
-    key = w.seats.data[s + S_KEY]
-    underlying = w.instruments[(key & SEAT_INSTRUMENT) * INSTRUMENT_WORDS + I_UNDERLYING]
-    folio = find(w, key >> SEAT_SHIFT, underlying)
-    if folio == 0:
-        return
-    epoch = w.underlyings[underlying * UNDERLYING_WORDS + U_TABLE_EPOCH]
-    if w.folios.data[folio * FOLIO_WORDS + F_TABLES] == epoch:
-        _count(w, seat, 0, 0, 0)
-
-
-def _count(w: World, seat: i64, size: i64, open_buy: i64, open_sell: i64) -> None:
-    """Make these figures the ones of a seat that are in its folio's sums."""
-    seats = w.seats.data
-    s = seat * SEAT_WORDS
-    more = size - seats[s + S_COUNTED_SIZE]
-    buy = open_buy - seats[s + S_COUNTED_BUY]
-    sell = open_sell - seats[s + S_COUNTED_SELL]
-    if more == 0 and buy == 0 and sell == 0:
-        return
-    key = seats[s + S_KEY]
-    instrument = key & SEAT_INSTRUMENT
-    i = instrument * INSTRUMENT_WORDS
-    underlying = w.instruments[i + I_UNDERLYING]
-    folio = find(w, key >> SEAT_SHIFT, underlying)
-    if folio == 0:
-        folio = _make(w, key >> SEAT_SHIFT, underlying)
-    f = folio * FOLIO_WORDS
-    if more != 0:
-        w.folios.data[f + F_KNOWN] = 0
-    seats[s + S_COUNTED_SIZE] = size
-    seats[s + S_COUNTED_BUY] = open_buy
-    seats[s + S_COUNTED_SELL] = open_sell
-    if w.instruments[i + I_TABLED] != 0:
-        scenarios = w.underlyings[underlying * UNDERLYING_WORDS + U_RISK + R_SCENARIOS]
-        _add(w, f, instrument * TABLE_WORDS, scenarios, more, buy, sell)
-
-
-def follows(w: World, account: i64) -> bool:
-    """Whether the folios' sums are what the seats of a refreshed account add up to. Slow."""
-    folios = w.folios.data
-    seats = w.seats.data
-    slot = w.accounts[account * ACCOUNT_WORDS + A_FOLIO]
-    while slot != 0:
-        f = slot * FOLIO_WORDS
-        k: i64 = 0
-        while k < TABLE_WORDS:
-            gain: i64 = 0
-            orders: i64 = 0
-            seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
-            while seat != 0:
-                s = seat * SEAT_WORDS
-                instrument = seats[s + S_KEY] & SEAT_INSTRUMENT
-                i = instrument * INSTRUMENT_WORDS
-                if w.instruments[i + I_UNDERLYING] == folios[f + F_UNDERLYING] and _in_scenario(w, i, k):
-                    entry = w.tables[instrument * TABLE_WORDS + k]
-                    gain += seats[s + S_SIZE] * entry
-                    if entry < 0:
-                        orders -= seats[s + S_OPEN_BUY] * entry
-                    else:
-                        orders += seats[s + S_OPEN_SELL] * (entry + 1)
-                seat = seats[s + S_NEXT]
-            if gain != folios[f + F_GAIN + k] or orders != folios[f + F_ORDERS + k]:
-                return False
-            k += 1
-        slot = folios[f + F_NEXT]
-    return True
-
-
-def _in_scenario(w: World, i: i64, k: i64) -> bool:
-    u = w.instruments[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
-    return w.instruments[i + I_TABLED] != 0 and k < w.underlyings[u + R_SCENARIOS]
-
-
-def _add(w: World, f: i64, t: i64, scenarios: i64, size: i64, buy: i64, sell: i64) -> None:
-    """Add lots of the instrument whose table starts at word `t` to a folio's sums."""
-    folios = w.folios.data
-    tables = w.tables
-    gain = f + F_GAIN
-    orders = f + F_ORDERS
-    k: i64 = 0
-    while k < scenarios:
-        entry = tables[t + k]
-        folios[gain + k] += size * entry
-        if entry < 0:
-            folios[orders + k] -= buy * entry
-        else:
-            folios[orders + k] += sell * (entry + 1)
-        k += 1
-
-
 def worst(
     w: World, folio: i64, initial: bool, instrument: i64, size: i64, open_buy: i64, open_sell: i64
 ) -> i64:
@@ -299,42 +103,79 @@ def worst(
 
     Lots of `instrument` are added to what the folio (0: none) holds: position, open to buy, open to sell.
     """
-    data = w.instruments
+    u = w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    if folio != 0:
+        u = w.folios.data[folio * FOLIO_WORDS + F_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    elif w.instruments[instrument * INSTRUMENT_WORDS + I_TABLED] == 0:
+        return 0
+    risk = w.underlyings
+    t = instrument * TABLE_WORDS
+    if not initial:
+        open_buy = 0
+        open_sell = 0
+    # An instrument without a table has zeros there, which an open sell would count as a quantum.
+    if w.instruments[instrument * INSTRUMENT_WORDS + I_TABLED] == 0:
+        size = 0
+        open_buy = 0
+        open_sell = 0
+    extended = risk[u + R_EXTENDED]
+    quantum = risk[u + R_QUANTUM]
+    near = _largest(w, folio, initial, t, size, open_buy, open_sell, 0, extended) * quantum
+    far = _largest(w, folio, initial, t, size, open_buy, open_sell, extended, risk[u + R_SCENARIOS])
+    far = far * quantum - risk[u + R_DAMPENER]
+    return near if near > far else far
+
+
+def _largest(
+    w: World, folio: i64, initial: bool, t: i64, size: i64, open_buy: i64, open_sell: i64, k: i64, end: i64
+) -> i64:
+    """The largest loss of scenarios `k` to `end`, at least 0, in quanta; the table of the lots is at `t`."""
     folios = w.folios.data
     tables = w.tables
-    i = instrument * INSTRUMENT_WORDS
-    t = instrument * TABLE_WORDS
-    f = folio * FOLIO_WORDS
-    u = data[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
-    changed = data[i + I_TABLED] != 0 and (size != 0 or open_buy != 0 or open_sell != 0)
-    if folio != 0:
-        u = folios[f + F_UNDERLYING] * UNDERLYING_WORDS + U_RISK
-    scenarios = w.underlyings[u + R_SCENARIOS]
-    extended = w.underlyings[u + R_EXTENDED]
-    near: i64 = 0  # the largest loss of the ordinary scenarios, and of the extended ones, in quanta
-    far: i64 = 0
-    k: i64 = 0
-    while k < scenarios:
-        loss: i64 = 0
-        if folio != 0:
-            loss = -folios[f + F_GAIN + k]
+    gain = folio * FOLIO_WORDS + F_GAIN
+    orders = folio * FOLIO_WORDS + F_ORDERS
+    found: i64 = 0
+    if folio == 0:
+        while k < end:
+            loss = _loss(tables[t + k], size, open_buy, open_sell)
+            if loss > found:
+                found = loss
+            k += 1
+    elif size == 0 and open_buy == 0 and open_sell == 0:
+        while k < end:
+            loss = -folios[gain + k]
             if initial:
-                loss += folios[f + F_ORDERS + k]
-        if changed:
+                loss += folios[orders + k]
+            if loss > found:
+                found = loss
+            k += 1
+    elif initial and size == 0:
+        while k < end:
             entry = tables[t + k]
-            loss -= size * entry
+            loss = folios[orders + k] - folios[gain + k]
+            if entry >= 0:
+                loss += open_sell * (entry + 1)
+            else:
+                loss -= open_buy * entry
+            if loss > found:
+                found = loss
+            k += 1
+    else:
+        while k < end:
+            loss = _loss(tables[t + k], size, open_buy, open_sell) - folios[gain + k]
             if initial:
-                loss += open_sell * (entry + 1) if entry >= 0 else -open_buy * entry
-        if k < extended:
-            if loss > near:
-                near = loss
-        elif loss > far:
-            far = loss
-        k += 1
-    quantum = w.underlyings[u + R_QUANTUM]
-    near *= quantum
-    far = far * quantum - w.underlyings[u + R_DAMPENER]
-    return near if near > far else far
+                loss += folios[orders + k]
+            if loss > found:
+                found = loss
+            k += 1
+    return found
+
+
+def _loss(entry: i64, size: i64, open_buy: i64, open_sell: i64) -> i64:
+    """What lots lose in a scenario: the position its entry, open orders the worse of filled and not."""
+    if entry >= 0:
+        return open_sell * (entry + 1) - size * entry
+    return -(open_buy + size) * entry
 
 
 def measure(w: World, account: i64, underlying: i64, instrument: i64, lots: i64) -> None:
