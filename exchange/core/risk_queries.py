@@ -5,7 +5,7 @@ Nothing here changes what `apply` would do. Figures of margin are in `queries`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
@@ -35,7 +35,7 @@ from exchange.core.layout import (
 from exchange.domain.commands import FeeTier, RiskParameters
 from exchange.domain.limits import ACCOUNT_INSURANCE, FIRST_USER_ACCOUNT
 
-_PARAMETERS = 22
+_PARAMETERS: Final = 22
 
 
 class AccountState(NamedTuple):

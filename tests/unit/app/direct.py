@@ -34,6 +34,8 @@ class DirectVenue:
         self.registry = Registry()
         self.halted = False
         self.is_full = False
+        self.sync_s = 0.0
+        """What the disk takes: answers come so much later than the state changes."""
         self.sent: list[bytes] = []
         """Every command that was applied, without TIME."""
         self.events: list[ev.Event] = []
@@ -60,7 +62,7 @@ class DirectVenue:
         now_ms = self.clock.now_ms()
         if now_ms > self.engine.now_ms:
             self.engine.apply(c.time(now_ms))
-        answers = []
+        answers: list[tuple[Callable[[bytes], None] | None, bytes]] = []
         for command, done in taken:
             first = self.engine.next_seq
             packed = self.engine.apply(command)
@@ -75,9 +77,10 @@ class DirectVenue:
             for listener in self.listeners:
                 listener(first, 1, packed)
             answers.append((done, packed))
-        for done, packed in answers:
-            if done is not None:
-                done(packed)
+        if self.sync_s:
+            self.loop.call_later(self.sync_s, lambda: _answer(answers))
+        else:
+            _answer(answers)
 
     def run(self, seconds: float) -> None:
         """Let virtual time pass."""
@@ -85,6 +88,11 @@ class DirectVenue:
         self.world.after(int(seconds * 1e6), lambda: None)
         while self.world.now_us < end_us and self.world.step():
             pass
+
+    def jump_in(self, *first: bytes) -> None:
+        """Put commands before those that wait."""
+        for command in reversed(first):
+            self._pending.appendleft((command, None))
 
     def settle(self) -> None:
         """Run until nothing is left to do; for venues without timers."""
@@ -116,3 +124,9 @@ class DirectVenue:
         deposit = self.engine.last_deposit_id
         made += [c.deposit(first + n, usdc * USDC, deposit + 1 + n) for n in range(accounts)]
         self.do(c.set_mode(r.MODE_OPEN), *made)
+
+
+def _answer(answers: list[tuple[Callable[[bytes], None] | None, bytes]]) -> None:
+    for done, packed in answers:
+        if done is not None:
+            done(packed)

@@ -93,6 +93,43 @@ def test_marks_bring_one_sweep_over_all_accounts_in_slices() -> None:
     assert len(rig.venue.sent_of(r.RISK_SWEEP)) == 2 * before  # no marks, no sweeps
 
 
+def test_ten_thousand_accounts_are_swept_within_a_quarter_of_a_second_of_the_marks() -> None:
+    """With a disk that takes 4 ms: what the pace of commands allows, computing left out."""
+    rig = Rig(accounts=10_000)
+    rig.driver.stop()
+    rig.driver = rig.begin(DriverRules())
+    rig.venue.sync_s = 0.004
+    rig.venue.sent.clear()
+    rig.venue.run(0.2)
+    for number in range(12):  # marks all the time
+        rig.index(INDEX + number)
+        rig.venue.run(0.05)
+    rig.venue.run(0.2)
+    report = rig.driver.report()
+    assert 4 <= int(str(report["sweeps"])) <= 9
+    assert int(str(report["sweep_ms_max"])) <= 100  # and a sweep begins within 100 ms more
+    assert len(rig.venue.sent_of(r.RISK_SWEEP)) == 40 * int(str(report["sweeps"]))
+
+
+def test_a_sharing_goes_on_in_the_next_process() -> None:
+    rig = Rig(accounts=300)
+    rig.driver.stop()
+    rig.driver = rig.begin(dataclasses.replace(RULES, share_slice=64, turn_s=0.05))
+    rig.long(ALICE)
+    rig.order(MAKER, 96_000, 1_000)
+    rig.index(96_100)
+    while not rig.venue.sent_of(r.SHARE_LOSS):
+        rig.venue.run(0.01)
+    assert risk_queries.sharing(rig.venue.engine) == ALICE
+    rig.driver.stop()
+    rig.venue.engine = Engine.restore(rig.venue.engine.state_bytes())
+    rig.begin()
+    rig.venue.run(2.0)
+    assert rig.state(ALICE) == 0
+    assert risk_queries.sharing(rig.venue.engine) == 0
+    assert risk_queries.total_cash(rig.venue.engine) == 0
+
+
 def test_an_account_below_maintenance_is_closed_in_slices_until_it_is_not(rig: Rig) -> None:
     rig.long(ALICE)
     rig.order(ALICE, INDEX - 5_000, 10)
