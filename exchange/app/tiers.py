@@ -7,7 +7,6 @@ that is lost can only be generous: volume older than 30 days counts again until 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import defaultdict
 from pathlib import Path
@@ -63,12 +62,13 @@ class FileVolumes:
 
     def load(self) -> Volumes:
         """See :class:`VolumeStore`."""
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                return msgspec.msgpack.decode(self._path.read_bytes(), type=Volumes)
-            except (OSError, msgspec.DecodeError) as error:
-                _log.warning("volumes of past days cannot be read, tiers begin anew: %s", error)
-        return {}
+        try:
+            return msgspec.msgpack.decode(self._path.read_bytes(), type=Volumes)
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            _log.warning("volumes of past days cannot be read, tiers begin anew: %s", error)
+            return {}
 
     def save(self, volumes: Volumes) -> None:
         """See :class:`VolumeStore`."""

@@ -97,7 +97,9 @@ def test_a_damaged_file_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.WARNING):
         assert FileVolumes(path).load() == {}
     assert "begin anew" in caplog.text
+    caplog.clear()
     assert FileVolumes(tmp_path / "none").load() == {}
+    assert not caplog.records  # a first start is nothing to warn of
     FileVolumes(tmp_path / "no" / "such" / "folder").save({1: {64: 5}})
     assert "cannot be kept" in caplog.text
 
