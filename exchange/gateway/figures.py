@@ -333,7 +333,7 @@ class Figures:
         """What the fundings of the last eight hours come to, as a fraction."""
         since_ms = now_ms - FUNDING_HOURS * HOUR_MS
         known = self._views.fundings.get(instrument, ())
-        return sum(funding.interest for funding in known if funding.time_ms > since_ms)
+        return sum((funding.interest for funding in known if funding.time_ms > since_ms), 0.0)
 
 
 def add_greeks(

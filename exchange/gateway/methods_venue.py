@@ -8,7 +8,7 @@ Orders of the venue are commands like any other; who only has the API sees them 
 from __future__ import annotations
 
 import itertools
-from typing import Final
+from typing import Final, cast
 
 from exchange.core import risk_queries
 from exchange.domain import events as ev
@@ -30,7 +30,9 @@ _PPM: Final = 1_000_000
 def venue_commands(venue: Venue, session: Session, request: Request) -> None:
     """`public/strikebook_venue_commands {count?}`: the venue's last orders that concern all, newest first."""
     count = integer(request.params, "count", 100, minimum=1, maximum=COUNT_MAX)
-    session.reply(request, list(itertools.islice(reversed(venue.views.notices), count)))
+    # A change of mode is noted when its command is answered, a moment behind its batch.
+    newest = sorted(venue.views.notices, key=lambda said: cast(int, said["seq"]), reverse=True)
+    session.reply(request, newest[:count])
 
 
 def risk_parameters(venue: Venue, session: Session, request: Request) -> None:
