@@ -103,7 +103,15 @@ def refused() -> Iterator[bytes]:
     yield c.takeover(ALICE, BOB, 1, 1) + c.share_loss(ALICE, 1)
     yield c.list_instrument(3, OPTION) + c.set_instrument_state(3, r.STATE_DELISTED)
     ended = c.Mark(3, 0, 1, 0, INDEX_MICRO)
-    yield c.marks(0, INDEX_MICRO * 5, 3, [ended]) + c.risk_snapshot(0, INDEX_MICRO * 5, 3, [ended], 0, b"")
+    low, high = INDEX_MICRO // 2, INDEX_MICRO * 11 // 2
+    for index, mark, forward in ((high, low - 1, high), (high, high, low - 1), (low, high + 5, low)):
+        unit = c.Mark(0, 0, mark, 0, forward)
+        yield c.marks(0, index, 3, [unit]) + c.risk_snapshot(0, index, 3, [unit, ended], 0, b"")
+    put = c.Mark(4, 0, 10**9 + 1, 0, high)
+    terms = OPTION._replace(option_type=r.OPTION_PUT, strike_micro=10**9)
+    yield c.list_instrument(4, terms) + c.marks(0, high, 3, [put])
+    yield c.marks(0, high, 3, [put._replace(mark_micro=10**9)])
+    yield c.marks(0, high, 4, [ended]) + c.risk_snapshot(0, high, 4, [ended], 0, b"")
 
 
 def many_cancelled() -> Iterator[bytes]:
@@ -178,6 +186,47 @@ def uneven_spreads() -> Iterator[bytes]:
         yield order(account, other, 1_000, 1, SELL) + order(BOB, other, 1_000, 1)
 
 
+def closing() -> Iterator[bytes]:
+    """Selling the covering leg of a spread closes a position, yet needs more margin: if it is there."""
+    higher = OPTION._replace(strike_micro=42_000_000_000)
+    yield opening(OPTION, higher) + activation()
+    for account, amount in ((CAROL, 2_800_000_000), (DAVE, 3_200_000_000)):
+        yield more_accounts(account, amount_micro=4 * 10**9)
+        yield order(ALICE, 0, 1_000, 20) + order(account, 0, 1_000, 20, SELL)
+        yield order(BOB, 1, 1_000, 20, SELL) + order(account, 1, 1_000, 20)
+        yield c.withdraw(account, amount, account)
+        yield order(account, 1, 1_000, 5, SELL) + order(account, 1, 1_000, 5, SELL | r.FLAG_REDUCE_ONLY)
+        yield order(account, 0, 1_000, 5) + c.mass_quote(account, [c.Quote(1, 1, 0, 1_100, 3)])
+
+
+def neutral() -> Iterator[bytes]:
+    """A liquidation that finds nothing to hedge, and a slice that changes nothing, which is sent."""
+    yield opening(PERPETUAL, PERPETUAL, OPTION) + c.set_rules(2)
+    mild = PARAMETERS._replace(liquidation_band_ppm=0, liquidation_fee_ppm=0)
+    yield c.risk(0, mild) + more_accounts(CAROL, amount_micro=125 * 10**7) + c.set_margin_model(CAROL, 1)
+    yield order(ALICE, 2, 1_000, 2, SELL) + order(CAROL, 2, 1_000, 2)
+    yield c.risk_snapshot(0, INDEX_MICRO, 2, [], 1, c.table_stream([(2, (0, 0))]))
+    yield order(ALICE, 0, 50_000, 40, SELL) + order(CAROL, 0, 50_000, 40)
+    yield order(ALICE, 1, 50_000, 40) + order(CAROL, 1, 50_000, 40, SELL)
+    yield c.marks(0, INDEX_MICRO, 3, [c.Mark(0, 0, 47_500_000_000, 0, INDEX_MICRO)]) + c.risk_sweep(64, DEEP)
+    yield order(BOB, 0, 47_500, 5) + order(BOB, 1, 50_000, 5, SELL) + order(BOB, 2, 1_000, 1)
+    yield c.liquidate(CAROL) * 9
+
+
+def shared_late() -> Iterator[bytes]:
+    """A payer has less when it is to pay than when the shares were reckoned; the deficit shrinks."""
+    yield opening(PERPETUAL) + more_accounts(CAROL, DAVE, amount_micro=2 * 10**9)
+    yield more_accounts(DAVE + 1, DAVE + 2, amount_micro=10**10) + activation()
+    yield order(ALICE, 0, 50_000, 100, SELL) + order(CAROL, 0, 50_000, 100)
+    yield c.withdraw(ALICE, limits.MAX_DEPOSIT_MICRO - 10**10, 1)
+    yield c.withdraw(BOB, limits.MAX_DEPOSIT_MICRO - 10**10, 2)
+    yield marked(2, 45_000_000_000) + order(BOB, 0, 44_900, 100)
+    yield c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 3
+    yield c.share_loss(CAROL, 3) + c.share_loss(CAROL, 2) + c.share_loss(CAROL, DEEP)
+    yield c.withdraw(DAVE, 2 * 10**9 - 7, 3) + c.deposit(CAROL, 5, 900) + c.share_loss(CAROL, 1) * 4
+    yield c.share_loss(CAROL, DEEP) + c.liquidate(CAROL) + c.share_loss(CAROL, DEEP) * 3
+
+
 def entry_limit() -> Iterator[bytes]:
     """A bidder whose entry value has passed ENTRY_LIMIT takes nothing over."""
     yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=4 * 10**9) + activation()
@@ -247,6 +296,9 @@ RISK_SCENARIOS = {
     "accumulation": accumulation,
     "takeovers": takeovers,
     "uneven_spreads": uneven_spreads,
+    "closing": closing,
+    "neutral": neutral,
+    "shared_late": shared_late,
     "entry_limit": entry_limit,
     "volume": volume,
     "large_portfolios": large_portfolios,
