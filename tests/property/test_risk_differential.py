@@ -55,8 +55,7 @@ def compare_scenario(name: str) -> None:
     reference, engine, ledger = ReferenceEngine(), Engine(), Ledger()
     for n, batch in enumerate(RISK_SCENARIOS[name]()):
         ledger.read(compare_batch(0, reference, engine, batch))
-        if n % 2 == 1:
-            compare_margins(0, reference, engine)
+        compare_margins(0, reference, engine)
         if n % 7 == 3:
             engine = Engine.restore(engine.state_bytes())
     compare_state(0, reference, engine)
