@@ -142,13 +142,16 @@ class _Grid:
         return _round_step(strike * self._share)
 
     def _upward(self, strike: int) -> int:
-        """The least of the grid not below `strike`. A step is at most 1.6 times its share of the strike."""
+        """The least of the grid not below `strike`."""
         step = self._step(strike)
-        rounded = -(-strike // step) * step
-        while rounded % self._step(rounded):  # it has come into the reach of a larger step
-            step = self._step(rounded)
-            rounded = -(-rounded // step) * step
-        return rounded
+        while True:
+            found = -(-strike // step) * step
+            while self._step(found) < step:  # the step's own range begins further up
+                found += step
+            larger = self._step(found)
+            if larger == step:
+                return found
+            step = larger
 
     def above(self, strike: int) -> int:
         """The next one up."""
@@ -157,12 +160,15 @@ class _Grid:
     def below(self, strike: int) -> int:
         """The next one down; 0 if there is none."""
         reach = strike - 1
+        step = self._step(max(reach, 1))
         while reach > 0:
-            step = self._step(reach)
-            rounded = reach // step * step
-            if rounded > 0 and rounded % self._step(rounded) == 0:
-                return rounded
-            reach = min(rounded, reach - 1)  # a smaller step begins further down
+            found = reach // step * step
+            while found > 0 and self._step(found) > step:  # the step's own range ends further down
+                found -= step
+            smaller = self._step(max(found, 1))
+            if smaller == step or found <= 0:
+                return max(found, 0)
+            step = smaller
         return 0
 
     def nearest(self, price: int) -> int:

@@ -78,7 +78,7 @@ def test_strikes_reach_about_as_far_as_the_delta_asked_for(days: int) -> None:
         assert 0.001 < NormalDist().cdf(-distance) < 0.06  # steps are round: the nearest to the wanted one
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.floats(0.5, 200_000.0),
     st.lists(st.floats(0.97, 1.03), min_size=1, max_size=12),
@@ -95,6 +95,19 @@ def test_as_the_market_moves_strikes_are_added_at_the_ends(
         new = sorted(set(wanted) - listed)
         assert all(strike < min(listed) or strike > max(listed) for strike in new)
         listed.update(new)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(1e-5, 1e6), st.floats(0.02, 0.49), st.integers(1, 400))
+def test_the_grid_is_the_same_from_wherever_one_looks(spot: float, delta_min: float, days: int) -> None:
+    """Two looks a strike apart agree on all they share."""
+    plan = ChainPlan(strikes_per_expiry=9, delta_min=delta_min)
+    near = strikes_micro(spot, days * DAY_MS, plan)
+    for other in near:
+        again = strikes_micro(other / 1e6, days * DAY_MS, plan)
+        assert other in again
+        low, high = max(near[0], again[0]), min(near[-1], again[-1])
+        assert [k for k in near if low <= k <= high] == [k for k in again if low <= k <= high]
 
 
 def test_as_many_strikes_as_asked_for_while_there_is_room() -> None:
