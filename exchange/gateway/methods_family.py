@@ -19,7 +19,6 @@ from exchange.gateway.dispatch import (
     Handler,
     answer_read,
     currency_of,
-    guarded,
     must_be_main,
 )
 from exchange.gateway.methods_trading import rejected
@@ -162,17 +161,23 @@ def remove_subaccount(venue: Venue, session: Session, request: Request) -> None:
     if not _is_empty(venue, account):
         raise reject_error(rejects.NOT_EMPTY)
 
-    def finish(packed: bytes) -> None:
+    def done(packed: bytes) -> None:  # also if the session has gone meanwhile
+        venue.retiring.discard(account)
+        if not packed:
+            session.fail(request, venue.halt_error())
+            return
         event = ev.read_event(packed)
         if isinstance(event, ev.Rejected):
-            raise rejected(event, None)
-        if not _is_empty(venue, account):  # something was under way: it stays
+            session.fail(request, rejected(event, None))
+        elif _is_empty(venue, account):
+            venue.authenticator.credentials.retire(account)
+            session.reply(request, "ok", event.head.counter)
+        else:  # something was under way: it stays
             venue.submit(commands.set_lock(account, False))
-            raise reject_error(rejects.NOT_EMPTY)
-        venue.authenticator.credentials.retire(account)
-        session.reply(request, "ok", event.head.counter)
+            session.fail(request, reject_error(rejects.NOT_EMPTY))
 
-    venue.submit(commands.set_lock(account, True), guarded(session, request, finish, venue))
+    venue.submit(commands.set_lock(account, True), done)
+    venue.retiring.add(account)  # nothing is sent to it from here on: what was sent is ahead of the lock
 
 
 def _is_empty(venue: Venue, account: int) -> bool:

@@ -96,6 +96,8 @@ class Venue:
         self.history: HistoryView = history or NoHistory()
         self.deposits = deposits
         self.withdrawals: WithdrawalPort = withdrawals or NoWithdrawals()
+        self.retiring: set[int] = set()
+        """Subaccounts whose removal is under way."""
         self._last_withdrawal = 0
         self._last_transfer = 0
         self.sign_up_enabled = sign_up_enabled
@@ -313,7 +315,9 @@ class Venue:
         return ("", 0) if profile is None else (profile.name, profile.created_ms)
 
     def is_removed(self, account: int) -> bool:
-        """Whether a subaccount has been retired."""
+        """Whether a subaccount has been retired, or is just being."""
+        if account in self.retiring:
+            return True
         return self._authenticator is not None and self._authenticator.credentials.is_retired(account)
 
     def next_withdrawal_id(self) -> int:

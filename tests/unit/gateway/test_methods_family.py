@@ -132,16 +132,30 @@ def test_only_an_empty_subaccount_is_removed(rig: RiskRig) -> None:
 def test_money_under_way_to_it_keeps_a_subaccount(rig: RiskRig) -> None:
     alice = rig.main()
     sub, made = rig.sub(alice)
-    removal = alice.send("private/remove_subaccount", subaccount_id=sub.account)
     assert alice.account is not None
     assert sub.account is not None
     rig.venue.submit(commands.transfer(alice.account, sub.account, 5_000_000, 1))
-    rig.loop.run()
+    removal = alice.send("private/remove_subaccount", subaccount_id=sub.account)
+    with pytest.raises(CallFailed) as refused:
+        move(alice, 1, sub)
+    assert refused.value.code == 12100
     with pytest.raises(CallFailed) as refused:
         alice.reply(removal)
     assert refused.value.message == "other_reject not_empty"
     assert rig.credentials.key(made["client_id"]) is not None
+    rig.loop.run()
     move(sub, 5, alice)  # it is free again
+
+
+def test_a_removal_is_finished_though_its_session_has_gone(rig: RiskRig) -> None:
+    alice = rig.main()
+    sub, made = rig.sub(alice)
+    alice.send("private/remove_subaccount", subaccount_id=sub.account)
+    alice.session.closed = True
+    rig.loop.run()
+    assert rig.credentials.key(made["client_id"]) is None
+    assert rig.venue.is_removed(sub.account or 0)
+    assert rig.venue.retiring == set()
 
 
 def test_without_keys_there_are_no_subaccounts() -> None:

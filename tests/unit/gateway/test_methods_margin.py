@@ -195,6 +195,22 @@ def test_a_model_is_changed_after_a_dry_run_that_changes_nothing(pair: tuple[Cli
     assert rate == pytest.approx(before["maintenance_margin"] / before["margin_balance"])
 
 
+@pytest.mark.parametrize("model", ["segregated_sm", "segregated_pm"])
+def test_the_portfolio_channel_shows_the_same_figures(
+    rig: RiskRig, pair: tuple[Client, Client], model: str
+) -> None:
+    _, bob = pair
+    bob.call("private/change_margin_model", margin_model=model)
+    bob.call("private/subscribe", channels=["user.portfolio.usdc"])
+    bob.buy(PERPETUAL, 1.0, 99_000.0)
+    rig.move(101_000_000_000)
+    rig.loop.advance(0.1)
+    told = bob.taken("user.portfolio.usdc")[-1]
+    found = summary(bob)
+    assert {name: found[name] for name in told} == told
+    assert told["initial_margin"] > told["projected_initial_margin"] > told["maintenance_margin"] > 0
+
+
 def test_models_that_cannot_be_taken(rig: RiskRig, pair: tuple[Client, Client]) -> None:
     alice, bob = pair
     with pytest.raises(CallFailed) as refused:
