@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.core import risk_queries
-from exchange.core.layout import A_CASH
+from exchange.core import ledger, risk_queries
 from exchange.domain import commands
 from exchange.domain import records as r
 from loadtest.risk_crash import Crash, on_tick
@@ -30,7 +29,7 @@ def test_what_is_lost_is_told() -> None:
     assert found.lost == ""
     found.outcomes.clear()
     assert crash.lost(found) == "0 of 2 victims were handled"
-    crash.engine.world.accounts[A_CASH] += 1
+    ledger.move_cash(crash.engine.world, 0, 1)
     found.outcomes["closed"] = 2
     assert "cash is not conserved" in crash.lost(found)
 
