@@ -73,6 +73,14 @@ def test_an_engine_restored_at_any_batch_goes_on_alike(seed: int) -> None:
         assert restored.state_bytes() == engine.state_bytes()
 
 
+def test_another_shard_stamps_its_ids() -> None:
+    batches = compare_stream(3, 900, traffic_of=RiskTraffic).batches
+    reference, engine = ReferenceEngine(shard=5), Engine(shard=5)
+    for batch in batches:
+        assert engine.apply(batch) == reference.apply(batch)
+    compare_state(3, reference, engine)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_ten_million_random_commands() -> None:

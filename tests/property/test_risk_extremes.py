@@ -132,8 +132,10 @@ def probes() -> list[bytes]:
     return made
 
 
-@pytest.mark.parametrize("model", [r.MODEL_STANDARD, r.MODEL_PORTFOLIO])
-@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize(
+    ("model", "aligned"),
+    [(r.MODEL_STANDARD, True), (r.MODEL_PORTFOLIO, True), (r.MODEL_PORTFOLIO, False)],
+)
 def test_the_largest_portfolios(model: int, aligned: bool) -> None:
     reference = market()
     for account in (ALICE, BOB):

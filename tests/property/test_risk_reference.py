@@ -117,7 +117,7 @@ def test_streams_reach_every_outcome() -> None:
     cash: Counter[int] = Counter()
     models: Counter[int] = Counter()
     rebates = liquidated = 0
-    for packed in streams(2_500):
+    for packed in streams(1_800):
         for event in e.read_events(packed):
             events[event.head.type] += 1
             if isinstance(event, e.Rejected):
@@ -148,7 +148,7 @@ def test_invariants_hold_after_every_command(seed: int) -> None:
     engine, ledger = ReferenceEngine(), Ledger()
     traffic = RiskTraffic(seed, engine)
     batch = traffic.opening()
-    while engine.next_seq < 900:
+    while engine.next_seq < 600:
         for command in cut(batch):
             ledger.read(engine.apply(command))
             invariants.check(engine.world)
