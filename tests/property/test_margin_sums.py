@@ -119,6 +119,7 @@ def test_sums_left_stale_come_right(taken: list[tuple]) -> None:  # type: ignore
     anew = Engine.restore(engine.state_bytes())
     for account in ACCOUNTS:
         below = remargin.below_maintenance(engine.world, account)
+        assert remargin.below_maintenance(anew.world, account) == below
         assert exact(engine, account) == exact(anew, account)
         assert below == (engine.world.m_maintenance > engine.world.m_balance)
     invariants.check(engine)
