@@ -161,7 +161,7 @@ def _maintenance(w: World, start: i64, end: i64) -> i64:
     underlying = rates[rows[start] * RATE_WORDS + T_GROUP] & GROUP_UNDERLYING
     charges: i64 = 0
     net: i64 = 0
-    expiries = GATHER_2
+    expiries: i64 = GATHER_2
     row = start
     while row < end:
         t = rows[row] * RATE_WORDS
@@ -170,7 +170,7 @@ def _maintenance(w: World, start: i64, end: i64) -> i64:
         group = rates[t + T_GROUP]
         delta = size * rates[t + T_DELTA]
         net += delta
-        at = GATHER_2
+        at: i64 = GATHER_2
         while at < expiries and rows[at] != group:
             at += 1
         if at == expiries:
