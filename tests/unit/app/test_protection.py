@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from exchange.app.parameters import VenueParameters
 from exchange.core import queries, risk_queries
 from exchange.domain import commands as c
 from exchange.domain import events as ev
@@ -15,6 +16,7 @@ from exchange.domain import rejects as no
 from exchange.oracle.feed import SourceTick
 from exchange.oracle.sources import SimulatedSources
 from pricing.mark import AVERAGE_MS
+from tests.simulation import node as simulated
 from tests.simulation.loop import World
 from tests.simulation.node import Node, Process
 
@@ -202,3 +204,32 @@ def test_scenario_tables_of_the_core_are_kept_through_a_restart(rig: Rig) -> Non
     assert after != before
     assert rig.process.oracle.report()["surfaces_refused"] == {}
     assert risk_queries.mode(rig.process.venue.engine) == r.MODE_OPEN
+
+
+def test_a_journal_of_rules_one_goes_on_under_rules_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions and orders of before stay; parameters, tables and the fund come; then it opens."""
+    monkeypatch.setattr(simulated, "PARAMETERS", VenueParameters(rules=1))
+    rig = Rig()
+    rig.run(3.0)
+    rig.open_account()
+    venue = rig.process.venue
+    assert risk_queries.rules(venue.engine) == 1
+    assert rig.order(0) == 0
+    perpetual = next(v for v in venue.registry.members[0] if not v.is_option)
+    figures = queries.instrument_figures(venue.engine, perpetual.instrument)
+    rig.send(c.new_order(ALICE, perpetual.instrument, 0, figures.min_price_ticks, 3))
+    cash = queries.account_figures(venue.engine, ALICE).cash_micro
+    rig.node.die(power=False)
+
+    monkeypatch.setattr(simulated, "PARAMETERS", VenueParameters(rules=2))
+    rig.node.boot()
+    rig.run(4.0)
+    engine = rig.process.venue.engine
+    assert rig.process.venue.phase == "open"
+    assert risk_queries.rules(engine) == 2
+    assert all(risk_queries.risk_parameters(engine, number) for number in range(2))
+    assert all(risk_queries.table(engine, number) for number in range(engine.instrument_count))
+    assert risk_queries.fund_micro(engine) == 10_000_000 * 1_000_000
+    assert queries.account_figures(engine, ALICE).cash_micro == cash
+    assert queries.account_figures(engine, ALICE).open_orders == 1
+    assert [rig.order(number) for number in range(2)] == [0, 0]
