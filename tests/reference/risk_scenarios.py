@@ -186,6 +186,39 @@ def uneven_spreads() -> Iterator[bytes]:
         yield order(account, other, 1_000, 1, SELL) + order(BOB, other, 1_000, 1)
 
 
+def many_accounts() -> Iterator[bytes]:
+    """Four hundred accounts of both models swept at once after falls that make more and more of them fall."""
+    put = OPTION._replace(option_type=r.OPTION_PUT)
+    yield opening(PERPETUAL, OPTION, put) + activation()
+    stream = c.table_stream([(0, (-30_000, 30_000)), (1, (-5_000, 9_000)), (2, (8_000, -4_000))])
+    yield c.risk_snapshot(0, INDEX_MICRO, 2, [], 3, stream)
+    crowd = range(CAROL, CAROL + 400)
+    yield b"".join(_one_of_a_crowd(n, account) for n, account in enumerate(crowd))
+    for n, index in enumerate((49_000, 52_000, 46_000, 40_000, 61_000)):
+        micro = index * 10**6
+        forward = micro - 10**6
+        units = [c.Mark(0, 0, micro, 0, forward), c.Mark(1, 7 * 10**8, 10**9 * (1 + n), 0, forward)]
+        sweeps = c.risk_sweep(64 + 7 * n, 130) + c.risk_sweep(64, DEEP) + c.risk_sweep(CAROL + 255, 1)
+        book = order(BOB, 0, index - 50, 20) + order(ALICE, 0, index + 50, 20, SELL)
+        steps = b"".join(c.liquidate(account) for account in crowd[:: 3 + n])
+        yield c.risk_snapshot(0, micro, 3 + n, units, 0, b"") + sweeps + book + steps
+    yield b"".join(c.liquidate(account) for account in crowd) * 5
+    yield c.time(9_000) + b"".join(c.takeover(ALICE, account, 10**6, 1 << 60) for account in crowd)
+    yield b"".join(c.liquidate(account) * 2 + c.share_loss(account, 150) * 7 for account in crowd)
+
+
+def _one_of_a_crowd(n: int, account: int) -> bytes:
+    """An account with a perpetual, an option and an order; every other one of the portfolio model."""
+    made = [more_accounts(account, amount_micro=(150 + n) * 10**6)]
+    if n % 2:
+        made.append(c.set_margin_model(account, r.MODEL_PORTFOLIO))
+    lots, side, other = 1 + n % 7, SELL if n % 3 == 0 else 0, 1 + n % 2
+    made += [order(ALICE, 0, 50_000, lots, SELL - side), order(account, 0, 50_000, lots, side)]
+    made += [order(BOB, other, 1_000, 2, side), order(account, other, 1_000, 2, SELL - side)]
+    made += [order(account, 0, 30_000 + n, 1), c.cancel_many(ALICE), c.cancel_many(BOB)]
+    return b"".join(made)
+
+
 def closing() -> Iterator[bytes]:
     """Selling the covering leg of a spread closes a position, yet needs more margin: if it is there."""
     higher = OPTION._replace(strike_micro=42_000_000_000)
@@ -296,6 +329,7 @@ RISK_SCENARIOS = {
     "accumulation": accumulation,
     "takeovers": takeovers,
     "uneven_spreads": uneven_spreads,
+    "many_accounts": many_accounts,
     "closing": closing,
     "neutral": neutral,
     "shared_late": shared_late,
