@@ -31,7 +31,6 @@ STEP_MS_MAX: Final = 2.0
 HANDLED_SECONDS_MAX: Final = 2.0
 NOT_COMPILED: Final = "the core is not compiled here"
 PARTS: Final = ("throughput", "sweep", "fall", "journal")
-_SWEEP_OPERATIONS: Final = 60_000
 _UNDISTURBED: Final = 200
 
 HELP: Final = """\
@@ -109,7 +108,9 @@ def portfolio_row(each: Timed, baseline: Timed, operations_count: int) -> Row:
 def sweep_rows(accounts_count: int, runs_count: int, seed: int) -> list[Row]:
     """Sweeps over accounts of 20 positions between batches of the workload."""
     progress(f"sweeps over {accounts_count} accounts")
-    sweeps = risk_runs.Sweeps(generate(_SWEEP_OPERATIONS, seed), accounts_count)
+    slices_count = -(-accounts_count // risk_runs.SWEEP_ACCOUNTS)
+    batches_count = (runs_count + 1) * slices_count + _UNDISTURBED
+    sweeps = risk_runs.Sweeps(generate(batches_count * risk_runs.BATCH, seed), accounts_count)
     sweeps.run()  # not counted: it touches everything for the first time
     calm = sweeps.undisturbed(_UNDISTURBED)
     runs = [sweeps.run() for _ in range(runs_count)]

@@ -22,7 +22,7 @@ from loadtest.workload import ACCOUNT_FIRST, ACCOUNTS_COUNT, Workload
 
 SWEEP_ACCOUNTS: Final = 128
 """Accounts to a slice of a sweep."""
-_BATCH: Final = 100
+BATCH: Final = 100
 _TRADES: Final = 1_000  # set-up commands to a batch
 _WAVE_PPM: Final = (3_000, -2_000, 1_000, -3_000, 2_000, -1_000)
 
@@ -152,7 +152,7 @@ class Sweeps:
         if trades * 2 != accounts_count * risk_market.POSITIONS_COUNT:
             raise SetupRejected(f"{trades} trades for {accounts_count} accounts")
         shifted = risk_market.grouped(workload, 2 * trades)
-        self._batches = iter(command_batches(shifted, _BATCH))
+        self._batches = iter(command_batches(shifted, BATCH))
         self._moves = 0
 
     def undisturbed(self, count: int) -> list[float]:
