@@ -229,7 +229,19 @@ def _sum_gains(w: World, start: i64, end: i64, scenarios: i64) -> None:
         e: i64 = 0
         f: i64 = 0
         row = start
-        while row < end:
+        while row + 1 < end:  # two at a time: the walk itself costs a fifth of the sums
+            t = rows[row] * TABLE_WORDS + k
+            o = rows[row + 1] * TABLE_WORDS + k
+            size = rows[GATHER_1 + row]
+            other = rows[GATHER_1 + row + 1]
+            a += size * tables[t] + other * tables[o]
+            b += size * tables[t + 1] + other * tables[o + 1]
+            c += size * tables[t + 2] + other * tables[o + 2]
+            d += size * tables[t + 3] + other * tables[o + 3]
+            e += size * tables[t + 4] + other * tables[o + 4]
+            f += size * tables[t + 5] + other * tables[o + 5]
+            row += 2
+        if row < end:
             t = rows[row] * TABLE_WORDS + k
             size = rows[GATHER_1 + row]
             a += size * tables[t]
@@ -238,7 +250,6 @@ def _sum_gains(w: World, start: i64, end: i64, scenarios: i64) -> None:
             d += size * tables[t + 3]
             e += size * tables[t + 4]
             f += size * tables[t + 5]
-            row += 1
         gains[k] = a
         gains[k + 1] = b
         gains[k + 2] = c
