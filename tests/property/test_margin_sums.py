@@ -6,6 +6,8 @@ against sums made anew, and the sweep's read-only answer against the exact figur
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +50,7 @@ others = st.sampled_from([("deliver", CALL_50), ("deliver", PUT_50), ("risk", 1_
 steps = st.lists(st.one_of(orders, orders, orders, quotes, amends, cancels, moves, tables, models, others))
 
 
-def command(market: MarginMarket, step: tuple) -> bytes:  # type: ignore[type-arg]
+def command(market: MarginMarket, step: tuple[Any, ...]) -> bytes:
     """The packed command of a step."""
     kind = step[0]
     if kind == "order":
@@ -84,7 +86,7 @@ def exact(engine: Engine, account: int) -> tuple[int, int, int, int]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, st.lists(st.integers(0, 2), min_size=3, max_size=3))
-def test_kept_sums_are_those_made_anew(taken: list[tuple], lean: list[int]) -> None:  # type: ignore[type-arg]
+def test_kept_sums_are_those_made_anew(taken: list[tuple[Any, ...]], lean: list[int]) -> None:
     market = MarginMarket(Engine())
     market.tables()
     engine = market.engine
@@ -107,7 +109,7 @@ def test_kept_sums_are_those_made_anew(taken: list[tuple], lean: list[int]) -> N
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
-def test_sums_left_stale_come_right(taken: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_sums_left_stale_come_right(taken: list[tuple[Any, ...]]) -> None:
     """As above, but nobody looks in between: caches are as stale as trading leaves them."""
     market = MarginMarket(Engine())
     market.tables()

@@ -179,7 +179,8 @@ def test_the_sums_of_a_model_left_do_not_come_back(core: MarginMarket) -> None:
     core.hold(ALICE, CALL_50, 4)
     core.must(c.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
     core.has_free(ALICE, 10_000 * USDC - (175 + 13 + 15) * USDC - 6 * MILLI)  # six short: 180 - 5, 2 % of 650
-    assert folios.follows(core.engine.world, ALICE)  # type: ignore[attr-defined]
+    assert isinstance(core.engine, Engine)
+    assert folios.follows(core.engine.world, ALICE)
 
 
 def test_tables_of_this_market_are_what_the_comments_say() -> None:
