@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from exchange.gateway.credentials import ADDRESS_BYTES, Credentials, Key
 from exchange.wire import errors
 from exchange.wire.auth import (
+    BASIC_SCHEME,
     HMAC_SCHEME,
     Token,
     TokenSigner,
@@ -20,6 +21,7 @@ from exchange.wire.auth import (
     check_timestamp,
     granted_scopes,
     http_message,
+    parse_basic,
     parse_hmac,
     parse_scopes,
     scope_text,
@@ -57,7 +59,8 @@ class CredentialAuthenticator:
         session.authenticate(claim.account, claim.client_id, claim.scopes)
 
     def by_header(self, session: Session, header: str, verb: str, target: bytes, body: bytes) -> None:
-        """Bind a session by an Authorization header: Bearer, or a signed request. Raises 13009, 13004."""
+        """Bind a session by an Authorization header: Bearer, Basic, or a signed request. Raises 13009,
+        13004."""
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "bearer":
             self.by_token(session, rest.strip())
@@ -66,6 +69,9 @@ class CredentialAuthenticator:
             message = http_message(claim.timestamp_ms, claim.nonce, verb, target, body)
             key = self._signed_by(claim.client_id, claim.timestamp_ms, message, claim.signature)
             session.authenticate(key.account, key.client_id, granted_scopes(key.scopes, frozenset()))
+        elif scheme.lower() == BASIC_SCHEME:
+            key = self._by_secret(*parse_basic(rest))
+            session.authenticate(key.account, key.client_id, granted_scopes(key.scopes, frozenset()))
         else:
             raise unauthorized("unknown_authorization_scheme")
 
@@ -73,6 +79,12 @@ class CredentialAuthenticator:
         check_timestamp(time_ms, self._clock.now_ms())
         key = self.credentials.key(client_id)
         if key is None or not signature_matches(key.secret, message, signature):
+            raise error(errors.INVALID_CREDENTIALS)
+        return key
+
+    def _by_secret(self, client_id: str, secret: str) -> Key:
+        key = self.credentials.key(client_id)
+        if key is None or not hmac.compare_digest(key.secret.encode(), secret.encode("utf-8", "replace")):
             raise error(errors.INVALID_CREDENTIALS)
         return key
 
@@ -87,10 +99,7 @@ class CredentialAuthenticator:
             return found[0], parse_scopes(found[1])
         client_id = text(params, "client_id")
         if grant == "client_credentials":
-            secret = text(params, "client_secret")
-            key = self.credentials.key(client_id)
-            if key is None or not hmac.compare_digest(key.secret.encode(), secret.encode("utf-8", "replace")):
-                raise error(errors.INVALID_CREDENTIALS)
+            key = self._by_secret(client_id, text(params, "client_secret"))
             return key, key.scopes
         time_ms = timestamp_ms(params, "timestamp")
         message = websocket_message(time_ms, text(params, "nonce", ""), text(params, "data", ""))

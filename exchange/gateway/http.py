@@ -273,8 +273,8 @@ def rpc_request(http: HttpRequest, received_us: int) -> Request:
         raise BadRequest(errors.TOO_LARGE, f"at most {FRAME_BYTES_MAX} bytes")
     method = http.path.removeprefix(API_ROOT).strip("/")
     if not method:
-        if http.verb != "POST":
-            raise BadRequest(errors.METHOD_NOT_FOUND, "name a method, or POST a JSON-RPC request")
+        if http.verb != "POST" and not http.body.strip():
+            raise BadRequest(errors.METHOD_NOT_FOUND, "name a method, or send a JSON-RPC request")
         return decode_request(http.body, received_us)
     if http.body.strip():
         return request_from_body(method, http.body, received_us)

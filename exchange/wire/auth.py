@@ -21,6 +21,7 @@ from exchange.wire.session import RpcError
 
 TIMESTAMP_WINDOW_MS: Final = 60_000
 HMAC_SCHEME: Final = "deri-hmac-sha256"
+BASIC_SCHEME: Final = "basic"
 
 # Scopes a key can hold. A right is none, read or read_write; read_write includes read.
 AREAS: Final = ("account", "trade", "wallet", "block_trade", "block_rfq")
@@ -87,6 +88,22 @@ def parse_hmac(credentials: str) -> HmacClaim:
     except (KeyError, ValueError):
         raise unauthorized("malformed_authorization_header") from None
     return claim
+
+
+def parse_basic(credentials: str) -> tuple[str, str]:
+    """(client id, client secret) of an `Authorization: Basic` header.
+
+    Raises:
+        RpcError: 13009 if it is no base64 of UTF-8 text with a colon.
+    """
+    try:
+        text = base64.b64decode(credentials.strip().encode(), validate=True).decode()
+    except ValueError:  # binascii's and Unicode's errors are of this kind
+        text = ""
+    client_id, colon, secret = text.partition(":")
+    if not colon:
+        raise unauthorized("malformed_authorization_header")
+    return client_id, secret
 
 
 # --- scopes ----------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def _method(name: str, request_id: int | str | None) -> str:
 
 
 def request_from_query(method: str, query: str, received_us: int) -> Request:
-    """The request of a GET. A field that stands more than once becomes a list.
+    """The request of a GET. A field that stands more than once, or ends with `[]`, becomes a list.
 
     Raises:
         BadRequest: 11050 a query that is not UTF-8 or holds too many fields.
@@ -111,7 +111,7 @@ def request_from_query(method: str, query: str, received_us: int) -> Request:
         name = key.removesuffix("[]")
         known = params.get(name)
         if known is None:
-            params[name] = value
+            params[name] = value if name == key else [value]
         elif isinstance(known, list):
             known.append(value)
         else:
