@@ -132,8 +132,7 @@ def _identity(values: AccountValues) -> JsonObject:
         "self_trading_reject_mode": "cancel_maker" if values.cancels_maker else "reject_taker",
         "self_trading_extended_to_subaccounts": "false",
         "receive_notifications": False,
-        "referrer_id": None,
-        "block_rfq_self_match_prevention": False,
+        "block_rfq_self_match_prevention": "false",
         "has_non_block_chain_equity": False,
     }
 

@@ -24,6 +24,7 @@ PLUS_TICK: Final = 0
 ZERO_PLUS_TICK: Final = 1
 MINUS_TICK: Final = 2
 ZERO_MINUS_TICK: Final = 3
+_COIN_TYPES: Final = {"BTC": "BITCOIN", "ETH": "ETHER"}
 
 
 def tick_direction(price_ticks: int, last_price_ticks: int | None, last_direction: int) -> int:
@@ -319,7 +320,7 @@ def currency_object(currency: str, long_name: str, decimals: int) -> JsonObject:
     return {
         "currency": currency,
         "currency_long": long_name,
-        "coin_type": currency,
+        "coin_type": _COIN_TYPES.get(currency, currency),
         "decimals": decimals,
         "min_confirmations": 1,
         "withdrawal_fee": 0.0,

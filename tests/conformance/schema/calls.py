@@ -1,0 +1,163 @@
+"""How each method is called on the market: what of its parameters the facts alone cannot choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tests.conformance.schema import facts
+from tests.conformance.schema.market import SOON, Market
+from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, Client
+
+Params = dict[str, Any]
+
+# Values of parameters by name, wherever they are required. An enumeration takes its first word.
+_VALUES: Final[Mapping[str, object]] = {
+    "instrument_name": OPTION,
+    "currency": "USDC",
+    "currency_pair": "btc_usdc",
+    "index_name": "btc_usdc",
+    "start_timestamp": 0,
+    "end_timestamp": 4_000_000_000_000,
+    "amount": 0.1,
+    "price": 4_500.0,
+    "type": "limit",
+    "language": "en",
+    "email": "sub@example.org",
+    "name": "another",
+}
+_NOT_CHOSEN: Final = "a value for every required parameter"
+
+
+def _quotes(market: Market) -> Params:
+    """One that trades, one that rests, one that is off tick."""
+    bids = ((OPTION, 5_000.0), (PUT, 4_700.0), (PERPETUAL, 99_000.1))
+    quotes = [
+        {"instrument_name": name, "quote_set_id": "2", "bid": {"price": price, "amount": 0.1}}
+        for name, price in bids
+    ]
+    return {"quote_id": "q2", "mmp_group": "g", "quotes": quotes}
+
+
+def _open_order(market: Market) -> Params:
+    return {"order_id": market.resting()}
+
+
+def _edited(market: Market) -> Params:
+    return {"order_id": market.resting(), "amount": 0.2, "price": 5_000.0}
+
+
+def _done_order(market: Market) -> Params:
+    order = market.bob.sell(OPTION, 0.1, 5_000.0)["order"]
+    market.alice.buy(OPTION, 0.1, 5_000.0)
+    return {"order_id": order["order_id"], "_client": market.bob}
+
+
+def _withdrawal(market: Market) -> Params:
+    made = market.alice.call("private/withdraw", currency="USDC", amount=5)
+    return {"currency": "USDC", "id": made["id"]}
+
+
+def _empty_subaccount(market: Market) -> Params:
+    _, made = market.rig.sub(market.alice)
+    return {"subaccount_id": made["id"]}
+
+
+def _auth(market: Market) -> Params:
+    key = market.key
+    return {
+        "grant_type": "client_credentials",
+        "client_id": key.client_id,
+        "client_secret": key.secret,
+        "_client": market.rig.connect(),
+    }
+
+
+def _transfer(market: Market) -> Params:
+    return {"currency": "USDC", "amount": 10, "destination": market.sub.account}
+
+
+def _subaccount(market: Market, name: str = "sid") -> Params:
+    return {name: market.sub.account}
+
+
+Script = Callable[[Market], Params]
+# Parameters of a method, beside those the facts require; `_client` is who calls (alice otherwise).
+SCRIPTS: Final[Mapping[str, Script]] = {
+    "public/auth": _auth,
+    "public/hello": lambda m: {"client_name": "walk", "client_version": "1"},
+    "public/set_heartbeat": lambda m: {"interval": 30, "_client": m.rig.connect()},
+    "public/disable_heartbeat": lambda m: {"_client": m.rig.connect()},
+    "public/subscribe": lambda m: {"channels": [f"book.{OPTION}.100ms"], "_client": m.rig.connect()},
+    "public/unsubscribe": lambda m: {"channels": [f"book.{OPTION}.100ms"]},
+    "public/unsubscribe_all": lambda m: {"_client": m.rig.connect()},
+    "private/subscribe": lambda m: {"channels": ["user.portfolio.usdc"]},
+    "private/unsubscribe": lambda m: {"channels": ["user.portfolio.usdc"]},
+    "private/unsubscribe_all": lambda m: {"_client": m.rig.connect(m.sub.account)},
+    "public/get_instruments": lambda m: {"currency": "any"},
+    "public/get_book_summary_by_currency": lambda m: {"currency": "USDC"},
+    "public/get_funding_chart_data": lambda m: {"instrument_name": PERPETUAL, "length": "1m"},
+    "public/get_funding_rate_history": lambda m: {"instrument_name": PERPETUAL},
+    "public/get_funding_rate_value": lambda m: {"instrument_name": PERPETUAL},
+    "public/get_last_settlements_by_instrument": lambda m: {"instrument_name": PERPETUAL},
+    "private/get_settlement_history_by_instrument": lambda m: {"instrument_name": SOON},
+    "private/buy": lambda m: {"instrument_name": OPTION, "amount": 0.1, "price": 5_000.0},
+    "private/sell": lambda m: {"instrument_name": OPTION, "amount": 0.1, "price": 4_850.0, "_client": m.bob},
+    "private/edit": _edited,
+    "private/cancel": _open_order,
+    "private/get_order_state": _open_order,
+    "private/get_user_trades_by_order": _done_order,
+    "private/cancel_all_by_instrument": lambda m: {"instrument_name": m.resting() and OPTION},
+    "private/cancel_by_label": lambda m: {"label": m.resting() and "resting"},
+    "private/cancel_quotes": lambda m: {"cancel_type": "all", "_client": m.bob},
+    "private/mass_quote": _quotes,
+    "private/get_margins": lambda m: {"amount": 1, "price": 5_000.0},
+    "private/simulate_portfolio": lambda m: {"simulated_positions": {OPTION: 1}},
+    "private/change_margin_model": lambda m: {
+        "margin_model": "segregated_pm", "dry_run": True, "_client": m.rig.main(1_000)
+    },
+    "private/set_self_trading_config": lambda m: {"mode": "reject_taker", "extended_to_subaccounts": False},
+    "private/submit_transfer_between_subaccounts": _transfer,
+    "private/submit_transfer_to_subaccount": _transfer,
+    "private/cancel_withdrawal": _withdrawal,
+    "private/remove_subaccount": _empty_subaccount,
+    "private/change_subaccount_name": lambda m: {**_subaccount(m), "name": "another"},
+    "private/get_subaccounts": lambda m: {"with_portfolio": True},
+    "private/get_subaccounts_details": lambda m: {"with_open_orders": True},
+    "private/get_account_summary": lambda m: {"currency": "USDC", "extended": True},
+    "private/get_account_summaries": lambda m: {"extended": True},
+}
+# Lists that stay empty on the market, by `method path`, and why. Everything else shows at least one item.
+MAY_BE_BARE: Final[Mapping[str, str]] = {
+    "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
+    "private/create_subaccount trading_products_details": "no product can be switched off yet",
+    "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",
+}
+
+
+def params_of(market: Market, method: str) -> tuple[Client, Params]:
+    """Who calls a method, and with what: its script, and the facts' required parameters.
+
+    Raises:
+        AssertionError: a required parameter has neither a script nor a usual value.
+    """
+    given = SCRIPTS[method](market) if method in SCRIPTS else {}
+    client: Client = given.pop("_client", market.alice)
+    if not method.startswith("private/") and client is market.alice:
+        client = market.nobody
+    for fact in facts.methods()[method].params:
+        if fact.required and fact.path not in given and method not in _OWN_CHOICE:
+            given[fact.path] = _usual(method, fact)
+    return client, given
+
+
+# Their required parameters exclude each other (`cancel_type` and `grant_type` choose among them).
+_OWN_CHOICE: Final = frozenset({"public/auth", "private/cancel_quotes"})
+
+
+def _usual(method: str, fact: facts.Fact) -> object:
+    if fact.path in _VALUES:
+        return _VALUES[fact.path]
+    if fact.kind.startswith("enum("):
+        return fact.kind[len("enum(") : -1].split("|")[0]
+    raise AssertionError(f"{method}: {_NOT_CHOSEN}, `{fact.path}` has none")

@@ -1,0 +1,152 @@
+"""A running venue with something to show: every list a method can answer with has an entry.
+
+Two families trade options and perpetuals on both sides of every book; there are fundings, a perpetual
+settlement and a delivery, deposits, transfers, withdrawals, keys, announcements and quotes. Engine,
+sequencer, views and dispatcher are the venue's own; sessions end where the socket would begin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exchange.domain import commands
+from exchange.domain import records as r
+from exchange.domain.commands import Mark
+from tests.unit.gateway.rig import (
+    ETH_PERPETUAL,
+    OPTION,
+    PERPETUAL,
+    PUT,
+    Client,
+    option_terms,
+)
+from tests.unit.gateway.risk_rig import RiskRig
+
+SOON: Final = "BTC_USDC-28JUN25-90000-C"
+"""A call that has been delivered when the walk begins."""
+SOON_MS: Final = 1_751_097_600_000  # 28 June 2025, 08:00 UTC
+_PRICES: Final = {OPTION: 5_000.0, PUT: 5_000.0, PERPETUAL: 100_000.0, ETH_PERPETUAL: 4_000.0}
+_HOUR_MS: Final = 3_600_000
+
+
+class _Values(NamedTuple):
+    mark_iv_percent: float | None = 55.0
+    delta: float = 0.4
+    gamma: float = 0.01
+    vega: float = 90.0
+    theta: float = -20.0
+    rho: float = 7.0
+
+
+class _Chain:
+    at_ms = 1
+
+    def get(self, instrument_id: int) -> _Values | None:
+        return _Values()
+
+    def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> NDArray[np.float64]:
+        return np.array([math.nan if math.isnan(price) else price / 100 for price in prices])
+
+
+class _Oracle:
+    """Model values for every option."""
+
+    def __init__(self) -> None:
+        self._chain = _Chain()
+
+    def chain(self, underlying: int) -> _Chain | None:
+        return self._chain
+
+    def is_fresh(self) -> bool:
+        return True
+
+    def estimated_delivery_price(self, underlying: int, expiry_ms: int) -> float | None:
+        return 100_050.25
+
+
+class Market:
+    """The venue and its traders. `alice` has a subaccount; she and `bob` hold positions and orders."""
+
+    def __init__(self) -> None:
+        self.rig = RiskRig(oracle=_Oracle())
+        rig = self.rig
+        rig.open()
+        self.alice = rig.main(50_000_000)
+        self.bob = rig.main(50_000_000, "bob")
+        self.sub, self.sub_made = rig.sub(self.alice)
+        self.key = rig.credentials.keys_of(self.sub.account or 0)[0]
+        self.nobody = rig.connect()
+        self._history()
+        self._present()
+
+    def _history(self) -> None:
+        """What lies behind: an option's life to its delivery, fundings, a settlement, money."""
+        rig = self.rig
+        terms = option_terms(r.OPTION_CALL)._replace(expiry_ms=SOON_MS, strike_micro=90_000_000_000)
+        rig.order(commands.list_instrument(4, terms))
+        mark = Mark(4, 700_000_000, 10_000_000_000, 100_000_000, 100_000_000_000)
+        rig._feed_seq += 1
+        rig.order(commands.marks(0, 100_000_000_000, rig._feed_seq, [mark]))
+        self.bob.sell(SOON, 0.1, 10_000.0)
+        self.alice.buy(SOON, 0.1, 10_000.0)
+        self.bob.sell(PERPETUAL, 1.0, 100_000.0)
+        self.alice.buy(PERPETUAL, 1.0, 100_000.0)
+        for rate in (1_000, -500):
+            self.at(rig.clock.ms + _HOUR_MS)
+            rig.order(commands.funding(2, rate))
+        rig.order(commands.settle_perpetual(2, 200_000))
+        self.at(SOON_MS)
+        rig.order(commands.deliver(4, 100_000_000_000))
+        self.alice.call(
+            "private/submit_transfer_between_subaccounts",
+            currency="USDC", amount=1_000_000, destination=self.sub.account,
+        )
+        self.withdrawal = self.alice.call("private/withdraw", currency="USDC", amount=10)["id"]
+
+    def _present(self) -> None:
+        """Trades and resting orders on both sides of every book."""
+        for name, price in _PRICES.items():
+            self.bob.sell(name, 2.0, price)
+            self.alice.buy(name, 1.0, price, label="l")
+            self.bob.buy(name, 1.0, price * 0.96)
+            self.alice.buy(name, 0.5, price * 0.97, label="resting")
+        quotes = [{"instrument_name": OPTION, "quote_set_id": "1", "bid": {"price": 4_700, "amount": 0.1}}]
+        self.bob.call("private/mass_quote", quote_id="q", mmp_group="g", quotes=quotes)
+
+    def at(self, ms: int) -> None:
+        """Let it be that time, sequenced."""
+        self.rig.clock.ms = ms
+        self.rig.order(commands.time(ms))
+
+    def resting(self, owner: Client | None = None) -> str:
+        """The id of an order that rests until the walk wants another."""
+        trader = owner or self.alice
+        order: str = trader.buy(OPTION, 0.1, 4_600.0, label="resting")["order"]["order_id"]
+        return order
+
+    def stir(self) -> None:
+        """Something of everything: a trade, a change of the book, marks, a funding, a listing, a lock."""
+        rig = self.rig
+        for name, price in _PRICES.items():
+            self.bob.sell(name, 0.1, price)
+            self.alice.buy(name, 0.1, price)
+            self.alice.buy(name, 0.1, price * 0.98)
+        rig.move(101_000_000_000)
+        rig.order(commands.funding(2, 700))
+        terms = option_terms(r.OPTION_PUT)._replace(strike_micro=95_000_000_000)
+        rig.order(commands.list_instrument(rig.engine.instrument_count, terms))
+        account = self.alice.account or 0
+        for locked in (True, False):
+            rig.order(commands.set_lock(account, locked))
+        for state in (1, 0):
+            rig.order(commands.set_underlying_state(0, state))
+        for _ in range(22):
+            rig.tick()
+
+    def close(self) -> None:
+        self.rig.close()

@@ -1,0 +1,98 @@
+"""Every served channel pushes every required field of the dialect, of the documented type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from exchange.wire.channels import parse_channel
+from tests.conformance.schema import facts
+from tests.conformance.schema.market import Market
+from tests.unit.gateway.rig import OPTION, PERPETUAL
+
+# A channel of each template; intervals, groups and depths in turn.
+_PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "instrument_name": (OPTION, PERPETUAL),
+    "kind": ("any", "option", "future"),
+    "currency": ("any", "usdc"),
+    "index_name": ("btc_usdc",),
+    "interval": ("raw", "100ms", "agg2"),
+    "resolution": ("1",),
+    "group": ("none", "10"),
+    "depth": ("1", "20"),
+}
+# Where the facts' template fits more instruments or currencies than make sense.
+_LATER: Final[dict[str, tuple[str, ...]]] = {"interval": ("100ms", "agg2")}  # `raw` is a template of its own
+_ONLY: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "perpetual.{instrument_name}.{interval}": {"instrument_name": (PERPETUAL,)},
+    "instrument.creation.{kind}.{currency}": {"kind": ("any", "option")},
+    "user.orders.{instrument_name}.{interval}": _LATER,
+    "user.orders.{kind}.{currency}.{interval}": _LATER,
+}
+# Templates that this venue accepts and stays silent on, and why.
+SILENT: Final = {
+    "announcements": "not yet",
+    "block_rfq.maker.quotes.{currency}": "no block RFQ yet",
+    "block_rfq.maker.{currency}": "no block RFQ yet",
+    "block_rfq.taker.{currency}": "no block RFQ yet",
+    "block_rfq.trades.{currency}": "no block RFQ yet",
+    "block_trade_confirmations": "no block trades yet",
+    "block_trade_confirmations.{currency}": "no block trades yet",
+    "chart.trades.{instrument_name}.{resolution}": "candles come with the history",
+    "deribit_price_ranking.{index_name}": "not yet",
+    "deribit_price_statistics.{index_name}": "not yet",
+    "deribit_volatility_index.{index_name}": "not yet",
+    "markprice.options.{index_name}": "not yet",
+    "platform_state.public_methods_state": "not yet",
+    "user.access_log": "not yet",
+    "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
+    "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",
+    "user.mmp_trigger.{index_name}": "no market-maker protection yet",
+}
+
+
+def names(template: str) -> list[str]:
+    """Channels of a template: every part's values, each at least once."""
+    parts = {**_PARTS, **_ONLY.get(template, {})}
+    used = [part for part in parts if "{" + part + "}" in template]
+    count = max((len(parts[part]) for part in used), default=1)
+    found = []
+    for number in range(count):
+        name = template
+        for part in used:
+            name = name.replace("{" + part + "}", parts[part][number % len(parts[part])])
+        found.append(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def pushed() -> Iterator[dict[str, list[object]]]:
+    """Everything that each channel has pushed while something of everything happened."""
+    market = Market()
+    client = market.alice
+    wanted = [name for template in facts.channels() for name in names(template)]
+    for at in range(0, len(wanted), 50):
+        client.call("private/subscribe", channels=wanted[at : at + 50])
+    market.stir()
+    client.drain()
+    found: dict[str, list[object]] = {}
+    for name, data in client.pushes:
+        found.setdefault(name, []).append(data)
+    yield found
+    market.close()
+
+
+@pytest.mark.parametrize("template", sorted(facts.channels()))
+def test_every_push_has_every_required_field(pushed: dict[str, list[object]], template: str) -> None:
+    for name in names(template):
+        channel = parse_channel(name)
+        if template in SILENT:
+            assert channel is None or channel.family == "silent", f"{template}: served and SILENT"
+            assert name not in pushed
+            continue
+        assert channel is not None, f"{name} is no channel of this venue"
+        assert pushed.get(name), f"{name} pushed nothing"
+        for data in pushed[name]:
+            assert facts.walk_push(template, data).wrong == [], name
