@@ -15,6 +15,7 @@ from exchange.wire.instruments import InstrumentView
 from exchange.wire.names import KIND_FILTERS, KINDS_KNOWN, QUOTE_CURRENCY
 from exchange.wire.params import Params, choice, has, integer, text
 from exchange.wire.session import Request, RpcError, Session
+from exchange.wire.unavailable import refusal
 
 Handler = Callable[[Venue, Session, Request], None]
 _log: Final = logging.getLogger(__name__)
@@ -34,11 +35,12 @@ class Dispatcher:
         """Handle one request.
 
         Raises:
-            RpcError: -32601 for an unknown method, and whatever the handler refuses.
+            RpcError: -32601 for an unknown method, the code of `wire.unavailable` for one of the dialect's
+                that is not served, and whatever the handler refuses.
         """
         handler = self._methods.get(request.method)
         if handler is None:
-            raise error(errors.METHOD_NOT_FOUND, method=request.method)
+            raise refusal(request.method) or error(errors.METHOD_NOT_FOUND, method=request.method)
         handler(self._venue, session, request)
 
 

@@ -57,6 +57,7 @@ SWITCHED_OFF: Final = 13025
 TEMPORARILY_UNAVAILABLE: Final = 13028
 NON_UNIQUE_LABEL: Final = 13032
 SCOPE_EXCEEDED: Final = 13403
+UNAVAILABLE: Final = 13503
 RAW_NEEDS_AUTHORIZATION: Final = 13778
 TIMED_OUT: Final = 13888
 TOO_MANY_QUOTES: Final = 13903
@@ -114,6 +115,7 @@ MESSAGES: Final[dict[int, str]] = {
     TEMPORARILY_UNAVAILABLE: "temporarily_unavailable",
     NON_UNIQUE_LABEL: "non_unique_order_label",
     SCOPE_EXCEEDED: "scope_exceeded",
+    UNAVAILABLE: "unavailable",
     RAW_NEEDS_AUTHORIZATION: "raw_subscriptions_not_available_for_unauthorized",
     TIMED_OUT: "timed_out",
     TOO_MANY_QUOTES: "too_many_quotes",

@@ -1,0 +1,127 @@
+"""The dialect's methods that this venue does not serve: the code each answers with, and why.
+
+`unavailable` (13503): the thing behind the method does not exist on this venue. `not_implemented` (10033):
+it is to exist and does not yet. `docs/api-methods.md` is made from this table.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from exchange.wire import errors
+from exchange.wire.session import RpcError
+
+
+class Unavailable(NamedTuple):
+    """Why a method is not served."""
+
+    code: int
+    why: str
+
+
+def _all(code: int, why: str, names: str) -> dict[str, Unavailable]:
+    return {f"private/{name}" if "/" not in name else name: Unavailable(code, why) for name in names.split()}
+
+
+_NEVER: Final = errors.UNAVAILABLE
+_NOT_YET: Final = errors.NOT_IMPLEMENTED
+
+UNAVAILABLE: Final[dict[str, Unavailable]] = {
+    # what this venue has not
+    **_all(
+        _NEVER,
+        "withdrawals go to the account's owner alone: there is no address book",
+        "add_to_address_book get_address_book remove_from_address_book",
+    ),
+    **_all(
+        _NEVER,
+        "no travel-rule data is kept: coins come from and go to the account's owner",
+        "save_address_beneficiary get_address_beneficiary list_address_beneficiaries "
+        "delete_address_beneficiary set_clearance_originator",
+    ),
+    **_all(_NEVER, "transfers take effect at once: there is none to cancel", "cancel_transfer_by_id"),
+    **_all(_NEVER, "there are no custodians: coins are held by the contract on the L1", "list_custody_accounts"),
+    **_all(_NEVER, "balances earn no rewards", "get_reward_eligibility"),
+    **_all(
+        _NEVER,
+        "there is no affiliate programme",
+        "get_affiliate_program_info enable_affiliate_program",
+    ),
+    **_all(_NEVER, "there are no brokers", "get_broker_trade_requests get_broker_trades"),
+    # what is to come
+    **_all(
+        _NOT_YET,
+        "combo books are not open yet",
+        "create_combo get_leg_prices public/get_combo_details public/get_combo_ids public/get_combos",
+    ),
+    **_all(
+        _NOT_YET,
+        "block trades are not open yet",
+        "approve_block_trade execute_block_trade get_block_trade get_block_trade_requests get_block_trades "
+        "invalidate_block_trade_signature reject_block_trade simulate_block_trade verify_block_trade",
+    ),
+    **_all(
+        _NOT_YET,
+        "block RFQ is not open yet",
+        "accept_block_rfq add_block_rfq_quote cancel_all_block_rfq_quotes cancel_block_rfq "
+        "cancel_block_rfq_quote cancel_block_rfq_trigger create_block_rfq edit_block_rfq_quote "
+        "get_block_rfq_makers get_block_rfq_quotes get_block_rfq_user_info get_block_rfqs "
+        "public/get_block_rfq_trades",
+    ),
+    **_all(
+        _NOT_YET,
+        "there are no protection groups yet",
+        "get_mmp_config get_mmp_status reset_mmp set_mmp_config",
+    ),
+    **_all(_NOT_YET, "there are no trigger orders yet", "get_trigger_order_history"),
+    **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
+    **_all(
+        _NOT_YET,
+        "not served yet",
+        "cancel_all_by_currency_pair cancel_all_by_kind_or_type close_position create_deposit_address "
+        "edit_by_label get_current_deposit_address get_open_orders_by_label get_order_margin_by_ids "
+        "get_order_state_by_label",
+    ),
+    **_all(
+        _NOT_YET,
+        "keys cannot be managed here yet",
+        "change_api_key_name change_scope_in_api_key create_api_key disable_api_key edit_api_key "
+        "enable_api_key list_api_keys remove_api_key reset_api_key",
+    ),
+    **_all(
+        _NOT_YET,
+        "sessions cannot be managed here yet",
+        "disable_cancel_on_disconnect enable_cancel_on_disconnect get_cancel_on_disconnect logout "
+        "get_access_log public/exchange_token public/fork_token",
+    ),
+    **_all(
+        _NOT_YET,
+        "this part of the past is not kept yet",
+        "get_order_history_by_currency get_order_history_by_instrument get_transaction_log "
+        "public/get_historical_volatility public/get_index_chart_data public/get_last_trades_by_currency "
+        "public/get_last_trades_by_currency_and_time public/get_mark_price_history public/get_trade_volumes "
+        "public/get_tradingview_chart_data public/get_volatility_index_data",
+    ),
+    **_all(
+        _NOT_YET,
+        "account settings are not kept yet",
+        "get_email_language get_new_announcements set_announcement_as_read set_disabled_trading_products "
+        "set_email_for_subaccount set_email_language toggle_notifications_from_subaccount "
+        "toggle_subaccount_login",
+    ),
+    **_all(
+        _NOT_YET,
+        "not served yet",
+        "public/get_announcements public/get_apr_history public/get_contract_size public/get_expirations "
+        "public/get_index_price_names public/get_order_book_by_instrument_id "
+        "public/get_supported_index_names",
+    ),
+}
+
+
+def refusal(method: str) -> RpcError | None:
+    """What a method of the dialect that is not served answers; None if it is none of the dialect's."""
+    found = UNAVAILABLE.get(method)
+    if found is None:
+        return None
+    return RpcError(found.code, f"{errors.MESSAGES[found.code]}: {found.why}", {"method": method})
