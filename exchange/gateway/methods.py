@@ -8,6 +8,7 @@ from exchange.gateway import (
     authentication,
     methods_account,
     methods_auctions,
+    methods_errors,
     methods_family,
     methods_margin,
     methods_public,
@@ -34,4 +35,5 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_settlements.METHODS,
     **methods_venue.METHODS,
     **methods_auctions.METHODS,
+    **methods_errors.METHODS,
 }

@@ -1,6 +1,7 @@
 """The error codes of the dialect that the venue uses, and what each core reject reason becomes.
 
-Codes are stable: a client acts on the code, `message` is its field name, `data` explains.
+Codes are stable: a client acts on the code, `message` is its field name, `data` explains. What each code
+means stands in `wire.error_registry`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Final
 
 from exchange.domain import records as r
 from exchange.domain import rejects as rej
+from exchange.wire.error_registry import ENTRIES
 from exchange.wire.session import RpcError
 
 AUTHORIZATION_REQUIRED: Final = 10000
@@ -68,64 +70,7 @@ TOO_LARGE: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 PARSE_ERROR: Final = -32700
 
-MESSAGES: Final[dict[int, str]] = {
-    AUTHORIZATION_REQUIRED: "authorization_required",
-    QTY_TOO_LOW: "qty_too_low",
-    ORDER_OVERLAP: "order_overlap",
-    ORDER_NOT_FOUND: "order_not_found",
-    PRICE_TOO_LOW: "price_too_low",
-    PRICE_TOO_HIGH: "price_too_high",
-    NOT_ENOUGH_FUNDS: "not_enough_funds",
-    BOOK_CLOSED: "book_closed",
-    MAX_OPEN_ORDERS: "pme_max_total_open_orders",
-    INVALID_INSTRUMENT: "invalid_or_unsupported_instrument",
-    INVALID_AMOUNT: "invalid_amount",
-    INVALID_PRICE: "invalid_price",
-    INVALID_ORDER_ID: "invalid_order_id",
-    TOO_MANY_REQUESTS: "too_many_requests",
-    NOT_OWNER_OF_ORDER: "not_owner_of_order",
-    MUST_BE_WEBSOCKET: "must_be_websocket_request",
-    NOT_IMPLEMENTED: "not_implemented",
-    INVALID_MAX_SHOW: "invalid_max_show_amount",
-    RETRY: "retry",
-    PRICE_WRONG_TICK: "price_wrong_tick",
-    QUEUE_FULL: "matching_engine_queue_full",
-    INVALID_ARGUMENTS: "invalid_arguments",
-    OTHER_REJECT: "other_reject",
-    NOT_OPEN_ORDER: "not_open_order",
-    UNSUPPORTED_COMBINATION: "unsupported_arg_combination",
-    BAD_REQUEST: "bad_request",
-    SYSTEM_MAINTENANCE: "system_maintenance",
-    POST_ONLY_REJECT: "post_only_reject",
-    POST_ONLY_NOT_ALLOWED: "post_only_not_allowed",
-    INVALID_ADDRESS: "invalid_addr",
-    INTERNAL_ERROR: "internal_server_error",
-    ACCOUNT_LOCKED: "account_locked",
-    TOO_MANY_SUBACCOUNTS: "too_many_subaccounts",
-    WRONG_SUBACCOUNT_NAME: "wrong_subaccount_name",
-    TRANSFER_NOT_ALLOWED: "transfer_not_allowed",
-    INVALID_CREDENTIALS: "invalid_credentials",
-    USER_NOT_FOUND: "user_not_found",
-    UNAUTHORIZED: "unauthorized",
-    UNAVAILABLE_IN_SUBACCOUNT: "unavailable_in_subaccount",
-    INVALID_CONTENT_TYPE: "invalid_content_type",
-    NOT_FOUND: "not_found",
-    FORBIDDEN: "forbidden",
-    SWITCHED_OFF: "method_switched_off_by_admin",
-    TEMPORARILY_UNAVAILABLE: "temporarily_unavailable",
-    NON_UNIQUE_LABEL: "non_unique_order_label",
-    SCOPE_EXCEEDED: "scope_exceeded",
-    UNAVAILABLE: "unavailable",
-    RAW_NEEDS_AUTHORIZATION: "raw_subscriptions_not_available_for_unauthorized",
-    TIMED_OUT: "timed_out",
-    TOO_MANY_QUOTES: "too_many_quotes",
-    NOT_FULLY_FILLED: "not_fully_filled",
-    QUOTE_CROSSED: "quote_crossed",
-    INVALID_PARAMS: "Invalid params",
-    TOO_LARGE: "request entity too large",
-    METHOD_NOT_FOUND: "Method not found",
-    PARSE_ERROR: "Parse error",
-}
+MESSAGES: Final[dict[int, str]] = {entry.code: entry.name for entry in ENTRIES}
 
 # Reasons the dialect has no code for are `other_reject <reason>`, as it writes them.
 REJECT_CODES: Final[dict[int, int]] = {

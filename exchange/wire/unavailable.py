@@ -40,7 +40,7 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "delete_address_beneficiary set_clearance_originator",
     ),
     **_all(_NEVER, "transfers take effect at once: there is none to cancel", "cancel_transfer_by_id"),
-    **_all(_NEVER, "there are no custodians: coins are held by the contract on the L1", "list_custody_accounts"),
+    **_all(_NEVER, "no custodians: coins are held by the contract on the L1", "list_custody_accounts"),
     **_all(_NEVER, "balances earn no rewards", "get_reward_eligibility"),
     **_all(
         _NEVER,

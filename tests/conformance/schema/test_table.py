@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from exchange.gateway.methods import METHODS
 from exchange.wire import errors
 from exchange.wire.unavailable import UNAVAILABLE
@@ -24,23 +26,17 @@ def test_a_method_that_is_not_served_says_why() -> None:
     rig = Rig().open()
     client = rig.client()
     for method, found in UNAVAILABLE.items():
-        try:
+        with pytest.raises(CallFailed) as refused:
             client.call(method)
-        except CallFailed as refused:
-            assert (refused.code, refused.message) == (
-                found.code,
-                f"{errors.MESSAGES[found.code]}: {found.why}",
-            )
-        else:
-            raise AssertionError(method)
+        said = f"{errors.MESSAGES[found.code]}: {found.why}"
+        assert (refused.value.code, refused.value.message) == (found.code, said)
 
 
 def test_what_is_no_method_of_the_dialect_is_not_found() -> None:
     client = Rig().open().client()
-    try:
+    with pytest.raises(CallFailed) as refused:
         client.call("public/no_such_method")
-    except CallFailed as refused:
-        assert refused.code == errors.METHOD_NOT_FOUND
+    assert refused.value.code == errors.METHOD_NOT_FOUND
 
 
 def test_the_document_is_current() -> None:
