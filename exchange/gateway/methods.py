@@ -11,6 +11,7 @@ from exchange.gateway import (
     methods_errors,
     methods_family,
     methods_margin,
+    methods_market,
     methods_public,
     methods_quotes,
     methods_session,
@@ -36,4 +37,5 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_venue.METHODS,
     **methods_auctions.METHODS,
     **methods_errors.METHODS,
+    **methods_market.METHODS,
 }

@@ -105,7 +105,11 @@ def ticker(venue: Venue, session: Session, request: Request) -> None:
 
 def get_order_book(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_order_book {instrument_name, depth?}`."""
-    view = instrument_of(venue, request.params)
+    order_book(venue, session, request, instrument_of(venue, request.params))
+
+
+def order_book(venue: Venue, session: Session, request: Request, view: InstrumentView) -> None:
+    """Reply with an instrument's ticker and the best levels of its book."""
     depth = integer(request.params, "depth", 5, minimum=1, maximum=_DEPTH_MAX)
     book = venue.views.markets[view.instrument].book
     figures = venue.figures.market(view, venue.clock.now_ms())

@@ -99,7 +99,7 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "this part of the past is not kept yet",
         "get_order_history_by_currency get_order_history_by_instrument get_transaction_log "
         "public/get_historical_volatility public/get_index_chart_data public/get_last_trades_by_currency "
-        "public/get_last_trades_by_currency_and_time public/get_mark_price_history public/get_trade_volumes "
+        "public/get_last_trades_by_currency_and_time public/get_mark_price_history "
         "public/get_tradingview_chart_data public/get_volatility_index_data",
     ),
     **_all(
@@ -112,9 +112,7 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
     **_all(
         _NOT_YET,
         "not served yet",
-        "public/get_announcements public/get_apr_history public/get_contract_size public/get_expirations "
-        "public/get_index_price_names public/get_order_book_by_instrument_id "
-        "public/get_supported_index_names",
+        "public/get_announcements",
     ),
 }
 

@@ -96,6 +96,8 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/unsubscribe_all": lambda m: {"_client": m.rig.connect(m.sub.account)},
     "public/get_instruments": lambda m: {"currency": "any"},
     "public/get_book_summary_by_currency": lambda m: {"currency": "USDC"},
+    "public/get_apr_history": lambda m: {"currency": "usdc"},
+    "public/get_order_book_by_instrument_id": lambda m: {"instrument_id": 0},
     "public/get_funding_chart_data": lambda m: {"instrument_name": PERPETUAL, "length": "1m"},
     "public/get_funding_rate_history": lambda m: {"instrument_name": PERPETUAL},
     "public/get_funding_rate_value": lambda m: {"instrument_name": PERPETUAL},
@@ -131,6 +133,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {
 MAY_BE_BARE: Final[Mapping[str, str]] = {
     "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
     "private/create_subaccount trading_products_details": "no product can be switched off yet",
+    "public/get_apr_history data": "no coin yields anything here",
     "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",
 }
 
