@@ -37,6 +37,8 @@ class Config:
     snapshot_commands: int = 200_000
     batch_fills: int = 1_000
     batch_seconds: float = 2.0
+    unfilled_minutes: int = 30
+    """How long history keeps orders that closed without a fill."""
     plan: ChainPlan = field(default_factory=lambda: DEMO_PLAN)
     parameters: VenueParameters = field(default_factory=VenueParameters)
     children: bool = True

@@ -29,6 +29,7 @@ from exchange.app.tiers import FileVolumes
 from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
+from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.chain_keeper import ChainKeeper
@@ -41,7 +42,8 @@ from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
-from exchange.history.store import HistoryReader
+from exchange.history.past import Past
+from exchange.history.reader import HistoryReader
 from exchange.journal import DiskStorage, JournalError, Recovered, recover, retain
 from pricing import engines
 from settlement.l1.mock import MockL1
@@ -115,6 +117,7 @@ class VenueProcess:
             ThreadCommitter(loop), engine, config.journal, config.snapshot_commands
         )
         self.history = HistoryReader(config.history)
+        self.archive = ThreadArchive(loop, Past(config.history, any_thread=True))
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
             self._open_l1,
@@ -135,13 +138,16 @@ class VenueProcess:
             deposits=self.bridge,
             withdrawals=self.bridge,
             history=self.history,
+            archive=self.archive,
+            unfilled_kept_ms=config.unfilled_minutes * 60_000,
             bus=self._bus,
             labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),
             authenticator=CredentialAuthenticator(self.credentials, self.clock),
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
         )
-        self.venue.remember(recent_events(self._storage, engine.next_seq))
+        stored_to = self.venue.views.stored_to
+        self.venue.remember(recent_events(self._storage, engine.next_seq, from_seq=stored_to))
         self.venue.sequencer.add_listener(self.telemetry.on_batch)
         self.venue.sequencer.add_on_halt(lambda error: _log.critical("HALTED: %s", error))
         self.credentials.reconcile(engine.account_count, self.venue.owner_of)
@@ -268,6 +274,8 @@ class VenueProcess:
                 journal,
                 "--store",
                 str(config.history),
+                "--unfilled-minutes",
+                str(config.unfilled_minutes),
                 "--parent",
                 str(os.getpid()),
             ],
@@ -299,6 +307,7 @@ class VenueProcess:
             self._writer.sync_events()
             self._chain_log.sync()
         self._stop_children()
+        self.archive.close()
         self.history.close()
         self.credentials.close()
         self._storage.close()

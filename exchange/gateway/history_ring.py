@@ -6,12 +6,14 @@ events and, at the start, from what recovery replays.
 
 from __future__ import annotations
 
+import heapq
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
+from exchange.domain.limits import COUNTER_MASK
 
 FILLS_PER_ACCOUNT: Final = 1_000
 ORDERS_PER_ACCOUNT: Final = 1_000
@@ -38,13 +40,22 @@ class ClosedOrder(NamedTuple):
     commission_micro: int
 
 
+class NotRemembered(Exception):
+    """What is asked for lies between what the store has and what memory still has."""
+
+
 class HistoryRing:
-    """Bounded memory of what happened to each account lately."""
+    """Bounded memory of what happened to each account lately.
+
+    `known_from` is the first command (counter) it has heard of: what is older, if anything is, only the
+    store can tell.
+    """
 
     def __init__(self) -> None:
+        self.known_from = 0
         self._fills: dict[int, deque[Fill]] = {}
         self._closed: dict[int, ClosedOrder] = {}
-        self._closed_of: dict[int, deque[int]] = {}
+        self._closed_of: tuple[dict[int, deque[int]], dict[int, deque[int]]] = ({}, {})  # unfilled, filled
         self._commissions: dict[int, int] = {}  # of open orders that have fills
         self.awaiting: list[Fill] = []
         """Fills of an aggressor whose own ORDER has not come yet."""
@@ -86,9 +97,11 @@ class HistoryRing:
         ring.append(fill)
 
     def _close(self, account: int, order_id: int, closed: ClosedOrder) -> None:
-        ring = self._closed_of.get(account)
+        is_filled = _filled_of(closed.record) > 0
+        rings = self._closed_of[is_filled]
+        ring = rings.get(account)
         if ring is None:
-            ring = self._closed_of[account] = deque()
+            ring = rings[account] = deque()
         if order_id in self._closed:
             self._closed[order_id] = closed
             return
@@ -96,6 +109,41 @@ class HistoryRing:
         ring.append(order_id)
         if len(ring) > ORDERS_PER_ACCOUNT:
             del self._closed[ring.popleft()]
+
+    def load_fees(self, fees: Iterable[tuple[int, int]]) -> None:
+        """What the fills of open orders have paid so far (start)."""
+        self._commissions.update(fees)
+
+    # --- since a command -------------------------------------------------------------------------------
+
+    def fills_since(self, account: int, counter: int) -> list[Fill]:
+        """The account's fills of commands from `counter` on, oldest first.
+
+        Raises:
+            NotRemembered: there may have been more than are remembered.
+        """
+        ring = self._fills.get(account, ())
+        found = [fill for fill in ring if counter_of(fill.trade) >= counter]
+        self._must_cover(counter, len(found) == FILLS_PER_ACCOUNT and counter_of(found[0].trade) > counter)
+        return found
+
+    def closed_since(self, account: int, counter: int) -> list[ClosedOrder]:
+        """The account's orders that closed by commands from `counter` on, the last closed first; of those
+        without fills as many as are remembered.
+
+        Raises:
+            NotRemembered: of those with fills there may have been more than are remembered.
+        """
+        found = [closed for closed in self.closed_orders(account) if counter_of(closed.record) >= counter]
+        filled = [closed for closed in found if _filled_of(closed.record)]
+        is_full = len(filled) >= ORDERS_PER_ACCOUNT
+        self._must_cover(counter, is_full and counter_of(filled[-1].record) > counter)
+        return found
+
+    def _must_cover(self, counter: int, is_cut: bool) -> None:
+        # Without a store (0) memory is all there is.
+        if counter and (is_cut or self.known_from > counter):
+            raise NotRemembered
 
     def fills(self, account: int) -> Iterator[Fill]:
         """The account's fills, newest first."""
@@ -130,8 +178,11 @@ class HistoryRing:
 
     def closed_orders(self, account: int) -> Iterator[ClosedOrder]:
         """The account's closed orders, the last closed first."""
-        for order_id in reversed(self._closed_of.get(account, ())):
-            yield self._closed[order_id]
+        both = (
+            [self._closed[order_id] for order_id in reversed(rings.get(account, ()))]
+            for rings in self._closed_of
+        )
+        yield from heapq.merge(*both, key=lambda closed: place_of(closed.record), reverse=True)
 
     def commission_micro(self, order_id: int) -> int:
         """The fees the fills of an order have paid so far, as far as remembered."""
@@ -148,3 +199,17 @@ class HistoryRing:
 
 def _label_of(order_record: bytes) -> int:
     return int.from_bytes(order_record[80:84], "little")
+
+
+def _filled_of(order_record: bytes) -> int:
+    return int.from_bytes(order_record[48:56], "little")
+
+
+def counter_of(record: bytes, at: int = 0) -> int:
+    """The counter of the command behind the event at byte `at`."""
+    return int.from_bytes(record[at + 8 : at + 16], "little") & COUNTER_MASK
+
+
+def place_of(record: bytes) -> tuple[int, int]:
+    """(counter, index) of an event: where it stands among all."""
+    return counter_of(record), int.from_bytes(record[4:8], "little")

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from exchange.domain import records as r
 from exchange.gateway.book import Book
 from exchange.gateway.history_ring import Fill
+from exchange.history.bars import Bar
 from exchange.wire.objects import tick_direction
 
 DAY_MS: Final = 86_400_000
@@ -68,6 +69,13 @@ class RollingStats:
         bucket.low = min(bucket.low, price_ticks)
         bucket.volume += lots
         bucket.value += value_micro
+
+    def load(self, bar: Bar) -> None:
+        """The trades of one stored bar of five minutes, the oldest first (start)."""
+        bucket = _Bucket(bar.start_s * 1_000, bar.open)
+        bucket.high, bucket.low = bar.high, bar.low
+        bucket.volume, bucket.value = bar.volume, bar.value
+        self._buckets.append(bucket)
 
     def at(self, now_ms: int) -> Stats:
         """The figures of the 24 hours before `now_ms`."""
@@ -160,6 +168,11 @@ class InstrumentMarket:
         self.fill(taker, lots, value)
         self.fill(maker, -lots, -value)
         return maker, taker
+
+    def load_last(self, trade: bytes, direction: int) -> None:
+        """The last trade before this venue started."""
+        self.last_trade_ticks = _TRADE.unpack_from(trade)[0]
+        self.tick_direction = direction
 
     def note_trade(self, events: bytes, at: int) -> tuple[int, int, int, int]:
         """Take only price and volume of the TRADE at byte `at`; (maker, taker, the taker's signed lots

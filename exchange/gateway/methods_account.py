@@ -1,12 +1,12 @@
-"""Private reads: open orders, order state, fills, positions, account summary.
+"""Private reads: open orders, positions, account summary.
 
 What the engine holds is read behind every command sent before and shown once it is durable
-(`Venue.read`); what has passed comes from the rings, and from the store when the rings are too short.
+(`Venue.read`). What has passed is in `methods_history` and `methods_trades`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Raw
@@ -25,10 +25,7 @@ from exchange.gateway.dispatch import (
     instrument_of,
     kind_of,
 )
-from exchange.gateway.history_ring import Fill
-from exchange.gateway.methods_public import COUNT_MAX, PAGE, oldest_first_of
 from exchange.gateway.methods_trading import rejected
-from exchange.gateway.rendering import read_order, read_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.accounts import (
@@ -42,7 +39,7 @@ from exchange.wire.figures import PositionValues, position_object
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.names import QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
-from exchange.wire.params import Params, boolean, choice, has, integer, order_id, timestamp_ms
+from exchange.wire.params import Params, boolean, choice
 from exchange.wire.session import Request, Session
 
 _TRIGGER_FILTERS: Final = ("trigger_all", "stop_all", "take_all", "trailing_all", "trailing_stop")
@@ -101,125 +98,6 @@ def _open_orders(
         return found
 
     answer_read(venue, session, request, compute)
-
-
-def get_order_state(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_order_state {order_id}`: open, recently closed, or from the store."""
-    account = account_of(session)
-    wanted = order_id(request.params)
-
-    def compute() -> JsonObject:
-        record = queries.order_record(venue.engine, wanted)
-        if not record:
-            closed = venue.ring.closed_order(wanted)
-            record = closed.record if closed is not None else venue.history.order(wanted)
-        if not record:
-            raise error(errors.ORDER_NOT_FOUND)
-        order = read_order(record)
-        if order.head.account != account:
-            raise error(errors.NOT_OWNER_OF_ORDER)
-        return venue.rendering.order(order)
-
-    answer_read(venue, session, request, compute)
-
-
-# --- fills -----------------------------------------------------------------------------------------
-
-
-def get_user_trades_by_instrument(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_user_trades_by_instrument {instrument_name, start_seq?, end_seq?, start_timestamp?,
-    end_timestamp?, count?, sorting?}`; also answers `…_and_time`."""
-    view = instrument_of(venue, request.params)
-    first = integer(request.params, "start_seq", 0)
-    last = integer(request.params, "end_seq", 1 << 62)
-    _user_trades(
-        venue,
-        session,
-        request,
-        lambda trade: trade.head.instrument == view.instrument and first <= trade.trade_seq <= last,
-        [view.instrument],
-    )
-
-
-def get_user_trades_by_currency(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_user_trades_by_currency {currency, kind?, start_id?, end_id?, start_timestamp?,
-    end_timestamp?, count?, sorting?}`; also answers `…_and_time`."""
-    params = request.params
-    currency_of(params, None)
-    chosen = _chosen(venue, params)
-    first = order_id(params, "start_id") if has(params, "start_id") else 0
-    last = order_id(params, "end_id") if has(params, "end_id") else 1 << 63
-    views = venue.registry.instruments
-    wanted = [view.instrument for view in views if chosen(view)]
-    every = len(wanted) == len(views)
-    _user_trades(
-        venue,
-        session,
-        request,
-        lambda trade: first <= trade.trade_id <= last and chosen(views[trade.head.instrument]),
-        None if every else wanted,
-    )
-
-
-def get_user_trades_by_order(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_user_trades_by_order {order_id}`: a bare list of what is remembered."""
-    account = account_of(session)
-    wanted = order_id(request.params)
-    found = venue.ring.find_fills(account, COUNT_MAX, wanted)
-    session.reply(request, [venue.rendering.fill(fill, account) for fill in found])
-
-
-def _user_trades(
-    venue: Venue,
-    session: Session,
-    request: Request,
-    matches: Callable[[ev.Trade], bool],
-    instruments: list[int] | None,
-) -> None:
-    params = request.params
-    account = account_of(session)
-    from_ms = timestamp_ms(params, "start_timestamp", 0)
-    until_ms = timestamp_ms(params, "end_timestamp", 1 << 52)
-    count = integer(params, "count", 10, minimum=1, maximum=COUNT_MAX)
-    oldest_first = oldest_first_of(params)
-    found: list[JsonObject] = []
-    for trade, fill, label in _newest_first(venue, account, instruments):
-        if trade.time_ms < from_ms or (not oldest_first and len(found) > count):
-            break
-        if trade.time_ms <= until_ms and matches(trade):
-            rendered = venue.rendering.fill(fill, account)
-            if label:
-                rendered["label"] = label
-            found.append(rendered)
-    if oldest_first:
-        found.reverse()
-    has_more = len(found) > count
-    del found[count:]
-    session.reply(request, {"trades": found, "has_more": has_more})
-
-
-def _newest_first(
-    venue: Venue, account: int, instruments: list[int] | None
-) -> Iterator[tuple[ev.Trade, Fill, str]]:
-    """An account's trades, its fills of them, and stored labels: the ring, then the store."""
-    before = 1 << 63
-    for fill in venue.ring.fills(account):
-        trade = read_trade(fill.trade)
-        before = trade.trade_id
-        yield trade, fill, ""
-    while True:
-        page = venue.history.user_trades(account, instruments, before_trade_id=before, limit=PAGE)
-        for stored in page:
-            trade = read_trade(stored.trade)
-            before = trade.trade_id
-            fill = Fill(stored.trade, 0)
-            if trade.maker_account == account:
-                fill.maker_order = stored.order
-            else:
-                fill.taker_order = stored.order
-            yield trade, fill, stored.label
-        if len(page) < PAGE:
-            return
 
 
 # --- positions and money ---------------------------------------------------------------------------
@@ -318,12 +196,6 @@ METHODS: Final[dict[str, Handler]] = {
     "private/get_open_orders": get_open_orders,
     "private/get_open_orders_by_currency": get_open_orders_by_currency,
     "private/get_open_orders_by_instrument": get_open_orders_by_instrument,
-    "private/get_order_state": get_order_state,
-    "private/get_user_trades_by_instrument": get_user_trades_by_instrument,
-    "private/get_user_trades_by_instrument_and_time": get_user_trades_by_instrument,
-    "private/get_user_trades_by_currency": get_user_trades_by_currency,
-    "private/get_user_trades_by_currency_and_time": get_user_trades_by_currency,
-    "private/get_user_trades_by_order": get_user_trades_by_order,
     "private/get_positions": get_positions,
     "private/get_position": get_position,
     "private/get_account_summary": get_account_summary,

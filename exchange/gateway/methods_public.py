@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Raw
 
-from exchange.domain import events as ev
 from exchange.gateway.dispatch import Handler, currency_of, instrument_of, kind_of
-from exchange.gateway.rendering import read_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors, session_methods
 from exchange.wire.envelope import encode_json
@@ -19,13 +16,10 @@ from exchange.wire.figures import book_summary_object, order_book_object, ticker
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.names import index_name
 from exchange.wire.objects import (
-    PLUS_TICK,
-    JsonObject,
     currency_object,
     instrument_object,
-    public_trade_object,
 )
-from exchange.wire.params import Params, boolean, choice, has, integer, text, timestamp_ms
+from exchange.wire.params import Params, boolean, integer, text
 from exchange.wire.session import Request, Session
 
 COUNT_MAX: Final = 1_000
@@ -150,59 +144,6 @@ def get_book_summary_by_instrument(venue: Venue, session: Session, request: Requ
     session.reply(request, [book_summary_object(view, venue.figures.market(view, venue.clock.now_ms()))])
 
 
-def get_last_trades_by_instrument(venue: Venue, session: Session, request: Request) -> None:
-    """`public/get_last_trades_by_instrument {instrument_name, start_seq?, end_seq?, start_timestamp?,
-    end_timestamp?, count?, sorting?}`; also answers `…_and_time`."""
-    params = request.params
-    view = instrument_of(venue, params)
-    first = integer(params, "start_seq", 0)
-    last = integer(params, "end_seq", (1 << 62))
-    from_ms = timestamp_ms(params, "start_timestamp", 0)
-    until_ms = timestamp_ms(params, "end_timestamp", 1 << 52)
-    count = integer(params, "count", 10, minimum=1, maximum=COUNT_MAX)
-    oldest_first = oldest_first_of(params)
-    found: list[JsonObject] = []
-    for trade, direction in _newest_first(venue, view, last):
-        if trade.trade_seq < first or trade.time_ms < from_ms or (not oldest_first and len(found) > count):
-            break
-        if trade.trade_seq <= last and trade.time_ms <= until_ms:
-            finality = venue.rendering.finality(trade.head.seq)
-            found.append(public_trade_object(trade, view, tick_direction=direction, finality=finality))
-    if oldest_first:
-        found.reverse()
-    has_more = len(found) > count
-    del found[count:]
-    session.reply(request, {"trades": found, "has_more": has_more})
-
-
-def _newest_first(
-    venue: Venue, view: InstrumentView, last_seq: int
-) -> Iterator[tuple[ev.Trade, int]]:
-    """An instrument's trades up to a trade_seq with their tick directions: the ring, then the store."""
-    before = last_seq + 1
-    for fill in reversed(venue.views.markets[view.instrument].trades):
-        trade = read_trade(fill.trade)
-        if trade.trade_seq < before:
-            before = trade.trade_seq
-            yield trade, fill.tick_direction
-    while before > 1:
-        page = venue.history.market_trades(view.instrument, before_trade_seq=before, limit=PAGE)
-        for record in page:
-            trade = read_trade(record)
-            before = trade.trade_seq
-            yield trade, PLUS_TICK
-        if len(page) < PAGE:
-            return
-
-
-def oldest_first_of(params: Params) -> bool:
-    """`asc`, and the default when a start is given; else newest first."""
-    sorting = choice(params, "sorting", SORTINGS, "default")
-    if sorting == "default":
-        return has(params, "start_seq") or has(params, "start_timestamp")
-    return sorting == "asc"
-
-
 METHODS: Final[dict[str, Handler]] = {
     "public/test": session_methods.test,
     "public/hello": session_methods.hello,
@@ -218,6 +159,4 @@ METHODS: Final[dict[str, Handler]] = {
     "public/get_order_book": get_order_book,
     "public/get_book_summary_by_currency": get_book_summary_by_currency,
     "public/get_book_summary_by_instrument": get_book_summary_by_instrument,
-    "public/get_last_trades_by_instrument": get_last_trades_by_instrument,
-    "public/get_last_trades_by_instrument_and_time": get_last_trades_by_instrument,
 }

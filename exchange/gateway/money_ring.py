@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.gateway.history_ring import NotRemembered, counter_of
 from exchange.gateway.ports import HistoryView
 from exchange.history.rows import LossRow, MarketRow, add_loss, add_settled, class_of, movement_class
 
@@ -50,7 +51,9 @@ class MoneyRing:
         self._remember(event.head.account, record)
         if isinstance(event, ev.Moved):
             self._remember(event.to_account, record)
-        elif isinstance(event, ev.Settled):
+        elif isinstance(event, ev.Liquidation) and event.kind == r.LIQ_SHARED:
+            self._remember(event.counter_account, record)  # for its cash: `movements` leaves it out
+        if isinstance(event, ev.Settled):
             market = self._markets.get(event.head.seq)
             _keep(self._markets, add_settled(market, event, index_micro))
         elif isinstance(event, ev.Liquidation) and event.kind in (r.LIQ_FUND, r.LIQ_SHARED):
@@ -74,7 +77,7 @@ class MoneyRing:
             event = ev.read_event(record)
             if event.head.seq < before_seq:
                 oldest = (event.head.seq, event.head.event_index)
-                if class_of(event) in classes:
+                if class_of(event) in classes and (event.head.account == account or _is_move(event)):
                     yield event
         while True:
             # The command where the page before ended may have more: it is read again, what is known left out.
@@ -88,6 +91,19 @@ class MoneyRing:
                 oldest = (new[-1].head.seq, new[-1].head.event_index)
             else:  # a page of one command, all of it known
                 oldest = (oldest[0] - 1, _NEVER)
+
+    def since(self, account: int, counter: int, known_from: int) -> list[bytes]:
+        """The records of an account from the command `counter` on, oldest first.
+
+        Raises:
+            NotRemembered: there may have been more than are remembered.
+        """
+        ring = self._records.get(account, ())
+        found = [record for record in ring if counter_of(record) >= counter]
+        is_cut = len(found) == RECORDS_PER_ACCOUNT and counter_of(found[0]) > counter
+        if counter and (is_cut or known_from > counter):
+            raise NotRemembered
+        return found
 
     def markets(
         self, instrument: int | None, kinds: Sequence[int], before_seq: int = _NEVER
@@ -127,6 +143,10 @@ class MoneyRing:
             if len(page) < PAGE:
                 return
             before = page[-1].seq
+
+
+def _is_move(event: ev.Event) -> bool:
+    return isinstance(event, ev.Moved)
 
 
 def _keep(rows: dict[int, Row], row: Row) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from exchange.history.reader import Opening
 from exchange.history.rows import LossRow, MarketRow
 
 
@@ -259,6 +260,19 @@ class StoredTrade(Protocol):
     def order(self) -> bytes: ...
     @property
     def label(self) -> str: ...
+    @property
+    def tick(self) -> int: ...
+
+
+class StoredOrder(Protocol):
+    """A closed order from the history store."""
+
+    @property
+    def record(self) -> bytes: ...
+    @property
+    def fee_micro(self) -> int: ...
+    @property
+    def label(self) -> str: ...
 
 
 class HistoryView(Protocol):
@@ -272,8 +286,11 @@ class HistoryView(Protocol):
     def market_trades(self, instrument: int, *, before_trade_seq: int, limit: int) -> Sequence[bytes]:
         """TRADE records of an instrument with a lower trade_seq, newest first."""
 
-    def order(self, order_id: int) -> bytes:
-        """The last ORDER record of a closed order that had fills, or b""."""
+    def order(self, order_id: int) -> StoredOrder | None:
+        """A closed order, or None."""
+
+    def opening(self, now_ms: int) -> Opening:
+        """What a venue that starts at `now_ms` needs to know."""
 
     def listing_times(self) -> Mapping[int, int]:
         """When each instrument was listed (ms), by its id."""
@@ -315,10 +332,15 @@ class NoHistory:
         del instrument, before_trade_seq, limit
         return ()
 
-    def order(self, order_id: int) -> bytes:
+    def order(self, order_id: int) -> StoredOrder | None:
         """Unknown."""
         del order_id
-        return b""
+        return None
+
+    def opening(self, now_ms: int) -> Opening:
+        """Nothing."""
+        del now_ms
+        return Opening()
 
     def listing_times(self) -> Mapping[int, int]:
         """None."""

@@ -10,9 +10,9 @@ from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.labels import Labels
 from exchange.gateway.order_json import OrderWriter
-from exchange.gateway.ports import SettlementView
+from exchange.gateway.ports import SettlementView, StoredTrade
 from exchange.gateway.registry import Registry
-from exchange.wire.objects import JsonObject, order_object, user_trade_object
+from exchange.wire.objects import JsonObject, order_object, public_trade_object, user_trade_object
 
 SOFT: Final = "soft"
 POSTED: Final = "posted"
@@ -77,14 +77,42 @@ class Rendering:
             commission_micro=commission_micro,
         )
 
+    def closed_order(self, record: bytes, fee_micro: int, label: str = "") -> bytes:
+        """A closed order as JSON; `label` is the stored text, for one that is not known here any more."""
+        account, _ = _WHO.unpack_from(record)
+        number = int.from_bytes(record[80:84], "little")
+        text = (self._labels.text(account, number) or label) if number else ""
+        return self._writer.write(record, 0, text, fee_micro)
+
     def fill(self, fill: Fill, account: int) -> JsonObject:
         """One account's side of a match."""
         trade = read_trade(fill.trade)
         record = fill.maker_order if trade.maker_account == account else fill.taker_order
         return self.trade(trade, account, read_order(record) if record else None, fill.tick_direction)
 
+    def stored_fill(self, stored: StoredTrade, account: int) -> JsonObject:
+        """One account's side of a match, from the store."""
+        trade = read_trade(stored.trade)
+        order = read_order(stored.order) if stored.order else None
+        return self.trade(trade, account, order, stored.tick, stored.label)
+
+    def public_trade(self, record: bytes, tick_direction: int) -> JsonObject:
+        """A match as everybody sees it."""
+        trade = read_trade(record)
+        return public_trade_object(
+            trade,
+            self._registry.instruments[trade.head.instrument],
+            tick_direction=tick_direction,
+            finality=self.finality(trade.head.seq),
+        )
+
     def trade(
-        self, trade: ev.Trade, account: int, order: ev.Order | None, tick_direction: int = 0
+        self,
+        trade: ev.Trade,
+        account: int,
+        order: ev.Order | None,
+        tick_direction: int = 0,
+        stored_label: str = "",
     ) -> JsonObject:
         """As `fill`, from the parts."""
         is_maker = trade.maker_account == account
@@ -94,7 +122,7 @@ class Rendering:
             self._registry.instruments[trade.head.instrument],
             is_maker=is_maker,
             order=order,
-            label=self._labels.text(account, label) if label else "",
+            label=(self._labels.text(account, label) or stored_label) if label else "",
             tick_direction=tick_direction,
             finality=self.finality(trade.head.seq),
         )

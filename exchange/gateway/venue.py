@@ -16,6 +16,7 @@ from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import symbol_text
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ACCOUNTS
+from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
 from exchange.gateway.fanout import Fanout
@@ -60,6 +61,7 @@ STARTING: Final = "starting"
 CANCEL_ONLY: Final = "cancel_only"
 OPEN: Final = "open"
 FAUCET_MICRO: Final = 1_000_000_000_000  # a million USDC
+UNFILLED_KEPT_MS: Final = 30 * 60_000
 _ALL_LEVELS: Final = 1 << 30
 T = TypeVar("T")
 
@@ -81,6 +83,8 @@ class Venue:
         deposits: DepositPort | None = None,
         withdrawals: WithdrawalPort | None = None,
         history: HistoryView | None = None,
+        archive: Archive | None = None,
+        unfilled_kept_ms: int = UNFILLED_KEPT_MS,
         bus: Bus | None = None,
         labels: Labels | None = None,
         authenticator: CredentialAuthenticator | None = None,
@@ -94,6 +98,9 @@ class Venue:
         self.oracle: OracleView = oracle or NoOracle()
         self.settlement: SettlementView = settlement or NoSettlement()
         self.history: HistoryView = history or NoHistory()
+        self.archive: Archive = archive or NoArchive(loop)
+        self.unfilled_kept_ms = unfilled_kept_ms
+        """How long orders that closed without a fill are shown."""
         self.deposits = deposits
         self.withdrawals: WithdrawalPort = withdrawals or NoWithdrawals()
         self.retiring: set[int] = set()
@@ -137,6 +144,7 @@ class Venue:
             self.views.started_at[underlying] = known.index_micro
         change_id = engine.next_seq - 1
         listed_ms = self.history.listing_times()
+        opening = self.history.opening(self.clock.now_ms())
         for instrument in range(engine.instrument_count):
             figures = queries.instrument_figures(engine, instrument)
             terms = events.unpack_terms(figures.terms, 0)
@@ -151,7 +159,7 @@ class Venue:
                     market = self.views.markets[held.instrument]
                     market.set_holding(account, held.size_lots, held.entry_value_micro)
         self.views.families.load(enumerate(account_queries.main_accounts(engine)))
-        self.views.load_history()
+        self.views.load_history(opening, engine.next_seq)
         self.views.seq = change_id
         self.views.time_ms = engine.now_ms
 

@@ -16,12 +16,13 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.families import Families
-from exchange.gateway.history_ring import Fill, HistoryRing
+from exchange.gateway.history_ring import Fill, HistoryRing, counter_of
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import notice
 from exchange.gateway.ports import NoHistory
 from exchange.gateway.registry import Registry
+from exchange.history.reader import Opening
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.money import Funding
 from exchange.wire.objects import JsonObject
@@ -118,6 +119,8 @@ class Views:
         self.time_ms = 0
         """Sequenced time as far as events told it."""
         self._private = private
+        self.stored_to = 0
+        """The first command the store did not have at the start."""
 
     def on_batch(self, first_seq: int, count: int, events: bytes) -> None:
         """Take a released batch (a listener of the sequencer)."""
@@ -140,8 +143,24 @@ class Views:
         marked = self.marks.get(underlying)
         return self.started_at.get(underlying, 0) if marked is None else marked.index_micro
 
-    def load_history(self) -> None:
-        """Take delivery prices and the last fundings of each perpetual from the store (start)."""
+    def load_history(self, opening: Opening, next_seq: int) -> None:
+        """Take last trades, statistics, delivery prices, the last fundings of each perpetual and the fees of
+        open orders from the store (start). `next_seq` is the first command this venue will sequence.
+
+        What the store has is the store's to tell from then on: :meth:`remember` leaves it out.
+        """
+        self.stored_to = opening.next_seq
+        self.ring.known_from = next_seq
+        self.ring.load_fees(opening.fees)
+        for record, direction in opening.last_trades:
+            instrument = int.from_bytes(record[20:24], "little")
+            self.markets[instrument].load_last(record, direction)
+        for instrument, bar in opening.day:
+            self.markets[instrument].stats.load(bar)
+        for instrument, price in opening.deliveries:
+            self.markets[instrument].delivery_micro = price
+        for instrument, price in opening.settlements:
+            self.markets[instrument].settlement_ticks = price
         for row in self.money.deliveries():
             self._note_delivery(row.instrument, row.price)
         for view in self.registry.select(kind=r.KIND_PERPETUAL):
@@ -157,9 +176,14 @@ class Views:
         """
         at = 0
         end = len(events)
+        if events:
+            self.ring.known_from = min(self.ring.known_from, counter_of(events))
         while at < end:
             size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
             kind = events[at]
+            if kind in (r.EV_TRADE, r.EV_ORDER) and counter_of(events, at) < self.stored_to:
+                at += size
+                continue
             if kind == r.EV_TRADE:
                 market = self.markets[int.from_bytes(events[at + 20 : at + 24], "little")]
                 market.note_trade(events, at)

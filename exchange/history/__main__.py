@@ -16,13 +16,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exchange.history.feeder import Feeder
-from exchange.history.store import HistoryWriter, StoreInUse
+from exchange.history.store import UNFILLED_KEPT_MS, HistoryWriter, StoreInUse
 from exchange.journal import DiskStorage, JournalError
 
 POLL_S = 0.1
 
 
-def run(data: Path, store: Path, wait: Callable[[float], bool], *, shard: int = 0) -> None:
+def run(
+    data: Path,
+    store: Path,
+    wait: Callable[[float], bool],
+    *,
+    shard: int = 0,
+    unfilled_kept_ms: int = UNFILLED_KEPT_MS,
+) -> None:
     """Feed the store until `wait(seconds)` says to stop. Waits first for another writer to end.
 
     Raises:
@@ -30,7 +37,7 @@ def run(data: Path, store: Path, wait: Callable[[float], bool], *, shard: int = 
     """
     while True:
         try:
-            writer = HistoryWriter(store)
+            writer = HistoryWriter(store, unfilled_kept_ms=unfilled_kept_ms)
             break
         except StoreInUse:
             if wait(POLL_S):
@@ -52,6 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the journal's directory")
     parser.add_argument("--store", type=Path, required=True, help="the SQLite file")
     parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument(
+        "--unfilled-minutes",
+        type=int,
+        default=UNFILLED_KEPT_MS // 60_000,
+        help="how long orders without fills stay",
+    )
     parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
     options = parser.parse_args(arguments)
 
@@ -63,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     os.nice(10)
     try:
-        run(options.data, options.store, wait, shard=options.shard)
+        kept_ms = options.unfilled_minutes * 60_000
+        run(options.data, options.store, wait, shard=options.shard, unfilled_kept_ms=kept_ms)
     except JournalError as error:
         logging.getLogger(__name__).critical("%s: %s", error.code, error)
         return 1

@@ -1,4 +1,4 @@
-"""Feeds the store from the journal: events from their segments, label texts from the commands.
+"""Feeds the store from the journal: events from their segments, label texts and marks from the commands.
 
 The cursor that counts is the one inside the store. A copy is published in the journal's directory
 afterwards, for retention; it may lag and never leads.
@@ -51,7 +51,8 @@ class Feeder:
         if not frames:
             return False
         found = [tuple(record) for frame in frames for record in label_records(frame.payload)]
-        self._writer.add_labels(found, frames[-1].next_seq)  # type: ignore[arg-type]
+        payloads = [frame.payload for frame in frames]
+        self._writer.add_commands(payloads, found, frames[-1].next_seq)  # type: ignore[arg-type]
         return True
 
     def _skip_labels(self) -> bool:
@@ -60,6 +61,6 @@ class Feeder:
         oldest = segments[0].first_seq if segments else 1
         if oldest <= self._writer.labels_next_seq:
             raise SequenceGap("commands", 0, self._writer.labels_next_seq, oldest)
-        self._writer.add_labels((), oldest)
+        self._writer.add_commands((), (), oldest)
         self._commands = CommandReader(self._storage, self._shard, oldest)
         return True

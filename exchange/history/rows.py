@@ -6,8 +6,14 @@ from typing import Final, NamedTuple
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.history import bars as b
+from exchange.history.ledger import Ledger, LedgerRow, Standing
 
 _CLASS_SHIFT: Final = 4
+CALLS: Final = 1
+PUTS: Final = 2
+PERPETUALS: Final = 3
+_CATEGORIES: Final = 4
 
 
 def movement_class(event_type: int, kind: int) -> int:
@@ -52,30 +58,112 @@ class LossRow(NamedTuple):
     amount_micro: int
 
 
-class Indices:
-    """The index of each underlying as the events before told it, and whose instrument is whose."""
+class TradeRow(NamedTuple):
+    """One match with what it is found by; `tick` is its direction against the trade before."""
+
+    trade_id: int
+    instrument: int
+    trade_seq: int
+    time_ms: int
+    record: bytes
+    category: int
+    tick: int
+
+
+class OrderRow(NamedTuple):
+    """One closed order: its last ORDER, and the fees its fills of this transaction paid."""
+
+    account: int
+    record: bytes
+    instrument: int
+    seq: int
+    event_index: int
+    is_filled: bool
+    time_ms: int
+    label: int
+    fee_micro: int
+
+
+class Listing(NamedTuple):
+    """What is needed of an instrument's terms."""
+
+    category: int
+    lot_e8: int
+
+
+def category(underlying: int, part: int) -> int:
+    """What kind of instrument of which underlying, as one number; `part` is CALLS, PUTS or PERPETUALS."""
+    return underlying * _CATEGORIES + part
+
+
+def listing_of(event: ev.Instrument) -> Listing:
+    """The listing an INSTRUMENT tells."""
+    terms = event.terms
+    part = PERPETUALS
+    if terms.kind == r.KIND_OPTION:
+        part = CALLS if terms.option_type == r.OPTION_CALL else PUTS
+    return Listing(category(terms.underlying, part), terms.lot_e8)
+
+
+class Past:
+    """What the rows of a transaction follow from, as the events before told it."""
 
     def __init__(
-        self, underlyings: dict[int, int] | None = None, values: dict[int, int] | None = None
+        self,
+        underlyings: dict[int, int] | None = None,
+        values: dict[int, int] | None = None,
+        listings: dict[int, Listing] | None = None,
+        ticks: dict[int, tuple[int, int]] | None = None,
+        standings: dict[int, Standing] | None = None,
+        holdings: dict[tuple[int, int], int] | None = None,
     ) -> None:
         self.underlyings = underlyings or {}
         """By instrument."""
         self.values = values or {}
-        """In micro-USDC, by underlying."""
+        """The index in micro-USDC, by underlying."""
+        self.listings = listings or {}
+        self.ticks = ticks or {}
+        """The last price in ticks and its direction, by instrument."""
+        self.standings = standings or {}
+        self.holdings = holdings or {}
 
-    def of(self, instrument: int) -> int:
+    def index_of(self, instrument: int) -> int:
         """The index behind an instrument; 0 before the first marks."""
         return self.values.get(self.underlyings.get(instrument, -1), 0)
 
+    def tick(self, instrument: int, price_ticks: int) -> int:
+        """The direction of a new price (0 up, 1 unchanged after up, 2 down, 3 unchanged after down)."""
+        known = self.ticks.get(instrument)
+        found = 0
+        if known is not None:
+            last, direction = known
+            if price_ticks < last:
+                found = 2
+            elif price_ticks == last:
+                found = 1 if direction <= 1 else 3
+        self.ticks[instrument] = (price_ticks, found)
+        return found
+
 
 class Rows:
-    """The rows of one transaction, gathered while events are read."""
+    """The rows of one transaction, gathered while events are read; `past` moves along."""
 
-    def __init__(self, indices: Indices) -> None:
-        self.indices = indices
-        self.trades: list[tuple[int, int, int, int, bytes]] = []
+    def __init__(self, past: Past | None = None) -> None:
+        self.past = past or Past()
+        self.trades: list[TradeRow] = []
         self.fills: dict[tuple[int, int], tuple[int, int, bytes]] = {}
-        self.orders: dict[int, tuple[int, bytes]] = {}
+        self.orders: dict[int, OrderRow] = {}
+        self.fees: dict[int, int] = {}
+        """Of open orders, by order."""
+        self.bars = b.Bars()
+        self.ledger_rows: list[LedgerRow] = []
+        self.terms: dict[int, bytes] = {}
+        self.time_ms = 0
+        self.ledger = Ledger(
+            {number: one.category % _CATEGORIES != PERPETUALS for number, one in self.past.listings.items()},
+            self.past.standings,
+            self.past.holdings,
+        )
         self.movements: list[tuple[int, int, int, int, bytes]] = []
         self.listings: dict[int, int] = {}
         self.underlyings: dict[int, int] = {}
@@ -96,33 +184,76 @@ class Rows:
     def _add(self, event: ev.Event, record: bytes) -> None:
         head = event.head
         if isinstance(event, ev.Trade):
-            row = (event.trade_id, head.instrument, event.trade_seq, event.time_ms, record)
-            self.trades.append(row)
-            sides = ((event.maker_account, event.maker_label), (event.taker_account, event.taker_label))
-            for account, label in sides:
-                self.fills[account, event.trade_id] = (head.instrument, label, b"")
-            self._awaiting.append(event)
+            self._add_trade(event, record)
         elif isinstance(event, ev.Order):
             if self._awaiting:
                 self._join(event, record)
-            if event.state != r.ORDER_STATE_OPEN and event.filled_lots:
-                self.orders[event.order_id] = (head.account, record)
+            if event.state != r.ORDER_STATE_OPEN:
+                self._close(event, record)
         elif isinstance(event, ev.Instrument):
-            self.listings.setdefault(head.instrument, event.time_ms)
-            underlying = event.terms.underlying
-            self.underlyings[head.instrument] = self.indices.underlyings[head.instrument] = underlying
+            self._list(event, record)
         elif isinstance(event, ev.Marked):
-            self.index_values[head.instrument] = self.indices.values[head.instrument] = event.index_micro
+            self.time_ms = event.time_ms
+            self.index_values[head.instrument] = self.past.values[head.instrument] = event.index_micro
+            self.bars.add(b.INDEX, head.instrument, b.INDEX_STEPS_S, event.time_ms, event.index_micro)
         else:
             self._add_movement(event, record)
+
+    def _add_trade(self, event: ev.Trade, record: bytes) -> None:
+        instrument = event.head.instrument
+        listing = self.past.listings.get(instrument, Listing(0, 0))
+        tick = self.past.tick(instrument, event.price_ticks)
+        key = (event.trade_id, instrument, event.trade_seq, event.time_ms)
+        self.trades.append(TradeRow(*key, record, listing.category, tick))
+        sides = (
+            (event.maker_account, event.maker_label, event.maker_order_id, event.maker_fee_micro),
+            (event.taker_account, event.taker_label, event.taker_order_id, event.taker_fee_micro),
+        )
+        for account, label, order_id, fee_micro in sides:
+            self.fills[account, event.trade_id] = (instrument, label, b"")
+            self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
+        self._awaiting.append(event)
+        self.ledger_rows.extend(self.ledger.rows(event, record))
+        lots, value = event.size_lots, event.value_micro
+        self.bars.add(b.TRADES, instrument, b.CANDLE_STEPS_S, event.time_ms, event.price_ticks, lots, value)
+        volume_e8 = lots * listing.lot_e8
+        self.bars.add(
+            b.VOLUME, listing.category, b.VOLUME_STEPS_S, event.time_ms, event.price_ticks, volume_e8, value
+        )
+
+    def _close(self, event: ev.Order, record: bytes) -> None:
+        head = event.head
+        self.time_ms = event.time_ms
+        self.orders.pop(event.order_id, None)  # the last row of an order is the one that counts
+        self.orders[event.order_id] = OrderRow(
+            head.account,
+            record,
+            head.instrument,
+            head.counter,
+            head.event_index,
+            event.filled_lots > 0,
+            event.time_ms,
+            event.label,
+            self.fees.pop(event.order_id, 0),
+        )
+
+    def _list(self, event: ev.Instrument, record: bytes) -> None:
+        instrument = event.head.instrument
+        self.listings.setdefault(instrument, event.time_ms)
+        self.terms[instrument] = record
+        listing = self.past.listings[instrument] = listing_of(event)
+        self.ledger.is_option[instrument] = listing.category % _CATEGORIES != PERPETUALS
+        underlying = event.terms.underlying
+        self.underlyings[instrument] = self.past.underlyings[instrument] = underlying
 
     def _add_movement(self, event: ev.Event, record: bytes) -> None:
         head = event.head
         kind = class_of(event)
         if kind:
             self.movements.append((head.account, head.seq, head.event_index, kind, record))
+            self.ledger_rows.extend(self.ledger.rows(event, record))
         if isinstance(event, ev.Settled):
-            index_micro = self.indices.of(head.instrument)
+            index_micro = self.past.index_of(head.instrument)
             self.markets[head.seq] = add_settled(self.markets.get(head.seq), event, index_micro)
         elif isinstance(event, ev.Liquidation) and event.kind in (r.LIQ_FUND, r.LIQ_SHARED):
             self.losses[head.seq] = add_loss(self.losses.get(head.seq), event)

@@ -1,13 +1,14 @@
-"""The queryable past: fills, closed orders with fills, settlements, cash movements, listings in SQLite.
+"""The queryable past: fills, closed orders, settlements, cash, candles, listings in SQLite.
 
 One writer, in its own process, feeds the store from event segments; each batch of frames and the cursor
 behind it are one transaction, so a crash neither loses nor doubles anything. Readers open the file
 read-only. Records are kept packed, as the events they came in, beside the columns that are searched.
 
 Kept forever: every TRADE (once, and once a side with that side's order), SETTLED, CASH, LIQUIDATION and
-MOVED event of each account, one row for each settlement of a market and each covered loss, the last ORDER
-of every order that was filled at least in part. Orders that closed without a fill are not kept:
-the gateway's ring remembers the recent ones.
+MOVED event of each account, its transaction log with the balance after each row, one row for each
+settlement of a market and each covered loss, the last ORDER of every order that was filled at least in
+part, and bars of trades, indices, marks and volumes. Orders that closed without a fill are kept for a time
+(half an hour by default), of each account at most the newest ten thousand.
 """
 
 from __future__ import annotations
@@ -15,64 +16,26 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from exchange.domain import events as ev
-from exchange.domain import records as r
-from exchange.history.rows import Indices, LossRow, MarketRow, Rows, class_of
+from exchange.history import bars as b
+from exchange.history.ledger import Standing
+from exchange.history.marks import MarkSampler
+from exchange.history.reader import HistoryReader, StoredFill
+from exchange.history.rows import Past, Rows, listing_of
+from exchange.history.schema import COMMANDS_CURSOR, EVENTS_CURSOR, Transaction, prepare
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, next_seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS trades (
-    trade_id INTEGER PRIMARY KEY, instrument INTEGER NOT NULL, trade_seq INTEGER NOT NULL,
-    time_ms INTEGER NOT NULL, record BLOB NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS trades_by_instrument ON trades (instrument, trade_seq);
-CREATE TABLE IF NOT EXISTS fills (
-    account INTEGER NOT NULL, trade_id INTEGER NOT NULL, instrument INTEGER NOT NULL,
-    label INTEGER NOT NULL, order_record BLOB NOT NULL,
-    PRIMARY KEY (account, trade_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS fills_by_instrument ON fills (account, instrument, trade_id);
-CREATE TABLE IF NOT EXISTS orders (
-    order_id INTEGER PRIMARY KEY, account INTEGER NOT NULL, record BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS movements (
-    account INTEGER NOT NULL, seq INTEGER NOT NULL, event_index INTEGER NOT NULL,
-    record BLOB NOT NULL, class INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (account, seq, event_index)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listings (instrument INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS underlyings (instrument INTEGER PRIMARY KEY, underlying INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS indices (underlying INTEGER PRIMARY KEY, index_micro INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS markets (
-    seq INTEGER PRIMARY KEY, instrument INTEGER NOT NULL, kind INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    price INTEGER NOT NULL, index_micro INTEGER NOT NULL, long_lots INTEGER NOT NULL,
-    gained_micro INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS markets_by_instrument ON markets (instrument, kind, seq);
-CREATE INDEX IF NOT EXISTS markets_by_kind ON markets (kind, seq);
-CREATE TABLE IF NOT EXISTS losses (
-    seq INTEGER PRIMARY KEY, account INTEGER NOT NULL, kind INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    amount_micro INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS labels (
-    account INTEGER NOT NULL, label INTEGER NOT NULL, text TEXT NOT NULL,
-    PRIMARY KEY (account, label)) WITHOUT ROWID;
-"""
-_CLASS_INDEX: Final = """
-CREATE INDEX IF NOT EXISTS movements_by_class ON movements (account, class, seq);
-"""
-_EVENTS_CURSOR: Final = "events"
-_LABELS_CURSOR: Final = "labels"
+__all__ = ["HistoryReader", "HistoryWriter", "StoreInUse", "StoredFill"]
+
+UNFILLED_KEPT_MS: Final = 30 * 60_000
+UNFILLED_MAX: Final = 10_000
 
 
 class StoreInUse(Exception):
     """Another process writes this store."""
-
-
-class StoredFill(NamedTuple):
-    """One side of a match: the TRADE, that side's ORDER after it (may be empty), its label's text."""
-
-    trade: bytes
-    order: bytes
-    label: str
 
 
 class HistoryWriter:
@@ -83,7 +46,16 @@ class HistoryWriter:
         sqlite3.Error: the file is no store, or the disk refuses.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        unfilled_kept_ms: int = UNFILLED_KEPT_MS,
+        unfilled_max: int = UNFILLED_MAX,
+    ) -> None:
+        self._unfilled_kept_ms = unfilled_kept_ms
+        self._unfilled_max = unfilled_max
+        self._unfilled_added: dict[int, int] = {}
         self._lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,13 +66,34 @@ class HistoryWriter:
         # FULL: a cursor is published only behind what would survive a power loss.
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        _add_classes(self._db)
-        self._db.executescript(_SCHEMA)
-        self._db.executescript(_CLASS_INDEX)
-        self._indices = Indices(
-            dict(self._db.execute("SELECT instrument, underlying FROM underlyings")),
-            dict(self._db.execute("SELECT underlying, index_micro FROM indices")),
+        prepare(self._db)
+        self._marks = MarkSampler()
+        self._past = self._load()
+
+    def _load(self) -> Past:
+        """What the next rows follow from, out of the store."""
+        db = self._db
+        past = Past(
+            dict(db.execute("SELECT instrument, underlying FROM underlyings")),
+            dict(db.execute("SELECT underlying, index_micro FROM indices")),
         )
+        for instrument, record in db.execute("SELECT instrument, record FROM terms"):
+            event = ev.read_event(record)
+            if isinstance(event, ev.Instrument):
+                past.listings[instrument] = listing_of(event)
+                self._marks.list(event)
+        for record, tick in db.execute(
+            "SELECT t.record, t.tick FROM (SELECT instrument, max(trade_seq) AS last FROM trades "
+            "GROUP BY instrument) n JOIN trades t ON t.instrument = n.instrument AND t.trade_seq = n.last"
+        ):
+            trade = ev.read_event(record)
+            if isinstance(trade, ev.Trade):
+                past.ticks[trade.head.instrument] = (trade.price_ticks, tick)
+        for account, user_seq, balance in db.execute("SELECT * FROM balances"):
+            past.standings[account] = Standing(user_seq, balance)
+        for account, instrument, lots in db.execute("SELECT * FROM holdings"):
+            past.holdings[account, instrument] = lots
+        return past
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -110,12 +103,12 @@ class HistoryWriter:
     @property
     def next_seq(self) -> int:
         """Counter of the first command whose events are not stored yet."""
-        return self._cursor(_EVENTS_CURSOR)
+        return self._cursor(EVENTS_CURSOR)
 
     @property
     def labels_next_seq(self) -> int:
-        """Counter of the first command not yet searched for labels."""
-        return self._cursor(_LABELS_CURSOR)
+        """Counter of the first command not yet searched for labels and marks."""
+        return self._cursor(COMMANDS_CURSOR)
 
     def _cursor(self, name: str) -> int:
         row = self._db.execute("SELECT next_seq FROM cursors WHERE name = ?", (name,)).fetchone()
@@ -130,205 +123,123 @@ class HistoryWriter:
         """
         if next_seq < self.next_seq:
             raise ValueError(f"the store is at {self.next_seq}, not before {next_seq}")
-        indices = Indices(dict(self._indices.underlyings), dict(self._indices.values))
-        rows = Rows(indices)
-        for run in packed:
-            rows.add(run)
-        with _Transaction(self._db) as db:
-            db.executemany("INSERT INTO trades VALUES (?, ?, ?, ?, ?)", rows.trades)
-            db.executemany(
-                "INSERT INTO fills VALUES (?, ?, ?, ?, ?)", ((*key, *row) for key, row in rows.fills.items())
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO orders VALUES (?, ?, ?)",
-                ((order_id, *row) for order_id, row in rows.orders.items()),
-            )
-            db.executemany(
-                "INSERT INTO movements (account, seq, event_index, class, record) VALUES (?, ?, ?, ?, ?)",
-                rows.movements,
-            )
-            db.executemany("INSERT INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows.markets.values())
-            db.executemany("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", rows.losses.values())
-            db.executemany("INSERT OR IGNORE INTO underlyings VALUES (?, ?)", rows.underlyings.items())
-            db.executemany("INSERT OR REPLACE INTO indices VALUES (?, ?)", rows.index_values.items())
-            # The first event of an instrument is its listing.
-            db.executemany("INSERT OR IGNORE INTO listings VALUES (?, ?)", rows.listings.items())
-            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_EVENTS_CURSOR, next_seq))
-        self._indices = indices
+        rows = Rows(self._past)
+        try:
+            for run in packed:
+                rows.add(run)
+            with Transaction(self._db) as db:
+                self._insert(db, rows)
+                db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (EVENTS_CURSOR, next_seq))
+        except BaseException:
+            self._past = self._load()  # it was moved along
+            raise
+        for record in rows.terms.values():
+            event = ev.read_event(record)
+            if isinstance(event, ev.Instrument):
+                self._marks.list(event)
 
-    def add_labels(self, labels: Iterable[tuple[int, int, str]], next_seq: int) -> None:
-        """Store (account, label, text) of commands up to `next_seq`, and move their cursor there."""
-        with _Transaction(self._db) as db:
-            db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", labels)
-            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (_LABELS_CURSOR, next_seq))
-
-
-def _add_classes(db: sqlite3.Connection) -> None:
-    """Bring a store of an earlier form up to this one: its movements get their class, in one transaction.
-
-    Settlements of markets from before are in the accounts' movements alone.
-    """
-    columns = [row[1] for row in db.execute("PRAGMA table_info(movements)")]
-    if not columns or "class" in columns:
-        return
-    with _Transaction(db):
-        db.execute("ALTER TABLE movements ADD COLUMN class INTEGER NOT NULL DEFAULT 0")
-        rows = db.execute("SELECT account, seq, event_index, record FROM movements").fetchall()
+    def _insert(self, db: sqlite3.Connection, rows: Rows) -> None:
+        db.executemany("INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?)", rows.trades)
         db.executemany(
-            "UPDATE movements SET class = ? WHERE account = ? AND seq = ? AND event_index = ?",
-            [(class_of(ev.read_event(row[3])), *row[:3]) for row in rows],
+            "INSERT INTO fills VALUES (?, ?, ?, ?, ?)", ((*key, *row) for key, row in rows.fills.items())
+        )
+        self._insert_orders(db, rows)
+        db.executemany(
+            "INSERT INTO movements (account, seq, event_index, class, record) VALUES (?, ?, ?, ?, ?)",
+            rows.movements,
+        )
+        db.executemany("INSERT INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows.markets.values())
+        db.executemany("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", rows.losses.values())
+        db.executemany("INSERT OR IGNORE INTO underlyings VALUES (?, ?)", rows.underlyings.items())
+        db.executemany("INSERT OR REPLACE INTO terms VALUES (?, ?)", rows.terms.items())
+        db.executemany("INSERT OR REPLACE INTO indices VALUES (?, ?)", rows.index_values.items())
+        # The first event of an instrument is its listing.
+        db.executemany("INSERT OR IGNORE INTO listings VALUES (?, ?)", rows.listings.items())
+        db.executemany(b.UPSERT, rows.bars.rows())
+        self._insert_ledger(db, rows)
+
+    def _insert_orders(self, db: sqlite3.Connection, rows: Rows) -> None:
+        """Closed orders with the fees of all their fills; of those without fills only what is kept."""
+        oldest_ms = rows.time_ms - self._unfilled_kept_ms
+        left = dict.fromkeys((row.account for row in rows.orders.values() if not row.is_filled), 0)
+        kept: list[tuple[object, ...]] = []
+        for order_id, row in reversed(rows.orders.items()):
+            if not row.is_filled:
+                left[row.account] += 1
+                if row.time_ms < oldest_ms or left[row.account] > self._unfilled_max:
+                    continue
+            kept.append((order_id, *row))
+        db.executemany(
+            "INSERT INTO fees VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET fee_micro = fee_micro + excluded.fee_micro",
+            rows.fees.items(),
+        )
+        db.executemany(
+            "INSERT INTO orders (order_id, account, record, instrument, seq, event_index, filled, time_ms, "
+            "label, fee_micro) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "record = excluded.record, seq = excluded.seq, event_index = excluded.event_index, "
+            "filled = excluded.filled, time_ms = excluded.time_ms, "
+            "fee_micro = fee_micro + excluded.fee_micro",
+            kept,
+        )
+        ended = [(order_id,) for order_id, row in rows.orders.items() if row.is_filled]
+        db.executemany(
+            "UPDATE orders SET fee_micro = fee_micro + (SELECT fee_micro FROM fees f "
+            "WHERE f.order_id = orders.order_id) "
+            "WHERE order_id = ? AND order_id IN (SELECT order_id FROM fees)",
+            ended,
+        )
+        db.executemany("DELETE FROM fees WHERE order_id = ?", ended)
+        if rows.time_ms:
+            db.execute("DELETE FROM orders WHERE filled = 0 AND time_ms < ?", (oldest_ms,))
+        for account, count in left.items():
+            self._limit_unfilled(db, account, count)
+
+    def _limit_unfilled(self, db: sqlite3.Connection, account: int, count: int) -> None:
+        """Drop an account's oldest orders without fills, looked at once in a tenth of what is kept."""
+        added = self._unfilled_added.get(account, 0) + min(count, self._unfilled_max)
+        self._unfilled_added[account] = added
+        if added * 10 <= self._unfilled_max and account in self._unfilled_added:
+            return
+        self._unfilled_added[account] = 0
+        db.execute(
+            "DELETE FROM orders WHERE order_id IN (SELECT order_id FROM orders WHERE account = ? "
+            "AND filled = 0 ORDER BY seq DESC, event_index DESC LIMIT -1 OFFSET ?)",
+            (account, self._unfilled_max),
         )
 
-
-class _Transaction:
-    """BEGIN … COMMIT, or ROLLBACK if the block raises."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
-
-    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-class HistoryReader:
-    """Read-only queries. Opens the file when it exists; before that there is no history.
-
-    Raises:
-        sqlite3.Error: from any query, if the file is no store.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        self._db: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    def _open(self) -> sqlite3.Connection | None:
-        if self._db is None and self._path.exists():
-            db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'movements_by_class'").fetchone() is None:
-                db.close()  # the writer is still making its tables
-                return None
-            self._db = db
-        return self._db
-
-    def user_trades(
-        self, account: int, instruments: Sequence[int] | None, *, before_trade_id: int, limit: int
-    ) -> list[StoredFill]:
-        """An account's fills with a lower trade_id, newest first; `instruments` None: any."""
-        db = self._open()
-        if db is None:
-            return []
-        only = ""
-        values: list[int] = [account, min(before_trade_id, (1 << 63) - 1)]
-        if instruments is not None:
-            only = f"AND f.instrument IN ({','.join('?' * len(instruments))})"
-            values += instruments
-        rows = db.execute(
-            f"""SELECT t.record, f.order_record, coalesce(l.text, '') FROM fills f
-            JOIN trades t USING (trade_id) LEFT JOIN labels l ON l.account = f.account AND l.label = f.label
-            WHERE f.account = ? AND f.trade_id < ? {only} ORDER BY f.trade_id DESC LIMIT ?""",
-            (*values, limit),
+    def _insert_ledger(self, db: sqlite3.Connection, rows: Rows) -> None:
+        ledger = rows.ledger
+        db.executemany(
+            "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.ledger_rows
         )
-        return [StoredFill(*row) for row in rows]
-
-    def market_trades(self, instrument: int, *, before_trade_seq: int, limit: int) -> list[bytes]:
-        """TRADE records of an instrument with a lower trade_seq, newest first."""
-        db = self._open()
-        if db is None:
-            return []
-        rows = db.execute(
-            "SELECT record FROM trades WHERE instrument = ? AND trade_seq < ? "
-            "ORDER BY trade_seq DESC LIMIT ?",
-            (instrument, min(before_trade_seq, (1 << 63) - 1), limit),
+        db.executemany(
+            "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)",
+            ((account, *ledger.standings[account]) for account in ledger.changed),
         )
-        return [row[0] for row in rows]
+        moved = [(*key, ledger.holdings[key]) for key in ledger.moved]
+        db.executemany("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?)", moved)
+        empty = [(account, instrument) for account, instrument, lots in moved if not lots]
+        db.executemany("DELETE FROM holdings WHERE account = ? AND instrument = ?", empty)
+        for account, instrument in empty:
+            del ledger.holdings[account, instrument]
 
-    def order(self, order_id: int) -> bytes:
-        """The last ORDER record of a closed order that had fills, or b""."""
-        db = self._open()
-        if db is None:
-            return b""
-        row = db.execute("SELECT record FROM orders WHERE order_id = ?", (order_id,)).fetchone()
-        return bytes(row[0]) if row else b""
+    def add_commands(
+        self, frames: Iterable[bytes], labels: Iterable[tuple[int, int, str]], next_seq: int
+    ) -> None:
+        """Store (account, label, text) and the marks in frames of commands up to `next_seq`, and move their
+        cursor there."""
+        found = b.Bars()
+        for frame in frames:
+            self._marks.add(frame, found)
+        with Transaction(self._db) as db:
+            db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", labels)
+            db.executemany(b.UPSERT, found.rows())
+            if found.found:
+                db.execute(
+                    "DELETE FROM bars WHERE series = ? AND step_s = 1 AND start_s < ? AND member IN "
+                    "(SELECT DISTINCT underlying FROM indices)",
+                    (b.VOLATILITY, self._marks.time_ms // 1_000 - b.SECONDS_KEPT_S),
+                )
+            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (COMMANDS_CURSOR, next_seq))
 
-    def movements(
-        self, account: int, classes: Sequence[int] | None = None, *, before_seq: int, limit: int
-    ) -> list[bytes]:
-        """CASH, SETTLED, LIQUIDATION and MOVED records of an account with a lower seq, newest first;
-        `classes` (`rows.movement_class`) None: any."""
-        db = self._open()
-        if db is None:
-            return []
-        only = ""
-        values: list[int] = [account, min(before_seq, (1 << 63) - 1)]
-        if classes is not None:
-            only = f"AND class IN ({','.join('?' * len(classes))})"
-            values += classes
-        rows = db.execute(
-            f"SELECT record FROM movements WHERE account = ? AND seq < ? {only} "
-            "ORDER BY seq DESC, event_index DESC LIMIT ?",
-            (*values, limit),
-        )
-        return [row[0] for row in rows]
-
-    def markets(
-        self, instrument: int | None, kinds: Sequence[int], *, before_seq: int, limit: int
-    ) -> list[MarketRow]:
-        """Settlements of markets of the given SETTLED kinds with a lower seq, newest first; `instrument`
-        None: any."""
-        db = self._open()
-        if db is None:
-            return []
-        only = "" if instrument is None else "instrument = ? AND"
-        values = [] if instrument is None else [instrument]
-        rows = db.execute(
-            f"SELECT * FROM markets WHERE {only} kind IN ({','.join('?' * len(kinds))}) AND seq < ? "
-            "ORDER BY seq DESC LIMIT ?",
-            (*values, *kinds, min(before_seq, (1 << 63) - 1), limit),
-        )
-        return [MarketRow(*row) for row in rows]
-
-    def market(self, seq: int) -> MarketRow | None:
-        """The settlement of a market by one command, or None."""
-        db = self._open()
-        row = None if db is None else db.execute("SELECT * FROM markets WHERE seq = ?", (seq,)).fetchone()
-        return MarketRow(*row) if row else None
-
-    def deliveries(self) -> list[MarketRow]:
-        """One row for every delivery price of a day, oldest first."""
-        db = self._open()
-        if db is None:
-            return []
-        rows = db.execute(
-            "SELECT * FROM markets WHERE seq IN (SELECT min(seq) FROM markets WHERE kind = ? "
-            "GROUP BY time_ms / 86400000, price) ORDER BY seq",
-            (r.SETTLED_DELIVERY,),
-        )
-        return [MarketRow(*row) for row in rows]
-
-    def losses(self, *, before_seq: int, limit: int) -> list[LossRow]:
-        """Covered and shared losses with a lower seq, newest first."""
-        db = self._open()
-        if db is None:
-            return []
-        rows = db.execute(
-            "SELECT * FROM losses WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-            (min(before_seq, (1 << 63) - 1), limit),
-        )
-        return [LossRow(*row) for row in rows]
-
-    def listing_times(self) -> dict[int, int]:
-        """When each instrument was listed (ms), by its id."""
-        db = self._open()
-        if db is None:
-            return {}
-        return dict(db.execute("SELECT instrument, time_ms FROM listings"))

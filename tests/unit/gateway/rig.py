@@ -184,8 +184,11 @@ class Rig:
         self.clock = ManualClock(NOW_MS)
         self.journal: Any = ports.pop("journal", None) or ListJournal()
         self.engine = engine or Engine()
-        if engine is None:
-            self.engine.apply(b"".join(listings()))
+        self.listed = b"" if engine is not None else self.engine.apply(b"".join(listings()))
+        """Events of the listings, which no journal has."""
+        archive = ports.pop("archive", None)
+        if archive is not None:
+            ports["archive"] = archive(self.loop)
         committer = ports.pop("committer", None) or InlineCommitter(self.loop)
         self.venue = Venue(self.engine, self.journal, committer, self.loop, self.clock, **ports)
         self.dispatcher = Dispatcher(self.venue, METHODS)

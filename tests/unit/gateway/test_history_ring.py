@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange.gateway import history_ring, methods_account, methods_public
+from exchange.gateway import history_ring
+from exchange.gateway.archive import InlineArchive
+from exchange.history.past import Past
 from exchange.history.store import HistoryReader, HistoryWriter
 from tests.unit.gateway.rig import OPTION, Client, Rig
 
@@ -15,8 +17,6 @@ from tests.unit.gateway.rig import OPTION, Client, Rig
 def small_rings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_ring, "FILLS_PER_ACCOUNT", 4)
     monkeypatch.setattr(history_ring, "ORDERS_PER_ACCOUNT", 3)
-    for module in (methods_account, methods_public):
-        monkeypatch.setattr(module, "PAGE", 3)
 
 
 def trade_ten(rig: Rig) -> tuple[Client, Client]:
@@ -39,12 +39,13 @@ def test_only_the_last_fills_and_orders_are_remembered() -> None:
 @pytest.mark.usefixtures("small_rings")
 def test_what_the_ring_forgot_comes_from_the_store(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    rig = Rig(history=HistoryReader(path)).open()
+    rig = Rig(history=HistoryReader(path), archive=lambda loop: InlineArchive(loop, Past(path))).open()
     maker, taker = trade_ten(rig)
     writer = HistoryWriter(path)
+    writer.add_events([rig.listed], 10)
     writer.add_events([frame[3] for frame in rig.journal.event_frames], rig.engine.next_seq)
     labels = rig.venue.labels.section()[maker.account or 0]
-    writer.add_labels([(maker.account or 0, label, text) for label, text in labels.items()], 5)
+    writer.add_commands([], [(maker.account or 0, label, text) for label, text in labels.items()], 5)
     rig.venue.views.markets[0].trades.clear()
     found = maker.call("private/get_user_trades_by_currency", currency="BTC", count=100)
     assert [trade["price"] for trade in found["trades"]] == [5045 - 5 * n for n in range(10)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
-from exchange.history.rows import Indices, LossRow, Rows, class_of, movement_class
+from exchange.history.rows import LossRow, Rows, class_of, movement_class
 from exchange.history.store import HistoryReader, HistoryWriter
 from tests.unit.gateway.rig import listings
 from tests.unit.history.packing import packed_event
@@ -33,7 +33,7 @@ def settled_market() -> tuple[Engine, list[bytes]]:
 
 def test_all_holders_make_one_row() -> None:
     _, found = settled_market()
-    rows = Rows(Indices())
+    rows = Rows()
     for packed in found:
         rows.add(packed)
     funding, settlement = rows.markets.values()
@@ -46,7 +46,7 @@ def test_all_holders_make_one_row() -> None:
 
 
 def test_losses_add_up_by_command() -> None:
-    rows = Rows(Indices())
+    rows = Rows()
     rows.add(packed_event(commands_liquidation(5, 64, r.LIQ_FUND, 300)))
     for index, account in enumerate((65, 66)):
         rows.add(packed_event(commands_liquidation(6, account, r.LIQ_SHARED, 40, 64, index)))
@@ -60,7 +60,7 @@ def test_losses_add_up_by_command() -> None:
 
 def test_a_position_that_moves_is_of_both_accounts() -> None:
     head = events.Header(r.EV_MOVED, 1, 2, 0, 9, 64, 2, 0)
-    rows = Rows(Indices())
+    rows = Rows()
     rows.add(packed_event(events.Moved(head, 65, -5, 1_000, NOW_MS)))
     kind = movement_class(r.EV_MOVED, 0)
     assert [(row[0], row[3]) for row in rows.movements] == [(64, kind), (65, kind)]

@@ -9,6 +9,7 @@ import pytest
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.history.feeder import Feeder
+from exchange.history.past import OrderQuery, Past
 from exchange.history.store import HistoryReader, HistoryWriter
 from exchange.journal import MemoryStorage
 from tests.unit.history.journal import MAKER, TAKER, Market
@@ -18,7 +19,7 @@ def test_an_absent_store_answers_with_nothing(tmp_path: Path) -> None:
     reader = HistoryReader(tmp_path / "none.db")
     assert reader.user_trades(64, None, before_trade_id=1 << 63, limit=10) == []
     assert reader.market_trades(0, before_trade_seq=1 << 63, limit=10) == []
-    assert reader.order(1) == b""
+    assert reader.order(1) is None
     assert reader.listing_times() == {}
     assert reader.movements(64, before_seq=1 << 63, limit=10) == []
 
@@ -61,7 +62,9 @@ def test_market_trades_orders_and_movements(tmp_path: Path) -> None:
     trades = [events.read_event(raw) for raw in reader.market_trades(0, before_trade_seq=3, limit=10)]
     assert [t.trade_seq for t in trades if isinstance(t, events.Trade)] == [2, 1]
     assert isinstance(trades[0], events.Trade)
-    order = events.read_event(reader.order(trades[0].maker_order_id))
+    stored_order = reader.order(trades[0].maker_order_id)
+    assert stored_order is not None
+    order = events.read_event(stored_order.record)
     assert isinstance(order, events.Order)
     assert order.order_id == trades[0].maker_order_id
     (movement,) = reader.movements(MAKER, before_seq=1 << 63, limit=10)
@@ -70,12 +73,38 @@ def test_market_trades_orders_and_movements(tmp_path: Path) -> None:
     assert reader.listing_times() == dict.fromkeys(range(4), cash.time_ms)
 
 
-def test_unfilled_orders_are_not_kept(tmp_path: Path) -> None:
+def test_unfilled_orders_are_kept_for_a_time_and_up_to_a_number(tmp_path: Path) -> None:
     market = Market(MemoryStorage())
-    packed = market.run(commands.new_order(MAKER, 0, 0, 500, 2), commands.cancel(MAKER, 1))
-    writer = HistoryWriter(tmp_path / "history.db")
-    writer.add_events([packed], market.engine.next_seq)
-    assert HistoryReader(tmp_path / "history.db").order(1) == b""
+    writer = HistoryWriter(tmp_path / "history.db", unfilled_kept_ms=60_000, unfilled_max=3)
+    past = Past(tmp_path / "history.db")
+
+    def place_and_cancel(count: int) -> None:
+        for _ in range(count):
+            order_id = market.engine.next_seq
+            packed = market.run(commands.new_order(MAKER, 0, 0, 500, 2))
+            assert isinstance(events.read_event(packed), events.Order)
+            packed += market.run(commands.cancel(MAKER, events.read_event(packed).head.id))
+            writer.add_events([packed], market.engine.next_seq)
+        assert order_id
+
+    def kept() -> list[int]:
+        query = OrderQuery(MAKER, None, 0, 0, (1 << 62, 0), 100)
+        found = past.closed_orders(query)
+        assert past.closed_orders(query._replace(instruments=(1,))) == []
+        return [events.read_event(row.record).head.id for row in found]
+
+    place_and_cancel(5)
+    newest = kept()
+    only_filled = OrderQuery(MAKER, None, None, 0, (1 << 62, 0), 100)
+    assert past.closed_orders(only_filled) == []
+    assert len(newest) == 3
+    assert newest == sorted(newest, reverse=True)
+    market.run(commands.time(1_750_000_000_000 + 60_001))
+    market.run(commands.new_order(MAKER, 0, r.FLAG_SELL, 1000, 2))
+    writer.add_events([market.run(commands.new_order(TAKER, 0, 0, 1000, 2))], market.engine.next_seq)
+    assert [number in newest for number in kept()] == [False]
+    (order,) = past.closed_orders(only_filled)
+    assert order.fee_micro == 600_000  # 0.03 % of the index, 0.02 BTC
 
 
 def test_events_that_cannot_be_read_leave_no_trace(tmp_path: Path) -> None:
