@@ -73,14 +73,12 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "there are no protection groups yet",
         "get_mmp_config get_mmp_status reset_mmp set_mmp_config",
     ),
-    **_all(_NOT_YET, "there are no trigger orders yet", "get_trigger_order_history"),
     **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
     **_all(
         _NOT_YET,
         "not served yet",
         "cancel_all_by_currency_pair cancel_all_by_kind_or_type close_position create_deposit_address "
-        "edit_by_label get_current_deposit_address get_open_orders_by_label get_order_margin_by_ids "
-        "get_order_state_by_label",
+        "edit_by_label get_current_deposit_address",
     ),
     **_all(
         _NOT_YET,
@@ -97,10 +95,8 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
     **_all(
         _NOT_YET,
         "this part of the past is not kept yet",
-        "get_order_history_by_currency get_order_history_by_instrument get_transaction_log "
-        "public/get_historical_volatility public/get_index_chart_data public/get_last_trades_by_currency "
-        "public/get_last_trades_by_currency_and_time public/get_mark_price_history "
-        "public/get_tradingview_chart_data public/get_volatility_index_data",
+        "get_transaction_log public/get_historical_volatility public/get_index_chart_data "
+        "public/get_mark_price_history public/get_tradingview_chart_data public/get_volatility_index_data",
     ),
     **_all(
         _NOT_YET,

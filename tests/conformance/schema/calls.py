@@ -108,6 +108,10 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/edit": _edited,
     "private/cancel": _open_order,
     "private/get_order_state": _open_order,
+    "private/get_open_orders_by_label": lambda m: {"label": m.resting() and "resting"},
+    "private/get_order_state_by_label": lambda m: {"label": m.resting() and "resting"},
+    "private/get_order_margin_by_ids": lambda m: {"ids": [m.resting()]},
+    "private/get_order_history_by_currency": lambda m: {"include_unfilled": True, "count": 1000},
     "private/get_user_trades_by_order": _done_order,
     "private/cancel_all_by_instrument": lambda m: {"instrument_name": m.resting() and OPTION},
     "private/cancel_by_label": lambda m: {"label": m.resting() and "resting"},
@@ -134,6 +138,7 @@ MAY_BE_BARE: Final[Mapping[str, str]] = {
     "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
     "private/create_subaccount trading_products_details": "no product can be switched off yet",
     "public/get_apr_history data": "no coin yields anything here",
+    "private/get_trigger_order_history entries": "there are no trigger orders yet",
     "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",
 }
 
