@@ -40,6 +40,7 @@ from exchange.gateway.labels import Labels
 from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
+from exchange.gateway.replays import ReplayGuard, ReplayLog
 from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
 from exchange.history.past import Past
@@ -113,8 +114,12 @@ class VenueProcess:
             raise StartError(f"{error}; restore it, or start on another --data") from None
         fitter = ChildFitter() if config.children else None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
+        self._replays = ReplayLog(config.data, self.clock)
         self._committer = VouchingCommitter(
-            ThreadCommitter(loop), engine, config.journal, config.snapshot_commands
+            ReplayGuard(ThreadCommitter(loop), self._replays),
+            engine,
+            config.journal,
+            config.snapshot_commands,
         )
         self.history = HistoryReader(config.history)
         self.archive = ThreadArchive(loop, Past(config.history, any_thread=True))
@@ -142,7 +147,7 @@ class VenueProcess:
             unfilled_kept_ms=config.unfilled_minutes * 60_000,
             bus=self._bus,
             labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),
-            authenticator=CredentialAuthenticator(self.credentials, self.clock),
+            authenticator=CredentialAuthenticator(self.credentials, self.clock, self._replays),
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
         )
@@ -303,6 +308,7 @@ class VenueProcess:
             await asyncio.sleep(0.005)
         self.venue.stop()
         self._committer.close()
+        self._replays.close()
         if not self.venue.halted:
             self._writer.sync_events()
             self._chain_log.sync()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from exchange.gateway.credentials import ADDRESS_BYTES, Credentials, Key
+from exchange.gateway.replays import ReplayLog
 from exchange.wire import errors
 from exchange.wire.auth import (
     BASIC_SCHEME,
@@ -29,8 +30,10 @@ from exchange.wire.auth import (
     unauthorized,
     websocket_message,
 )
+from exchange.wire.credits import MATCHING_METHODS
 from exchange.wire.errors import error, invalid_param
 from exchange.wire.limits import LABEL_CHARS_MAX
+from exchange.wire.method_scopes import changes_state
 from exchange.wire.params import choice, has, text, timestamp_ms
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import Clock
@@ -44,8 +47,9 @@ _GRANTS: Final = frozenset({"client_credentials", "client_signature", "refresh_t
 class CredentialAuthenticator:
     """Checks tokens and signatures against the credentials; the server's authenticator."""
 
-    def __init__(self, credentials: Credentials, clock: Clock) -> None:
+    def __init__(self, credentials: Credentials, clock: Clock, replays: ReplayLog | None = None) -> None:
         self.credentials = credentials
+        self.replays = replays or ReplayLog(None, clock)
         self.signer = TokenSigner(credentials.token_secret)
         self.sign_ups_in_flight = 0
         self._clock = clock
@@ -58,9 +62,11 @@ class CredentialAuthenticator:
             raise unauthorized("invalid_token")
         session.authenticate(claim.account, claim.client_id, claim.scopes)
 
-    def by_header(self, session: Session, header: str, verb: str, target: bytes, body: bytes) -> None:
+    def by_header(
+        self, session: Session, header: str, verb: str, target: bytes, body: bytes, method: str = ""
+    ) -> None:
         """Bind a session by an Authorization header: Bearer, Basic, or a signed request. Raises 13009,
-        13004."""
+        13004; 10028 and 13028 as `ReplayLog.take`, for a `method` that changes something."""
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "bearer":
             self.by_token(session, rest.strip())
@@ -68,6 +74,8 @@ class CredentialAuthenticator:
             claim = parse_hmac(rest)
             message = http_message(claim.timestamp_ms, claim.nonce, verb, target, body)
             key = self._signed_by(claim.client_id, claim.timestamp_ms, message, claim.signature)
+            if changes_state(method):
+                self.replays.take(key.client_id, message, sequenced=method in MATCHING_METHODS)
             session.authenticate(key.account, key.client_id, granted_scopes(key.scopes, frozenset()))
         elif scheme.lower() == BASIC_SCHEME:
             key = self._by_secret(*parse_basic(rest))

@@ -45,7 +45,7 @@ class Host(Protocol):
 
     def end_session(self, session: Session) -> None: ...
 
-    def authenticate_http(self, session: Session, request: http.HttpRequest) -> None: ...
+    def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None: ...
 
     def handle(self, session: Session, request: Request) -> None: ...
 
@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
             session.fail_id(bad.request_id, bad, now_us)
             return
         try:
-            self._server.authenticate_http(session, request)
+            self._server.authenticate_http(session, request, rpc.method)
         except RpcError as refused:
             session.fail(rpc, refused)
             return

@@ -38,7 +38,9 @@ class Authenticator(Protocol):
 
     def by_token(self, session: Session, token: str) -> None: ...
 
-    def by_header(self, session: Session, header: str, verb: str, target: bytes, body: bytes) -> None: ...
+    def by_header(
+        self, session: Session, header: str, verb: str, target: bytes, body: bytes, method: str
+    ) -> None: ...
 
 
 def _no_close(_session: Session) -> None:
@@ -184,7 +186,7 @@ class Server:
                 return
             if self.authenticator is not None and has(request.params, "access_token"):
                 self.authenticator.by_token(session, text(request.params, "access_token"))
-            check_access(request.method, session.authenticated, session.scopes)
+            check_access(request.method, session.authenticated, session.scopes, request.params)
             self._dispatcher(session, request)
         except RpcError as refused:
             session.fail(request, refused)
@@ -192,11 +194,13 @@ class Server:
             _log.exception("%s failed", request.method)
             session.fail(request, error(INTERNAL_ERROR))
 
-    def authenticate_http(self, session: Session, request: http.HttpRequest) -> None:
+    def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None:
         """Bind an HTTP exchange by its Authorization header, if it has one. Raises RpcError."""
         header = request.headers.get("authorization")
         if header is not None and self.authenticator is not None:
-            self.authenticator.by_header(session, header, request.verb, request.target, request.body)
+            self.authenticator.by_header(
+                session, header, request.verb, request.target, request.body, method
+            )
 
     def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None:
         """(status, content type, body) of `/health` or a static file; None if there is none."""

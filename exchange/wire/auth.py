@@ -2,8 +2,9 @@
 
 Signing is HMAC-SHA256 with the key's secret, lower-case hex, over one of two strings of lines: on a
 WebSocket timestamp, nonce and data; over HTTP timestamp, nonce, METHOD, the request target exactly as
-sent, and the body, the last line ended too. A nonce is not remembered: clients use the millisecond,
-and two calls in one millisecond are both good. What bounds a replay is the timestamp's window.
+sent, and the body, the last line ended too. A nonce alone is not remembered: clients use the
+millisecond, and two different calls in one millisecond are both good. A call that changes something is
+remembered whole while its timestamp is good, and not taken twice (`exchange.gateway.replays`).
 """
 
 from __future__ import annotations
@@ -11,24 +12,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
 
 from exchange.wire import errors
 from exchange.wire.errors import error
+from exchange.wire.method_scopes import needed_scope
 from exchange.wire.session import RpcError
 
 TIMESTAMP_WINDOW_MS: Final = 60_000
+NO_PARAMS: Final[Mapping[str, object]] = MappingProxyType({})
 HMAC_SCHEME: Final = "deri-hmac-sha256"
 BASIC_SCHEME: Final = "basic"
 
 # Scopes a key can hold. A right is none, read or read_write; read_write includes read.
 AREAS: Final = ("account", "trade", "wallet", "block_trade", "block_rfq")
 _RIGHTS: Final = {"none": 0, "read": 1, "read_write": 2}
-DEFAULT_SCOPES: Final = frozenset(
-    {"account:read_write", "trade:read_write", "wallet:read_write", "mainaccount"}
-)
+DEFAULT_SCOPES: Final = frozenset({*(f"{area}:read_write" for area in AREAS), "mainaccount"})
 SUBACCOUNT_SCOPES: Final = DEFAULT_SCOPES - {"mainaccount"}
 
 
@@ -162,80 +165,10 @@ def allows(scopes: frozenset[str], area: str, *, write: bool) -> bool:
     return _right(scopes, area) >= (2 if write else 1)
 
 
-# Methods that place or cancel orders, and those that only read them.
-_TRADE_WRITES: Final = (
-    "buy",
-    "sell",
-    "edit",
-    "edit_by_label",
-    "cancel",
-    "cancel_all",
-    "cancel_by_label",
-    "cancel_all_by_instrument",
-    "cancel_all_by_currency",
-    "cancel_all_by_kind_or_type",
-    "mass_quote",
-    "cancel_quotes",
-    "close_position",
-    "strikebook_take_over",
-)
-_TRADE_READS: Final = (
-    "get_open_orders",
-    "get_open_orders_by_currency",
-    "get_open_orders_by_instrument",
-    "get_open_orders_by_label",
-    "get_order_state",
-    "get_order_state_by_label",
-    "get_order_history_by_currency",
-    "get_order_history_by_instrument",
-    "get_user_trades_by_instrument",
-    "get_user_trades_by_instrument_and_time",
-    "get_user_trades_by_currency",
-    "get_user_trades_by_currency_and_time",
-    "get_user_trades_by_order",
-    "get_positions",
-    "get_position",
-    "get_margins",
-    "get_settlement_history_by_currency",
-    "get_settlement_history_by_instrument",
-    "strikebook_get_liquidations",
-)
-_ACCOUNT_READS: Final = (
-    "get_account_summary",
-    "get_account_summaries",
-    "get_subaccounts",
-    "get_subaccounts_details",
-    "get_user_locks",
-    "simulate_portfolio",
-    "pme/simulate",
-)
-_ACCOUNT_WRITES: Final = (
-    "set_self_trading_config",
-    "change_margin_model",
-    "create_subaccount",
-    "change_subaccount_name",
-    "remove_subaccount",
-)
-_WALLET_READS: Final = ("get_transfers", "get_withdrawals", "get_deposits")
-_WALLET_WRITES: Final = (
-    "submit_transfer_between_subaccounts",
-    "submit_transfer_to_subaccount",
-    "withdraw",
-    "cancel_withdrawal",
-)
-# The area each private method needs, and whether it writes; one that is not here needs only a session.
-_METHOD_SCOPES: Final[dict[str, tuple[str, bool]]] = {
-    **{f"private/{name}": ("trade", True) for name in _TRADE_WRITES},
-    **{f"private/{name}": ("trade", False) for name in _TRADE_READS},
-    **{f"private/{name}": ("account", False) for name in _ACCOUNT_READS},
-    **{f"private/{name}": ("account", True) for name in _ACCOUNT_WRITES},
-    **{f"private/{name}": ("wallet", False) for name in _WALLET_READS},
-    **{f"private/{name}": ("wallet", True) for name in _WALLET_WRITES},
-}
-
-
-def check_access(method: str, authenticated: bool, scopes: frozenset[str]) -> None:
-    """Whether a session may call a method.
+def check_access(
+    method: str, authenticated: bool, scopes: frozenset[str], params: Mapping[str, object] = NO_PARAMS
+) -> None:
+    """Whether a session may call a method with these parameters.
 
     Raises:
         RpcError: 13009 a private method without authentication; 13021 a scope is missing.
@@ -244,7 +177,7 @@ def check_access(method: str, authenticated: bool, scopes: frozenset[str]) -> No
         return
     if not authenticated:
         raise unauthorized("authentication_required")
-    needed = _METHOD_SCOPES.get(method)
+    needed = needed_scope(method, params)
     if needed is not None and not allows(scopes, needed[0], write=needed[1]):
         right = "read_write" if needed[1] else "read"
         raise error(errors.FORBIDDEN, reason=f"scope {needed[0]}:{right} required")

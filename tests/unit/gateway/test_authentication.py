@@ -14,7 +14,7 @@ import pytest
 from exchange.gateway import authentication
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials, Pending
-from exchange.wire.auth import parse_scopes
+from exchange.wire.auth import DEFAULT_SCOPES, parse_scopes
 from exchange.wire.session import Request, RpcError, Session
 from tests.unit.gateway.loopback import ManualClock
 from tests.unit.gateway.test_credentials import CountingEntropy
@@ -105,7 +105,7 @@ def test_client_credentials_open_a_websocket(venue: Venue, alice: Pending) -> No
     reply = auth(venue, credentials(alice, state="abc"), on)
     assert reply["token_type"] == "bearer"
     assert reply["expires_in"] == 86_400
-    assert reply["scope"] == "account:read_write connection mainaccount trade:read_write wallet:read_write"
+    assert set(reply["scope"].split()) == {*DEFAULT_SCOPES, "connection"}
     assert (reply["state"], reply["sid"]) == ("abc", "9")
     assert (on.authenticated, on.account, on.client_id) == (True, 64, alice.client_id)
 

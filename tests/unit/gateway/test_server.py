@@ -481,7 +481,9 @@ class FakeAuthenticator:
             raise error(UNAUTHORIZED, reason="invalid_token")
         session.authenticate(64, "key", frozenset({"trade:read_write"}))
 
-    def by_header(self, session: Session, header: str, verb: str, target: bytes, body: bytes) -> None:
+    def by_header(
+        self, session: Session, header: str, verb: str, target: bytes, body: bytes, method: str
+    ) -> None:
         self.by_token(session, header.removeprefix("Bearer "))
 
 

@@ -16,6 +16,7 @@ from tests.unit.wire.samples import refusal
 
 SECRET = "a-secret"
 FULL = auth.DEFAULT_SCOPES
+ALL = "account:read_write block_rfq:read_write block_trade:read_write"
 
 
 def expected(message: str) -> str:
@@ -81,13 +82,13 @@ def test_a_timestamp_is_good_for_a_minute_either_way(age_ms: int, good: bool) ->
 @pytest.mark.parametrize(
     ("asked", "granted"),
     [
-        ("", "account:read_write connection mainaccount trade:read_write wallet:read_write"),
-        ("session:rest", "account:read_write mainaccount session:rest trade:read_write wallet:read_write"),
+        ("", f"{ALL} connection mainaccount trade:read_write wallet:read_write"),
+        ("session:rest", f"{ALL} mainaccount session:rest trade:read_write wallet:read_write"),
         ("trade:read", "connection mainaccount trade:read"),
         ("trade:read_write account:read", "account:read connection mainaccount trade:read_write"),
-        ("wallet:none", "account:read_write connection mainaccount trade:read_write"),
-        ("block_rfq:read_write trade:read", "connection mainaccount trade:read"),
-        ("nonsense", "account:read_write connection mainaccount trade:read_write wallet:read_write"),
+        ("wallet:none", f"{ALL} connection mainaccount trade:read_write"),
+        ("block_rfq:read_write trade:read", "block_rfq:read_write connection mainaccount trade:read"),
+        ("nonsense", f"{ALL} connection mainaccount trade:read_write wallet:read_write"),
     ],
 )
 def test_scopes_are_narrowed_to_what_is_asked_and_held(asked: str, granted: str) -> None:
