@@ -55,6 +55,16 @@ class Config:
         return self.data / "credentials.sqlite"
 
     @property
+    def settings(self) -> Path:
+        """The embedded database of what accounts have chosen at the edge."""
+        return self.data / "settings.sqlite"
+
+    @property
+    def announcements(self) -> Path:
+        """What the operator has to say, a file that may change while the venue runs."""
+        return self.data / "announcements.json"
+
+    @property
     def history(self) -> Path:
         """The history store."""
         return self.data / "history.sqlite"

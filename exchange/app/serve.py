@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from exchange.app.announcements import FileAnnouncements
 from exchange.app.bridge import L1Bridge
 from exchange.app.config import Config
 from exchange.app.fitter import ChildFitter
@@ -29,6 +30,7 @@ from exchange.app.tiers import FileVolumes
 from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
+from exchange.gateway.account_settings import FileSettings, SettingsError
 from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
@@ -112,6 +114,10 @@ class VenueProcess:
             self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
         except CredentialsError as error:
             raise StartError(f"{error}; restore it, or start on another --data") from None
+        try:
+            self.settings = FileSettings(config.settings)
+        except SettingsError as error:
+            raise StartError(f"{error}; restore it, or start on another --data") from None
         fitter = ChildFitter() if config.children else None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
         self._replays = ReplayLog(config.data, self.clock)
@@ -147,6 +153,8 @@ class VenueProcess:
             unfilled_kept_ms=config.unfilled_minutes * 60_000,
             bus=self._bus,
             labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),
+            settings=self.settings,
+            announcements=FileAnnouncements(config.announcements),
             authenticator=CredentialAuthenticator(self.credentials, self.clock, self._replays),
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
@@ -316,6 +324,7 @@ class VenueProcess:
         self.archive.close()
         self.history.close()
         self.credentials.close()
+        self.settings.close()
         self._storage.close()
 
     def _stop_children(self) -> None:

@@ -18,7 +18,7 @@ from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import OracleView
 from exchange.gateway.views import Views
-from exchange.wire.accounts import AccountValues
+from exchange.wire.accounts import AccountSettings, AccountValues
 from exchange.wire.figures import Greeks, MarketFigures, PositionValues, position_object
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.objects import JsonObject
@@ -48,9 +48,12 @@ class Figures:
         views: Views,
         oracle: OracleView,
         profile: Callable[[int], tuple[str, int]] = lambda _: ("", 0),
+        settings: Callable[[int], AccountSettings] = lambda _: AccountSettings(),
     ) -> None:
-        """`profile(account)` gives an account's name and when it was made (0: not known)."""
+        """`profile(account)` gives an account's name and when it was made (0: not known), `settings(account)`
+        what it has chosen."""
         self._engine = engine
+        self._settings = settings
         self._profile = profile
         self._expiries: dict[int, tuple[int, int | None]] = {}  # second, next expiry by underlying
         self._views = views
@@ -263,6 +266,7 @@ class Figures:
             liquidation=status.liquidation,
             options_value_micro=figures.equity_micro - figures.funds_micro,
             cancels_maker=bool(figures.flags & 1),
+            settings=self._settings(account),
             seq=engine.next_seq - 1,
         )
         values.available_micro = max(0, margins.balance_micro - margins.initial_micro)

@@ -16,6 +16,7 @@ from exchange.gateway import (
     methods_public,
     methods_quotes,
     methods_session,
+    methods_settings,
     methods_settlements,
     methods_trades,
     methods_trading,
@@ -41,5 +42,6 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_venue.METHODS,
     **methods_auctions.METHODS,
     **methods_errors.METHODS,
+    **methods_settings.METHODS,
     **methods_market.METHODS,
 }

@@ -20,6 +20,7 @@ from exchange.domain.limits import COUNTER_MASK, MAX_QUOTES
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of
 from exchange.gateway.methods_trading import rejected
 from exchange.gateway.numbers import Numbers
+from exchange.gateway.products import must_be_allowed
 from exchange.gateway.venue import Venue
 from exchange.wire.errors import invalid_param
 from exchange.wire.limits import LABEL_CHARS_MAX
@@ -74,7 +75,8 @@ class _Entry(NamedTuple):
 class _Parsed:
     """A request read side by side."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: int) -> None:
+        self.account = account
         self.entries: list[_Entry] = []
         self.units: list[bytes] = []
         self.errors: list[JsonObject] = []
@@ -84,6 +86,7 @@ class _Parsed:
         name = params.get("instrument_name")
         try:
             view = instrument_of(venue, params)
+            must_be_allowed(venue, self.account, view)
             set_id = text(params, "quote_set_id", "", LABEL_CHARS_MAX)
         except RpcError as refused:
             for side in _SIDES:
@@ -161,7 +164,7 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
     text(params, "mmp_group", "", LABEL_CHARS_MAX)  # accepted; there is nothing to group yet
     valid_until = timestamp_ms(params, "valid_until", 0)
     detailed = boolean(params, "detailed", default=True)
-    parsed = _Parsed()
+    parsed = _Parsed(account)
     for given in quotes:
         parsed.add(venue, given)
     if not parsed.units:

@@ -26,6 +26,7 @@ from exchange.gateway.dispatch import (
     kind_of,
 )
 from exchange.gateway.order_params import display_lots, read_new_order
+from exchange.gateway.products import must_be_allowed
 from exchange.gateway.rendering import read_order
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
@@ -71,6 +72,8 @@ def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> N
     order = read_new_order(request.params, venue.registry)
     flags = order.flags | r.FLAG_SELL if sell else order.flags
     view = order.view
+    if account in venue.settings.restricted:
+        must_be_allowed(venue, account, view, reduce_only=bool(flags & r.FLAG_REDUCE_ONLY))
     packed = _NEW_ORDER.pack(
         _NEW_ORDER_HEAD,
         flags,
@@ -151,6 +154,7 @@ def edit(venue: Venue, session: Session, request: Request) -> None:
     account = account_of(session)
     wanted = order_id(params)
     view = _view_of_order(venue, account, wanted)
+    must_be_allowed(venue, account, view)
     for name in ("advanced", "trigger_price", "trigger_offset"):
         if has(params, name):
             raise error(errors.NOT_IMPLEMENTED, param=name, reason="is not offered")

@@ -16,6 +16,8 @@ from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import symbol_text
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ACCOUNTS
+from exchange.gateway.account_settings import MemorySettings
+from exchange.gateway.announcements import Announcements, AnnouncementSource, NoAnnouncements
 from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
@@ -87,6 +89,8 @@ class Venue:
         unfilled_kept_ms: int = UNFILLED_KEPT_MS,
         bus: Bus | None = None,
         labels: Labels | None = None,
+        settings: MemorySettings | None = None,
+        announcements: AnnouncementSource | None = None,
         authenticator: CredentialAuthenticator | None = None,
         sign_up_enabled: bool = False,
         faucet_micro: int = FAUCET_MICRO,
@@ -118,11 +122,14 @@ class Venue:
         self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
         self.views = Views(self.registry, self.ring, self.private, MoneyRing(self.history))
-        self.figures = Figures(engine, self.views, self.oracle, self.profile_of)
+        self.settings = settings or MemorySettings()
+        self.figures = Figures(engine, self.views, self.oracle, self.profile_of, self.settings.of)
         self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
+        source = announcements or NoAnnouncements()
+        self.announcements = Announcements(source, self.settings, self.fanout, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_after_release(self._flush)
@@ -197,6 +204,7 @@ class Venue:
             self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
         self.venue_feeds.tick()
+        self.announcements.tick()
         self.private.tick()
 
     def _set_mode(self, mode: int) -> None:

@@ -74,6 +74,9 @@ class VenueFeeds:
         if family == "platform_state":
             for data in self._platform_states():
                 topic.publish_to(session, data)
+        elif family == "public_methods":
+            # Nothing switches them off: whoever asks without a key is always answered.
+            topic.publish_to(session, {"allow_unauthenticated_public_requests": True})
         elif family == "estimated_price":
             estimate = self._estimate(topic.channel.index_name)
             if estimate is not None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
 
 from exchange.domain.records import MODEL_PORTFOLIO
 from exchange.wire import names
@@ -14,6 +17,19 @@ from exchange.wire.credits import CreditPolicy
 from exchange.wire.figures import Greeks
 from exchange.wire.instruments import usdc
 from exchange.wire.objects import JsonObject
+
+# What is traded here, in the words of `set_disabled_trading_products`; the dialect has more.
+PRODUCTS: Final = ("perpetual", "options")
+PRODUCTS_KNOWN: Final = (*PRODUCTS, "futures", "future_combos", "option_combos", "spots")
+
+
+class AccountSettings(msgspec.Struct, frozen=True):
+    """What an account, or its main account, has chosen at the edge."""
+
+    email: str = ""
+    language: str = "en"
+    notifications: bool = False
+    disabled_products: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,6 +75,7 @@ class AccountValues:
     options_vega_map: dict[str, float] = field(default_factory=dict)
     delta_usd: float = 0.0
     cancels_maker: bool = False
+    settings: AccountSettings = field(default_factory=AccountSettings)
     seq: int = 0
 
 
@@ -122,7 +139,7 @@ def _identity(values: AccountValues) -> JsonObject:
         "id": values.account,
         "username": values.name,
         "system_name": values.name,
-        "email": "",
+        "email": values.settings.email,
         "type": "subaccount" if values.main else "main",
         "creation_timestamp": values.created_ms,
         "login_enabled": True,
@@ -131,7 +148,7 @@ def _identity(values: AccountValues) -> JsonObject:
         "interuser_transfers_enabled": False,
         "self_trading_reject_mode": "cancel_maker" if values.cancels_maker else "reject_taker",
         "self_trading_extended_to_subaccounts": "false",
-        "receive_notifications": False,
+        "receive_notifications": values.settings.notifications,
         "block_rfq_self_match_prevention": "false",
         "has_non_block_chain_equity": False,
     }
@@ -174,26 +191,38 @@ def account_summaries_object(
 def subaccount_object(values: AccountValues) -> JsonObject:
     """One account of a family, as `private/get_subaccounts` and `private/create_subaccount` show it.
 
-    There are no e-mails, passwords or security keys here: what the dialect requires of them is empty.
+    There are no passwords or security keys here: what the dialect requires of them is empty.
     """
     return {
         "id": values.account,
         "type": "subaccount" if values.main else "main",
         "username": values.name,
         "system_name": values.name,
-        "email": "",
+        "email": values.settings.email,
         "is_password": False,
         "login_enabled": not values.is_locked,
-        "receive_notifications": False,
+        "receive_notifications": values.settings.notifications,
         "security_keys_enabled": False,
         "security_keys_assignments": [],
         "margin_model": names.margin_model(values.model),
-        "disabled_trading_products": [],
-        "trading_products_details": [],
+        "disabled_trading_products": list(values.settings.disabled_products),
+        "trading_products_details": _products(values.settings),
         "proof_id": "",
         "proof_id_signature": "",
         "referrals_count": 0,
     }
+
+
+def _products(settings: AccountSettings) -> list[JsonObject]:
+    return [
+        {
+            "product": product,
+            "enabled": product not in settings.disabled_products,
+            "overwriteable": True,
+            "requires_consent": False,
+        }
+        for product in PRODUCTS
+    ]
 
 
 def currency_portfolio(values: AccountValues) -> JsonObject:

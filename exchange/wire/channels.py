@@ -23,7 +23,7 @@ _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}|any", re.ASCII)
 _INDEX: Final = re.compile(r"[a-z0-9]{2,16}_[a-z0-9]{2,8}", re.ASCII)
 
 # Public feeds of the dialect that this venue does not produce.
-_SILENT_WHOLE: Final = frozenset({"announcements", "platform_state.public_methods_state"})
+_WHOLE: Final = {"announcements": "announcements", "platform_state.public_methods_state": "public_methods"}
 _SILENT_INDEX: Final = frozenset(
     {
         "deribit_price_ranking",
@@ -40,10 +40,11 @@ VENUE_CHANNEL: Final = "strikebook.venue"
 class Channel(NamedTuple):
     """A parsed channel name. Fields that the family does not have are empty.
 
-    family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, user_orders,
-    user_trades, user_changes, user_portfolio, user_lock, instrument_state, instrument_creation,
-    platform_state, estimated_price, perpetual, venue (our own), or silent. `instrument` is a name; `kind`
-    is option, future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
+    family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
+    price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
+    instrument_state, instrument_creation, platform_state, public_methods, announcements, estimated_price,
+    perpetual, venue (our own), or silent. `instrument` is a name; `kind` is option, future, any, or one the
+    venue lists nothing of; `currency` is upper case or `any`.
     """
 
     name: str
@@ -91,6 +92,8 @@ def parse_channel(name: str) -> Channel | None:
                 return Channel(name, "perpetual", instrument=parts[0], interval=parts[1])
         case "instrument":
             return _of_instruments(name, parts)
+        case _ if name in _WHOLE:
+            return Channel(name, _WHOLE[name])
         case "platform_state" if not parts:
             return Channel(name, "platform_state")
         case "user":
@@ -170,8 +173,6 @@ def _user(name: str, parts: list[str]) -> Channel | None:
 
 def _silent(name: str) -> Channel | None:
     """Feeds of the dialect that exist elsewhere: accepted, never written to."""
-    if name in _SILENT_WHOLE:
-        return Channel(name, "silent")
     prefix, _, last = name.rpartition(".")
     known = (
         (prefix in _SILENT_INDEX and _INDEX.fullmatch(last) is not None)

@@ -98,18 +98,7 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "get_transaction_log public/get_historical_volatility public/get_index_chart_data "
         "public/get_mark_price_history public/get_tradingview_chart_data public/get_volatility_index_data",
     ),
-    **_all(
-        _NOT_YET,
-        "account settings are not kept yet",
-        "get_email_language get_new_announcements set_announcement_as_read set_disabled_trading_products "
-        "set_email_for_subaccount set_email_language toggle_notifications_from_subaccount "
-        "toggle_subaccount_login",
-    ),
-    **_all(
-        _NOT_YET,
-        "not served yet",
-        "public/get_announcements",
-    ),
+    **_all(_NOT_YET, "not served yet", "toggle_subaccount_login"),
 }
 
 

@@ -127,6 +127,12 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/submit_transfer_to_subaccount": _transfer,
     "private/cancel_withdrawal": _withdrawal,
     "private/remove_subaccount": _empty_subaccount,
+    "private/set_announcement_as_read": lambda m: {"announcement_id": 2},
+    "private/toggle_notifications_from_subaccount": lambda m: {**_subaccount(m), "state": True},
+    "private/set_email_for_subaccount": _subaccount,
+    "private/set_disabled_trading_products": lambda m: {
+        "user_id": m.sub.account, "trading_products": ["options"]
+    },
     "private/change_subaccount_name": lambda m: {**_subaccount(m), "name": "another"},
     "private/get_subaccounts": lambda m: {"with_portfolio": True},
     "private/get_subaccounts_details": lambda m: {"with_open_orders": True},
@@ -136,7 +142,6 @@ SCRIPTS: Final[Mapping[str, Script]] = {
 # Lists that stay empty on the market, by `method path`, and why. Everything else shows at least one item.
 MAY_BE_BARE: Final[Mapping[str, str]] = {
     "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
-    "private/create_subaccount trading_products_details": "no product can be switched off yet",
     "public/get_apr_history data": "no coin yields anything here",
     "private/get_trigger_order_history entries": "there are no trigger orders yet",
     "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from exchange.domain import commands
 from exchange.domain import records as r
 from exchange.domain.commands import Mark
+from exchange.gateway.announcements import Announcement
 from tests.unit.gateway.rig import (
     ETH_PERPETUAL,
+    NOW_MS,
     OPTION,
     PERPETUAL,
     PUT,
@@ -69,11 +71,22 @@ class _Oracle:
         return 100_050.25
 
 
+class _Board:
+    """Two announcements, and a third once something of everything happens."""
+
+    def __init__(self) -> None:
+        self.said = [Announcement(n, "title", "body", NOW_MS - n, important=n == 1) for n in (1, 2)]
+
+    def read(self) -> list[Announcement]:
+        return self.said
+
+
 class Market:
     """The venue and its traders. `alice` has a subaccount; she and `bob` hold positions and orders."""
 
     def __init__(self) -> None:
-        self.rig = RiskRig(oracle=_Oracle())
+        self.board = _Board()
+        self.rig = RiskRig(oracle=_Oracle(), announcements=self.board)
         rig = self.rig
         rig.open()
         self.alice = rig.main(50_000_000)
@@ -145,6 +158,7 @@ class Market:
             rig.order(commands.set_lock(account, locked))
         for state in (1, 0):
             rig.order(commands.set_underlying_state(0, state))
+        self.board.said.append(Announcement(3, "title", "body", NOW_MS))
         for _ in range(22):
             rig.tick()
 

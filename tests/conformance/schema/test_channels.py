@@ -33,7 +33,6 @@ _ONLY: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 # Templates that this venue accepts and stays silent on, and why.
 SILENT: Final = {
-    "announcements": "not yet",
     "block_rfq.maker.quotes.{currency}": "no block RFQ yet",
     "block_rfq.maker.{currency}": "no block RFQ yet",
     "block_rfq.taker.{currency}": "no block RFQ yet",
@@ -45,7 +44,6 @@ SILENT: Final = {
     "deribit_price_statistics.{index_name}": "not yet",
     "deribit_volatility_index.{index_name}": "not yet",
     "markprice.options.{index_name}": "not yet",
-    "platform_state.public_methods_state": "not yet",
     "user.access_log": "not yet",
     "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
     "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",

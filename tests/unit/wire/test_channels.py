@@ -63,8 +63,6 @@ def test_currencies_nobody_lists_are_no_error(currency: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "platform_state.public_methods_state",
-        "announcements",
         "markprice.options.btc_usd",
         "deribit_volatility_index.btc_usd",
         f"chart.trades.{I}.1D",
