@@ -111,31 +111,6 @@ def _index(symbol: str, *, extended: bool) -> JsonObject:
     return found
 
 
-def get_trade_volumes(venue: Venue, session: Session, request: Request) -> None:
-    """`public/get_trade_volumes {extended?}`: the last 24 hours by underlying, in units of it.
-
-    Raises:
-        RpcError: 10033 for `extended`: volumes of 7 and 30 days are not kept.
-    """
-    if boolean(request.params, "extended"):
-        raise error(errors.NOT_IMPLEMENTED, param="extended", reason="only 24 hours are kept")
-    now_ms = venue.clock.now_ms()
-    found: list[JsonObject] = []
-    for underlying, symbol in enumerate(venue.registry.symbols):
-        volumes = {"calls_volume": 0.0, "puts_volume": 0.0, "futures_volume": 0.0, "spot_volume": 0.0}
-        for view in venue.registry.members[underlying]:
-            lots = venue.views.markets[view.instrument].stats.at(now_ms).volume_lots
-            volumes[_side(view)] += view.amount(lots)
-        found.append({"currency": symbol, **volumes})
-    session.reply(request, found)
-
-
-def _side(view: InstrumentView) -> str:
-    if not view.is_option:
-        return "futures_volume"
-    return "calls_volume" if view.terms.option_type == r.OPTION_CALL else "puts_volume"
-
-
 def get_apr_history(_venue: Venue, session: Session, request: Request) -> None:
     """`public/get_apr_history {currency, limit?, before?}`: no coin yields anything here, so no day has a
     rate."""
@@ -154,6 +129,5 @@ METHODS: Final[dict[str, Handler]] = {
     "public/get_expirations": get_expirations,
     "public/get_index_price_names": get_index_price_names,
     "public/get_supported_index_names": get_supported_index_names,
-    "public/get_trade_volumes": get_trade_volumes,
     "public/get_apr_history": get_apr_history,
 }

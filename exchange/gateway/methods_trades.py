@@ -9,9 +9,9 @@ from msgspec import Raw
 
 from exchange.core import queries
 from exchange.domain import records as r
+from exchange.gateway.candles import market_trades_since
 from exchange.gateway.dispatch import Handler, account_asked, account_of, currency_of, instrument_of, kind_of
-from exchange.gateway.history_ring import Fill, NotRemembered, counter_of
-from exchange.gateway.market import RECENT_TRADES, InstrumentMarket
+from exchange.gateway.history_ring import Fill
 from exchange.gateway.methods_public import COUNT_MAX
 from exchange.gateway.past import Objects, answer_past
 from exchange.gateway.registry import ANY
@@ -103,23 +103,6 @@ class _Page:
 
 
 # --- everybody's -----------------------------------------------------------------------------------
-
-
-def market_trades_since(market: InstrumentMarket, counter: int, known_from: int) -> list[Fill]:
-    """An instrument's trades of commands from `counter` on, oldest first.
-
-    Raises:
-        NotRemembered: there may have been more than are remembered.
-    """
-    found: list[Fill] = []
-    for fill in reversed(market.trades):
-        if counter_of(fill.trade) < counter:
-            break
-        found.append(fill)
-    is_cut = len(found) == RECENT_TRADES and counter_of(found[-1].trade) > counter
-    if counter and (is_cut or known_from > counter):
-        raise NotRemembered
-    return found[::-1]
 
 
 def get_last_trades_by_instrument(venue: Venue, session: Session, request: Request) -> None:

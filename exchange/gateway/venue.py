@@ -21,6 +21,7 @@ from exchange.gateway.announcements import Announcements, AnnouncementSource, No
 from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
+from exchange.gateway.chart_feeds import ChartFeeds
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
@@ -130,6 +131,7 @@ class Venue:
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         source = announcements or NoAnnouncements()
         self.announcements = Announcements(source, self.settings, self.fanout, clock.now_ms)
+        self.chart_feeds = ChartFeeds(self.views, self.fanout, self.archive, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_after_release(self._flush)
@@ -205,6 +207,7 @@ class Venue:
         self.feeds.tick()
         self.venue_feeds.tick()
         self.announcements.tick()
+        self.chart_feeds.tick()
         self.private.tick()
 
     def _set_mode(self, mode: int) -> None:
@@ -233,6 +236,7 @@ class Venue:
             self.private.on_marks()
         self.feeds.flush()
         self.venue_feeds.flush()
+        self.chart_feeds.flush()
         self.private.flush()
         self.bus.on_release(self.views)
         touched.clear()

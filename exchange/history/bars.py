@@ -7,7 +7,7 @@ every step of its series; a later one of the same period is merged into it, so a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 MINUTE_S: Final = 60
@@ -108,7 +108,7 @@ def merge(stored: Iterable[Bar], later: Iterable[Bar]) -> list[Bar]:
     return [found[start] for start in sorted(found)]
 
 
-def filled(bars: Sequence[Bar], step_s: int, from_s: int, until_s: int) -> list[Bar]:
+def filled(bars: Sequence[Bar], step_s: int, from_s: int, until_s: int) -> Iterator[Bar]:
     """The bars that start in from_s … until_s, one for every period from the first known bar on.
 
     A period without any carries the close before it. `bars` may begin before `from_s`: only the last of
@@ -116,21 +116,16 @@ def filled(bars: Sequence[Bar], step_s: int, from_s: int, until_s: int) -> list[
     """
     by_start = {bar.start_s: bar for bar in bars if bar.start_s >= from_s}
     before = [bar for bar in bars if bar.start_s < from_s]
-    last = before[-1].close if before else None
-    start = from_s - from_s % step_s
-    if start < from_s:
-        start += step_s
-    if last is None:
-        if not by_start:
-            return []
+    start = -(-from_s // step_s) * step_s
+    if before:
+        last = before[-1].close
+    elif by_start:
         start = max(start, min(by_start))
-    found = []
+        last = by_start[min(by_start)].open
+    else:
+        return
     while start <= until_s:
-        bar = by_start.get(start)
-        if bar is None:
-            assert last is not None
-            bar = Bar(start, last, last, last, last)
+        bar = by_start.get(start) or Bar(start, last, last, last, last)
         last = bar.close
-        found.append(bar)
+        yield bar
         start += step_s
-    return found

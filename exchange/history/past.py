@@ -244,6 +244,17 @@ class Past(HistoryReader):
         rows = db.execute(text + "start_s BETWEEN ? AND ? ORDER BY start_s", (*key, from_s, until_s))
         return [b.Bar(*row) for row in (*before, *rows)]
 
+    def newest_bars(
+        self, series: int, member: int, step_s: int, from_s: int, until_s: int, limit: int
+    ) -> list[b.Bar]:
+        """The newest bars that start in from_s … until_s, oldest first."""
+        rows = self._db_now().execute(
+            f"SELECT {BAR_COLUMNS} WHERE series = ? AND member = ? AND step_s = ? "
+            "AND start_s BETWEEN ? AND ? ORDER BY start_s DESC LIMIT ?",
+            (series, member, step_s, from_s, until_s, limit),
+        )
+        return [b.Bar(*row) for row in rows][::-1]
+
     def volumes(self, since_s: int) -> list[tuple[int, b.Bar]]:
         """What was traded in each category and hour from `since_s` on."""
         db = self._db_now()

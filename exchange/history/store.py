@@ -224,6 +224,11 @@ class HistoryWriter:
         for account, instrument in empty:
             del ledger.holdings[account, instrument]
 
+    def add_bars(self, bars: b.Bars) -> None:
+        """Merge bars into those that are stored."""
+        with Transaction(self._db) as db:
+            db.executemany(b.UPSERT, bars.rows())
+
     def add_commands(
         self, frames: Iterable[bytes], labels: Iterable[tuple[int, int, str]], next_seq: int
     ) -> None:

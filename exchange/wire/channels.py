@@ -28,7 +28,6 @@ _SILENT_INDEX: Final = frozenset(
     {
         "deribit_price_ranking",
         "deribit_price_statistics",
-        "deribit_volatility_index",
         "markprice.options",
     }
 )
@@ -43,8 +42,9 @@ class Channel(NamedTuple):
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
     instrument_state, instrument_creation, platform_state, public_methods, announcements, estimated_price,
-    perpetual, venue (our own), or silent. `instrument` is a name; `kind` is option, future, any, or one the
-    venue lists nothing of; `currency` is upper case or `any`.
+    perpetual, chart (`group` is its resolution), volatility_index, venue (our own), or silent. `instrument`
+    is a name; `kind` is option, future, any, or one the venue lists nothing of; `currency` is upper case or
+    `any`.
     """
 
     name: str
@@ -84,6 +84,13 @@ def parse_channel(name: str) -> Channel | None:
         case "deribit_price_index":
             if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
                 return Channel(name, "price_index", index_name=parts[0])
+        case "deribit_volatility_index":
+            if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
+                return Channel(name, "volatility_index", index_name=parts[0])
+        case "chart":
+            known = len(parts) == 3 and parts[0] == "trades" and parts[2] in _RESOLUTIONS
+            if known and _instrument(parts[1]):
+                return Channel(name, "chart", instrument=parts[1], group=parts[2])
         case "estimated_expiration_price":
             if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
                 return Channel(name, "estimated_price", index_name=parts[0])
@@ -174,12 +181,4 @@ def _user(name: str, parts: list[str]) -> Channel | None:
 def _silent(name: str) -> Channel | None:
     """Feeds of the dialect that exist elsewhere: accepted, never written to."""
     prefix, _, last = name.rpartition(".")
-    known = (
-        (prefix in _SILENT_INDEX and _INDEX.fullmatch(last) is not None)
-        or (
-            prefix.startswith("chart.trades.")
-            and _instrument(prefix.removeprefix("chart.trades."))
-            and last in _RESOLUTIONS
-        )
-    )
-    return Channel(name, "silent") if known else None
+    return Channel(name, "silent") if prefix in _SILENT_INDEX and _INDEX.fullmatch(last) else None

@@ -92,12 +92,6 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "disable_cancel_on_disconnect enable_cancel_on_disconnect get_cancel_on_disconnect logout "
         "get_access_log public/exchange_token public/fork_token",
     ),
-    **_all(
-        _NOT_YET,
-        "this part of the past is not kept yet",
-        "get_transaction_log public/get_historical_volatility public/get_index_chart_data "
-        "public/get_mark_price_history public/get_tradingview_chart_data public/get_volatility_index_data",
-    ),
     **_all(_NOT_YET, "not served yet", "toggle_subaccount_login"),
 }
 

@@ -15,6 +15,7 @@ Params = dict[str, Any]
 _VALUES: Final[Mapping[str, object]] = {
     "instrument_name": OPTION,
     "currency": "USDC",
+    "range": "1d",
     "currency_pair": "btc_usdc",
     "index_name": "btc_usdc",
     "start_timestamp": 0,
@@ -108,6 +109,9 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/edit": _edited,
     "private/cancel": _open_order,
     "private/get_order_state": _open_order,
+    "public/get_volatility_index_data": lambda m: {"currency": "BTC"},
+    "public/get_mark_price_history": lambda m: {"instrument_name": OPTION},
+    "public/get_trade_volumes": lambda m: {"extended": True},
     "private/get_open_orders_by_label": lambda m: {"label": m.resting() and "resting"},
     "private/get_order_state_by_label": lambda m: {"label": m.resting() and "resting"},
     "private/get_order_margin_by_ids": lambda m: {"ids": [m.resting()]},
@@ -144,6 +148,7 @@ MAY_BE_BARE: Final[Mapping[str, str]] = {
     "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
     "public/get_apr_history data": "no coin yields anything here",
     "private/get_trigger_order_history entries": "there are no trigger orders yet",
+    "public/get_historical_volatility .": "it takes a day of index prices",
     "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",
 }
 

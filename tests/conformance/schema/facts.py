@@ -19,6 +19,7 @@ FOLDER: Final = Path(__file__).parent / "facts"
 # `str` where the methods' list enumerates coins, and know daily expiries), or that are examples of a venue
 # with other coins: a field's last name, and the words it may have here besides.
 WIDENED: Final[Mapping[str, frozenset[str]]] = {
+    "index_name": frozenset({"btc_usdc", "eth_usdc"}),  # every index here
     "base_currency": frozenset({"SOL"}),
     "quote_currency": frozenset({"USDC"}),
     "settlement_currency": frozenset({"USDC"}),
@@ -39,11 +40,15 @@ NULLABLE: Final[Mapping[str, str]] = {
     "high": "nobody has traded",
     "low": "nobody has traded",
     "price_change": "nobody has traded",
+    "continuation": "there is no more (a number elsewhere; the documentation's own type is a number or null)",
     "matching_id": "the channels' list says so",
     "estimated_liquidation_price": "no single price leads there (options); row in the table of deviations",
 }
 # Results whose facts are those of their parameters (the documentation's schema says so by mistake).
-MISSTATED: Final[Mapping[str, str]] = {"public/get_expirations": "object"}
+MISSTATED: Final[Mapping[str, str]] = {
+    "public/get_expirations": "object",
+    "public/get_historical_volatility": "array<?>",  # [[time, percent]], as clients read it
+}
 # Fields whose type the two lists of facts state differently, or state against what clients read: the types
 # that are taken besides.
 DISPUTED: Final[Mapping[str, tuple[str, ...]]] = {

@@ -8,7 +8,9 @@ sequencer, views and dispatcher are the venue's own; sessions end where the sock
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from exchange.domain import commands
 from exchange.domain import records as r
 from exchange.domain.commands import Mark
 from exchange.gateway.announcements import Announcement
+from exchange.history import bars
 from tests.unit.gateway.rig import (
     ETH_PERPETUAL,
     NOW_MS,
@@ -28,6 +31,7 @@ from tests.unit.gateway.rig import (
     option_terms,
 )
 from tests.unit.gateway.risk_rig import RiskRig
+from tests.unit.gateway.stored import Store
 
 SOON: Final = "BTC_USDC-28JUN25-90000-C"
 """A call that has been delivered when the walk begins."""
@@ -86,8 +90,12 @@ class Market:
 
     def __init__(self) -> None:
         self.board = _Board()
-        self.rig = RiskRig(oracle=_Oracle(), announcements=self.board)
+        self._folder = tempfile.TemporaryDirectory()
+        self.store = Store(Path(self._folder.name) / "history.db")
+        self.rig = RiskRig(oracle=_Oracle(), announcements=self.board, **self.store.ports())
         rig = self.rig
+        prologue = RiskRig.prologue()
+        self.store.begin(b"".join(prologue), rig.engine.next_seq)
         rig.open()
         self.alice = rig.main(50_000_000)
         self.bob = rig.main(50_000_000, "bob")
@@ -96,6 +104,7 @@ class Market:
         self.nobody = rig.connect()
         self._history()
         self._present()
+        self.remember()
 
     def _history(self) -> None:
         """What lies behind: an option's life to its delivery, fundings, a settlement, money."""
@@ -131,6 +140,14 @@ class Market:
         quotes = [{"instrument_name": OPTION, "quote_set_id": "1", "bid": {"price": 4_700, "amount": 0.1}}]
         self.bob.call("private/mass_quote", quote_id="q", mmp_group="g", quotes=quotes)
 
+    def remember(self) -> None:
+        """Let the store have all of it, and a volatility index, for which there are too few strikes here."""
+        self.store.feed(self.rig)
+        found = bars.Bars()
+        second_ms = self.rig.clock.ms - 1_000
+        found.add(bars.VOLATILITY, 0, bars.VOLATILITY_STEPS_S, second_ms, 55_123_456)
+        self.store.writer.add_bars(found)
+
     def at(self, ms: int) -> None:
         """Let it be that time, sequenced."""
         self.rig.clock.ms = ms
@@ -164,3 +181,5 @@ class Market:
 
     def close(self) -> None:
         self.rig.close()
+        self.store.close()
+        self._folder.cleanup()

@@ -60,12 +60,22 @@ def test_currencies_nobody_lists_are_no_error(currency: str) -> None:
     assert parse_channel(f"trades.option.{currency}.100ms") is not None
 
 
+def test_charts_have_a_resolution() -> None:
+    channel = parse_channel(f"chart.trades.{I}.1D")
+    assert channel is not None
+    assert (channel.family, channel.instrument, channel.group) == ("chart", I, "1D")
+    assert parse_channel(f"chart.trades.{I}.2") is None
+    assert parse_channel(f"chart.{I}.1") is None
+    channel = parse_channel("deribit_volatility_index.btc_usd")
+    assert channel is not None
+    assert (channel.family, channel.index_name) == ("volatility_index", "btc_usd")
+    assert parse_channel("deribit_volatility_index") is None
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "markprice.options.btc_usd",
-        "deribit_volatility_index.btc_usd",
-        f"chart.trades.{I}.1D",
         "user.access_log",
         "user.mmp_trigger.btc_usdc",
     ],
