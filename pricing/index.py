@@ -69,6 +69,18 @@ class IndexValue(NamedTuple):
     """Fresh sources too far away to count."""
 
 
+class SourcePrice(NamedTuple):
+    """What one source tells, and what of it goes into the index."""
+
+    source: str
+    price: float
+    """As it counts: clamped where it does."""
+    original_price: float
+    weight_percent: float
+    """Its share of what counts; 0 for a stale or outlying source."""
+    at_ms: int
+
+
 class Index:
     """The index of one underlying over named, weighted sources; prices are told, values asked for."""
 
@@ -97,16 +109,7 @@ class Index:
     def value(self, now_ms: int) -> IndexValue | None:
         """The index at `now_ms`; None where too few sources count or their confidence is too low."""
         rules = self.rules
-        fresh = {}
-        for source in self._weights:
-            known = self._latest.get(source)
-            if known is None:
-                continue
-            age_ms = now_ms - known[1]
-            if age_ms < -rules.stale_ms:
-                del self._latest[source]
-            elif age_ms <= rules.stale_ms:
-                fresh[source] = known[0]
+        fresh = self._fresh(now_ms)
         counted, middle = self._counted(fresh, now_ms)
         if len(counted) < rules.sources_min:
             return None
@@ -115,6 +118,38 @@ class Index:
             return None
         self._last = (value.price, now_ms)
         return value
+
+    def panel(self, now_ms: int) -> tuple[SourcePrice, ...]:
+        """Every source that has told a price, in the order given, as it counts at `now_ms`."""
+        counted, middle = self._counted(self._fresh(now_ms), now_ms)
+        total = math.fsum(self._weights[source] for source in counted)
+        clamp = self.rules.clamp * middle
+        found = []
+        for source, weight in self._weights.items():
+            if source not in self._latest:
+                continue
+            original, at_ms = self._latest[source]
+            counts = source in counted
+            price = min(max(original, middle - clamp), middle + clamp) if counts else original
+            found.append(
+                SourcePrice(source, price, original, 100.0 * weight / total if counts else 0.0, at_ms)
+            )
+        return tuple(found)
+
+    def _fresh(self, now_ms: int) -> dict[str, float]:
+        """The prices that are not stale; what comes from the future is forgotten."""
+        fresh = {}
+        stale_ms = self.rules.stale_ms
+        for source in self._weights:
+            known = self._latest.get(source)
+            if known is None:
+                continue
+            age_ms = now_ms - known[1]
+            if age_ms < -stale_ms:
+                del self._latest[source]
+            elif age_ms <= stale_ms:
+                fresh[source] = known[0]
+        return fresh
 
     def _counted(self, fresh: dict[str, float], now_ms: int) -> tuple[dict[str, float], float]:
         """The sources that are not outlying, and the middle of their prices."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -31,6 +31,7 @@ from exchange.oracle.sources import SimulatedSources
 from exchange.oracle.table_feed import SnapshotRules, TableFeed
 from pricing import engines
 from pricing.forward import FlatCarry
+from pricing.index import SourcePrice
 from pricing.mark import AVERAGE_MS, DeliveryAverage
 from pricing.simulated_surface import simulated_surface
 
@@ -131,6 +132,10 @@ class Oracle:
         left = min(1.0, (expiry_ms - now_ms) / AVERAGE_MS)
         so_far = marks.average.since(expiry_ms - AVERAGE_MS) if left < 1.0 else None
         return index if so_far is None else left * index + (1.0 - left) * so_far
+
+    def index_sources(self, underlying: int) -> Sequence[SourcePrice]:
+        """What each source tells of an underlying's index, as it counts now."""
+        return self._combined.panel(self.symbols[underlying], self._clock.now_ms())
 
     # --- the loop ------------------------------------------------------------------------------------
 

@@ -154,6 +154,7 @@ class VenueProcess:
             bus=self._bus,
             labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),
             settings=self.settings,
+            index_sources=self.oracle.index_sources,
             announcements=FileAnnouncements(config.announcements),
             authenticator=CredentialAuthenticator(self.credentials, self.clock, self._replays),
             sign_up_enabled=config.sign_up,

@@ -46,6 +46,7 @@ _TICKERS: Final = ("ticker", "incremental_ticker")
 _OURS: Final = frozenset({*_BOOKS, *_TICKERS, "quote", "trades", "price_index"})
 _STATES: Final = (*_TICKERS, "grouped_book")  # each frame tells all there is: a missed one is no gap
 STATES_PER_SLICE: Final = 16
+_ALWAYS_NEW: Final = frozenset({"timestamp", "seq"})  # what alone is no news of a ticker
 
 K = TypeVar("K")
 Best = tuple[Level | None, Level | None]
@@ -135,7 +136,9 @@ class PublicFeeds:
         elif channel.family == "ticker":
             topic.publish_to(session, self._ticker(view))
         elif channel.family == "incremental_ticker":
-            topic.publish_to(session, {"type": "snapshot", **self._ticker(view)})
+            whole = self._ticker(view)
+            topic.last = topic.last or whole
+            topic.publish_to(session, {"type": "snapshot", **whole})
         elif channel.family == "quote":
             topic.last = best = self._best(topic.instrument)
             topic.publish_to(session, quote_data(view, *best, self._now_ms()))
@@ -291,7 +294,16 @@ class PublicFeeds:
         elif family == "ticker":
             topic.publish(self._ticker(view))
         elif family == "incremental_ticker":
-            topic.publish({"type": "change", **self._ticker(view)})
+            self._write_increment(topic, self._ticker(view))
+
+    def _write_increment(self, topic: Topic, whole: JsonObject) -> None:
+        """The fields of a ticker that are not as the last frame told them."""
+        known = topic.last if isinstance(topic.last, dict) else {}
+        changed = {name: value for name, value in whole.items() if known.get(name, ...) != value}
+        topic.last = whole
+        if not changed.keys() <= _ALWAYS_NEW:
+            head = {"type": "change", "instrument_name": whole["instrument_name"]}
+            topic.publish({**head, "timestamp": whole["timestamp"], **changed})
 
     def _write_book(self, topic: Topic, view: InstrumentView) -> None:
         if topic.tracker is None:

@@ -26,6 +26,7 @@ from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import HistoryRing
+from exchange.gateway.index_feeds import IndexFeeds, IndexSources, no_sources
 from exchange.gateway.labels import LabelError, Labels, open_labels
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.money_ring import MoneyRing
@@ -92,6 +93,7 @@ class Venue:
         labels: Labels | None = None,
         settings: MemorySettings | None = None,
         announcements: AnnouncementSource | None = None,
+        index_sources: IndexSources = no_sources,
         authenticator: CredentialAuthenticator | None = None,
         sign_up_enabled: bool = False,
         faucet_micro: int = FAUCET_MICRO,
@@ -129,6 +131,9 @@ class Venue:
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
+        self.index_feeds = IndexFeeds(
+            self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms
+        )
         source = announcements or NoAnnouncements()
         self.announcements = Announcements(source, self.settings, self.fanout, clock.now_ms)
         self.chart_feeds = ChartFeeds(self.views, self.fanout, self.archive, clock.now_ms)
@@ -206,6 +211,7 @@ class Venue:
             self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
         self.venue_feeds.tick()
+        self.index_feeds.tick()
         self.announcements.tick()
         self.chart_feeds.tick()
         self.private.tick()

@@ -17,7 +17,7 @@ from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.families import Families
 from exchange.gateway.history_ring import Fill, HistoryRing, counter_of
-from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.market import InstrumentMarket, RollingStats
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import notice
 from exchange.gateway.ports import NoHistory
@@ -111,6 +111,8 @@ class Views:
         """By instrument id."""
         self.marks: dict[int, ev.Marked] = {}
         """The last MARKED event by underlying."""
+        self.index_stats: dict[int, RollingStats] = {}
+        """High, low and first index of the last 24 hours by underlying (prices in micro-USDC)."""
         self.started_at: dict[int, int] = {}
         """The index by underlying when this venue started, until there are marks."""
         self.touched = Touched()
@@ -203,11 +205,19 @@ class Views:
                 self.notices.append(said)
         if isinstance(event, ev.Marked):
             self.marks[event.head.instrument] = event
+            self._note_index(event)
         elif isinstance(event, ev.Instrument) and event.state == r.STATE_OPEN:
             view = self.registry.instruments[event.head.instrument]
             view.created_ms = view.created_ms or event.time_ms
         elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
             self._note_movement(event, record)
+
+    def _note_index(self, event: ev.Marked) -> None:
+        """The rolling 24 hours of an index, in micro-USDC."""
+        stats = self.index_stats.get(event.head.instrument)
+        if stats is None:
+            stats = self.index_stats[event.head.instrument] = RollingStats()
+        stats.add(event.time_ms, event.index_micro, 0, 0)
 
     def _is_listing(self, event: ev.Event) -> bool:
         """Whether a replayed event is a listing: the registry, loaded before, knows it already."""
@@ -255,6 +265,7 @@ class Views:
             underlying = event.head.instrument
             self.marks[underlying] = self.touched.underlyings[underlying] = event
             self.time_ms = event.time_ms
+            self._note_index(event)
         elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
             self._on_movement(event, events, at)
         elif isinstance(event, ev.Account):

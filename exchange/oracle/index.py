@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from exchange.oracle.feed import IndexTick, SourceFeed
-from pricing.index import Index, IndexRules, IndexValue
+from pricing.index import Index, IndexRules, IndexValue, SourcePrice
 
 
 class CombinedFeed:
@@ -48,3 +48,8 @@ class CombinedFeed:
             if underlying in touched or told is None or value.price != told.price:
                 ticks.append(IndexTick(underlying, value.price, now_ms))
         return ticks
+
+    def panel(self, underlying: str, now_ms: int) -> Sequence[SourcePrice]:
+        """What each source tells of an index, as it counts; nothing of one that is not known."""
+        index = self._indices.get(underlying)
+        return () if index is None else index.panel(now_ms)

@@ -22,16 +22,22 @@ _INSTRUMENT: Final = re.compile(r"[A-Za-z0-9]{1,12}(_[A-Za-z0-9]{1,8})?-[A-Za-z0
 _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}|any", re.ASCII)
 _INDEX: Final = re.compile(r"[a-z0-9]{2,16}_[a-z0-9]{2,8}", re.ASCII)
 
-# Public feeds of the dialect that this venue does not produce.
+# Feeds without a parameter, and feeds of an index.
 _WHOLE: Final = {"announcements": "announcements", "platform_state.public_methods_state": "public_methods"}
-_SILENT_INDEX: Final = frozenset(
-    {
-        "deribit_price_ranking",
-        "deribit_price_statistics",
-        "markprice.options",
-    }
+_OF_INDEX: Final = {
+    "deribit_price_index": "price_index",
+    "deribit_price_ranking": "price_ranking",
+    "deribit_price_statistics": "price_statistics",
+    "deribit_volatility_index": "volatility_index",
+    "estimated_expiration_price": "estimated_price",
+    "markprice.options": "mark_prices",
+}
+# Feeds of the dialect that this venue does not produce.
+_SILENT_BLOCK: Final = re.compile(
+    r"block_trade_confirmations(\.[A-Za-z0-9]{2,12})?"
+    r"|block_rfq\.(maker(\.quotes)?|taker|(?P<public>trades))\.[A-Za-z0-9]{2,12}",
+    re.ASCII,
 )
-# Private feeds of the dialect that this venue does not produce.
 _SILENT_USER: Final = frozenset({"access_log", "mmp_trigger", "combo_trades"})
 VENUE_CHANNEL: Final = "strikebook.venue"
 
@@ -81,19 +87,10 @@ def parse_channel(name: str) -> Channel | None:
                 return Channel(name, head, instrument=parts[0])
         case "trades":
             return _by_instrument_or_kind(name, "trades", parts, private=False)
-        case "deribit_price_index":
-            if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
-                return Channel(name, "price_index", index_name=parts[0])
-        case "deribit_volatility_index":
-            if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
-                return Channel(name, "volatility_index", index_name=parts[0])
         case "chart":
             known = len(parts) == 3 and parts[0] == "trades" and parts[2] in _RESOLUTIONS
             if known and _instrument(parts[1]):
                 return Channel(name, "chart", instrument=parts[1], group=parts[2])
-        case "estimated_expiration_price":
-            if len(parts) == 1 and _INDEX.fullmatch(parts[0]):
-                return Channel(name, "estimated_price", index_name=parts[0])
         case "perpetual":
             if len(parts) == 2 and _instrument(parts[0]) and parts[1] in INTERVALS:
                 return Channel(name, "perpetual", instrument=parts[0], interval=parts[1])
@@ -108,7 +105,7 @@ def parse_channel(name: str) -> Channel | None:
         case "strikebook":
             return Channel(name, "venue") if name == VENUE_CHANNEL else None
         case _:
-            return _silent(name)
+            return _of_index(name) or _silent(name)
     return None
 
 
@@ -178,7 +175,15 @@ def _user(name: str, parts: list[str]) -> Channel | None:
     return None
 
 
-def _silent(name: str) -> Channel | None:
-    """Feeds of the dialect that exist elsewhere: accepted, never written to."""
+def _of_index(name: str) -> Channel | None:
+    """`{feed}.{index_name}`."""
     prefix, _, last = name.rpartition(".")
-    return Channel(name, "silent") if prefix in _SILENT_INDEX and _INDEX.fullmatch(last) else None
+    if prefix not in _OF_INDEX or _INDEX.fullmatch(last) is None:
+        return None
+    return Channel(name, _OF_INDEX[prefix], index_name=last)
+
+
+def _silent(name: str) -> Channel | None:
+    """Feeds of the dialect that this venue does not produce: accepted, never written to."""
+    found = _SILENT_BLOCK.fullmatch(name)
+    return None if found is None else Channel(name, "silent", found.group("public") is None)

@@ -21,6 +21,7 @@ from exchange.domain import records as r
 from exchange.domain.commands import Mark
 from exchange.gateway.announcements import Announcement
 from exchange.history import bars
+from pricing.index import SourcePrice
 from tests.unit.gateway.rig import (
     ETH_PERPETUAL,
     NOW_MS,
@@ -75,6 +76,10 @@ class _Oracle:
         return 100_050.25
 
 
+def _sources(underlying: int) -> tuple[SourcePrice, ...]:
+    return (SourcePrice("amber", 100_010.0, 100_010.0, 100.0, 1), SourcePrice("beryl", 9.0, 9.0, 0.0, 1))
+
+
 class _Board:
     """Two announcements, and a third once something of everything happens."""
 
@@ -92,7 +97,10 @@ class Market:
         self.board = _Board()
         self._folder = tempfile.TemporaryDirectory()
         self.store = Store(Path(self._folder.name) / "history.db")
-        self.rig = RiskRig(oracle=_Oracle(), announcements=self.board, **self.store.ports())
+        ports = self.store.ports()
+        self.rig = RiskRig(
+            oracle=_Oracle(), announcements=self.board, index_sources=_sources, **ports
+        )
         rig = self.rig
         prologue = RiskRig.prologue()
         self.store.begin(b"".join(prologue), rig.engine.next_seq)

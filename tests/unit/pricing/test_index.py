@@ -172,3 +172,20 @@ def test_the_index_lies_among_its_sources_and_one_liar_moves_it_no_further_than_
     lied = index_of(*honest, max(lie, 1e-9), weights=[1.0] * (len(honest) + 1)).value(NOW_MS)
     assert lied is not None
     assert honest[0] * 0.995 <= lied.price <= honest[-1] * 1.005
+
+
+def test_the_panel_shows_every_source_as_it_counts() -> None:
+    index = Index({"a": 3.0, "b": 1.0, "c": 1.0, "d": 1.0}, IndexRules(clamp=0.005, outlier=0.02))
+    for source, price in (("a", 100.0), ("b", 101.0), ("c", 110.0)):
+        index.update(source, price, 1_000)
+    panel = {told.source: told for told in index.panel(2_000)}
+    assert list(panel) == ["a", "b", "c"]  # the fourth has told nothing
+    assert (panel["a"].weight_percent, panel["b"].weight_percent) == (75.0, 25.0)
+    assert (panel["c"].weight_percent, panel["c"].price) == (0.0, 110.0)
+    assert panel["b"].original_price == 101.0
+    assert panel["b"].price == pytest.approx(100.5 * 1.005, abs=0.01)
+    value = index.value(2_000)
+    assert value is not None
+    mean = sum(told.price * told.weight_percent for told in panel.values()) / 100
+    assert value.price == pytest.approx(mean)
+    assert [told.weight_percent for told in index.panel(60_000)] == [0.0, 0.0, 0.0]  # all stale

@@ -75,7 +75,11 @@ def test_charts_have_a_resolution() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "markprice.options.btc_usd",
+        "block_rfq.trades.any",
+        "block_rfq.maker.quotes.BTC",
+        "block_rfq.taker.USDC",
+        "block_trade_confirmations",
+        "block_trade_confirmations.BTC",
         "user.access_log",
         "user.mmp_trigger.btc_usdc",
     ],
@@ -84,7 +88,7 @@ def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> 
     channel = parse_channel(name)
     assert channel is not None
     assert channel.family == "silent"
-    assert channel.private is name.startswith("user.")
+    assert channel.private is (name != "block_rfq.trades.any")
 
 
 @pytest.mark.parametrize(
