@@ -12,6 +12,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
+from exchange.domain.events import Settled
 from exchange.gateway.book import Book
 from exchange.gateway.history_ring import Fill
 from exchange.history.bars import Bar
@@ -215,6 +216,13 @@ class InstrumentMarket:
                 holding.funding_micro = 0
         elif holding is not None:
             holding.funding_micro += delta
+
+    def note_settled(self, event: Settled) -> None:
+        """Take only the price of a settlement (start)."""
+        if event.head.id == r.SETTLED_DELIVERY:
+            self.delivery_micro = event.price
+        elif event.head.id == r.SETTLED_PERPETUAL:
+            self.settlement_ticks = event.price
 
     def set_holding(self, account: int, size_lots: int, cost_micro: int) -> None:
         """Load a position from the engine (start)."""

@@ -217,6 +217,11 @@ def get_order_state_by_label(venue: Venue, session: Session, request: Request) -
     """`private/get_order_state_by_label {currency, label?}`: open ones, then the newest closed ones."""
     account = account_of(session)
     label, ident, covered = _labelled(venue, request.params, account)
+    unfilled_ms = venue.clock.now_ms() - venue.unfilled_kept_ms
+
+    def wanted(record: bytes) -> bool:
+        order = read_order(record)
+        return covered(record) and (order.filled_lots > 0 or order.time_ms >= unfilled_ms)
 
     def objects(next_seq: int, found: Any) -> Objects:
         # What the engine holds may be ahead of what is durable only by others' commands.
@@ -226,10 +231,10 @@ def get_order_state_by_label(venue: Venue, session: Session, request: Request) -
         if not label:
             return
         for closed in venue.ring.closed_since(account, next_seq):
-            if ident and _label_id(closed.record) == ident and covered(closed.record):
+            if ident and _label_id(closed.record) == ident and wanted(closed.record):
                 yield Raw(venue.rendering.closed_order(closed.record, closed.commission_micro, label))
         for stored in found or ():
-            if covered(stored.record):
+            if wanted(stored.record):
                 yield Raw(venue.rendering.closed_order(*stored))
 
     def work(past: Past) -> object:

@@ -211,6 +211,8 @@ class Views:
             view.created_ms = view.created_ms or event.time_ms
         elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
             self._note_movement(event, record)
+            if isinstance(event, ev.Settled):
+                self.markets[event.head.instrument].note_settled(event)
 
     def _note_index(self, event: ev.Marked) -> None:
         """The rolling 24 hours of an index, in micro-USDC."""

@@ -55,9 +55,11 @@ class Store:
         self.writer.close()
 
 
-def restarted(rig: Any, store: Store, make: Callable[..., Any]) -> Any:
-    """A venue that starts where the rig has left: its engine and journal, nothing of its memory."""
-    again = make(engine=rig.engine, labels=Labels(), **store.ports())
+def restarted(rig: Any, store: Store, make: Callable[..., Any], *, behind: int = 0) -> Any:
+    """A venue that starts where the rig has left: its engine and journal, nothing of its memory. Snapshots
+    keep recent labels: where the store is behind, they are there."""
+    labels = Labels.from_journal(rig.venue.labels.pack() if behind else b"", ())
+    again = make(engine=rig.engine, labels=labels, **store.ports())
     again.clock.ms = rig.clock.ms
     frames = [packed for *_, packed in rig.journal.event_frames]
     again.venue.remember(frames)
