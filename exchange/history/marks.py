@@ -35,7 +35,7 @@ class MarkSampler:
 
     def __init__(self) -> None:
         self._options: dict[int, _Option] = {}
-        self._sampled_ms: dict[int, int] = {}
+        self._sampled: dict[int, int] = {}  # the last second looked at, by underlying
         self.time_ms = 0
 
     def list(self, event: ev.Instrument) -> None:
@@ -57,9 +57,10 @@ class MarkSampler:
 
     def _sample(self, commands: bytes, at: int, units: int, into: b.Bars) -> None:
         underlying = int.from_bytes(commands[at + 12 : at + 16], "little")
-        if self.time_ms < self._sampled_ms.get(underlying, 0) + MARKS_EVERY_MS:
+        second = self.time_ms // MARKS_EVERY_MS
+        if self._sampled.get(underlying) == second:
             return
-        self._sampled_ms[underlying] = self.time_ms
+        self._sampled[underlying] = second
         count = units - 2
         if commands[at] == r.RISK_SNAPSHOT:
             count = int.from_bytes(commands[at + 48 : at + 52], "little")

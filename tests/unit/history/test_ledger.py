@@ -67,7 +67,7 @@ def test_it_adds_up_through_liquidations_takeovers_and_losses(name: str, tmp_pat
     writer.close()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_adds_up_whatever_happens(seed: int, tmp_path: Path) -> None:
     """A random stream, its writer restarted every now and then."""
     engine, reference = Engine(), ReferenceEngine()
@@ -75,10 +75,10 @@ def test_it_adds_up_whatever_happens(seed: int, tmp_path: Path) -> None:
     sizes = random.Random(seed)
     writer = HistoryWriter(tmp_path / "history.db")
     batch = traffic.opening()
-    for number in range(60):
+    for number in range(45):
         reference.apply(batch)
         writer.add_events([engine.apply(batch)], engine.next_seq)
-        if number % 20 == 19:
+        if number % 15 == 14:
             writer.close()
             writer = HistoryWriter(tmp_path / "history.db")
         batch = traffic.batch(sizes.choice((1, 20, 50)))

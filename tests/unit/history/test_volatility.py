@@ -1,0 +1,64 @@
+"""The volatility index of a flat surface is its volatility; what cannot be told is not told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from exchange.history.volatility import HORIZON_MS, YEAR_MS, Quote, index_percent, total_variance
+
+DAY_MS = 86_400_000
+MICRO = 1_000_000
+
+
+def _normal(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def chain(vol: float, days: float, forward: float = 100_000.0, step: float = 500.0) -> list[Quote]:
+    """Undiscounted Black-76 marks of calls and puts on a wide, fine grid of strikes, in micro-USDC."""
+    years = days * DAY_MS / YEAR_MS
+    found = []
+    strike = step
+    while strike <= 4 * forward:
+        s = vol * math.sqrt(years)
+        d = math.log(forward / strike) / s + s / 2
+        call = forward * _normal(d) - strike * _normal(d - s)
+        for is_call, price in ((True, call), (False, call - forward + strike)):
+            mark = max(0, round(price * MICRO))
+            found.append(Quote(round(strike * MICRO), is_call, mark, round(forward * MICRO)))
+        strike += step
+    return found
+
+
+@pytest.mark.parametrize("vol", [0.3, 0.6, 1.2])
+def test_a_flat_surface_has_its_own_volatility(vol: float) -> None:
+    now_ms = 1_750_000_000_000
+    expiries = {now_ms + days * DAY_MS: chain(vol, days) for days in (7, 21, 49)}
+    found = index_percent(expiries, now_ms)
+    assert found == pytest.approx(100 * vol, rel=2e-3)
+
+
+def test_the_variance_between_two_expiries_is_linear_in_time() -> None:
+    near, later = (20, 0.5), (50, 0.8)
+    quotes = {days * DAY_MS: chain(vol, days) for days, vol in (near, later)}
+    found = index_percent(quotes, 0)
+    v1, v2 = (vol**2 * days for days, vol in (near, later))
+    assert found == pytest.approx(100 * math.sqrt((v1 + (v2 - v1) / 3) / 30), rel=3e-3)
+
+
+@pytest.mark.parametrize("days", [5, 60])
+def test_expiries_on_one_side_alone_count_as_they_are(days: int) -> None:
+    assert index_percent({days * DAY_MS: chain(0.7, days)}, 0) == pytest.approx(70, rel=3e-3)
+
+
+def test_what_tells_nothing_is_left_out() -> None:
+    whole = chain(0.7, 30)
+    assert index_percent({}, 0) is None
+    assert index_percent({1_000: whole}, 0) is None  # it expires in a second
+    assert total_variance([quote for quote in whole if quote.is_call]) is None
+    assert total_variance([quote for quote in whole if quote.strike > quote.forward]) is None
+    assert total_variance(whole[:4]) is None
+    assert total_variance([]) is None
+    assert index_percent({HORIZON_MS // 2: whole[:4], HORIZON_MS: whole}, 0) == pytest.approx(70, rel=3e-3)
