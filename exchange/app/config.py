@@ -41,6 +41,8 @@ class Config:
     """How long history keeps orders that closed without a fill."""
     plan: ChainPlan = field(default_factory=lambda: DEMO_PLAN)
     parameters: VenueParameters = field(default_factory=VenueParameters)
+    credentials_key: Path | None = None
+    """Where the key that seals credentials is kept, if not beside them."""
     children: bool = True
     """Start settlement, history and snapshots as child processes (the simulation runs without)."""
 
@@ -63,6 +65,11 @@ class Config:
     def announcements(self) -> Path:
         """What the operator has to say, a file that may change while the venue runs."""
         return self.data / "announcements.json"
+
+    @property
+    def sealing_key(self) -> Path:
+        """The key that seals them, where the environment does not give it."""
+        return self.credentials_key or self.data / "credentials.key"
 
     @property
     def history(self) -> Path:

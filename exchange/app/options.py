@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
+from exchange.app.key_file import KEY_VARIABLE
 
 PORT_MAX: Final = 65_535
 ENGINE_VARIABLE: Final = "STRIKEBOOK_PRICING_ENGINE"
@@ -68,6 +69,13 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--snapshot-commands", type=int, default=200_000, help="commands between snapshots (%(default)s)"
     )
+    parser.add_argument(
+        "--credentials-key",
+        type=Path,
+        metavar="FILE",
+        help="the key that seals credentials (made on the first start; DATA/credentials.key). "
+        f"${KEY_VARIABLE} goes before it",
+    )
     parser.add_argument("--no-children", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
@@ -93,5 +101,6 @@ def config_of(options: argparse.Namespace) -> Config:
         batch_seconds=options.batch_seconds,
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,
+        credentials_key=options.credentials_key,
         children=not options.no_children,
     )

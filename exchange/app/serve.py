@@ -19,6 +19,7 @@ from exchange.app.announcements import FileAnnouncements
 from exchange.app.bridge import L1Bridge
 from exchange.app.config import Config
 from exchange.app.fitter import ChildFitter
+from exchange.app.key_file import KeyFile
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
 from exchange.app.ports import SystemClock, SystemEntropy
@@ -35,7 +36,8 @@ from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.chain_keeper import ChainKeeper
-from exchange.gateway.credentials import Credentials, CredentialsError
+from exchange.gateway.credential_schema import CredentialsError
+from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.http import StaticFile
 from exchange.gateway.labels import Labels
@@ -111,7 +113,9 @@ class VenueProcess:
         self._writer, self._chain_log = recovered.writer, recovered.chain_log
         self._writer.set_rules_version(engine.rules_version)
         try:
-            self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
+            self.credentials = Credentials(
+                config.credentials, SystemEntropy(), self.clock, KeyFile(config.sealing_key)
+            )
         except CredentialsError as error:
             raise StartError(f"{error}; restore it, or start on another --data") from None
         try:

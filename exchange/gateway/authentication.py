@@ -8,10 +8,12 @@ from __future__ import annotations
 import binascii
 import hmac
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from exchange.gateway.credentials import ADDRESS_BYTES, Credentials, Key
+from exchange.gateway.live_sessions import LiveSessions
 from exchange.gateway.replays import ReplayLog
+from exchange.gateway.signatures import is_signed_by
 from exchange.wire import errors
 from exchange.wire.auth import (
     BASIC_SCHEME,
@@ -19,14 +21,16 @@ from exchange.wire.auth import (
     Token,
     TokenSigner,
     asked_lifetime_s,
+    check_address,
     check_timestamp,
     granted_scopes,
     http_message,
+    narrowed,
     parse_basic,
     parse_hmac,
     parse_scopes,
     scope_text,
-    signature_matches,
+    session_name,
     unauthorized,
     websocket_message,
 )
@@ -44,23 +48,48 @@ SIGN_UPS_IN_FLIGHT_MAX: Final = 64
 _GRANTS: Final = frozenset({"client_credentials", "client_signature", "refresh_token"})
 
 
+class Grant(NamedTuple):
+    """What an auth request may have: a key, whose account, at most these scopes, in which session."""
+
+    key: Key
+    account: int
+    held: frozenset[str]
+    sid: str = ""
+
+
 class CredentialAuthenticator:
     """Checks tokens and signatures against the credentials; the server's authenticator."""
 
     def __init__(self, credentials: Credentials, clock: Clock, replays: ReplayLog | None = None) -> None:
         self.credentials = credentials
         self.replays = replays or ReplayLog(None, clock)
+        self.live = LiveSessions()
         self.signer = TokenSigner(credentials.token_secret)
         self.sign_ups_in_flight = 0
         self._clock = clock
 
+    # --- who is it -------------------------------------------------------------------------------------
+
     def by_token(self, session: Session, token: str) -> None:
-        """Bind a session by an access token. Raises 13009 if it is invalid or expired."""
+        """Bind a session by an access token. Raises 13009 if it is invalid, expired or used elsewhere."""
         claim = self.signer.read(token, self._clock.now_ms())
         key = self.credentials.key(claim.client_id)
-        if key is None or key.account != claim.account:
+        if key is None or not self._is_good(claim, key):
             raise unauthorized("invalid_token")
-        session.authenticate(claim.account, claim.client_id, claim.scopes)
+        scopes = narrowed(claim.scopes, key.scopes)
+        self._bind(session, key, claim.account, scopes, claim.sid)
+
+    def _is_good(self, claim: Token, key: Key) -> bool:
+        return (
+            claim.issued_ms >= key.tokens_from_ms
+            and self.credentials.sign_ins.is_alive(claim.sid)
+            and (claim.account == key.account or self.may_enter(claim.account))
+        )
+
+    def may_enter(self, account: int) -> bool:
+        """Whether an account that a token was exchanged for still lets anybody in."""
+        profile = self.credentials.profile(account)
+        return profile is not None and bool(profile.login) and not self.credentials.is_retired(account)
 
     def by_header(
         self, session: Session, header: str, verb: str, target: bytes, body: bytes, method: str = ""
@@ -70,66 +99,138 @@ class CredentialAuthenticator:
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "bearer":
             self.by_token(session, rest.strip())
-        elif scheme.lower() == HMAC_SCHEME:
+            return
+        if scheme.lower() == HMAC_SCHEME:
             claim = parse_hmac(rest)
             message = http_message(claim.timestamp_ms, claim.nonce, verb, target, body)
             key = self._signed_by(claim.client_id, claim.timestamp_ms, message, claim.signature)
             if changes_state(method):
                 self.replays.take(key.client_id, message, sequenced=method in MATCHING_METHODS)
-            session.authenticate(key.account, key.client_id, granted_scopes(key.scopes, frozenset()))
         elif scheme.lower() == BASIC_SCHEME:
             key = self._by_secret(*parse_basic(rest))
-            session.authenticate(key.account, key.client_id, granted_scopes(key.scopes, frozenset()))
         else:
             raise unauthorized("unknown_authorization_scheme")
+        self._bind(session, key, key.account, granted_scopes(key.scopes, frozenset()), "")
+
+    def _bind(
+        self, session: Session, key: Key, account: int, scopes: frozenset[str], sid: str
+    ) -> None:
+        """Let a session in from where it is."""
+        if not key.allows_from(session.remote):
+            raise unauthorized("ip_not_allowed")
+        check_address(scopes, session.remote)
+        before = session.client_id
+        if session.is_websocket and (not session.authenticated or session.account != account):
+            profile = self.credentials.profile(account)
+            session.cancel_on_disconnect = profile is not None and bool(profile.cancel_on_disconnect)
+        session.authenticate(account, key.client_id, scopes, sid)
+        self.live.bind(session, before)
 
     def _signed_by(self, client_id: str, time_ms: int, message: bytes, signature: str) -> Key:
         check_timestamp(time_ms, self._clock.now_ms())
         key = self.credentials.key(client_id)
-        if key is None or not signature_matches(key.secret, message, signature):
+        if key is None or not is_signed_by(key, message, signature):
             raise error(errors.INVALID_CREDENTIALS)
         return key
 
     def _by_secret(self, client_id: str, secret: str) -> Key:
         key = self.credentials.key(client_id)
-        if key is None or not hmac.compare_digest(key.secret.encode(), secret.encode("utf-8", "replace")):
+        known = b"" if key is None else key.secret.encode()
+        if key is None or not known or not hmac.compare_digest(known, secret.encode("utf-8", "replace")):
             raise error(errors.INVALID_CREDENTIALS)
         return key
 
-    def by_grant(self, request: Request) -> tuple[Key, frozenset[str]]:
-        """The key behind an auth request and the scopes it may have at most."""
+    # --- what it may have ------------------------------------------------------------------------------
+
+    def by_grant(self, request: Request) -> Grant:
+        """What an auth request may have at most. Raises 13004, 13009, -32602."""
         params = request.params
         grant = choice(params, "grant_type", _GRANTS)
         if grant == "refresh_token":
-            found = self.credentials.take_refresh(text(params, "refresh_token"))
-            if found is None:
-                raise unauthorized("invalid_token")
-            return found[0], parse_scopes(found[1])
+            return self.by_refresh(text(params, "refresh_token"), use_up=True)
         client_id = text(params, "client_id")
         if grant == "client_credentials":
             key = self._by_secret(client_id, text(params, "client_secret"))
-            return key, key.scopes
-        time_ms = timestamp_ms(params, "timestamp")
-        message = websocket_message(time_ms, text(params, "nonce", ""), text(params, "data", ""))
-        key = self._signed_by(client_id, time_ms, message, text(params, "signature"))
-        return key, key.scopes
+        else:
+            time_ms = timestamp_ms(params, "timestamp")
+            message = websocket_message(time_ms, text(params, "nonce", ""), text(params, "data", ""))
+            key = self._signed_by(client_id, time_ms, message, text(params, "signature"))
+        return Grant(key, key.account, key.scopes)
 
-    def issue(self, key: Key, held: frozenset[str], asked: frozenset[str]) -> tuple[dict[str, object], Token]:
+    def by_refresh(self, token: str, *, use_up: bool) -> Grant:
+        """What a refresh token stands for. Raises 13009 if it is no good."""
+        sign_ins = self.credentials.sign_ins
+        found = sign_ins.take_refresh(token) if use_up else sign_ins.find_refresh(token)
+        key = None if found is None else self.credentials.key(found.client_id)
+        if found is None or key is None:
+            raise unauthorized("invalid_token")
+        account = found.account or key.account
+        if account != key.account and not self.may_enter(account):
+            raise unauthorized("invalid_token")
+        return Grant(key, account, narrowed(parse_scopes(found.scope), key.scopes), found.sid)
+
+    def issue(
+        self, session: Session, grant: Grant, asked: frozenset[str]
+    ) -> tuple[dict[str, object], Token]:
         """The reply of an auth request and the token in it."""
+        key = grant.key
+        if not key.allows_from(session.remote):
+            raise unauthorized("ip_not_allowed")
+        named = session_name(asked) or session_name(grant.held)
+        words = {f"session:{named}"} if named else set()
+        kept = {word for word in grant.held if word.startswith("ip:")}
+        scopes = granted_scopes(grant.held, asked | kept | words)
+        sid = self._sid_of(session, grant, named)
         lifetime_s = min(ACCESS_LIFETIME_S, asked_lifetime_s(asked) or ACCESS_LIFETIME_S)
-        scopes = granted_scopes(held, asked)
         scope = scope_text(scopes)
-        token = Token(key.account, key.client_id, scope, self._clock.now_ms() + lifetime_s * 1_000)
-        refresh = self.credentials.issue_refresh(key.client_id, scope, REFRESH_LIFETIME_S * 1_000)
+        now_ms = self._clock.now_ms()
+        token = Token(grant.account, key.client_id, scope, now_ms + lifetime_s * 1_000, sid, now_ms)
+        refresh = self.credentials.sign_ins.issue_refresh(
+            key.client_id, scope, REFRESH_LIFETIME_S * 1_000, grant.account, sid
+        )
         reply: dict[str, object] = {
             "access_token": self.signer.issue(token),
             "refresh_token": refresh,
             "expires_in": lifetime_s,
             "scope": scope,
             "token_type": "bearer",
-            "enabled_features": [],
+            "enabled_features": list(key.features),
+            "sid": sid,
         }
         return reply, token
+
+    def _sid_of(self, session: Session, grant: Grant, named: str) -> str:
+        """The session that a new token belongs to: the named one, or that of the connection."""
+        sign_ins, client_id = self.credentials.sign_ins, grant.key.client_id
+        if named:
+            sid, gone = sign_ins.named_session(client_id, grant.account, named)
+            self.live.close_sids(client_id, gone)
+            return sid
+        if grant.sid:
+            return grant.sid
+        same = session.client_id == client_id and session.account == grant.account
+        return session.sid if same and session.sid.startswith("c-") else sign_ins.new_sid()
+
+    def enter(self, session: Session, grant: Grant, token: Token) -> None:
+        """A WebSocket is bound by the token it was just given; the visit is written down."""
+        if session.is_websocket:
+            self._bind(session, grant.key, grant.account, token.scopes, token.sid)
+        self.note_issue(session, grant, "login")
+
+    def note_issue(self, session: Session, grant: Grant, log: str) -> None:
+        """Write down that tokens were issued."""
+        self.credentials.sign_ins.note(grant.account, session.remote, log, grant.key.client_id)
+
+    def leave(self, session: Session, *, invalidate: bool) -> None:
+        """A session logs out; with `invalidate` its tokens are no good any more."""
+        sign_ins, client_id = self.credentials.sign_ins, session.client_id
+        if session.account is not None:
+            sign_ins.note(session.account, session.remote, "logout", client_id)
+        if invalidate and session.sid:
+            until_ms = self._clock.now_ms() + ACCESS_LIFETIME_S * 1_000
+            key = self.credentials.key(client_id)
+            if not sign_ins.end_session(client_id, session.sid, until_ms) and key is not None:
+                self.credentials.drop_tokens(key)
 
 
 class AuthVenue(Protocol):
@@ -152,19 +253,17 @@ def auth(venue: AuthVenue, session: Session, request: Request) -> None:
     """`public/auth`: tokens for a key; a WebSocket is bound to the account from then on.
 
     Raises:
-        RpcError: 13004 wrong key or signature, 13009 a bad refresh token or a timestamp out of its
-            window, -32602 parameters.
+        RpcError: 13004 wrong key or signature, 13009 a bad refresh token, a timestamp out of its window or
+            an address that is not allowed, -32602 parameters.
     """
     authenticator = venue.authenticator
     asked = parse_scopes(text(request.params, "scope", ""))
     state = text(request.params, "state", "")
-    key, held = authenticator.by_grant(request)
-    reply, token = authenticator.issue(key, held, asked)
+    grant = authenticator.by_grant(request)
+    reply, token = authenticator.issue(session, grant, asked)
     if state:
         reply["state"] = state
-    reply["sid"] = str(session.session_id)
-    if session.is_websocket:
-        session.authenticate(key.account, key.client_id, token.scopes)
+    authenticator.enter(session, grant, token)
     session.reply(request, reply)
 
 

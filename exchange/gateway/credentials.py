@@ -6,83 +6,65 @@ the account is sequenced, and *confirmed* when its ACCOUNT event is seen. After 
 settles what is left: a pending row whose account the journal holds is confirmed, one whose command never
 got there is dropped (nobody was told of it).
 
-Secrets are stored as they are, because checking an HMAC signature takes the secret itself; the file is
-readable by its owner alone (mode 0600). Refresh tokens are stored as SHA-256 hashes.
+Checking an HMAC signature takes the secret itself, so secrets are sealed, not hashed: AES-256-GCM under a
+key from outside (`exchange.gateway.sealing`); the file is readable by its owner alone (mode 0600).
 
 Lookups on the order path are answered from memory. Writes happen on the caller's thread: an account or a
-key costs one fsync, a refresh token none (it survives a crash of the process, not of the machine).
+key costs one fsync. Tokens, sessions and the access log are `exchange.gateway.sign_ins`.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.gateway.credential_schema import TOKEN_SECRET, CredentialsError, prepare, secret_context
+from exchange.gateway.sealing import Entropy, KeySource, SealError
+from exchange.gateway.sign_ins import SignIns, Transaction
 from exchange.wire.auth import DEFAULT_SCOPES, parse_scopes, scope_text
 from exchange.wire.session_methods import Clock
 
-SCHEMA_VERSION: Final = 1
-REFRESH_TOKENS_PER_KEY_MAX: Final = 64
+API_KEYS_MAX: Final = 8
 ADDRESS_BYTES: Final = 20
 _PENDING: Final = "pending"
 _CONFIRMED: Final = "confirmed"
-
-_SCHEMA: Final = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE accounts (
-    row INTEGER PRIMARY KEY,
-    account INTEGER UNIQUE,
-    name TEXT NOT NULL,
-    owner BLOB NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'confirmed')),
-    created_ms INTEGER NOT NULL,
-    CHECK ((state = 'confirmed') = (account IS NOT NULL))
-);
-CREATE TABLE keys (
-    client_id TEXT PRIMARY KEY,
-    row INTEGER NOT NULL REFERENCES accounts (row) ON DELETE CASCADE,
-    secret TEXT NOT NULL,
-    scopes TEXT NOT NULL,
-    enabled INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE refresh_tokens (
-    hash BLOB PRIMARY KEY,
-    client_id TEXT NOT NULL REFERENCES keys (client_id) ON DELETE CASCADE,
-    scope TEXT NOT NULL,
-    issued_ms INTEGER NOT NULL,
-    expires_ms INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX refresh_tokens_by_key ON refresh_tokens (client_id, issued_ms);
-"""
-# Added later; an older program does not see it and gives a retired account no key either.
-_RETIRED: Final = "CREATE TABLE IF NOT EXISTS retired (account INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL)"
-
-
-class Entropy(Protocol):
-    """Randomness, as the application gives it."""
-
-    def token_bytes(self, count: int) -> bytes: ...
-
-
-class CredentialsError(Exception):
-    """The database does not fit the journal, or is none of ours."""
+_PROFILES: Final = (
+    "SELECT account, name, owner, created_ms, login, cancel_on_disconnect FROM accounts "
+    "WHERE state = 'confirmed'"
+)
+_KEYS: Final = (
+    "SELECT k.client_id, k.secret, a.account, k.scopes, k.enabled, k.number, k.name, k.public_key, "
+    "k.features, k.ip_whitelist, k.is_default, k.created_ms, k.tokens_from_ms "
+    "FROM keys k JOIN accounts a ON a.row = k.row WHERE a.state = 'confirmed'"
+)
 
 
 class Key(NamedTuple):
-    """One API key of a confirmed account."""
+    """One API key of a confirmed account. `secret` is empty for a key with a public key of its owner."""
 
     client_id: str
     secret: str
     account: int
     scopes: frozenset[str]
     enabled: bool
+    number: int
+    name: str
+    public_key: str
+    features: tuple[str, ...]
+    ip_whitelist: tuple[str, ...]
+    is_default: bool
+    created_ms: int
+    tokens_from_ms: int
+    """Tokens issued before are no good any more."""
+
+    def allows_from(self, ip: str) -> bool:
+        """Whether the key may be used from an address."""
+        return not self.ip_whitelist or ip in self.ip_whitelist
 
 
 class Pending(NamedTuple):
@@ -102,6 +84,10 @@ class Profile(NamedTuple):
     name: str
     owner: bytes
     created_ms: int
+    login: int
+    """Whether its keys are let in: 1 or 0."""
+    cancel_on_disconnect: int
+    """Whether its connections begin with cancel on disconnect: 1 or 0."""
 
 
 class Reconciliation(NamedTuple):
@@ -116,63 +102,59 @@ class Credentials:
     """The database. One instance a process; not to be shared between threads.
 
     Raises:
-        CredentialsError: the file is a database of another kind or version.
+        CredentialsError: the file is a database of another kind or version, or was sealed under another
+            key than `sealing_key` gives.
     """
 
-    def __init__(self, path: Path | str, entropy: Entropy, clock: Clock) -> None:
+    def __init__(self, path: Path | str, entropy: Entropy, clock: Clock, sealing_key: KeySource) -> None:
         self._entropy = entropy
         self._clock = clock
         self._db = _open(str(path))
         self._keys: dict[str, Key] = {}
         self._profiles: dict[int, Profile] = {}
         try:
-            self._prepare(str(path))
+            self._sealer = prepare(self._db, str(path), sealing_key, entropy)
+            sealed = self._db.execute("SELECT value FROM settings WHERE name = ?", (TOKEN_SECRET,)).fetchone()
+            self.token_secret = self._sealer.open(sealed[0], TOKEN_SECRET)
+            self._profiles = {row[0]: Profile(*row) for row in self._db.execute(_PROFILES)}
+            self._retired = {row[0] for row in self._db.execute("SELECT account FROM retired")}
+            self._load_keys()
+        except CredentialsError:
+            self._db.close()
+            raise
+        except SealError as wrong:
+            self._db.close()
+            raise CredentialsError(f"{path} has been changed: a secret in it is {wrong}") from wrong
         except sqlite3.DatabaseError as wrong:
             self._db.close()
             raise CredentialsError(f"{path} is not a credentials database: {wrong}") from wrong
-        for row in self._db.execute(
-            "SELECT account, name, owner, created_ms FROM accounts WHERE state = ?", (_CONFIRMED,)
-        ):
-            self._profiles[row[0]] = Profile(*row)
-        self._retired = {row[0] for row in self._db.execute("SELECT account FROM retired")}
-        self._load_keys()
+        self.sign_ins = SignIns(self._db, entropy, clock)
 
-    def _prepare(self, path: str) -> None:
-        db = self._db
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA busy_timeout = 2000")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        elif version != SCHEMA_VERSION:
-            raise CredentialsError(f"{path} has schema version {version}, not {SCHEMA_VERSION}")
-        db.execute(_RETIRED)
-        secret = db.execute("SELECT value FROM settings WHERE name = 'token_secret'").fetchone()
-        if secret is None:
-            secret = (self._entropy.token_bytes(32),)
-            with self._durably():
-                db.execute("INSERT INTO settings VALUES ('token_secret', ?)", secret)
-        self.token_secret: bytes = secret[0]
-
-    def _durably(self) -> _Transaction:
-        return _Transaction(self._db, "FULL")
-
-    def _quickly(self) -> _Transaction:
-        return _Transaction(self._db, "NORMAL")
+    def _durably(self) -> Transaction:
+        return Transaction(self._db, "FULL")
 
     def _load_keys(self, client_id: str | None = None) -> None:
-        query = (
-            "SELECT k.client_id, k.secret, a.account, k.scopes, k.enabled "
-            "FROM keys k JOIN accounts a ON a.row = k.row WHERE a.state = 'confirmed'"
-        )
         rows = (
-            self._db.execute(query)
+            self._db.execute(_KEYS)
             if client_id is None
-            else self._db.execute(query + " AND k.client_id = ?", (client_id,))
+            else self._db.execute(_KEYS + " AND k.client_id = ?", (client_id,))
         )
-        for name, secret, account, scopes, enabled in rows:
-            self._keys[name] = Key(name, secret, account, parse_scopes(scopes), bool(enabled))
+        for name, sealed, account, scopes, enabled, number, label, pem, features, ips, *rest in rows:
+            secret = self._sealer.open(sealed, secret_context(name)).decode()
+            self._keys[name] = Key(
+                name,
+                secret,
+                account,
+                parse_scopes(scopes),
+                bool(enabled),
+                number,
+                label,
+                pem,
+                tuple(features.split()),
+                tuple(ips.split()),
+                bool(rest[0]),
+                *rest[1:],
+            )
 
     def close(self) -> None:
         """Close the database."""
@@ -189,14 +171,13 @@ class Credentials:
         if len(owner) != ADDRESS_BYTES:
             raise ValueError("an owner's address has 20 bytes")
         client_id, secret = self._new_client_id(), self._new_secret()
-        now_ms = self._clock.now_ms()
         with self._durably():
             row = self._db.execute(
                 "INSERT INTO accounts (name, owner, state, created_ms) VALUES (?, ?, ?, ?)",
-                (name, owner, _PENDING, now_ms),
+                (name, owner, _PENDING, self._clock.now_ms()),
             ).lastrowid
             assert row is not None
-            self._insert_key(client_id, row, secret, scopes, now_ms)
+            self._insert_key(client_id, row, secret, scopes, is_default=True)
         return Pending(row, owner, client_id, secret, scopes)
 
     def confirm(self, row: int, account: int) -> None:
@@ -234,7 +215,7 @@ class Credentials:
 
     def retire(self, account: int) -> None:
         """Switch off all keys of an account, for good, and remember that it is not to be shown."""
-        keys = self.keys_of(account)
+        keys = self.all_keys_of(account)
         with self._durably():
             self._db.execute(
                 "INSERT OR IGNORE INTO retired VALUES (?, ?)", (account, self._clock.now_ms())
@@ -257,9 +238,7 @@ class Credentials:
         self._load_account(account)
 
     def _load_account(self, account: int) -> None:
-        found = self._db.execute(
-            "SELECT account, name, owner, created_ms FROM accounts WHERE account = ?", (account,)
-        ).fetchone()
+        found = self._db.execute(_PROFILES + " AND account = ?", (account,)).fetchone()
         self._profiles[account] = Profile(*found)
         self._load_keys()
 
@@ -304,6 +283,23 @@ class Credentials:
         """Name, owner and date of an account, if it has any here."""
         return self._profiles.get(account)
 
+    def set_login(self, account: int, enabled: bool) -> None:
+        """Let an account's keys in, or not."""
+        self._set_account(account, "login", enabled)
+
+    def set_cancel_on_disconnect(self, account: int, enabled: bool) -> None:
+        """Whether an account's new connections begin with cancel on disconnect."""
+        self._set_account(account, "cancel_on_disconnect", enabled)
+
+    def _set_account(self, account: int, column: str, enabled: bool) -> None:
+        with self._durably():
+            changed = self._db.execute(
+                f"UPDATE accounts SET {column} = ? WHERE account = ?", (enabled, account)
+            ).rowcount
+        if not changed:
+            raise CredentialsError(f"account {account} has no credentials")
+        self._load_account(account)
+
     # --- keys ------------------------------------------------------------------------------------------
 
     def _new_client_id(self) -> str:
@@ -315,29 +311,115 @@ class Credentials:
     def _new_secret(self) -> str:
         return base64.urlsafe_b64encode(self._entropy.token_bytes(32)).rstrip(b"=").decode()
 
-    def _insert_key(self, client_id: str, row: int, secret: str, scopes: frozenset[str], now_ms: int) -> None:
+    def _insert_key(
+        self,
+        client_id: str,
+        row: int,
+        secret: str,
+        scopes: frozenset[str],
+        *,
+        name: str = "",
+        public_key: str = "",
+        features: Sequence[str] = (),
+        is_default: bool = False,
+    ) -> None:
+        self._db.execute("UPDATE accounts SET keys_made = keys_made + 1 WHERE row = ?", (row,))
         self._db.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, 1, ?)",
-            (client_id, row, secret, scope_text(scopes), now_ms),
+            "INSERT INTO keys (client_id, row, secret, scopes, enabled, created_ms, number, name, "
+            "public_key, features, is_default) VALUES (?, ?, ?, ?, 1, ?, "
+            "(SELECT keys_made FROM accounts WHERE row = ?), ?, ?, ?, ?)",
+            (
+                client_id,
+                row,
+                self._sealer.seal(secret.encode(), secret_context(client_id)),
+                scope_text(scopes),
+                self._clock.now_ms(),
+                row,
+                name,
+                public_key,
+                " ".join(features),
+                is_default,
+            ),
         )
 
-    def add_key(self, account: int, scopes: frozenset[str] = DEFAULT_SCOPES) -> Key:
-        """Another key for an account. Raises CredentialsError for an account without a row."""
+    def add_key(
+        self,
+        account: int,
+        scopes: frozenset[str] = DEFAULT_SCOPES,
+        name: str = "",
+        public_key: str = "",
+        features: Sequence[str] = (),
+    ) -> Key:
+        """Another key for an account. One with a `public_key` (PEM) has no secret.
+
+        Raises:
+            CredentialsError: an account without a row.
+        """
         found = self._db.execute("SELECT row FROM accounts WHERE account = ?", (account,)).fetchone()
         if found is None:
             raise CredentialsError(f"account {account} has no credentials")
-        client_id, secret = self._new_client_id(), self._new_secret()
+        client_id, secret = self._new_client_id(), "" if public_key else self._new_secret()
         with self._durably():
-            self._insert_key(client_id, found[0], secret, scopes, self._clock.now_ms())
+            self._insert_key(
+                client_id, found[0], secret, scopes, name=name, public_key=public_key, features=features
+            )
         self._load_keys(client_id)
         return self._keys[client_id]
 
-    def disable_key(self, client_id: str) -> None:
-        """Switch a key off, for good: tokens issued under it stop working at once."""
+    def change_key(
+        self,
+        key: Key,
+        *,
+        scopes: frozenset[str] | None = None,
+        name: str | None = None,
+        enabled: bool | None = None,
+        features: Sequence[str] | None = None,
+        ip_whitelist: Sequence[str] | None = None,
+    ) -> Key:
+        """Change what is not None of a key; tokens of one that is switched off are no good for ever."""
+        changes: dict[str, object] = {
+            "scopes": None if scopes is None else scope_text(scopes),
+            "name": name,
+            "enabled": enabled,
+            "features": None if features is None else " ".join(features),
+            "ip_whitelist": None if ip_whitelist is None else " ".join(ip_whitelist),
+            "tokens_from_ms": self._clock.now_ms() + 1 if enabled is False else None,
+        }
+        return self._update_key(key, {name: value for name, value in changes.items() if value is not None})
+
+    def _update_key(self, key: Key, changes: dict[str, object]) -> Key:
+        if changes:
+            columns = ", ".join(f"{name} = ?" for name in changes)
+            with self._durably():
+                self._db.execute(
+                    f"UPDATE keys SET {columns} WHERE client_id = ?", (*changes.values(), key.client_id)
+                )
+                if "tokens_from_ms" in changes:
+                    self.sign_ins.drop_key(key.client_id)
+            self._load_keys(key.client_id)
+        return self._keys[key.client_id]
+
+    def reset_key(self, key: Key) -> Key:
+        """A new secret; what was signed or issued under the old one is no good any more."""
+        sealed = self._sealer.seal(self._new_secret().encode(), secret_context(key.client_id))
+        return self._update_key(key, {"secret": sealed, "tokens_from_ms": self._clock.now_ms() + 1})
+
+    def drop_tokens(self, key: Key) -> Key:
+        """Everything that was issued under a key is no good any more."""
+        return self._update_key(key, {"tokens_from_ms": self._clock.now_ms() + 1})
+
+    def remove_key(self, key: Key) -> None:
+        """Forget a key and everything issued under it."""
         with self._durably():
-            self._db.execute("UPDATE keys SET enabled = 0 WHERE client_id = ?", (client_id,))
-            self._db.execute("DELETE FROM refresh_tokens WHERE client_id = ?", (client_id,))
-        self._load_keys(client_id)
+            self.sign_ins.drop_key(key.client_id)
+            self._db.execute("DELETE FROM keys WHERE client_id = ?", (key.client_id,))
+        self._keys.pop(key.client_id, None)
+
+    def disable_key(self, client_id: str) -> None:
+        """Switch a key off: tokens issued under it stop working at once, and for good."""
+        key = self._keys.get(client_id)
+        if key is not None:
+            self.change_key(key, enabled=False)
 
     def key(self, client_id: str) -> Key | None:
         """A key that may be used, or None."""
@@ -345,46 +427,21 @@ class Credentials:
         if found is None:  # another process may have added it
             self._load_keys(client_id)
             found = self._keys.get(client_id)
-        return found if found is not None and found.enabled else None
+        if found is None or not found.enabled:
+            return None
+        profile = self._profiles.get(found.account)
+        return found if profile is None or profile.login else None
 
     def keys_of(self, account: int) -> list[Key]:
         """All usable keys of an account, by client id."""
         found = [key for key in self._keys.values() if key.account == account and key.enabled]
         return sorted(found, key=lambda key: key.client_id)
 
-    # --- refresh tokens --------------------------------------------------------------------------------
-
-    def issue_refresh(self, client_id: str, scope: str, lifetime_ms: int) -> str:
-        """A new refresh token; of a key's tokens only the newest 64 are kept."""
-        token = base64.urlsafe_b64encode(self._entropy.token_bytes(32)).rstrip(b"=").decode()
-        now_ms = self._clock.now_ms()
-        with self._quickly():
-            self._db.execute(
-                "INSERT INTO refresh_tokens VALUES (?, ?, ?, ?, ?)",
-                (_hash(token), client_id, scope, now_ms, now_ms + lifetime_ms),
-            )
-            self._db.execute(
-                "DELETE FROM refresh_tokens WHERE client_id = ?1 AND hash NOT IN (SELECT hash FROM "
-                "refresh_tokens WHERE client_id = ?1 ORDER BY issued_ms DESC, hash LIMIT ?2)",
-                (client_id, REFRESH_TOKENS_PER_KEY_MAX),
-            )
-        return token
-
-    def take_refresh(self, token: str) -> tuple[Key, str] | None:
-        """Use up a refresh token: the key and scope behind it, or None if it is no good (any more)."""
-        with self._quickly():
-            found = self._db.execute(
-                "DELETE FROM refresh_tokens WHERE hash = ? RETURNING client_id, scope, expires_ms",
-                (_hash(token),),
-            ).fetchone()
-        if found is None or found[2] <= self._clock.now_ms():
-            return None
-        key = self.key(found[0])
-        return None if key is None else (key, found[1])
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+    def all_keys_of(self, account: int) -> list[Key]:
+        """The keys of an account, those that are switched off too, by number."""
+        return sorted(
+            (key for key in self._keys.values() if key.account == account), key=lambda key: key.number
+        )
 
 
 def _open(path: str) -> sqlite3.Connection:
@@ -393,18 +450,3 @@ def _open(path: str) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         os.chmod(path, 0o600)
     return sqlite3.connect(path, isolation_level=None)
-
-
-class _Transaction:
-    """One transaction that is synced as asked: FULL with fsync, NORMAL without."""
-
-    def __init__(self, db: sqlite3.Connection, sync: str) -> None:
-        self._db = db
-        self._sync = sync
-
-    def __enter__(self) -> None:
-        self._db.execute(f"PRAGMA synchronous = {self._sync}")
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")

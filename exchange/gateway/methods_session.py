@@ -7,6 +7,7 @@ from typing import Final
 from exchange.gateway.dispatch import Handler
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
+from exchange.wire.auth import may_listen
 from exchange.wire.channels import Channel, parse_channel
 from exchange.wire.errors import error
 from exchange.wire.limits import CHANNEL_CHARS_MAX, CHANNELS_MAX
@@ -41,6 +42,8 @@ def _subscribe(venue: Venue, session: Session, request: Request, *, private_too:
             continue
         if channel.needs_authorization and not session.authenticated:
             raise error(errors.RAW_NEEDS_AUTHORIZATION)
+        if channel.private and not may_listen(name, session.scopes):
+            raise error(errors.FORBIDDEN, reason=f"the scope of this session does not cover {name}")
         if channel.instrument and channel.instrument not in venue.registry.by_name:
             continue
         wanted.append(channel)

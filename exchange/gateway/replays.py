@@ -119,7 +119,8 @@ class ReplayLog:
                 if not sequenced:
                     self.sync()
             except OSError as broken:
-                raise error(errors.TEMPORARILY_UNAVAILABLE, reason=f"not written: {broken.strerror}") from None
+                reason = f"not written: {broken.strerror}"
+                raise error(errors.TEMPORARILY_UNAVAILABLE, reason=reason) from None
         self._seen[digest] = None
         self._order.append((until_ms, digest, client_id))
         self._of_key[client_id] += 1

@@ -384,3 +384,5 @@ class Venue:
     def on_close(self, session: Session) -> None:
         """A session is over."""
         self.fanout.drop(session)
+        if self._authenticator is not None:
+            self._authenticator.live.forget(session)

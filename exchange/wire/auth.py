@@ -29,6 +29,7 @@ HMAC_SCHEME: Final = "deri-hmac-sha256"
 BASIC_SCHEME: Final = "basic"
 
 # Scopes a key can hold. A right is none, read or read_write; read_write includes read.
+SESSION_NAME_CHARS_MAX: Final = 56
 AREAS: Final = ("account", "trade", "wallet", "block_trade", "block_rfq")
 _RIGHTS: Final = {"none": 0, "read": 1, "read_write": 2}
 DEFAULT_SCOPES: Final = frozenset({*(f"{area}:read_write" for area in AREAS), "mainaccount"})
@@ -126,7 +127,7 @@ def granted_scopes(held: frozenset[str], asked: frozenset[str]) -> frozenset[str
     """What is granted of what is asked: never more than the key holds.
 
     An area that is not named is granted in full if nothing was named, or only areas to leave out
-    (`wallet:none`). Session words (`session:x`) are kept as asked.
+    (`wallet:none`). The first session word (`session:x`) and address words (`ip:x`) are kept as asked.
     """
     named = {area for area in AREAS if any(word.startswith(area + ":") for word in asked)}
     only_left_out = all(f"{area}:none" in asked for area in named)
@@ -141,8 +142,39 @@ def granted_scopes(held: frozenset[str], asked: frozenset[str]) -> frozenset[str
             granted.add(f"{area}:read_write" if right == 2 else f"{area}:read")
     if "mainaccount" in held:
         granted.add("mainaccount")
-    sessions = {word for word in asked if word.startswith("session:") and len(word) <= 64}
-    return frozenset(granted | (sessions or {"connection"}))
+    addresses = {word for word in asked if word.startswith("ip:") and len(word) <= 64}
+    name = session_name(asked)
+    return frozenset(granted | addresses | {f"session:{name}" if name else "connection"})
+
+
+def session_name(scopes: frozenset[str]) -> str:
+    """The name of a `session:name` scope, the first of several; empty for a session of its connection."""
+    names = (word.removeprefix("session:") for word in scopes if word.startswith("session:"))
+    return min((name for name in names if name and len(name) <= SESSION_NAME_CHARS_MAX), default="")
+
+
+def narrowed(scopes: frozenset[str], held: frozenset[str]) -> frozenset[str]:
+    """Scopes that were granted once, cut to what is held now."""
+    kept = {word for word in scopes if word.partition(":")[0] not in AREAS and word != "mainaccount"}
+    for area in AREAS:
+        right = min(_right(scopes, area), _right(held, area))
+        if right:
+            kept.add(f"{area}:read_write" if right == 2 else f"{area}:read")
+    if "mainaccount" in scopes and "mainaccount" in held:
+        kept.add("mainaccount")
+    return frozenset(kept)
+
+
+def covers(held: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Whether no area of `wanted` goes beyond what is held."""
+    return all(_right(wanted, area) <= _right(held, area) for area in AREAS)
+
+
+def check_address(scopes: frozenset[str], ip: str) -> None:
+    """Raises 13009 if `ip:` scopes name other addresses than this one."""
+    allowed = {word.removeprefix("ip:") for word in scopes if word.startswith("ip:")}
+    if allowed and "*" not in allowed and ip not in allowed:
+        raise unauthorized("ip_not_allowed")
 
 
 def scope_text(scopes: frozenset[str]) -> str:
@@ -183,6 +215,29 @@ def check_access(
         raise error(errors.FORBIDDEN, reason=f"scope {needed[0]}:{right} required")
 
 
+# What a private channel shows, by the beginning of its name.
+_CHANNEL_AREAS: Final = {
+    "user.orders": "trade",
+    "user.trades": "trade",
+    "user.changes": "trade",
+    "user.combo_trades": "trade",
+    "user.mmp_trigger": "trade",
+    "user.portfolio": "account",
+    "user.lock": "account",
+    "user.access_log": "account",
+    "block_rfq.maker": "block_rfq",
+    "block_rfq.taker": "block_rfq",
+    "block_trade_confirmations": "block_trade",
+}
+
+
+def may_listen(channel: str, scopes: frozenset[str]) -> bool:
+    """Whether the scopes let a session listen to a channel."""
+    parts = channel.split(".", 2)
+    area = _CHANNEL_AREAS.get(".".join(parts[:2])) or _CHANNEL_AREAS.get(parts[0])
+    return area is None or allows(scopes, area, write=False)
+
+
 # --- access tokens ---------------------------------------------------------------------------------
 
 
@@ -193,6 +248,8 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     client_id: str
     scope: str
     expires_ms: int
+    sid: str = ""
+    issued_ms: int = 0
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -53,6 +53,7 @@ class Session:
         "_wake",
         "account",
         "authenticated",
+        "cancel_on_disconnect",
         "client_id",
         "close_code",
         "close_reason",
@@ -62,11 +63,13 @@ class Session:
         "error_code",
         "heartbeat",
         "is_websocket",
+        "logged_out",
         "on_reply",
         "outbox",
         "remote",
         "scopes",
         "session_id",
+        "sid",
         "subscriptions",
         "testnet",
     )
@@ -89,6 +92,9 @@ class Session:
         self.client_id = ""
         self.scopes: frozenset[str] = frozenset()
         self.authenticated = False
+        self.sid = ""  # what its tokens name; empty for a request that showed none
+        self.logged_out = False  # its end was asked for, and is no disconnection
+        self.cancel_on_disconnect = False
         self.subscriptions: set[str] = set()
         self.closed = False
         self.error_code = 0  # of the last failure; an HTTP shell chooses its status by it
@@ -151,8 +157,9 @@ class Session:
         self.outbox = []
         return frames
 
-    def authenticate(self, account: int, client_id: str, scopes: frozenset[str]) -> None:
+    def authenticate(self, account: int, client_id: str, scopes: frozenset[str], sid: str = "") -> None:
         """Bind the session to an account under the scopes that were granted."""
+        self.sid = sid
         self.account = account
         self.client_id = client_id
         self.scopes = scopes
@@ -164,3 +171,4 @@ class Session:
         self.client_id = ""
         self.scopes = frozenset()
         self.authenticated = False
+        self.sid = ""

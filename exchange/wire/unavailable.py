@@ -80,19 +80,6 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "cancel_all_by_currency_pair cancel_all_by_kind_or_type close_position create_deposit_address "
         "edit_by_label get_current_deposit_address",
     ),
-    **_all(
-        _NOT_YET,
-        "keys cannot be managed here yet",
-        "change_api_key_name change_scope_in_api_key create_api_key disable_api_key edit_api_key "
-        "enable_api_key list_api_keys remove_api_key reset_api_key",
-    ),
-    **_all(
-        _NOT_YET,
-        "sessions cannot be managed here yet",
-        "disable_cancel_on_disconnect enable_cancel_on_disconnect get_cancel_on_disconnect logout "
-        "get_access_log public/exchange_token public/fork_token",
-    ),
-    **_all(_NOT_YET, "not served yet", "toggle_subaccount_login"),
 }
 
 

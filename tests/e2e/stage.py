@@ -25,6 +25,7 @@ from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import ThreadCommitter
+from exchange.gateway.sealing import fixed_key
 from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
 from exchange.journal import DiskStorage, recover
@@ -72,7 +73,11 @@ class Stage:
         recovered = recover(self._storage, machine(), chain=chain)
         assert recovered.chain_log is not None
         self.engine: Engine = recovered.engine
-        self._credentials = Credentials(self._folder / "credentials.sqlite", SystemEntropy(), self.clock)
+        entropy = SystemEntropy()
+        sealing_key = fixed_key(entropy.token_bytes(32))
+        self._credentials = Credentials(
+            self._folder / "credentials.sqlite", entropy, self.clock, sealing_key
+        )
         self._committer = ThreadCommitter(loop)
         self.l1 = StageL1(self)
         self.venue = Venue(

@@ -22,6 +22,7 @@ from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.labels import Labels, label_section
 from exchange.gateway.methods import METHODS
 from exchange.gateway.recovery import recent_events
+from exchange.gateway.sealing import fixed_key
 from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
 from exchange.journal import MemoryStorage, Replica, recover
@@ -181,7 +182,8 @@ class Node:
         self.storage = MemoryStorage()
         self.l1 = SimL1(world, self._credit)
         # Each of its transactions is durable, so a crash takes nothing of it back.
-        self.credentials = Credentials(":memory:", SeededEntropy(Random(seed)), self.clock)
+        entropy = SeededEntropy(Random(seed))
+        self.credentials = Credentials(":memory:", entropy, self.clock, fixed_key(bytes(32)))
         self.volumes = MemoryVolumes()
         self.process: Process | None = None
         self.snapshots = 0

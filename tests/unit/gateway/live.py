@@ -23,8 +23,8 @@ from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.venue import Venue
 from tests.unit.gateway.fakes import ListJournal
 from tests.unit.gateway.loopback import ManualClock, RawClient, wait_until
-from tests.unit.gateway.rig import NOW_MS, listings
-from tests.unit.gateway.risk_rig import Entropy
+from tests.unit.gateway.rig import NOW_MS
+from tests.unit.gateway.risk_rig import SEALING_KEY, Entropy, prepared
 
 
 class Live:
@@ -33,10 +33,11 @@ class Live:
     def __init__(self, **ports: Any) -> None:
         self.clock = ManualClock()
         self.clock.at_us = NOW_MS * 1_000
-        self.engine = ports.pop("engine", None) or Engine()
-        if self.engine.next_seq == 1:
-            self.engine.apply(b"".join(listings()))
-        self.credentials = ports.pop("credentials", None) or Credentials(":memory:", Entropy(), self.clock)
+        self.engine: Engine = ports.pop("engine", None) or prepared()[0]
+        self.peers: list[Peer] = []
+        self.credentials = ports.pop("credentials", None) or Credentials(
+            ":memory:", Entropy(), self.clock, SEALING_KEY
+        )
         self.config: ServerConfig = ports.pop("config", None) or ServerConfig(close_timeout_s=0.3)
         self.ports = ports
         self.port = 0
@@ -67,6 +68,8 @@ class Live:
         await wait_until(lambda: self.venue.phase == "open")
 
     async def stop(self) -> None:
+        for peer in self.peers:
+            await peer.close()
         await self.server.stop()
         await wait_until(lambda: self.venue.sequencer.idle)
         self.venue.stop()
@@ -89,6 +92,7 @@ class Live:
     async def socket(self, key: Key | None = None, **more: str) -> Peer:
         """A WebSocket, authenticated if a key is given."""
         peer = Peer(await RawClient.websocket(self.port))
+        self.peers.append(peer)
         if key is not None:
             await peer.call("public/auth", **grant(key), **more)
         return peer

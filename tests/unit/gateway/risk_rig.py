@@ -9,6 +9,7 @@ from exchange.domain import commands, events
 from exchange.domain.commands import FeeTier, Mark, RiskParameters
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials
+from exchange.gateway.sealing import fixed_key
 from exchange.wire.auth import SUBACCOUNT_SCOPES
 from tests.unit.gateway.rig import Client, Rig, listings
 
@@ -45,6 +46,9 @@ TABLES = {
     1: [-4_000, -9_000, 6_000, 20_000],
     2: [10_000, 20_000, -10_000, -30_000],
 }
+
+
+SEALING_KEY = fixed_key(b"k" * 32)
 
 
 class Entropy:
@@ -85,7 +89,7 @@ class RiskRig(Rig):
     def __init__(self, **ports: Any) -> None:
         engine = ports.pop("engine", None) or prepared()[0]
         super().__init__(engine, **ports)
-        self.credentials = Credentials(":memory:", Entropy(), self.clock)
+        self.credentials = Credentials(":memory:", Entropy(), self.clock, SEALING_KEY)
         self.venue._authenticator = CredentialAuthenticator(self.credentials, self.clock)
         self._feed_seq = 100
 

@@ -17,6 +17,7 @@ from exchange.gateway.credentials import Credentials, Pending
 from exchange.wire.auth import DEFAULT_SCOPES, parse_scopes
 from exchange.wire.session import Request, RpcError, Session
 from tests.unit.gateway.loopback import ManualClock
+from tests.unit.gateway.risk_rig import SEALING_KEY
 from tests.unit.gateway.test_credentials import CountingEntropy
 
 
@@ -25,7 +26,7 @@ class Venue:
 
     def __init__(self, path: Path) -> None:
         self.clock = ManualClock()
-        self.credentials = Credentials(path, CountingEntropy(), self.clock)
+        self.credentials = Credentials(path, CountingEntropy(), self.clock, SEALING_KEY)
         self.authenticator = CredentialAuthenticator(self.credentials, self.clock)
         self.sign_up_enabled = True
         self.created: list[tuple[bytes, Callable[[int], None]]] = []
@@ -106,7 +107,7 @@ def test_client_credentials_open_a_websocket(venue: Venue, alice: Pending) -> No
     assert reply["token_type"] == "bearer"
     assert reply["expires_in"] == 86_400
     assert set(reply["scope"].split()) == {*DEFAULT_SCOPES, "connection"}
-    assert (reply["state"], reply["sid"]) == ("abc", "9")
+    assert (reply["state"], reply["sid"]) == ("abc", on.sid)
     assert (on.authenticated, on.account, on.client_id) == (True, 64, alice.client_id)
 
 

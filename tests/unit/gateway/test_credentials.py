@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from exchange.gateway.credentials import (
-    REFRESH_TOKENS_PER_KEY_MAX,
-    Credentials,
-    CredentialsError,
-    Reconciliation,
-)
+from exchange.gateway.credential_schema import CredentialsError
+from exchange.gateway.credentials import Credentials, Reconciliation
+from exchange.gateway.sign_ins import REFRESH_TOKENS_PER_KEY_MAX
 from exchange.wire.auth import parse_scopes
 from tests.unit.gateway.loopback import ManualClock
+from tests.unit.gateway.risk_rig import SEALING_KEY
 
 
 class CountingEntropy:
@@ -37,7 +35,7 @@ ALICE, BOB = b"\xaa" * 20, b"\xbb" * 20
 
 
 def opened(path: Path, seed: str = "") -> Credentials:
-    return Credentials(path, CountingEntropy(seed), ManualClock())
+    return Credentials(path, CountingEntropy(seed), ManualClock(), SEALING_KEY)
 
 
 @pytest.fixture
@@ -190,11 +188,11 @@ def confirmed(db: Credentials, account: int = 64) -> str:
 
 def test_a_disabled_key_is_gone_with_its_refresh_tokens(db: Credentials) -> None:
     client_id = confirmed(db)
-    token = db.issue_refresh(client_id, "trade:read", 10_000)
+    token = db.sign_ins.issue_refresh(client_id, "trade:read", 10_000)
     db.disable_key(client_id)
     assert db.key(client_id) is None
     assert db.keys_of(64) == []
-    assert db.take_refresh(token) is None
+    assert db.sign_ins.take_refresh(token) is None
 
 
 def test_keys_need_an_account(db: Credentials) -> None:
@@ -216,39 +214,39 @@ def test_a_key_added_by_another_process_is_found(path: Path) -> None:
 def test_a_refresh_token_works_once_and_survives_a_restart(path: Path) -> None:
     first = opened(path)
     client_id = confirmed(first)
-    token = first.issue_refresh(client_id, "trade:read", 10_000)
+    token = first.sign_ins.issue_refresh(client_id, "trade:read", 10_000)
     first.close()
     second = opened(path)
-    found = second.take_refresh(token)
+    found = second.sign_ins.take_refresh(token)
     assert found is not None
-    assert (found[0].client_id, found[1]) == (client_id, "trade:read")
-    assert second.take_refresh(token) is None
+    assert (found.client_id, found.scope) == (client_id, "trade:read")
+    assert second.sign_ins.take_refresh(token) is None
     second.close()
 
 
 def test_refresh_tokens_expire(path: Path) -> None:
     clock = ManualClock()
-    db = Credentials(path, CountingEntropy(), clock)
-    token = db.issue_refresh(confirmed(db), "", 10_000)
+    db = Credentials(path, CountingEntropy(), clock, SEALING_KEY)
+    token = db.sign_ins.issue_refresh(confirmed(db), "", 10_000)
     clock.advance_ms(10_000)
-    assert db.take_refresh(token) is None
+    assert db.sign_ins.take_refresh(token) is None
     db.close()
 
 
 def test_only_the_newest_refresh_tokens_of_a_key_are_kept(path: Path) -> None:
     clock = ManualClock()
-    db = Credentials(path, CountingEntropy(), clock)
+    db = Credentials(path, CountingEntropy(), clock, SEALING_KEY)
     client_id = confirmed(db)
     tokens = []
     for _ in range(REFRESH_TOKENS_PER_KEY_MAX + 2):
         clock.advance_ms(1)
-        tokens.append(db.issue_refresh(client_id, "", 1_000_000))
-    assert [db.take_refresh(token) is None for token in tokens[:4]] == [True, True, False, False]
+        tokens.append(db.sign_ins.issue_refresh(client_id, "", 1_000_000))
+    assert [db.sign_ins.take_refresh(token) is None for token in tokens[:4]] == [True, True, False, False]
     db.close()
 
 
 def test_refresh_tokens_are_not_stored_as_they_are(db: Credentials, path: Path) -> None:
-    token = db.issue_refresh(confirmed(db), "", 10_000)
+    token = db.sign_ins.issue_refresh(confirmed(db), "", 10_000)
     for entry in path.parent.iterdir():
         assert token.encode() not in entry.read_bytes()
 

@@ -8,7 +8,7 @@ import pytest
 
 from exchange.domain import commands
 from tests.unit.gateway.rig import OPTION, PERPETUAL, CallFailed, Client, Rig
-from tests.unit.gateway.risk_rig import RiskRig
+from tests.unit.gateway.risk_rig import SEALING_KEY, RiskRig
 
 
 @pytest.fixture
@@ -170,13 +170,13 @@ def test_retired_accounts_and_names_survive_a_restart(tmp_path: object) -> None:
 
     path = f"{tmp_path}/credentials.db"
     clock = ManualClock(1)
-    credentials = Credentials(path, Entropy(), clock)
+    credentials = Credentials(path, Entropy(), clock, SEALING_KEY)
     credentials.adopt(64, "alice", bytes(20))
     key = credentials.add_key(64)
     credentials.rename(64, "alice the first")
     credentials.retire(64)
     credentials.close()
-    credentials = Credentials(path, Entropy(), clock)
+    credentials = Credentials(path, Entropy(), clock, SEALING_KEY)
     assert credentials.is_retired(64)
     assert credentials.key(key.client_id) is None
     profile = credentials.profile(64)
