@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import random
 import sys
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from clients.bot import (
+    COD_NOT_ENABLED,
     TOKEN_CODES,
     add_common_arguments,
     at_most,
@@ -317,10 +319,17 @@ class MarketMaker:
         except (RpcError, CallTimeout) as error:
             if isinstance(error, RpcError) and error.code in TOKEN_CODES:
                 raise
+            if isinstance(error, RpcError) and error.code == COD_NOT_ENABLED:
+                await self._die_with_the_connection()
             log.info("mass quote refused, trying again with the next marks: %s", error)
             desk.book.lost_sight(entries)
             return
         self._read_reply(desk, entries, result)
+
+    async def _die_with_the_connection(self) -> None:
+        """Have the venue cancel our quotes when the connection goes; a new one asks for it anew."""
+        with contextlib.suppress(RpcError, CallTimeout):
+            await self._session.call("private/enable_cancel_on_disconnect", {"scope": "connection"})
 
     def _read_reply(self, desk: Desk, entries: list[dict[str, Any]], result: Any) -> None:
         errors = result.get("errors") or []

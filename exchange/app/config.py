@@ -41,6 +41,8 @@ class Config:
     """How long history keeps orders that closed without a fill."""
     plan: ChainPlan = field(default_factory=lambda: DEMO_PLAN)
     parameters: VenueParameters = field(default_factory=VenueParameters)
+    quotes_need_cancel_on_disconnect: bool = True
+    """`mass_quote` needs a connection whose orders die with it (13042), as the dialect has it."""
     credentials_key: Path | None = None
     """Where the key that seals credentials is kept, if not beside them."""
     children: bool = True

@@ -76,6 +76,11 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         help="the key that seals credentials (made on the first start; DATA/credentials.key). "
         f"${KEY_VARIABLE} goes before it",
     )
+    parser.add_argument(
+        "--lasting-quotes",
+        action="store_true",
+        help="take mass_quote also from connections without cancel on disconnect",
+    )
     parser.add_argument("--no-children", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
@@ -102,5 +107,6 @@ def config_of(options: argparse.Namespace) -> Config:
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,
         credentials_key=options.credentials_key,
+        quotes_need_cancel_on_disconnect=not options.lasting_quotes,
         children=not options.no_children,
     )

@@ -38,6 +38,7 @@ from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credential_schema import CredentialsError
 from exchange.gateway.credentials import Credentials
+from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.http import StaticFile
 from exchange.gateway.labels import Labels
@@ -124,7 +125,11 @@ class VenueProcess:
             raise StartError(f"{error}; restore it, or start on another --data") from None
         fitter = ChildFitter() if config.children else None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
-        self._replays = ReplayLog(config.data, self.clock)
+        try:
+            self._replays = ReplayLog(config.data, self.clock)
+            disconnect_log = DisconnectLog(config.data)
+        except OSError as error:
+            raise StartError(f"{config.data} cannot be written: {error.strerror}") from None
         self._committer = VouchingCommitter(
             ReplayGuard(ThreadCommitter(loop), self._replays),
             engine,
@@ -163,6 +168,8 @@ class VenueProcess:
             authenticator=CredentialAuthenticator(self.credentials, self.clock, self._replays),
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
+            disconnect_log=disconnect_log,
+            quotes_need_cancel_on_disconnect=config.quotes_need_cancel_on_disconnect,
         )
         stored_to = self.venue.views.stored_to
         self.venue.remember(recent_events(self._storage, engine.next_seq, from_seq=stored_to))
@@ -188,6 +195,7 @@ class VenueProcess:
             on_reply=self.telemetry.on_reply,
         )
         self._begin(loop)
+        self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
         try:
             return await self.server.start(config.host, config.port)
         except OSError as error:
@@ -322,6 +330,7 @@ class VenueProcess:
         self.venue.stop()
         self._committer.close()
         self._replays.close()
+        self.venue.disconnects.close()
         if not self.venue.halted:
             self._writer.sync_events()
             self._chain_log.sync()

@@ -20,6 +20,7 @@ from exchange.wire.session import Request, RpcError, Session
 from exchange.wire.session_methods import Clock
 
 CLOSE_TOO_SLOW: Final = 1008
+CLOSE_INACTIVE: Final = 4_001  # ten silent minutes, where orders die with the connection
 TOO_SLOW: Final = "connection_too_slow"
 TURN_US: Final = 3_000  # handling of what one connection sent, after which all others have their turn
 _PLAIN: Final = "text/plain; charset=utf-8"
@@ -424,7 +425,13 @@ class Connection(asyncio.Protocol):
                 frame = heartbeat.poll(now_ms)
                 if frame is not None:
                     session.send(frame)
+        elif session is not None and session.cancel_on_disconnect and self._is_silent(now_ms):
+            session.close(CLOSE_INACTIVE, "inactivity")
         elif session is None and not len(self._queue):
             limit_ms = self._server.config.http_idle_ms_max
             if limit_ms and now_ms - self._active_ms >= limit_ms:
                 self.abort()
+
+    def _is_silent(self, now_ms: int) -> bool:
+        limit_ms = self._server.config.inactivity_ms_max
+        return bool(limit_ms) and now_ms - self._active_ms >= limit_ms

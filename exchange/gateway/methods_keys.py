@@ -37,8 +37,7 @@ def _credentials(venue: Venue) -> Credentials:
 
 def other_reject(reason: str) -> RpcError:
     """11030 for a reason the dialect has no code for."""
-    found = error(errors.OTHER_REJECT, reason=reason)
-    return RpcError(found.code, f"{found.message} {reason}", found.data)
+    return RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
 
 
 def key_object(key: Key, *, show_secret: bool = False) -> JsonObject:

@@ -171,6 +171,10 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
         session.reply(request, _result([], [], parsed.errors, 0))
         return
 
+    venue.disconnects.quoted(
+        session, account, [entry.numbers.view.instrument for entry in parsed.entries]
+    )
+
     def build(label: int) -> bytes:
         head = commands.header(r.MASS_QUOTE, 2 + len(parsed.units), account=account, aux=label)
         return b"".join([head, _BODY.pack(0, valid_until, 0, 0), *parsed.units])

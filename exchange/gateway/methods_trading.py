@@ -87,7 +87,9 @@ def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> N
         order.display_lots,
         order.valid_until_ms,
     )
-    done = _order_reply(venue, session, request, account, view)
+    done = venue.disconnects.watched(
+        session, account, _order_reply(venue, session, request, account, view)
+    )
     if not order.label:
         venue.submit(packed, done)
         return

@@ -138,7 +138,8 @@ class Server:
         """Count a new connection; False if its address has too many."""
         self.connections[connection] = None
         self._per_ip[remote] += 1
-        limit = self.config.connections_per_ip_max
+        local = remote.startswith("127.") or remote in ("::1", "")
+        limit = self.config.connections_of_loopback_max if local else self.config.connections_per_ip_max
         return not limit or self._per_ip[remote] <= limit
 
     def forget_connection(self, connection: Connection, remote: str) -> None:

@@ -22,6 +22,8 @@ from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
 from exchange.gateway.chart_feeds import ChartFeeds
+from exchange.gateway.disconnect_log import DisconnectLog
+from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
@@ -98,6 +100,8 @@ class Venue:
         sign_up_enabled: bool = False,
         faucet_micro: int = FAUCET_MICRO,
         shard: int = 0,
+        disconnect_log: DisconnectLog | None = None,
+        quotes_need_cancel_on_disconnect: bool = False,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -140,6 +144,10 @@ class Venue:
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_after_release(self._flush)
+        self.disconnects = Disconnects(
+            self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect
+        )
+        self.sequencer.add_after_release(self.disconnects.after_release)
         self.phase = STARTING
         self._mode_asked: int | None = None
         self._next_account = 0
@@ -203,6 +211,11 @@ class Venue:
     def halted(self) -> bool:
         """Whether the sequencer has given up; reads go on."""
         return self.sequencer.mode == HALTED
+
+    @property
+    def released_seq(self) -> int:
+        """Counter of the last command whose results are out."""
+        return self.sequencer.released_seq
 
     def _tick(self) -> None:
         """Every 100 ms: conflated channels, and whether the venue may open."""
@@ -384,5 +397,6 @@ class Venue:
     def on_close(self, session: Session) -> None:
         """A session is over."""
         self.fanout.drop(session)
+        self.disconnects.on_close(session)
         if self._authenticator is not None:
             self._authenticator.live.forget(session)

@@ -88,6 +88,7 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(13025, "method_switched_off_by_admin", False, "", "", "switched off here"),
     _as(13028, "temporarily_unavailable", _AGAIN, "", "data.reason", "not now: halted, or not set up"),
     _as(13032, "non_unique_order_label", False, "label", "", "several orders have it"),
+    _as(13042, "cod_not_enabled", False, "", "", "quotes need cancel on disconnect: enable it first"),
     _as(13403, "scope_exceeded", False, "scope", "", "more than the key holds"),
     _as(13503, "unavailable", False, "method", "", "this venue does not have it; the message says why"),
     _as(
@@ -172,6 +173,9 @@ REASONS: Final[dict[int, Reason]] = dict(
 # Reasons of the edge under `other_reject`, by name.
 EDGE_REASONS: Final[tuple[Reason, ...]] = (
     Reason("payment_under_way", False, "id", "the withdrawal is being paid: too late to cancel it"),
+    Reason("too_many_api_keys", False, "", "an account has at most 8"),
+    Reason("last_api_key", False, "id", "without it nobody could come in again"),
+    Reason("asymmetric_api_key", False, "id", "the key has no secret to be changed"),
 )
 
 
@@ -184,10 +188,14 @@ class CloseCode(NamedTuple):
 
 
 CLOSE_CODES: Final[tuple[CloseCode, ...]] = (
+    CloseCode(1000, "logout", "private/logout was called"),
     CloseCode(1001, "going away", "the venue stops: connect again later"),
     CloseCode(1002, "protocol error", "frames that break RFC 6455"),
     CloseCode(1007, "invalid payload", "text that is no UTF-8"),
     CloseCode(1008, "policy", "`too_many_requests`, or `connection_too_slow`: what was sent is not read"),
     CloseCode(1009, "message too big", "far beyond 32 kB"),
     CloseCode(4000, "heartbeat_timeout", "a test_request was not answered by public/test"),
+    CloseCode(4001, "inactivity", "ten minutes of silence on a connection with cancel on disconnect"),
+    CloseCode(4002, "key revoked", "its key or its account's login was changed so that it may not stay"),
+    CloseCode(4003, "session_replaced", "newer sessions of the key took its place"),
 )

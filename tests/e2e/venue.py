@@ -91,8 +91,8 @@ class Venue:
         self.url = ""
         self.pid = 0
         # numpy starts sooner, and these tests start venues by the dozen.
-        engine = ("--pricing-engine", "numpy")
-        self._arguments = ["serve", "--port", "0", *engine, "--data", str(data), *arguments]
+        fixed = ("--port", "0", "--pricing-engine", "numpy", "--lasting-quotes")
+        self._arguments = ["serve", *fixed, "--data", str(data), *arguments]
         self._forks = forks
         self._process: subprocess.Popen[bytes] | None = None
         self._output = output or data.parent / f"{data.name}.out"

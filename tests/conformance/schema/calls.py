@@ -82,9 +82,53 @@ def _subaccount(market: Market, name: str = "sid") -> Params:
     return {name: market.sub.account}
 
 
+def _key(market: Market) -> int:
+    """A key that a method may change or end."""
+    made: int = market.alice.call("private/create_api_key", max_scope=["trade:read"])["id"]
+    return made
+
+
+def _spare_key(market: Market) -> Params:
+    keys = market.alice.call("private/list_api_keys")
+    if not keys:
+        _key(market)  # the last one is not to be removed
+    if len(keys) >= 8:
+        market.alice.call("private/remove_api_key", id=keys[-1]["id"])
+    return {"id": _key(market), "max_scope": ["trade:read"], "name": "walk"}
+
+
+def _refresh(market: Market) -> Params:
+    grant = {**_auth(market), "scope": "session:walk"}
+    client = grant.pop("_client")
+    return {"refresh_token": client.call("public/auth", **grant)["refresh_token"], "_client": client}
+
+
+def _log(market: Market) -> Params:
+    _spare_key(market)
+    return {}
+
+
 Script = Callable[[Market], Params]
 # Parameters of a method, beside those the facts require; `_client` is who calls (alice otherwise).
 SCRIPTS: Final[Mapping[str, Script]] = {
+    "private/create_api_key": lambda m: {"max_scope": ["trade:read"]},
+    "private/list_api_keys": _log,
+    "private/get_access_log": _log,
+    **{
+        f"private/{name}": _spare_key
+        for name in (
+            "edit_api_key",
+            "change_api_key_name",
+            "change_scope_in_api_key",
+            "enable_api_key",
+            "disable_api_key",
+            "reset_api_key",
+            "remove_api_key",
+        )
+    },
+    "private/toggle_subaccount_login": lambda m: {**_subaccount(m), "state": "enable"},
+    "public/fork_token": lambda m: {**_refresh(m), "session_name": "robot"},
+    "public/exchange_token": lambda m: {**_refresh(m), "subject_id": m.sub.account},
     "public/auth": _auth,
     "public/hello": lambda m: {"client_name": "walk", "client_version": "1"},
     "public/set_heartbeat": lambda m: {"interval": 30, "_client": m.rig.connect()},

@@ -103,13 +103,8 @@ async def test_nobody_makes_or_changes_a_key_that_may_more(venue: Live, owner: P
     peer = await venue.socket(named(made, venue))
     assert (await refused(peer, "private/create_api_key", max_scope=["trade:read"]))[0] == 13403
     assert (await refused(peer, "private/change_scope_in_api_key", id=2, max_scope=ALL))[0] == 13403
-    for method, more in (
-        ("reset_api_key", {}),
-        ("edit_api_key", {"max_scope": []}),
-        ("change_scope_in_api_key", {"max_scope": []}),
-        ("enable_api_key", {}),
-    ):
-        assert (await refused(peer, f"private/{method}", id=1, **more))[0] == 13403
+    for method in ("reset_api_key", "edit_api_key", "change_scope_in_api_key", "enable_api_key"):
+        assert (await refused(peer, f"private/{method}", id=1, max_scope=[]))[0] == 13403
     assert (await peer.call("private/create_api_key", max_scope=["account:read"]))["id"] == 3
     await peer.close()
 
@@ -117,16 +112,16 @@ async def test_nobody_makes_or_changes_a_key_that_may_more(venue: Live, owner: P
 async def test_the_key_of_another_account_is_not_found(venue: Live, owner: Peer) -> None:
     stranger = await venue.socket(await venue.account())
     await stranger.call("private/create_api_key", max_scope=[])
-    for method, more in (
-        ("edit_api_key", {"max_scope": []}),
-        ("change_api_key_name", {"name": "mine"}),
-        ("change_scope_in_api_key", {"max_scope": []}),
-        ("enable_api_key", {}),
-        ("disable_api_key", {}),
-        ("reset_api_key", {}),
-        ("remove_api_key", {}),
+    for method in (
+        "edit_api_key",
+        "change_api_key_name",
+        "change_scope_in_api_key",
+        "enable_api_key",
+        "disable_api_key",
+        "reset_api_key",
+        "remove_api_key",
     ):
-        assert (await refused(owner, f"private/{method}", id=2, **more))[0] == 13020
+        assert (await refused(owner, f"private/{method}", id=2, max_scope=[], name="mine"))[0] == 13020
     assert [key["name"] for key in await stranger.call("private/list_api_keys")] == ["", ""]
     await stranger.close()
 
@@ -233,9 +228,9 @@ EDWARDS = ed25519.Ed25519PrivateKey.generate()
 
 
 def signed(private: Any, message: bytes) -> bytes:
-    if private is RSA:
-        return RSA.sign(message, padding.PKCS1v15(), hashes.SHA256())
-    return EDWARDS.sign(message)
+    by_rsa: bytes = RSA.sign(message, padding.PKCS1v15(), hashes.SHA256())
+    by_edwards: bytes = EDWARDS.sign(message)
+    return by_rsa if private is RSA else by_edwards
 
 
 @pytest.mark.parametrize("private", [RSA, EDWARDS], ids=["rsa", "ed25519"])

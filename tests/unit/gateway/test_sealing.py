@@ -117,8 +117,8 @@ def test_a_store_of_version_1_is_sealed_in_place(tmp_path: Path) -> None:
     keys = db.all_keys_of(64)
     assert [key.secret for key in keys] == secrets
     assert [(key.number, key.is_default, key.scopes) for key in keys] == [
-        (1, True, {"trade:read"}),
-        (2, False, {"trade:read"}),
+        (1, True, frozenset({"trade:read"})),
+        (2, False, frozenset({"trade:read"})),
     ]
     assert db.add_key(64).number == 3
     assert b"in-the-open" not in on_disk(tmp_path)

@@ -428,8 +428,18 @@ async def test_a_request_may_wait_for_100_continue() -> None:
         await client.close()
 
 
+async def test_other_addresses_have_32_connections() -> None:
+    async with running(FakeVenue()) as (server, _):
+        made = [connections.Connection(server) for _ in range(34)]
+        assert [server.admit_connection(one, "10.0.0.1") for one in made] == [True] * 32 + [False] * 2
+        for one in made:
+            server.forget_connection(one, "10.0.0.1")
+        assert server.admit_connection(made[0], "10.0.0.1")
+        server.forget_connection(made[0], "10.0.0.1")
+
+
 async def test_connections_of_one_address_are_limited() -> None:
-    async with running(FakeVenue(), ServerConfig(connections_per_ip_max=2, close_timeout_s=0.3)) as (
+    async with running(FakeVenue(), ServerConfig(connections_of_loopback_max=2, close_timeout_s=0.3)) as (
         server,
         port,
     ):

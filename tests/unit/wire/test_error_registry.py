@@ -70,8 +70,9 @@ def test_every_reason_of_the_core_and_of_the_edge_has_a_meaning() -> None:
         if errors.REJECT_CODES[number] != errors.OTHER_REJECT:
             entry = error_registry.entry_of(errors.REJECT_CODES[number])
             assert entry.retryable >= reason.retryable, reason.name
-    wallet = (EXCHANGE / "gateway" / "methods_wallet.py").read_text()
-    assert all(f'"{reason.name}"' in wallet for reason in EDGE_REASONS)
+    makers = ("methods_wallet.py", "methods_keys.py")
+    edge = "".join((EXCHANGE / "gateway" / name).read_text() for name in makers)
+    assert all(f'"{reason.name}"' in edge for reason in EDGE_REASONS)
 
 
 def test_every_close_code_of_the_venue_has_a_meaning() -> None:
