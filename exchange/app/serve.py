@@ -57,8 +57,15 @@ from settlement.l1.mock import MockL1
 CONSUMERS: Final = ("settlement", "history")
 RETAIN_S: Final = 600.0
 SYNC_LAG_S: Final = 5.0
+REVIVE_S: Final = 2.0
+_HISTORY: Final = "exchange.history"
 _PAGE: Final = Path(__file__).parent / "page"
 _log = logging.getLogger(__name__)
+
+
+def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C is for the venue, which stops its children in order.
+    return subprocess.Popen([sys.executable, "-m", *command], start_new_session=True)
 
 
 class StartError(Exception):
@@ -256,6 +263,7 @@ class VenueProcess:
         self._every(loop, RETAIN_S, self._retain)
         if self.config.children:
             self._start_children()
+            self._every(loop, REVIVE_S, self._revive_history)
 
     def _every(self, loop: asyncio.AbstractEventLoop, seconds: float, work: Callable[[], None]) -> None:
         def turn() -> None:
@@ -295,7 +303,7 @@ class VenueProcess:
                 str(config.batch_seconds),
             ],
             [
-                "exchange.history",
+                _HISTORY,
                 "--data",
                 journal,
                 "--store",
@@ -307,9 +315,15 @@ class VenueProcess:
             ],
             ["exchange.app.snapshotter", "--journal", journal, "--parent", str(os.getpid())],
         ]
-        for command in commands:
-            # A session of its own: Ctrl-C is for the venue, which stops its children in order.
-            self._children.append(subprocess.Popen([sys.executable, "-m", *command], start_new_session=True))
+        self._commands = commands
+        self._children = [_spawned(command) for command in commands]
+
+    def _revive_history(self) -> None:
+        """Start the history process again if it has ended: memory covers what it missed, but not for long."""
+        for at, command in enumerate(self._commands):
+            if command[0] == _HISTORY and self._children[at].poll() is not None:
+                _log.error("the history process has ended with status %s", self._children[at].returncode)
+                self._children[at] = _spawned(command)
 
     # --- stop ----------------------------------------------------------------------------------------
 
