@@ -37,7 +37,7 @@ from exchange.wire.accounts import (
 from exchange.wire.errors import error, invalid_param
 from exchange.wire.figures import PositionValues, position_object
 from exchange.wire.instruments import InstrumentView
-from exchange.wire.names import QUOTE_CURRENCY
+from exchange.wire.names import CURRENCIES_KNOWN, QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, boolean, choice
 from exchange.wire.session import Request, Session
@@ -138,8 +138,8 @@ def get_account_summary(venue: Venue, session: Session, request: Request) -> Non
     account = account_asked(venue, session, request.params)
     currency = currency_of(request.params, None)
     extended = boolean(request.params, "extended")
-    if currency not in venue.registry.currencies:
-        raise invalid_param("currency", "is not one of this venue")
+    if currency not in CURRENCIES_KNOWN and currency not in venue.registry.currencies:
+        raise invalid_param("currency", "is no currency")
 
     def compute() -> JsonObject:
         if currency == QUOTE_CURRENCY:

@@ -50,8 +50,8 @@ from exchange.wire.session import Request, RpcError, Session
 # NEW_ORDER in one go (docs/formats.md): type, version and units as one word, then the fields.
 _NEW_ORDER: Final = struct.Struct("<IIIIQIIqqqq")
 _NEW_ORDER_HEAD: Final = r.NEW_ORDER | RECORD_VERSION << 8 | 2 << 16
-_RESTING_TYPES: Final = ("all", "limit")
-_TYPE_FILTERS: Final = frozenset({*_RESTING_TYPES, "trigger_all", "stop", "take", "trailing_stop"})
+RESTING_TYPES: Final = ("all", "limit")
+TYPE_FILTERS: Final = frozenset({*RESTING_TYPES, "trigger_all", "stop", "take", "trailing_stop"})
 
 
 # --- placing ---------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> N
         order.valid_until_ms,
     )
     done = venue.disconnects.watched(
-        session, account, _order_reply(venue, session, request, account, view)
+        session, account, order_reply(venue, session, request, account, view)
     )
     if not order.label:
         venue.submit(packed, done)
@@ -101,7 +101,7 @@ def _labelled(packed: bytes, label: int) -> bytes:
     return packed[:28] + label.to_bytes(4, "little") + packed[32:]
 
 
-def _order_reply(
+def order_reply(
     venue: Venue, session: Session, request: Request, account: int, view: InstrumentView
 ) -> Callable[[bytes], None]:
     """Reply `{order, trades}` from the events of NEW_ORDER or AMEND."""
@@ -152,10 +152,16 @@ def rejected(event: ev.Rejected, view: InstrumentView | None) -> RpcError:
 
 def edit(venue: Venue, session: Session, request: Request) -> None:
     """`private/edit {order_id, amount?, price?, display_amount?, post_only?, reduce_only? …}`."""
-    params = request.params
     account = account_of(session)
-    wanted = order_id(params)
-    view = _view_of_order(venue, account, wanted)
+    wanted = order_id(request.params)
+    send_edit(venue, session, request, account, wanted, _view_of_order(venue, account, wanted))
+
+
+def send_edit(
+    venue: Venue, session: Session, request: Request, account: int, wanted: int, view: InstrumentView
+) -> None:
+    """Sequence the AMEND a request describes, of an open order of the account; reply `{order, trades}`."""
+    params = request.params
     must_be_allowed(venue, account, view)
     for name in ("advanced", "trigger_price", "trigger_offset"):
         if has(params, name):
@@ -179,7 +185,7 @@ def edit(venue: Venue, session: Session, request: Request) -> None:
         reduce_only=reduce_only,
         valid_until_ms=timestamp_ms(params, "valid_until", 0),
     )
-    venue.submit(command, _order_reply(venue, session, request, account, view))
+    venue.submit(command, order_reply(venue, session, request, account, view))
 
 
 def _view_of_order(venue: Venue, account: int, wanted: int) -> InstrumentView:
@@ -224,31 +230,31 @@ def cancel(venue: Venue, session: Session, request: Request) -> None:
 
 def cancel_all(venue: Venue, session: Session, request: Request) -> None:
     """`private/cancel_all {detailed?}`: how many."""
-    _cancel_many(venue, session, request)
+    cancel_many(venue, session, request)
 
 
 def cancel_all_by_instrument(venue: Venue, session: Session, request: Request) -> None:
     """`private/cancel_all_by_instrument {instrument_name, type?}`."""
     view = instrument_of(venue, request.params)
-    _cancel_many(venue, session, request, scope=r.SCOPE_INSTRUMENT, target=view.instrument)
+    cancel_many(venue, session, request, scope=r.SCOPE_INSTRUMENT, target=view.instrument)
 
 
 def cancel_all_by_currency(venue: Venue, session: Session, request: Request) -> None:
     """`private/cancel_all_by_currency {currency, kind?, type?}`."""
-    scope, target = _currency_scope(venue, currency_of(request.params, None))
-    _cancel_many(venue, session, request, scope=scope, target=target, kind=kind_of(request.params))
+    scope, target = currency_scope(venue, currency_of(request.params, None))
+    cancel_many(venue, session, request, scope=scope, target=target, kind=kind_of(request.params))
 
 
 def cancel_by_label(venue: Venue, session: Session, request: Request) -> None:
     """`private/cancel_by_label {label, currency?}`."""
     account = account_of(session)
     label = venue.labels.find(account, text(request.params, "label", bytes_max=LABEL_CHARS_MAX))
-    scope, target = _currency_scope(venue, currency_of(request.params))
+    scope, target = currency_scope(venue, currency_of(request.params))
     if label == 0:
         session.reply(request, [] if boolean(request.params, "detailed") else 0)
         return
     scope = {r.SCOPE_ALL: r.SCOPE_LABEL, r.SCOPE_UNDERLYING: r.SCOPE_LABEL_UNDERLYING}.get(scope, scope)
-    _cancel_many(venue, session, request, scope=scope, target=target, label=label)
+    cancel_many(venue, session, request, scope=scope, target=target, label=label)
 
 
 def cancel_quotes(venue: Venue, session: Session, request: Request) -> None:
@@ -262,19 +268,19 @@ def cancel_quotes(venue: Venue, session: Session, request: Request) -> None:
     if how == "instrument":
         scope, target = r.SCOPE_INSTRUMENT, instrument_of(venue, params).instrument
     elif how in ("instrument_kind", "currency"):
-        scope, target = _currency_scope(venue, currency_of(params, "any" if how != "currency" else None))
+        scope, target = currency_scope(venue, currency_of(params, "any" if how != "currency" else None))
         found = kind_of(params)
         kind = -1 if found is None else found
     elif how == "currency_pair":
         symbol = text(params, "currency_pair", bytes_max=32).partition("_")[0].upper()
-        scope, target = _currency_scope(venue, symbol)
+        scope, target = currency_scope(venue, symbol)
     kind_wanted = None if kind < 0 else kind
-    _cancel_many(
+    cancel_many(
         venue, session, request, scope=scope, target=target, kind=kind_wanted, which=r.WHICH_QUOTES
     )
 
 
-def _currency_scope(venue: Venue, currency: str) -> tuple[int, int]:
+def currency_scope(venue: Venue, currency: str) -> tuple[int, int]:
     """(scope, target) of a currency; scope −1 for one that has no instruments here."""
     if currency in ("any", QUOTE_CURRENCY):
         return r.SCOPE_ALL, 0
@@ -282,7 +288,7 @@ def _currency_scope(venue: Venue, currency: str) -> tuple[int, int]:
     return (-1, 0) if underlying is None else (r.SCOPE_UNDERLYING, underlying)
 
 
-def _cancel_many(
+def cancel_many(
     venue: Venue,
     session: Session,
     request: Request,
@@ -299,8 +305,8 @@ def _cancel_many(
     detailed = boolean(params, "detailed")
     if boolean(params, "freeze_quotes"):
         raise error(errors.NOT_IMPLEMENTED, param="freeze_quotes", reason="is not offered")
-    order_type = choice(params, "type", _TYPE_FILTERS, "all")
-    if scope < 0 or kind is None or order_type not in _RESTING_TYPES:
+    order_type = choice(params, "type", TYPE_FILTERS, "all")
+    if scope < 0 or kind is None or order_type not in RESTING_TYPES:
         session.reply(request, [] if detailed else 0)  # nothing of that sort can be open here
         return
 

@@ -11,6 +11,11 @@ from exchange.wire.params import Params, boolean, choice, has
 
 QUOTE_CURRENCY: Final = "USDC"
 
+# The dialect's coins. What is asked of one that the venue has not is answered with nothing of it.
+CURRENCIES_KNOWN: Final = frozenset(
+    {"BTC", "ETH", "STETH", "ETHW", "USDC", "USDT", "EURR", "SOL", "XRP", "USYC", "PAXG", "BNB", "USDE"}
+)
+
 _TYPE_FLAGS: Final = {
     "limit": r.TYPE_LIMIT << r.TYPE_SHIFT,
     "market": r.TYPE_MARKET << r.TYPE_SHIFT,

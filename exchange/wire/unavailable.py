@@ -77,8 +77,8 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
     **_all(
         _NOT_YET,
         "not served yet",
-        "cancel_all_by_currency_pair cancel_all_by_kind_or_type close_position create_deposit_address "
-        "edit_by_label get_current_deposit_address",
+        "create_deposit_address "
+        "get_current_deposit_address",
     ),
 }
 

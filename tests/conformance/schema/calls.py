@@ -48,6 +48,11 @@ def _edited(market: Market) -> Params:
     return {"order_id": market.resting(), "amount": 0.2, "price": 5_000.0}
 
 
+def _edited_by_label(market: Market) -> Params:
+    market.alice.buy(PUT, 0.1, 4_600.0, label="mine")
+    return {"label": "mine", "instrument_name": PUT, "amount": 0.1, "price": 5_000.0}
+
+
 def _done_order(market: Market) -> Params:
     order = market.bob.sell(OPTION, 0.1, 5_000.0)["order"]
     market.alice.buy(OPTION, 0.1, 5_000.0)
@@ -152,6 +157,10 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/sell": lambda m: {"instrument_name": OPTION, "amount": 0.1, "price": 4_850.0, "_client": m.bob},
     "private/edit": _edited,
     "private/cancel": _open_order,
+    "private/edit_by_label": _edited_by_label,
+    "private/close_position": lambda m: {"instrument_name": m.held(), "type": "market"},
+    "private/cancel_all_by_currency_pair": lambda m: {"currency_pair": m.resting() and "btc_usdc"},
+    "private/cancel_all_by_kind_or_type": lambda m: {"currency": m.resting() and ["BTC", "ETH"]},
     "private/get_order_state": _open_order,
     "public/get_volatility_index_data": lambda m: {"currency": "BTC"},
     "public/get_mark_price_history": lambda m: {"instrument_name": OPTION},

@@ -167,6 +167,11 @@ class Market:
         order: str = trader.buy(OPTION, 0.1, 4_600.0, label="resting")["order"]["order_id"]
         return order
 
+    def held(self) -> str:
+        """An instrument of which Alice holds a position that can be sold."""
+        self.bob.buy(PUT, 0.5, 4_990.0)
+        return PUT
+
     def stir(self) -> None:
         """Something of everything: a trade, a change of the book, marks, a funding, a listing, a lock."""
         rig = self.rig

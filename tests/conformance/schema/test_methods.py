@@ -20,6 +20,8 @@ _LAST: Final = (
     "private/cancel_by_label",
     "private/cancel_all_by_instrument",
     "private/cancel_all_by_currency",
+    "private/cancel_all_by_currency_pair",
+    "private/cancel_all_by_kind_or_type",
     "private/cancel_all",
     "private/remove_subaccount",
 )
