@@ -7,6 +7,7 @@ from typing import Final
 from exchange.gateway import (
     authentication,
     methods_account,
+    methods_addresses,
     methods_auctions,
     methods_charts,
     methods_disconnect,
@@ -38,6 +39,7 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_session.METHODS,
     **methods_trading.METHODS,
     **methods_shortcuts.METHODS,
+    **methods_addresses.METHODS,
     **methods_quotes.METHODS,
     **methods_account.METHODS,
     **methods_history.METHODS,

@@ -141,7 +141,8 @@ def create_api_key(venue: Venue, session: Session, request: Request) -> None:
 
 def list_api_keys(venue: Venue, session: Session, request: Request) -> None:
     """`private/list_api_keys`: without their secrets."""
-    session.reply(request, [key_object(key) for key in _credentials(venue).all_keys_of(account_of(session))])
+    account = account_of(session)
+    session.reply(request, [key_object(key) for key in _credentials(venue).all_keys_of(account)])
 
 
 def edit_api_key(venue: Venue, session: Session, request: Request) -> None:
@@ -179,7 +180,8 @@ def change_scope_in_api_key(venue: Venue, session: Session, request: Request) ->
 
 def enable_api_key(venue: Venue, session: Session, request: Request) -> None:
     """`private/enable_api_key {id}`."""
-    changed = _credentials(venue).change_key(_key(venue, session, request), enabled=True)
+    key = _key(venue, session, request)
+    changed = _credentials(venue).change_key(key, enabled=True)
     _changed(venue, session, request, "api_key_enabled", changed)
 
 
@@ -249,21 +251,7 @@ def get_access_log(venue: Venue, session: Session, request: Request) -> None:
     offset = integer(request.params, "offset", 0)
     count = integer(request.params, "count", 10, minimum=1, maximum=1_000)
     found = _credentials(venue).sign_ins.visits(account, offset, count)
-    session.reply(
-        request,
-        [
-            {
-                "id": visit.number,
-                "ip": visit.ip,
-                "timestamp": visit.at_ms,
-                "country": "",
-                "city": "",
-                "log": visit.log,
-                "data": visit.data,
-            }
-            for visit in found
-        ],
-    )
+    session.reply(request, [visit.json() for visit in found])
 
 
 def toggle_subaccount_login(venue: Venue, session: Session, request: Request) -> None:

@@ -16,6 +16,7 @@ from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.registry import ANY, Registry
 from exchange.gateway.rendering import Rendering
+from exchange.gateway.sign_ins import Visit
 from exchange.wire.accounts import portfolio_data
 from exchange.wire.names import KIND_FILTERS, QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject
@@ -26,7 +27,8 @@ _TRADES: Final = "user_trades"
 _PORTFOLIO: Final = "user_portfolio"
 _CHANGES: Final = "user_changes"
 _LOCK: Final = "user_lock"
-_FAMILIES: Final = frozenset({_ORDERS, _TRADES, _PORTFOLIO, _CHANGES, _LOCK})
+_ACCESS: Final = "user_access_log"
+_FAMILIES: Final = frozenset({_ORDERS, _TRADES, _PORTFOLIO, _CHANGES, _LOCK, _ACCESS})
 TICKS_PER_AGG2: Final = 10
 
 
@@ -179,6 +181,13 @@ class PrivateFeeds:
             if topic.channel.family == _LOCK and topic.last != is_locked:
                 topic.last = is_locked
                 topic.publish({"currency": QUOTE_CURRENCY, "locked": is_locked})
+
+    def on_visit(self, account: int, visit: Visit) -> None:
+        """Somebody came in to an account, or changed its keys."""
+        watched = self._accounts.get(account)
+        for topic in watched.topics if watched is not None else ():
+            if topic.channel.family == _ACCESS:
+                topic.publish(visit.json())
 
     def on_marks(self) -> None:
         """Marks moved: every watched account is worth something else."""

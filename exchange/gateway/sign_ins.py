@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from exchange.gateway.sealing import Entropy
@@ -41,6 +42,18 @@ class Visit(NamedTuple):
     log: str
     data: str
 
+    def json(self) -> dict[str, object]:
+        """`<access_log>`; where an address lies is not known here."""
+        return {
+            "id": self.number,
+            "ip": self.ip,
+            "timestamp": self.at_ms,
+            "country": "",
+            "city": "",
+            "log": self.log,
+            "data": self.data,
+        }
+
 
 class Transaction:
     """One transaction that is synced as asked: FULL with fsync, NORMAL without."""
@@ -70,6 +83,8 @@ class SignIns:
         self._named = {row[0] for row in db.execute("SELECT sid FROM sessions")}
         self._revoked = dict(db.execute("SELECT sid, expires_ms FROM revoked").fetchall())
         self._visits: dict[int, int] = {}  # by account, since it was last pruned
+        self.noted: list[Callable[[int, Visit], None]] = []
+        """Told (account, line) whenever a line is written."""
 
     def _quickly(self) -> Transaction:
         return Transaction(self._db, "NORMAL")
@@ -199,11 +214,12 @@ class SignIns:
 
     def note(self, account: int, ip: str, log: str, data: str = "") -> None:
         """Write down a visit; of an account's only the newest 1,000 are kept."""
+        at_ms = self._clock.now_ms()
         with self._quickly():
-            self._db.execute(
+            number = self._db.execute(
                 "INSERT INTO access_log (account, at_ms, ip, log, data) VALUES (?, ?, ?, ?, ?)",
-                (account, self._clock.now_ms(), ip, log, data),
-            )
+                (account, at_ms, ip, log, data),
+            ).lastrowid
             since = self._visits.get(account, _LOG_SLACK - 1) + 1
             if since >= _LOG_SLACK:
                 since = 0
@@ -213,6 +229,9 @@ class SignIns:
                     (account, LOG_PER_ACCOUNT_MAX),
                 )
             self._visits[account] = since
+        visit = Visit(number or 0, at_ms, ip, log, data)
+        for told in self.noted:
+            told(account, visit)
 
     def visits(self, account: int, offset: int, count: int) -> list[Visit]:
         """Lines of an account's access log, newest first."""

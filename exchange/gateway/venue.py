@@ -128,6 +128,8 @@ class Venue:
         self.fanout = Fanout()
         self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
+        if authenticator is not None:
+            authenticator.credentials.sign_ins.noted.append(self.private.on_visit)
         self.views = Views(self.registry, self.ring, self.private, MoneyRing(self.history))
         self.settings = settings or MemorySettings()
         self.figures = Figures(engine, self.views, self.oracle, self.profile_of, self.settings.of)

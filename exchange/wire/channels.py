@@ -38,7 +38,7 @@ _SILENT_BLOCK: Final = re.compile(
     r"|block_rfq\.(maker(\.quotes)?|taker|(?P<public>trades))\.[A-Za-z0-9]{2,12}",
     re.ASCII,
 )
-_SILENT_USER: Final = frozenset({"access_log", "mmp_trigger", "combo_trades"})
+_SILENT_USER: Final = frozenset({"mmp_trigger", "combo_trades"})
 VENUE_CHANNEL: Final = "strikebook.venue"
 
 
@@ -47,10 +47,10 @@ class Channel(NamedTuple):
 
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
-    instrument_state, instrument_creation, platform_state, public_methods, announcements, estimated_price,
-    perpetual, chart (`group` is its resolution), volatility_index, venue (our own), or silent. `instrument`
-    is a name; `kind` is option, future, any, or one the venue lists nothing of; `currency` is upper case or
-    `any`.
+    user_access_log, instrument_state, instrument_creation, platform_state, public_methods, announcements,
+    estimated_price, perpetual, chart (`group` is its resolution), volatility_index, venue (our own), or
+    silent. `instrument` is a name; `kind` is option, future, any, or one the venue lists nothing of;
+    `currency` is upper case or `any`.
     """
 
     name: str
@@ -170,6 +170,8 @@ def _user(name: str, parts: list[str]) -> Channel | None:
         return Channel(name, "user_portfolio", True, currency=_currency(rest[0]))
     if topic == "lock" and not rest:
         return Channel(name, "user_lock", True)
+    if topic == "access_log" and not rest:
+        return Channel(name, "user_access_log", True)
     if topic in _SILENT_USER and all(rest) and len(rest) <= 3:
         return Channel(name, "silent", True)
     return None

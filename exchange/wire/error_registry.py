@@ -74,6 +74,7 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(11055, "post_only_not_allowed", False, "post_only", "", "the order can never rest"),
     _as(11090, "invalid_addr", False, "address", "", "not the account's owner"),
     _as(11094, "internal_server_error", _AGAIN, "", "", "a fault of the venue; a read may be repeated"),
+    _as(11097, "no_deposit_address", False, "currency", "", "nothing is deposited in this currency"),
     _as(11098, "account_locked", False, "", "get_user_locks", "locked, or in liquidation: cancels only"),
     _as(12001, "too_many_subaccounts", False, "", "20 subaccounts", "no further subaccount"),
     _as(12002, "wrong_subaccount_name", False, "name", "", "not printable, or empty"),

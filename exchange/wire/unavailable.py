@@ -74,12 +74,6 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "get_mmp_config get_mmp_status reset_mmp set_mmp_config",
     ),
     **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
-    **_all(
-        _NOT_YET,
-        "not served yet",
-        "create_deposit_address "
-        "get_current_deposit_address",
-    ),
 }
 
 

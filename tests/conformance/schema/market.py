@@ -188,6 +188,7 @@ class Market:
             rig.order(commands.set_lock(account, locked))
         for state in (1, 0):
             rig.order(commands.set_underlying_state(0, state))
+        rig.credentials.sign_ins.note(account, "127.0.0.1", "success", "key")
         self.board.said.append(Announcement(3, "title", "body", NOW_MS))
         for _ in range(22):
             rig.tick()

@@ -39,7 +39,6 @@ SILENT: Final = {
     "block_rfq.trades.{currency}": "no block RFQ yet",
     "block_trade_confirmations": "no block trades yet",
     "block_trade_confirmations.{currency}": "no block trades yet",
-    "user.access_log": "not yet",
     "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
     "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",
     "user.mmp_trigger.{index_name}": "no market-maker protection yet",

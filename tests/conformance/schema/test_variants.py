@@ -24,7 +24,7 @@ _VALUES: Final = {
 }
 # What a reply may refuse of these: an instrument or a currency that a method has no answer for, a word that
 # is not among a parameter's, what is another account's.
-_REFUSALS: Final = frozenset({-32602, 10020, 10031, 10033, 13020, 10029, 10004})
+_REFUSALS: Final = frozenset({-32602, 10020, 10031, 10033, 13020, 10029, 10004, 11097})
 
 
 @pytest.fixture(scope="module")

@@ -91,6 +91,7 @@ class RiskRig(Rig):
         super().__init__(engine, **ports)
         self.credentials = Credentials(":memory:", Entropy(), self.clock, SEALING_KEY)
         self.venue._authenticator = CredentialAuthenticator(self.credentials, self.clock)
+        self.credentials.sign_ins.noted.append(self.venue.private.on_visit)
         self._feed_seq = 100
 
     @classmethod

@@ -80,7 +80,6 @@ def test_charts_have_a_resolution() -> None:
         "block_rfq.taker.USDC",
         "block_trade_confirmations",
         "block_trade_confirmations.BTC",
-        "user.access_log",
         "user.mmp_trigger.btc_usdc",
     ],
 )
