@@ -62,10 +62,11 @@ class Bar(NamedTuple):
 
 
 class Bars:
-    """Bars gathered until they are stored."""
+    """Bars gathered until they are stored: those of the shortest step, which make up the others."""
 
     def __init__(self) -> None:
-        self.found: dict[Key, Bar] = {}
+        self._shortest: dict[Key, list[int]] = {}
+        self._steps_s: dict[int, Sequence[int]] = {}
 
     def add(
         self,
@@ -77,15 +78,38 @@ class Bars:
         volume: int = 0,
         value: int = 0,
     ) -> None:
-        """One price at one time, into the bar of each step."""
+        """One price at one time, into the bar of each step. Every step is a multiple of the first; those of
+        a series are always the same."""
         second = time_ms // 1_000
-        found = self.found
-        for step_s in steps_s:
-            start_s = second - second % step_s
-            key = (series, member, step_s, start_s)
-            bar = Bar(start_s, price, price, price, price, volume, value)
-            known = found.get(key)
-            found[key] = bar if known is None else known.merged(bar)
+        key = (series, member, steps_s[0], second - second % steps_s[0])
+        known = self._shortest.get(key)
+        if known is None:
+            self._shortest[key] = [price, price, price, price, volume, value]
+            self._steps_s[series] = steps_s
+            return
+        if price > known[1]:
+            known[1] = price
+        elif price < known[2]:
+            known[2] = price
+        known[3] = price
+        known[4] += volume
+        known[5] += value
+
+    @property
+    def found(self) -> dict[Key, Bar]:
+        """The bars of every step."""
+        found: dict[Key, Bar] = {}
+        for (series, member, _, start_s), fields in self._shortest.items():
+            for step_s in self._steps_s[series]:
+                start = start_s - start_s % step_s
+                bar = Bar(start, *fields)
+                key = (series, member, step_s, start)
+                known = found.get(key)
+                found[key] = bar if known is None else known.merged(bar)
+        return found
+
+    def __bool__(self) -> bool:
+        return bool(self._shortest)
 
     def rows(self) -> Iterable[tuple[int, ...]]:
         """As rows of the store's table."""

@@ -72,7 +72,6 @@ _INDEXES: Final = """
 CREATE INDEX IF NOT EXISTS movements_by_class ON movements (account, class, seq);
 CREATE INDEX IF NOT EXISTS labels_by_text ON labels (account, text);
 CREATE INDEX IF NOT EXISTS orders_by_account ON orders (account, seq, event_index);
-CREATE INDEX IF NOT EXISTS orders_unfilled ON orders (account, seq, event_index) WHERE filled = 0;
 CREATE INDEX IF NOT EXISTS orders_by_age ON orders (time_ms) WHERE filled = 0;
 CREATE INDEX IF NOT EXISTS orders_by_label ON orders (account, label, seq) WHERE label > 0;
 CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (account, time_ms);

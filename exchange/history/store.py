@@ -8,7 +8,7 @@ Kept forever: every TRADE (once, and once a side with that side's order), SETTLE
 MOVED event of each account, its transaction log with the balance after each row, one row for each
 settlement of a market and each covered loss, the last ORDER of every order that was filled at least in
 part, and bars of trades, indices, marks and volumes. Orders that closed without a fill are kept for a time
-(half an hour by default), of each account at most the newest ten thousand.
+(half an hour by default), of each account the newest ten thousand.
 """
 
 from __future__ import annotations
@@ -196,10 +196,10 @@ class HistoryWriter:
             self._limit_unfilled(db, account, count)
 
     def _limit_unfilled(self, db: sqlite3.Connection, account: int, count: int) -> None:
-        """Drop an account's oldest orders without fills, looked at once in a tenth of what is kept."""
+        """Drop an account's oldest orders without fills; looked at once in half of what is kept."""
         added = self._unfilled_added.get(account, 0) + min(count, self._unfilled_max)
         self._unfilled_added[account] = added
-        if added * 10 <= self._unfilled_max and account in self._unfilled_added:
+        if added * 2 <= self._unfilled_max:
             return
         self._unfilled_added[account] = 0
         db.execute(
@@ -240,7 +240,7 @@ class HistoryWriter:
         with Transaction(self._db) as db:
             db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", labels)
             db.executemany(b.UPSERT, found.rows())
-            if found.found:
+            if found:
                 db.execute(
                     "DELETE FROM bars WHERE series = ? AND step_s = 1 AND start_s < ? AND member IN "
                     "(SELECT DISTINCT underlying FROM indices)",

@@ -185,6 +185,9 @@ def test_orders_without_fills_are_shown_for_half_an_hour(rig: RiskRig, store: St
         assert (order["order_id"], order["order_state"], order["label"]) == (order_id, "cancelled", "nothing")
         assert alice.call("private/get_order_history_by_currency", currency="BTC") == []
         assert alice.call("private/get_order_state", order_id=order_id)["order_state"] == "cancelled"
+        with pytest.raises(CallFailed) as refused:
+            alice.call("private/cancel", order_id=order_id)
+        assert refused.value.code == errors.NOT_OPEN_ORDER
         store.feed(rig)
         rig.venue.ring.__init__()  # type: ignore[misc]
     at(rig, NOW_MS + 30 * 60_000 + 1_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_unfilled_orders_are_kept_for_a_time_and_up_to_a_number(tmp_path: Path) 
         assert past.closed_orders(query._replace(instruments=(1,))) == []
         return [events.read_event(row.record).head.id for row in found]
 
-    place_and_cancel(5)
+    place_and_cancel(6)
     newest = kept()
     only_filled = OrderQuery(MAKER, None, None, 0, (1 << 62, 0), 100)
     assert past.closed_orders(only_filled) == []
@@ -126,3 +127,35 @@ def test_a_repeat_is_refused_and_rolled_back(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="UNIQUE"):
         writer.add_events([packed], 200)
     assert writer.next_seq == 100
+
+
+def test_a_store_from_before_orders_were_listed_is_brought_up_to_date(tmp_path: Path) -> None:
+    market, writer, _ = stored(tmp_path)
+    writer.close()
+    past = Past(tmp_path / "history.db")
+    query = OrderQuery(TAKER, (0,), None, 0, (1 << 62, 0), 100)
+    before = [order.record for order in past.closed_orders(query)]
+    past.close()
+    with sqlite3.connect(tmp_path / "history.db") as db:
+        for name in ("orders_by_account", "orders_by_age", "orders_by_label", "trades_by_category"):
+            db.execute(f"DROP INDEX {name}")
+        for table, names in (
+            ("orders", ("instrument", "seq", "event_index", "filled", "time_ms", "label", "fee_micro")),
+            ("trades", ("category", "tick")),
+        ):
+            for name in names:
+                db.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+        for table in ("bars", "ledger", "balances", "holdings", "terms", "fees"):
+            db.execute(f"DROP TABLE {table}")
+    db.close()
+    assert HistoryReader(tmp_path / "history.db").opening(0).next_seq == 0, "not before it is"
+    writer = HistoryWriter(tmp_path / "history.db")
+    past = Past(tmp_path / "history.db")
+    assert [order.record for order in past.closed_orders(query)] == before
+    assert len(before) == 3
+    market.trade(0, 1003)
+    while Feeder(market.storage, writer).step():
+        pass
+    assert len(past.closed_orders(query)) == 4
+    writer.close()
+    past.close()
