@@ -1,4 +1,5 @@
-"""The dialect's methods that this venue does not serve: the code each answers with, and why.
+"""The dialect's methods that this venue does not serve: the code each answers with, and why; its channels
+that stay silent.
 
 `unavailable` (13503): the thing behind the method does not exist on this venue. `not_implemented` (10033):
 it is to exist and does not yet. `docs/api-methods.md` is made from this table.
@@ -74,6 +75,19 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "get_mmp_config get_mmp_status reset_mmp set_mmp_config",
     ),
     **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
+}
+
+# Channel templates that can be subscribed and stay silent, and why.
+SILENT_CHANNELS: Final[dict[str, str]] = {
+    "block_rfq.maker.quotes.{currency}": "no block RFQ yet",
+    "block_rfq.maker.{currency}": "no block RFQ yet",
+    "block_rfq.taker.{currency}": "no block RFQ yet",
+    "block_rfq.trades.{currency}": "no block RFQ yet",
+    "block_trade_confirmations": "no block trades yet",
+    "block_trade_confirmations.{currency}": "no block trades yet",
+    "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
+    "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",
+    "user.mmp_trigger.{index_name}": "no market-maker protection yet",
 }
 
 

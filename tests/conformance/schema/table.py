@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from exchange.gateway.methods import METHODS
 from exchange.wire import errors
-from exchange.wire.unavailable import UNAVAILABLE
+from exchange.wire.unavailable import SILENT_CHANNELS, UNAVAILABLE
 from tests.conformance.schema import facts
 
 _HEAD = """# Methods of the API
 
 Every method of the dialect (Deribit API v2), by the section its documentation lists it under: served, or
-the code that it answers with and why. What a served method does differently stands in
+the code that it answers with and why; then its channels. What a served method does differently stands in
 [api-deviations.md](api-deviations.md). This table is generated: `python -m tests.conformance.schema.table`.
 """
 _OURS = "strikebook_"
@@ -29,7 +29,12 @@ def page() -> str:
         for name in sorted(name for name, method in known.items() if method.section == section):
             lines.append(_row(name))
         lines.append("")
-    lines += ["## Beyond the dialect", ""]
+    lines += ["## Channels", "", "| channel | access | answers | why |", "|---|---|---|---|"]
+    for template, channel in sorted(facts.channels().items()):
+        why = SILENT_CHANNELS.get(template, "")
+        said = "accepted, stays silent" if why else "served"
+        lines.append(f"| `{template}` | {channel.access} | {said} | {why} |")
+    lines += ["", "## Beyond the dialect", ""]
     lines += [f"- `{name}`" for name in sorted(METHODS) if name not in known]
     return "\n".join(lines)
 

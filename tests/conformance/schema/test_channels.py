@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from exchange.wire.channels import parse_channel
+from exchange.wire.unavailable import SILENT_CHANNELS
 from tests.conformance.schema import facts
 from tests.conformance.schema.market import Market
 from tests.unit.gateway.rig import OPTION, PERPETUAL
@@ -31,20 +32,6 @@ _ONLY: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "user.orders.{instrument_name}.{interval}": _LATER,
     "user.orders.{kind}.{currency}.{interval}": _LATER,
 }
-# Templates that this venue accepts and stays silent on, and why.
-SILENT: Final = {
-    "block_rfq.maker.quotes.{currency}": "no block RFQ yet",
-    "block_rfq.maker.{currency}": "no block RFQ yet",
-    "block_rfq.taker.{currency}": "no block RFQ yet",
-    "block_rfq.trades.{currency}": "no block RFQ yet",
-    "block_trade_confirmations": "no block trades yet",
-    "block_trade_confirmations.{currency}": "no block trades yet",
-    "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
-    "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",
-    "user.mmp_trigger.{index_name}": "no market-maker protection yet",
-}
-
-
 def names(template: str) -> list[str]:
     """Channels of a template: every part's values, each at least once."""
     parts = {**_PARTS, **_ONLY.get(template, {})}
@@ -80,8 +67,8 @@ def pushed() -> Iterator[dict[str, list[object]]]:
 def test_every_push_has_every_required_field(pushed: dict[str, list[object]], template: str) -> None:
     for name in names(template):
         channel = parse_channel(name)
-        if template in SILENT:
-            assert channel is None or channel.family == "silent", f"{template}: served and SILENT"
+        if template in SILENT_CHANNELS:
+            assert channel is None or channel.family == "silent", f"{template}: served and silent"
             assert name not in pushed
             continue
         assert channel is not None, f"{name} is no channel of this venue"
