@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.app.parameters import VenueParameters
+from exchange.gateway.server_config import ServerConfig
 from exchange.oracle.chain_spec import ChainPlan
 
 PORT_DEFAULT: Final = 8080
@@ -43,6 +44,11 @@ class Config:
     parameters: VenueParameters = field(default_factory=VenueParameters)
     quotes_need_cancel_on_disconnect: bool = True
     """`mass_quote` needs a connection whose orders die with it (13042), as the dialect has it."""
+    server: ServerConfig = field(default_factory=ServerConfig)
+    """Connections, credits and buffers of the port."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """With a certificate the port speaks https and wss, and nothing else."""
     credentials_key: Path | None = None
     """Where the key that seals credentials is kept, if not beside them."""
     children: bool = True

@@ -10,10 +10,13 @@ from typing import Final
 
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 from exchange.app.key_file import KEY_VARIABLE
+from exchange.gateway.server_config import ServerConfig
+from exchange.wire.credits import CreditPolicy
 
 PORT_MAX: Final = 65_535
 ENGINE_VARIABLE: Final = "STRIKEBOOK_PRICING_ENGINE"
 ENGINES: Final = ("auto", "numpy", "numba")
+_LIMITS: Final = {"generous": CreditPolicy(), "field": CreditPolicy.of_the_field(), "off": None}
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -76,6 +79,29 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         help="the key that seals credentials (made on the first start; DATA/credentials.key). "
         f"${KEY_VARIABLE} goes before it",
     )
+    parser.add_argument("--tls-cert", type=Path, metavar="PEM", help="speak https and wss with this chain")
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="and its key")
+    parser.add_argument(
+        "--limits",
+        choices=("generous", "field", "off"),
+        default="generous",
+        help="rate credits: a hundred times the field's numbers, those, or none (%(default)s)",
+    )
+    usual = ServerConfig()
+    parser.add_argument(
+        "--address-connections",
+        type=int,
+        default=usual.connections_per_ip_max,
+        metavar="N",
+        help="connections one address may have; 0: any (%(default)s)",
+    )
+    parser.add_argument(
+        "--loopback-connections",
+        type=int,
+        default=usual.connections_of_loopback_max,
+        metavar="N",
+        help="connections the machine itself may have; 0: any (%(default)s)",
+    )
     parser.add_argument(
         "--lasting-quotes",
         action="store_true",
@@ -106,6 +132,13 @@ def config_of(options: argparse.Namespace) -> Config:
         batch_seconds=options.batch_seconds,
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,
+        server=ServerConfig(
+            connections_per_ip_max=max(0, options.address_connections),
+            connections_of_loopback_max=max(0, options.loopback_connections),
+            credits=_LIMITS[options.limits],
+        ),
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
         credentials_key=options.credentials_key,
         quotes_need_cancel_on_disconnect=not options.lasting_quotes,
         children=not options.no_children,

@@ -28,6 +28,7 @@ from exchange.app.settled import SettlementStatus
 from exchange.app.snapshots import VouchingCommitter, machine
 from exchange.app.telemetry import StatusMethod, Telemetry
 from exchange.app.tiers import FileVolumes
+from exchange.app.tls import TlsError, tls_context
 from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
@@ -104,6 +105,10 @@ class VenueProcess:
             StartError: the journal is damaged, the directory is in use, or the port is taken.
         """
         config, loop = self.config, asyncio.get_running_loop()
+        try:
+            tls = tls_context(config.tls_cert, config.tls_key)
+        except TlsError as error:
+            raise StartError(str(error)) from None
         try:
             engines.select(config.pricing_engine)
         except engines.EngineError as error:
@@ -195,16 +200,18 @@ class VenueProcess:
         self.server = Server(
             Dispatcher(self.venue, methods),
             self.clock,
+            config.server,
             authenticator=self.venue.authenticator,
             on_close=self.venue.on_close,
             static=static_files(),
             health=lambda: {"ok": not self.venue.halted, "mode": self.venue.phase},
             on_reply=self.telemetry.on_reply,
+            tier_of=self.venue.tier_of,
         )
         self._begin(loop)
         self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
         try:
-            return await self.server.start(config.host, config.port)
+            return await self.server.start(config.host, config.port, tls)
         except OSError as error:
             await self.stop()
             raise StartError(
@@ -382,7 +389,8 @@ async def serve(config: Config) -> int:
     # What the start made lives as long as the process: full collections need not look at it again.
     gc.collect()
     gc.freeze()
-    print(f"listening on http://{config.host}:{port}", flush=True)
+    scheme = "http" if config.tls_cert is None else "https"
+    print(f"listening on {scheme}://{config.host}:{port}", flush=True)
     parent = os.getppid()
     while not stopped.is_set() and os.getppid() == parent:
         with contextlib.suppress(TimeoutError):

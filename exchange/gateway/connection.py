@@ -11,7 +11,6 @@ from exchange.gateway import http
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.websocket import WebSocketStream, accept, join_frames
 from exchange.wire import errors
-from exchange.wire.credits import CreditMeter
 from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error
 from exchange.wire.heartbeat import CLOSE_HEARTBEAT
@@ -48,6 +47,8 @@ class Host(Protocol):
 
     def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None: ...
 
+    def admit(self, session: Session, request: Request) -> bool: ...
+
     def handle(self, session: Session, request: Request) -> None: ...
 
     def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
@@ -66,7 +67,6 @@ class Connection(asyncio.Protocol):
         self._queue = http.ResponseQueue()
         self._stream: WebSocketStream | None = None
         self._session: Session | None = None  # of the WebSocket
-        self._meter: CreditMeter | None = None
         self._backlog: deque[http.HttpRequest | bytes | None] = deque()  # read, and not yet handled
         self._arrived_us = 0  # when the backlog was read
         self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
@@ -87,14 +87,25 @@ class Connection(asyncio.Protocol):
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._transport.set_write_buffer_limits(high=self._server.config.slow_bytes)
         self._active_ms = self._server.clock.now_ms()
         full = self._server.is_full()
         self._refused = not self._server.admit_connection(self, self.remote)
         if full:
             self.abort()
-        policy = self._server.config.credits
-        if policy is not None:
-            self._meter = CreditMeter(policy, self._server.clock.now_us())
+
+    def pause_writing(self) -> None:
+        """The client does not read fast enough: of what may be conflated it gets the newest state later."""
+        if self._session is not None:
+            self._session.is_slow = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        session = self._session
+        if session is not None:
+            session.is_slow = False
+            for frame in session.take_missed():
+                session.send(frame)
 
     def data_received(self, data: bytes) -> None:
         if self._closing and self._stream is None:
@@ -223,7 +234,6 @@ class Connection(asyncio.Protocol):
     def _on_rpc(self, request: http.HttpRequest, now_us: int) -> None:
         """One request under /api/v2: its own session, whose first frame is the response."""
         session = self._server.new_session(self, is_websocket=False, remote=self.remote)
-        session.credits = self._meter
         self._queue.add(http.Exchange(session, request.keep_alive))
         try:
             rpc = http.rpc_request(request, now_us)
@@ -233,7 +243,8 @@ class Connection(asyncio.Protocol):
         try:
             self._server.authenticate_http(session, request, rpc.method)
         except RpcError as refused:
-            session.fail(rpc, refused)
+            if self._server.admit(session, rpc):  # who guesses pays for it
+                session.fail(rpc, refused)
             return
         self._server.handle(session, rpc)
 
@@ -263,7 +274,6 @@ class Connection(asyncio.Protocol):
             return
         self._stream = WebSocketStream()
         self._session = self._server.new_session(self, is_websocket=True, remote=self.remote)
-        self._session.credits = self._meter
         if self._parser.upgraded:
             self._on_websocket_bytes(self._parser.upgraded, now_us)
         elif self._paused:

@@ -15,6 +15,10 @@ from exchange.wire.envelope import notification_frame
 from exchange.wire.session import Session
 
 PUBLIC: Final = 0
+# Every frame says all there is: of those a slow client has not read, only the newest matters.
+WHOLE_STATE: Final = frozenset(
+    {"ticker", "grouped_book", "quote", "price_index", "estimated_price", "perpetual", "user_portfolio"}
+)
 Key = tuple[int, str]
 
 
@@ -40,6 +44,10 @@ class Topic:
     def publish(self, data: object) -> None:
         """Send a notification to every subscriber."""
         frame = notification_frame(self.channel.name, data)
+        if self.channel.family in WHOLE_STATE:
+            for session in self.sessions:
+                session.send_newest(self, frame)
+            return
         for session in self.sessions:
             session.send(frame)
 
@@ -101,6 +109,7 @@ class Fanout:
 
     def _leave(self, session: Session, key: Key, topic: Topic) -> None:
         del topic.sessions[session]
+        session.missed.pop(topic, None)
         if not topic.sessions:
             del self._topics[key]
             for callback in self.closed:

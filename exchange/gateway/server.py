@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ import msgspec
 
 from exchange.gateway import http
 from exchange.gateway.connection import Connection
+from exchange.gateway.meters import Meters
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.auth import check_access
 from exchange.wire.errors import INTERNAL_ERROR, TOO_MANY_REQUESTS, error
@@ -28,6 +30,7 @@ from exchange.wire.session_methods import Clock
 CLOSE_GOING_AWAY: Final = 1001
 CLOSE_POLICY: Final = 1008
 TICK_S: Final = 1.0
+METERS_TICKS: Final = 30
 _log: Final = logging.getLogger("exchange.gateway.server")
 
 Dispatcher = Callable[[Session, Request], None]
@@ -47,6 +50,10 @@ def _no_close(_session: Session) -> None:
     """Nobody wants to know of closed sessions."""
 
 
+def _lowest_tier(_account: int) -> int:
+    return 0
+
+
 def _always_well() -> dict[str, object]:
     return {"ok": True}
 
@@ -57,7 +64,7 @@ class Server:
     `dispatcher(session, request)` handles every request, at once or later; `on_close(session)` is
     called once for each session when it is over. `static` maps paths to files; `health` is asked by
     `GET /health` and answers with at least `ok`. `on_reply(method, microseconds)` is told of every
-    result sent.
+    result sent. `tier_of(account)` is its fee tier, which sizes its budget.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class Server:
         static: Mapping[str, http.StaticFile] | None = None,
         health: Callable[[], Mapping[str, object]] = _always_well,
         on_reply: Callable[[str, int], None] | None = None,
+        tier_of: Callable[[int], int] = _lowest_tier,
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
@@ -84,17 +92,20 @@ class Server:
         self._per_ip: Counter[str] = Counter()
         self._dirty: list[Connection] = []
         self._sessions_made = 0
+        self._ticks = 0
+        self._meters = Meters(self.config.credits, tier_of)
         self._listener: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # --- life ----------------------------------------------------------------------------------------
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port, chosen by the system if 0 was asked for."""
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen, with `tls` for https and wss alone; returns the port, chosen by the system if 0 was asked
+        for."""
         self._loop = asyncio.get_running_loop()
         self._listener = await self._loop.create_server(
-            lambda: Connection(self), host, port, backlog=self.config.backlog
+            lambda: Connection(self), host, port, backlog=self.config.backlog, ssl=tls
         )
         self._timer = self._loop.call_later(TICK_S, self._on_timer)
         bound: int = self._listener.sockets[0].getsockname()[1]
@@ -131,6 +142,9 @@ class Server:
         """Heartbeats and idle HTTP connections; called once a second."""
         for connection in list(self.connections):
             connection.tick(now_ms)
+        self._ticks += 1
+        if self._ticks % METERS_TICKS == 0:
+            self._meters.tend(now_ms * 1_000, set(self._per_ip))
 
     # --- what connections ask for ----------------------------------------------------------------------
 
@@ -178,12 +192,26 @@ class Server:
         except Exception:
             _log.exception("closing session %d failed", session.session_id)
 
+    def admit(self, session: Session, request: Request) -> bool:
+        """Have a request paid for; one that is not is answered with 10028.
+
+        What answers an open test request costs nothing: a used-up budget must not end a session.
+        """
+        meter = self._meters.assign(session, request.received_us)
+        if meter is None or meter.spend(request.method, request.received_us):
+            return True
+        heartbeat = session.heartbeat
+        if heartbeat is not None and heartbeat.is_asked and request.method == "public/test":
+            return True
+        session.fail(request, error(TOO_MANY_REQUESTS, wait_ms=meter.wait_ms(request.method)))
+        if meter.policy.terminate:
+            session.close(CLOSE_POLICY, "too_many_requests")
+        return False
+
     def handle(self, session: Session, request: Request) -> None:
         """Admit one request (credits, token, scope) and dispatch it; failures become replies."""
         try:
-            if session.credits is not None and not session.credits.spend(request.method, request.received_us):
-                session.fail(request, error(TOO_MANY_REQUESTS))
-                session.close(CLOSE_POLICY, "too_many_requests")
+            if not self.admit(session, request):
                 return
             if self.authenticator is not None and has(request.params, "access_token"):
                 self.authenticator.by_token(session, text(request.params, "access_token"))

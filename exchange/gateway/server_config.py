@@ -14,6 +14,8 @@ class ServerConfig(NamedTuple):
     connections_per_ip_max: int = 32
     connections_of_loopback_max: int = 256
     write_buffer_bytes_max: int = 4 * 1024 * 1024
+    slow_bytes: int = 256 * 1024
+    """Unread bytes from which on a connection gets the newest state alone of what may be conflated."""
     pipelined_max: int = 64
     http_idle_ms_max: int = 75_000
     inactivity_ms_max: int = 600_000

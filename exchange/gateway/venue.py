@@ -344,6 +344,10 @@ class Venue:
         """Whether an account is a user's and known to the core."""
         return FIRST_USER_ACCOUNT <= account < self.engine.account_count
 
+    def tier_of(self, account: int) -> int:
+        """The fee tier of an account, 0 the first."""
+        return risk_queries.account_state(self.engine, account).tier if self.account_exists(account) else 0
+
     def owner_of(self, account: int) -> bytes:
         """The 20-byte owner address. Raises KeyError for an unknown account."""
         return queries.account_figures(self.engine, account).owner

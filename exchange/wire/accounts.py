@@ -160,7 +160,7 @@ def account_summary_object(
     """`private/get_account_summary`; `extended` adds who the account is and its fees."""
     found = portfolio_data(values)
     found["fee_group"] = fee_group(values.tier)
-    found["limits"] = api_limits()
+    found["limits"] = api_limits(tier=values.tier)
     identity = _identity(values)
     # Strict clients require these few with or without `extended`.
     for name in ("id", "username", "system_name", "email", "type", "security_keys_enabled"):
@@ -180,7 +180,7 @@ def account_summaries_object(
     for values in summaries:
         row = portfolio_data(values)
         row["fee_group"] = fee_group(values.tier)
-        row["limits"] = api_limits()
+        row["limits"] = api_limits(tier=values.tier)
         if extended:
             row["fees"] = list(fees)
         rows.append(row)
@@ -257,13 +257,16 @@ def fee_object(kind: str, index: str, maker_ppm: int, taker_ppm: int) -> JsonObj
     }
 
 
-def api_limits(policy: CreditPolicy | None = None) -> JsonObject:
-    """`<api_limits>` in requests: what wire/credits.py grants. The matching engine has no such limit."""
-    policy = policy or CreditPolicy()
+def api_limits(policy: CreditPolicy | None = None, tier: int = 0) -> JsonObject:
+    """`<api_limits>` in requests: what wire/credits.py grants an account of a fee tier."""
+    general, _, _, matching = (policy or CreditPolicy()).pools(tier)
+    trading = {"rate": int(matching.rate_per_s), "burst": matching.burst}
     return {
-        "non_matching_engine": {
-            "rate": policy.refill_per_s // policy.cost,
-            "burst": policy.pool // policy.cost,
+        "non_matching_engine": {"rate": int(general.rate_per_s), "burst": general.burst},
+        "matching_engine": {
+            "trading": {"total": trading},
+            "maximum_mass_quotes": trading,
+            "cancel_all": trading,
         },
         "limits_per_currency": False,
     }

@@ -1,83 +1,157 @@
-"""Rate credits: what a session may ask of the venue per second, outside the matching engine.
+"""Rate credits: what a client may ask of the venue per second.
 
-A pool of credits refills with time; a request takes its cost from its pool. Whoever asks for more than
-is left gets `too_many_requests` (10028) and loses the session. The field's numbers are
-`CreditPolicy.of_the_field()`; the default is a hundred times as generous.
+Pools of credits refill with time; a request takes its cost from its pool. There is one for subscribe calls,
+one for `get_instruments`, one for what goes to the matching engine, sized by the account's fee tier, and one
+for everything else. Whoever asks for more than is left gets `too_many_requests` (10028) and keeps the
+session; cancels, and `public/test` in answer to a test request, are always admitted. The field's numbers,
+ended session included, are `CreditPolicy.of_the_field()`; the default is far more generous.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-# Methods that go through the matching engine and are governed by it, not by these credits.
-MATCHING_METHODS: Final = frozenset(
+CANCEL_METHODS: Final = frozenset(
     f"private/{name}"
     for name in (
-        "buy",
-        "sell",
-        "edit",
-        "edit_by_label",
         "cancel",
         "cancel_all",
         "cancel_by_label",
         "cancel_all_by_currency",
+        "cancel_all_by_currency_pair",
         "cancel_all_by_instrument",
         "cancel_all_by_kind_or_type",
-        "mass_quote",
         "cancel_quotes",
-        "close_position",
     )
 )
+# Methods that go through the matching engine.
+MATCHING_METHODS: Final = CANCEL_METHODS | {
+    f"private/{name}" for name in ("buy", "sell", "edit", "edit_by_label", "mass_quote", "close_position")
+}
 _SUBSCRIBE_METHODS: Final = frozenset({"public/subscribe", "private/subscribe"})
+_INSTRUMENTS_METHODS: Final = frozenset({"public/get_instruments"})
+
+GENERAL, SUBSCRIBE, INSTRUMENTS, MATCHING = range(4)
+_POOL_OF: Final[dict[str, int]] = {
+    **dict.fromkeys(_SUBSCRIBE_METHODS, SUBSCRIBE),
+    **dict.fromkeys(_INSTRUMENTS_METHODS, INSTRUMENTS),
+    **dict.fromkeys(MATCHING_METHODS, MATCHING),
+}
+
+
+class Pool(NamedTuple):
+    """Size, refill per second and what one request costs, in credits. A size of 0 admits nothing."""
+
+    size: int
+    refill_per_s: int
+    cost: int
+
+    @property
+    def burst(self) -> int:
+        """Requests that a full pool admits at once."""
+        return self.size // self.cost
+
+    @property
+    def rate_per_s(self) -> float:
+        """Requests a second that it admits for ever."""
+        return self.refill_per_s / self.cost
 
 
 class CreditPolicy(NamedTuple):
-    """Pool sizes, refills per second and costs of the two pools, in credits."""
+    """The pools. `matching` is by fee tier, the lowest first; a tier beyond the last has the last's."""
 
-    pool: int = 5_000_000
-    refill_per_s: int = 1_000_000
-    cost: int = 500
-    subscribe_pool: int = 3_000_000
-    subscribe_refill_per_s: int = 1_000_000
-    subscribe_cost: int = 3_000
+    general: Pool = Pool(5_000_000, 1_000_000, 500)
+    subscribe: Pool = Pool(3_000_000, 1_000_000, 3_000)
+    instruments: Pool = Pool(50_000_000, 1_000_000, 10_000)
+    matching: tuple[Pool, ...] = (
+        Pool(20_000, 5_000, 1),
+        Pool(30_000, 10_000, 1),
+        Pool(50_000, 20_000, 1),
+        Pool(100_000, 30_000, 1),
+    )
+    terminate: bool = False
+    """Whether a request beyond the budget ends its session, as the dialect has it."""
 
     @classmethod
     def of_the_field(cls) -> CreditPolicy:
-        """The published numbers: 20 requests/s, burst 100; 3.3 subscribe calls/s, burst 10."""
-        return cls(50_000, 10_000, 500, 30_000, 10_000, 3_000)
+        """The published numbers: 20 requests/s, burst 100; 3.3 subscribe calls/s, burst 10; one
+        get_instruments/s, burst 50; orders by tier 5 to 30 a second, burst 20 to 100."""
+        return cls(
+            Pool(50_000, 10_000, 500),
+            Pool(30_000, 10_000, 3_000),
+            Pool(500_000, 10_000, 10_000),
+            (Pool(20, 5, 1), Pool(30, 10, 1), Pool(50, 20, 1), Pool(100, 30, 1)),
+            terminate=True,
+        )
+
+    def pools(self, tier: int) -> tuple[Pool, Pool, Pool, Pool]:
+        """The pools of an account of a tier."""
+        matching = self.matching[min(tier, len(self.matching) - 1)]
+        return self.general, self.subscribe, self.instruments, matching
 
 
 class CreditMeter:
-    """The two pools of one connection. Times are in microseconds of the venue's clock."""
+    """The pools of one account, or of one address. Times are in microseconds of the venue's clock."""
 
-    __slots__ = ("_at_us", "_policy", "_pool_micro", "_subscribe_micro")
+    __slots__ = ("_at_us", "_left_micro", "_pools", "policy", "tier")
 
-    def __init__(self, policy: CreditPolicy, now_us: int) -> None:
-        self._policy = policy
-        self._pool_micro = policy.pool * 1_000_000
-        self._subscribe_micro = policy.subscribe_pool * 1_000_000
-        self._at_us = now_us
+    def __init__(self, policy: CreditPolicy, now_us: int, tier: int = 0) -> None:
+        self.policy = policy
+        self.tier = tier
+        self._pools = policy.pools(tier)
+        self._left_micro = [pool.size * 1_000_000 for pool in self._pools]
+        self._at_us = [now_us] * len(self._pools)
+
+    def set_tier(self, tier: int) -> None:
+        """The account's tier is another now; what it has left stays, up to the new size."""
+        if tier != self.tier:
+            self.tier = tier
+            self._pools = self.policy.pools(tier)
+            self._left_micro[MATCHING] = min(
+                self._left_micro[MATCHING], self._pools[MATCHING].size * 1_000_000
+            )
+
+    def _refill(self, index: int, now_us: int) -> int:
+        """What is in a pool now, in millionths of a credit."""
+        pool = self._pools[index]
+        passed_us = now_us - self._at_us[index]
+        left = self._left_micro[index]
+        if passed_us > 0:
+            left = min(pool.size * 1_000_000, left + passed_us * pool.refill_per_s)
+            self._left_micro[index] = left
+        self._at_us[index] = now_us
+        return left
 
     def spend(self, method: str, now_us: int) -> bool:
-        """Pay for one request; False, and nothing is taken, if the pool does not hold its cost."""
-        if method in MATCHING_METHODS:
-            return True
-        policy = self._policy
-        passed_us = max(0, now_us - self._at_us)
-        self._at_us = now_us
-        self._pool_micro = min(policy.pool * 1_000_000, self._pool_micro + passed_us * policy.refill_per_s)
-        self._subscribe_micro = min(
-            policy.subscribe_pool * 1_000_000,
-            self._subscribe_micro + passed_us * policy.subscribe_refill_per_s,
-        )
-        if method in _SUBSCRIBE_METHODS:
-            left = self._subscribe_micro - policy.subscribe_cost * 1_000_000
-            if left < 0:
-                return False
-            self._subscribe_micro = left
-            return True
-        left = self._pool_micro - policy.cost * 1_000_000
+        """Pay for one request; False, and nothing is taken, if the pool does not hold its cost.
+
+        A cancel is always admitted: it takes what is there.
+        """
+        index = _POOL_OF.get(method, GENERAL)
+        left = self._refill(index, now_us) - self._pools[index].cost * 1_000_000
         if left < 0:
-            return False
-        self._pool_micro = left
+            if method not in CANCEL_METHODS:
+                return False
+            left = 0
+        self._left_micro[index] = left
         return True
+
+    def budget(self, method: str) -> int:
+        """How many more requests like this one the pool holds, without what has been refilled since."""
+        index = _POOL_OF.get(method, GENERAL)
+        return self._left_micro[index] // (self._pools[index].cost * 1_000_000)
+
+    def wait_ms(self, method: str) -> int:
+        """Milliseconds until a request like this one is admitted."""
+        index = _POOL_OF.get(method, GENERAL)
+        pool = self._pools[index]
+        missing = pool.cost * 1_000_000 - self._left_micro[index]
+        if missing <= 0:
+            return 0
+        return -(-missing // (max(1, pool.refill_per_s) * 1_000))
+
+    def is_full(self, now_us: int) -> bool:
+        """Whether nothing is missing anywhere: a new meter would be the same."""
+        return all(
+            self._refill(index, now_us) >= pool.size * 1_000_000 for index, pool in enumerate(self._pools)
+        )

@@ -31,15 +31,18 @@ def result_frame(
     us_out: int,
     testnet: bool,
     seq: int | None = None,
+    budget: int | None = None,
 ) -> bytes:
-    """A success envelope. `seq` is the sequence number of the command behind it, where state changed.
+    """A success envelope. `seq` is the sequence number of the command behind it, where state changed;
+    `budget` how many more requests of its kind are admitted now.
 
     `result` may be `msgspec.Raw` with JSON that is already encoded. Times are in microseconds.
     """
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b,%b"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}' % (
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b,%b%b"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}' % (
         _id_json(request_id),
         encode_json(result),
         b"" if seq is None else b'"seq":%d,' % seq,
+        b"" if budget is None else b'"budget":%d,' % budget,
         us_in,
         us_out,
         us_out - us_in,
@@ -55,14 +58,16 @@ def error_frame(
     us_in: int,
     us_out: int,
     testnet: bool,
+    budget: int | None = None,
 ) -> bytes:
     """A failure envelope; `data` is left out when there is none."""
     error: dict[str, object] = {"message": message, "code": code}
     if data is not None:
         error["data"] = data
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b,"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}' % (
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b,%b"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}' % (
         _id_json(request_id),
         encode_json(error),
+        b"" if budget is None else b'"budget":%d,' % budget,
         us_in,
         us_out,
         us_out - us_in,

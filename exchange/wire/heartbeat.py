@@ -36,6 +36,11 @@ class Heartbeat:
         self._heard_ms = now_ms
         self._asked_ms = 0
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a test request waits for its answer."""
+        return self._asked_ms != 0
+
     def poll(self, now_ms: int) -> bytes | None:
         """The frame that is due now, if any. Ask `expired` first."""
         if self._asked_ms == 0 and now_ms - self._heard_ms >= self.interval_ms:

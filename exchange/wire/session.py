@@ -62,8 +62,11 @@ class Session:
         "credits",
         "error_code",
         "heartbeat",
+        "is_slow",
         "is_websocket",
         "logged_out",
+        "metered",
+        "missed",
         "on_reply",
         "outbox",
         "remote",
@@ -103,6 +106,9 @@ class Session:
         self.outbox: list[bytes] = []
         self.heartbeat: Heartbeat | None = None
         self.credits: CreditMeter | None = None
+        self.metered: int | None = None  # the account whose meter that is
+        self.is_slow = False  # much of what was sent is unread
+        self.missed: dict[object, bytes] = {}  # newest frame by topic, held back while it is slow
         self.context: object = None  # free for the gateway
         self.on_reply: Callable[[str, int], None] | None = None  # told (method, microseconds it took)
         self._now_us = now_us
@@ -123,13 +129,19 @@ class Session:
         now_us = self._now_us()
         if self.on_reply is not None:
             self.on_reply(request.method, now_us - request.received_us)
-        self.send(result_frame(request.id, result, request.received_us, now_us, self.testnet, seq))
+        meter = self.credits
+        budget = None if meter is None else meter.budget(request.method)
+        self.send(result_frame(request.id, result, request.received_us, now_us, self.testnet, seq, budget))
 
     def fail(self, request: Request, error: RpcError) -> None:
         """Answer a request with an error."""
-        self.fail_id(request.id, error, request.received_us)
+        meter = self.credits
+        budget = None if meter is None else meter.budget(request.method)
+        self.fail_id(request.id, error, request.received_us, budget)
 
-    def fail_id(self, request_id: int | str | None, error: RpcError, received_us: int) -> None:
+    def fail_id(
+        self, request_id: int | str | None, error: RpcError, received_us: int, budget: int | None = None
+    ) -> None:
         """Answer with an error where there is no request to speak of: its bytes made no sense."""
         self.error_code = error.code
         self.send(
@@ -141,6 +153,7 @@ class Session:
                 received_us,
                 self._now_us(),
                 self.testnet,
+                budget,
             )
         )
 
@@ -150,6 +163,19 @@ class Session:
             self.close_code = code
             self.close_reason = reason
             self._wake()
+
+    def send_newest(self, topic: object, frame: bytes) -> None:
+        """Queue the newest state of a topic; while the client is slow only the last one is kept."""
+        if self.is_slow:
+            self.missed[topic] = frame
+        else:
+            self.send(frame)
+
+    def take_missed(self) -> list[bytes]:
+        """What was held back, the topics' newest states."""
+        frames = list(self.missed.values())
+        self.missed.clear()
+        return frames
 
     def take(self) -> list[bytes]:
         """The queued frames; the outbox is empty afterwards."""

@@ -307,7 +307,7 @@ async def test_every_end_of_a_connection_fires(venue: Live, how: str) -> None:
             await peer.call("public/set_heartbeat", interval=10)
         for _ in range(2):
             venue.clock.advance_ms(600_000)
-            venue.server._on_timer()
+            venue.server.tick(venue.clock.now_ms())
         code, _ = await peer.raw.close_code()
         assert code == (CLOSE_HEARTBEAT if how == "heartbeat" else 4_001)
     await wait_until(lambda: not venue.venue.disconnects._owned)

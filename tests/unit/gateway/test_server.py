@@ -205,7 +205,74 @@ async def test_a_slow_consumer_is_cut_off_and_others_are_served() -> None:
         await other.close()
 
 
-async def test_too_many_requests_end_the_session() -> None:
+async def test_too_many_requests_are_refused_and_the_session_stays() -> None:
+    venue = FakeVenue()
+    policy = CreditPolicy.of_the_field()._replace(terminate=False)
+    async with running(venue, ServerConfig(credits=policy, close_timeout_s=0.3)) as (server, port):
+        client, other = await RawClient.websocket(port), await RawClient.websocket(port)
+        client.call(1, "public/set_heartbeat", interval=10)
+        for _ in range(101):
+            client.send(PING)
+        replies = [await client.reply() for _ in range(102)]
+        assert [reply["budget"] for reply in replies[:100]] == list(range(99, -1, -1))
+        for reply in replies[100:]:
+            assert (reply["error"]["code"], reply["error"]["data"]["wait_ms"]) == (10028, 50)
+        # Another connection of the address shares the budget; cancels and answers to test requests do not.
+        other.send(PING)
+        assert (await other.reply())["error"]["code"] == 10028
+        other.call(2, "private/cancel")
+        assert (await other.reply())["error"]["code"] == 13009
+        session = next(s for s in venue.sessions if s.heartbeat is not None)
+        assert session.heartbeat is not None
+        assert session.heartbeat.poll(venue.clock.now_ms() + 10_000)
+        client.send(PING)
+        assert "result" in await client.reply()
+        venue.clock.advance_ms(50)
+        other.send(PING)
+        assert "result" in await other.reply()
+        server._meters.tend(venue.clock.now_us(), set())
+        assert server._meters._of_address
+        venue.clock.advance_ms(100_000)
+        server._meters.tend(venue.clock.now_us(), set())
+        assert not server._meters._of_address
+        await client.close()
+        await other.close()
+
+
+async def test_an_accounts_connections_share_its_budget() -> None:
+    policy = CreditPolicy.of_the_field()._replace(terminate=False)
+    config = ServerConfig(credits=policy, close_timeout_s=0.3)
+    async with running(FakeVenue(), config, authenticator=FakeAuthenticator()) as (_, port):
+        clients = [await RawClient.websocket(port) for _ in range(2)]
+        for client in clients:
+            client.call(0, "private/whoami", access_token="good")
+            assert (await client.reply())["result"] == 64
+            for n in range(60):
+                client.call(n, "private/whoami")
+        replies = [await client.reply() for client in clients for _ in range(60)]
+        assert sum("result" in reply for reply in replies) == 100
+        wire = http_get("/api/v2/private/whoami", "Authorization: Bearer good")
+        http = await RawClient.connect(port)
+        http.write(wire)
+        assert (await http.json_response())[0] == 429
+        for client in (*clients, http):
+            await client.close()
+
+
+async def test_who_guesses_credentials_pays_for_it() -> None:
+    policy = CreditPolicy.of_the_field()
+    async with running(
+        FakeVenue(), ServerConfig(credits=policy, close_timeout_s=0.3), authenticator=FakeAuthenticator()
+    ) as (_, port):
+        client = await RawClient.connect(port)
+        wire = http_get("/api/v2/private/whoami", "Authorization: Bearer bad")
+        client.write(wire * 101)
+        found = [(await client.json_response())[1]["error"]["code"] for _ in range(101)]
+        assert found == [13009] * 100 + [10028]
+        await client.close()
+
+
+async def test_too_many_requests_end_the_session_where_the_policy_says_so() -> None:
     config = ServerConfig(credits=CreditPolicy.of_the_field(), close_timeout_s=0.3)
     async with running(FakeVenue(), config) as (_, port):
         client = await RawClient.websocket(port)

@@ -62,6 +62,8 @@ def test_limits_are_those_of_the_credit_policy() -> None:
         "rate": 20,
         "burst": 100,
     }
+    trading = accounts.api_limits(CreditPolicy.of_the_field(), 3)["matching_engine"]["trading"]
+    assert trading == {"total": {"rate": 30, "burst": 100}}
 
 
 def test_a_subaccount_and_its_portfolio() -> None:
