@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -62,7 +64,8 @@ def test_limits_are_those_of_the_credit_policy() -> None:
         "rate": 20,
         "burst": 100,
     }
-    trading = accounts.api_limits(CreditPolicy.of_the_field(), 3)["matching_engine"]["trading"]
+    matching: Any = accounts.api_limits(CreditPolicy.of_the_field(), 3)["matching_engine"]
+    trading = matching["trading"]
     assert trading == {"total": {"rate": 30, "burst": 100}}
 
 
