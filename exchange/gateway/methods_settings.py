@@ -73,6 +73,8 @@ def set_email_for_subaccount(venue: Venue, session: Session, request: Request) -
     if _EMAIL.fullmatch(email) is None:
         raise invalid_param("email", "must be an e-mail address")
     venue.settings.change(account, email=email)
+    if venue.has_authenticator:
+        venue.authenticator.credentials.sign_ins.note(account, session.remote, "changed_email")
     session.reply(request, "ok")
 
 

@@ -80,6 +80,7 @@ def test_language_email_and_notifications_are_shown(rig: RiskRig) -> None:
     sub.call("private/set_email_language", language="ko")
     assert (sub.call("private/get_email_language"), main.call("private/get_email_language")) == ("ko", "en")
     main.call("private/set_email_for_subaccount", sid=sub.account, email="sub@example.org")
+    assert sub.call("private/get_access_log", count=1)[0]["log"] == "changed_email"
     main.call("private/toggle_notifications_from_subaccount", sid=sub.account, state=True)
     shown = {each["id"]: each for each in main.call("private/get_subaccounts")}
     assert shown[sub.account]["email"] == "sub@example.org"
