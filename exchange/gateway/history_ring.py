@@ -7,6 +7,7 @@ events and, at the start, from what recovery replays.
 from __future__ import annotations
 
 import heapq
+import itertools
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -122,8 +123,8 @@ class HistoryRing:
         Raises:
             NotRemembered: there may have been more than are remembered.
         """
-        ring = self._fills.get(account, ())
-        found = [fill for fill in ring if counter_of(fill.trade) >= counter]
+        newest = reversed(self._fills.get(account, ()))
+        found = list(itertools.takewhile(lambda fill: counter_of(fill.trade) >= counter, newest))[::-1]
         self._must_cover(counter, len(found) == FILLS_PER_ACCOUNT and counter_of(found[0].trade) > counter)
         return found
 
@@ -134,7 +135,8 @@ class HistoryRing:
         Raises:
             NotRemembered: of those with fills there may have been more than are remembered.
         """
-        found = [closed for closed in self.closed_orders(account) if counter_of(closed.record) >= counter]
+        newest = self.closed_orders(account)
+        found = list(itertools.takewhile(lambda closed: counter_of(closed.record) >= counter, newest))
         filled = [closed for closed in found if _filled_of(closed.record)]
         is_full = len(filled) >= ORDERS_PER_ACCOUNT
         self._must_cover(counter, is_full and counter_of(filled[-1].record) > counter)
@@ -179,8 +181,7 @@ class HistoryRing:
     def closed_orders(self, account: int) -> Iterator[ClosedOrder]:
         """The account's closed orders, the last closed first."""
         both = (
-            [self._closed[order_id] for order_id in reversed(rings.get(account, ()))]
-            for rings in self._closed_of
+            map(self._closed.__getitem__, reversed(rings.get(account, ()))) for rings in self._closed_of
         )
         yield from heapq.merge(*both, key=lambda closed: place_of(closed.record), reverse=True)
 

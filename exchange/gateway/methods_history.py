@@ -223,16 +223,22 @@ def get_order_state_by_label(venue: Venue, session: Session, request: Request) -
         order = read_order(record)
         return covered(record) and (order.filled_lots > 0 or order.time_ms >= unfilled_ms)
 
-    def objects(next_seq: int, found: Any) -> Objects:
-        # What the engine holds may be ahead of what is durable only by others' commands.
+    opened: dict[int, bytes] = {}
+
+    def look() -> None:
         for record in _open_orders(venue, account):
             if _label_id(record) == ident and (ident or not label) and covered(record):
-                yield Raw(venue.rendering.order_json(record, 0))
-        if not label:
-            return
-        for closed in venue.ring.closed_since(account, next_seq):
-            if ident and _label_id(closed.record) == ident and wanted(closed.record):
-                yield Raw(venue.rendering.closed_order(closed.record, closed.commission_micro, label))
+                opened[int.from_bytes(record[24:32], "little")] = record
+
+    def objects(next_seq: int, found: Any) -> Objects:
+        fresh = venue.ring.closed_since(account, next_seq) if ident else []
+        closed = [each for each in fresh if _label_id(each.record) == ident and wanted(each.record)]
+        for each in closed:  # since it was looked at
+            opened.pop(int.from_bytes(each.record[24:32], "little"), None)
+        for record in opened.values():
+            yield Raw(venue.rendering.order_json(record, 0))
+        for each in closed:
+            yield Raw(venue.rendering.closed_order(each.record, each.commission_micro, label))
         for stored in found or ():
             if wanted(stored.record):
                 yield Raw(venue.rendering.closed_order(*stored))
@@ -240,7 +246,7 @@ def get_order_state_by_label(venue: Venue, session: Session, request: Request) -
     def work(past: Past) -> object:
         return past.orders_by_label(account, label, COUNT_MAX) if label else []
 
-    answer_past(venue, session, request, work, objects, lambda orders: orders)
+    answer_past(venue, session, request, work, objects, lambda orders: orders, look)
 
 
 # --- margins ---------------------------------------------------------------------------------------

@@ -36,11 +36,17 @@ def answer_past(
     work: Callable[[Past], Any],
     objects: Callable[[int, Any], Objects],
     whole: Callable[[list[Raw]], object],
+    present: Callable[[], object] = lambda: None,
 ) -> None:
     """Ask `work` of the store, then write `objects(next_seq, found)` in slices and reply `whole(them)`.
 
     `found` is None and `next_seq` 0 without a store. An object may be a Raw that is JSON already.
+    `present` is called before, where the engine may be read: what it has seen is durable by then.
     """
+
+    def look() -> bool:
+        present()
+        return True
 
     def ask(alive: bool | None) -> None:
         if alive is None:
@@ -66,7 +72,7 @@ def answer_past(
         if job.write_some():
             venue.slices.add(job.write_some)
 
-    venue.read(lambda: True, ask)
+    venue.read(look, ask)
 
 
 class _Writing:

@@ -194,6 +194,37 @@ def test_orders_without_fills_are_shown_for_half_an_hour(rig: RiskRig, store: St
     assert alice.call("private/get_order_history_by_currency", **asked) == []
 
 
+def test_orders_of_a_label_are_each_there_once(rig: RiskRig, store: Store) -> None:
+    alice, bob = rig.main(), rig.main(10_000_000, "bob")
+    first = alice.buy(OPTION, 0.1, 4_000.0, label="a")["order"]["order_id"]
+    second = alice.buy(OPTION, 0.1, 4_005.0, label="a")["order"]["order_id"]
+    plain = alice.buy(OPTION, 0.1, 4_010.0)["order"]["order_id"]
+
+    def states(**params: Any) -> list[tuple[str, str]]:
+        found = alice.call("private/get_order_state_by_label", **_BTC, **params)
+        return [(order["order_id"], order["order_state"]) for order in found]
+
+    assert states(label="a") == [(first, "open"), (second, "open")]
+    assert states() == [(plain, "open")]
+    assert states(label="b") == []
+    bob.sell(OPTION, 0.2, 4_005.0)  # takes the one without a label too
+    store.feed(rig)
+    asked = alice.send("private/get_order_state_by_label", **_BTC, label="a")
+    cancelled = alice.send("private/cancel", order_id=first)  # while the store is asked
+    rig.loop.run()
+    alice.reply(cancelled)
+    assert len({order["order_id"] for order in alice.reply(asked)}) == 2
+    assert states(label="a") == [(first, "cancelled"), (second, "filled")]
+    open_ones = alice.call("private/get_open_orders_by_label", **_BTC, label="a")
+    assert open_ones == []
+    store.feed(rig)
+    assert states(label="a") == [(first, "cancelled"), (second, "filled")]
+    another = alice.buy(OPTION, 1.0, 4_000.0)["order"]["order_id"]
+    (margin,) = alice.call("private/get_order_margin_by_ids", ids=[another, first])
+    assert margin["initial_margin"] == pytest.approx(4_030.0)
+    assert bob.call("private/get_order_margin_by_ids", ids=[margin["order_id"], "999"]) == []
+
+
 @pytest.mark.parametrize("count", [1, 7])
 def test_pages_join_without_a_gap_or_a_double(rig: RiskRig, store: Store, count: int) -> None:
     alice, _ = live(rig)
