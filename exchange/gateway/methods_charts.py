@@ -228,7 +228,7 @@ def get_trade_volumes(venue: Venue, session: Session, request: Request) -> None:
             yield row
 
     def work(past: Past) -> object:
-        return past.volumes(since_s["_30d"]) if extended else []
+        return past.volumes(list(day), since_s["_30d"]) if extended else []
 
     answer_past(venue, session, request, work, objects, lambda rows: rows)
 

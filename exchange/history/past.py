@@ -177,8 +177,9 @@ class Past(HistoryReader):
         """The first number whose trade is of this time or later; beyond all others if none is."""
         db = self._db_now()
         text = f"SELECT {column}, time_ms FROM trades WHERE {only} {column} >= ? ORDER BY {column} LIMIT 1"
-        end = db.execute(f"SELECT max({column}) FROM trades WHERE {only} 1", values).fetchone()[0]
-        low, high = 0, (end or 0) + 1
+        newest = f"SELECT {column} FROM trades WHERE {only} 1 ORDER BY {column} DESC LIMIT 1"
+        end = db.execute(newest, values).fetchone()
+        low, high = 0, (end[0] if end else 0) + 1
         while low < high:
             middle = (low + high) // 2
             row = db.execute(text, (*values, middle)).fetchone()
@@ -255,12 +256,11 @@ class Past(HistoryReader):
         )
         return [b.Bar(*row) for row in rows][::-1]
 
-    def volumes(self, since_s: int) -> list[tuple[int, b.Bar]]:
+    def volumes(self, categories: Sequence[int], since_s: int) -> list[tuple[int, b.Bar]]:
         """What was traded in each category and hour from `since_s` on."""
         db = self._db_now()
-        members = db.execute("SELECT DISTINCT category FROM trades").fetchall()
         found: list[tuple[int, b.Bar]] = []
-        for (member,) in members:
+        for member in categories:
             rows = db.execute(
                 f"SELECT {BAR_COLUMNS} WHERE series = ? AND member = ? AND step_s = ? AND start_s >= ?",
                 (b.VOLUME, member, b.HOUR_S, since_s),

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from exchange.domain import records as r
 from exchange.history import bars as b
 from exchange.history.rows import LossRow, MarketRow
-from exchange.history.schema import EVENTS_CURSOR, LAST_INDEX
+from exchange.history.schema import EVENTS_CURSOR, LAST_INDEX, LAST_TRADES
 
 
 class StoredFill(NamedTuple):
@@ -141,10 +141,7 @@ class HistoryReader:
             return Opening()
         db.execute("BEGIN")
         try:
-            last = db.execute(
-                "SELECT t.record, t.tick FROM (SELECT instrument, max(trade_seq) AS last FROM trades "
-                "GROUP BY instrument) n JOIN trades t ON t.instrument = n.instrument AND t.trade_seq = n.last"
-            ).fetchall()
+            last = db.execute(LAST_TRADES).fetchall()
             since_s = now_ms // 1_000 - b.DAY_S - 5 * b.MINUTE_S
             day: list[tuple[int, b.Bar]] = []
             for record, _ in last:

@@ -78,6 +78,11 @@ CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (account, time_ms);
 CREATE INDEX IF NOT EXISTS trades_by_category ON trades (category, trade_id);
 """
 LAST_INDEX: Final = "trades_by_category"
+# One look-up an instrument: grouping would read every trade there ever was.
+LAST_TRADES: Final = """
+SELECT t.record, t.tick FROM listings n JOIN trades t ON t.instrument = n.instrument AND t.trade_seq =
+    (SELECT max(x.trade_seq) FROM trades x WHERE x.instrument = n.instrument)
+"""
 _COLUMNS: Final = {
     "trades": ("category", "tick"),
     "orders": ("instrument", "seq", "event_index", "filled", "time_ms", "label", "fee_micro"),

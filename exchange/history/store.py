@@ -26,7 +26,13 @@ from exchange.history.ledger import Standing
 from exchange.history.marks import MarkSampler
 from exchange.history.reader import HistoryReader, StoredFill
 from exchange.history.rows import Past, Rows, listing_of
-from exchange.history.schema import COMMANDS_CURSOR, EVENTS_CURSOR, Transaction, prepare
+from exchange.history.schema import (
+    COMMANDS_CURSOR,
+    EVENTS_CURSOR,
+    LAST_TRADES,
+    Transaction,
+    prepare,
+)
 
 __all__ = ["HistoryReader", "HistoryWriter", "StoreInUse", "StoredFill"]
 
@@ -82,10 +88,7 @@ class HistoryWriter:
             if isinstance(event, ev.Instrument):
                 past.listings[instrument] = listing_of(event)
                 self._marks.list(event)
-        for record, tick in db.execute(
-            "SELECT t.record, t.tick FROM (SELECT instrument, max(trade_seq) AS last FROM trades "
-            "GROUP BY instrument) n JOIN trades t ON t.instrument = n.instrument AND t.trade_seq = n.last"
-        ):
+        for record, tick in db.execute(LAST_TRADES):
             trade = ev.read_event(record)
             if isinstance(trade, ev.Trade):
                 past.ticks[trade.head.instrument] = (trade.price_ticks, tick)
