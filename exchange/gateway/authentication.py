@@ -10,7 +10,8 @@ import hmac
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from exchange.gateway.credentials import ADDRESS_BYTES, Credentials, Key
+from exchange.gateway.credentials import ADDRESS_BYTES, Credentials
+from exchange.gateway.key_table import Key
 from exchange.gateway.live_sessions import LiveSessions
 from exchange.gateway.replays import ReplayLog
 from exchange.gateway.signatures import is_signed_by

@@ -171,6 +171,7 @@ def remove_subaccount(venue: Venue, session: Session, request: Request) -> None:
             session.fail(request, rejected(event, None))
         elif _is_empty(venue, account):
             venue.authenticator.credentials.retire(account)
+            venue.authenticator.live.close_account(account, "subaccount_removed")
             session.reply(request, "ok", event.head.counter)
         else:  # something was under way: it stays
             venue.submit(commands.set_lock(account, False))

@@ -10,8 +10,9 @@ import ipaddress
 import re
 from typing import Final
 
-from exchange.gateway.credentials import API_KEYS_MAX, Credentials, Key
+from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Handler, account_of, must_be_main
+from exchange.gateway.key_table import API_KEYS_MAX, Key
 from exchange.gateway.signatures import PEM_CHARS_MAX, PublicKeyError, public_key
 from exchange.gateway.venue import Venue
 from exchange.wire import errors

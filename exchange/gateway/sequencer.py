@@ -30,6 +30,7 @@ from exchange.domain.limits import SHARD_SHIFT
 from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loop
 
 MAX_PENDING: Final = 65_536
+CANCEL_ROOM: Final = 16_384  # further ones, cancels alone
 MAX_BATCH: Final = 2_048
 MAX_UNSYNCED: Final = 65_536  # commands applied ahead of the disk; beyond it the queue fills instead
 LAG_SLICE: Final = 128  # commands, after which a turn of lagging work ends
@@ -42,6 +43,7 @@ Listener = Callable[[int, int, bytes], None]
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+_CANCELS: Final = frozenset({r.CANCEL, r.CANCEL_MANY})
 _KEY: Final = struct.Struct("<2xHIQ")  # units, index, seq of an event
 
 
@@ -159,6 +161,8 @@ class Sequencer:
         Empty bytes mean the sequencer halted before that: whether the command survives a restart is
         not known.
 
+        Cancels have room of their own behind the others: a full queue does not keep anybody's orders open.
+
         Raises:
             QueueFull: too many commands wait.
             Halted: the sequencer takes nothing any more.
@@ -166,7 +170,9 @@ class Sequencer:
         pending = self._pending
         if self.mode is not RUNNING:
             raise Halted(str(self.halt_reason))
-        if len(pending) >= MAX_PENDING:
+        if len(pending) >= MAX_PENDING and (
+            command[0] not in _CANCELS or len(pending) >= MAX_PENDING + CANCEL_ROOM
+        ):
             raise QueueFull
         if on_events is not None:
             self._pending_waiters.append((len(pending), on_events))

@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 from exchange.core.engine import Engine
 from exchange.domain import commands
 from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.credentials import Credentials, Key
+from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
+from exchange.gateway.key_table import Key
 from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.server import Server

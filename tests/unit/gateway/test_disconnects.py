@@ -148,7 +148,8 @@ def test_cancels_wait_for_room_in_the_queue(rig: Rig, monkeypatch: pytest.Monkey
     for n in range(5):
         one.buy(price=4000.0 + 5 * n)
     with monkeypatch.context() as patched:
-        patched.setattr(sequencer, "MAX_PENDING", 2)
+        patched.setattr(sequencer, "MAX_PENDING", 1)
+        patched.setattr(sequencer, "CANCEL_ROOM", 1)
         end(one)
     rig.loop.advance(0.2)
     assert open_orders(rig, one) == 0

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from exchange.gateway.credentials import Key
+from exchange.gateway.key_table import Key
 from exchange.gateway.live_sessions import CLOSE_KEY_REVOKED
 from exchange.wire.auth import websocket_message
 from tests.unit.gateway.live import Live, Peer, Refused, grant, live, request

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from exchange.gateway.credentials import Key
+from exchange.gateway.key_table import Key
 from exchange.gateway.live_sessions import CLOSE_SESSION_REPLACED
 from exchange.gateway.sign_ins import REVOKED_PER_KEY_MAX, SESSIONS_PER_KEY_MAX
 from tests.unit.gateway.live import Live, Peer, Refused, grant, live, request

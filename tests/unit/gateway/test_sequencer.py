@@ -186,6 +186,7 @@ def test_a_read_pending_at_a_halt_delivers_none() -> None:
 
 def test_a_full_queue_refuses_and_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequencer_module, "MAX_PENDING", 2)
+    monkeypatch.setattr(sequencer_module, "CANCEL_ROOM", 0)
     rig = Rig()
     rig.submit("a")
     with pytest.raises(QueueFull):
@@ -354,3 +355,17 @@ def test_the_inline_committer_reports_at_the_next_turn() -> None:
     loop.run()
     assert seen[0] is None
     assert isinstance(seen[1], OSError)
+
+
+def test_a_full_queue_still_takes_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer_module, "MAX_PENDING", 2)
+    monkeypatch.setattr(sequencer_module, "CANCEL_ROOM", 2)
+    rig = Rig()
+    for _ in range(2):
+        rig.sequencer.submit(commands.time(1))
+    with pytest.raises(QueueFull):
+        rig.sequencer.submit(commands.time(1))
+    rig.sequencer.submit(commands.cancel(64, 1))
+    rig.sequencer.submit(commands.cancel_many(64))
+    with pytest.raises(QueueFull):
+        rig.sequencer.submit(commands.cancel(64, 1))
