@@ -256,6 +256,7 @@ LIQ_ENDED: Final = 7
 LIQ_FUND: Final = 8
 LIQ_SHARED: Final = 9
 LIQ_DEFICIT: Final = 10
+LIQ_FAMILY: Final = 11
 LIQUIDATION_NAMES: Final[dict[int, str]] = {
     LIQ_STARTED: "started",
     LIQ_ORDERS: "orders_cancelled",
@@ -267,4 +268,5 @@ LIQUIDATION_NAMES: Final[dict[int, str]] = {
     LIQ_FUND: "covered_by_insurance_fund",
     LIQ_SHARED: "loss_shared",
     LIQ_DEFICIT: "deficit",
+    LIQ_FAMILY: "covered_by_family",
 }

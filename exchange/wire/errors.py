@@ -171,6 +171,7 @@ REJECT_CODES: Final[dict[int, int]] = {
     rej.NOT_IN_AUCTION: OTHER_REJECT,
     rej.TOO_MANY_ACCOUNTS: TOO_MANY_SUBACCOUNTS,
     rej.UNKNOWN_WITHDRAWAL: NOT_FOUND,
+    rej.LOSS_SHARING: TEMPORARILY_UNAVAILABLE,
 }
 
 # What an order that ended without a fill can be told as, where a method answers with an error.
