@@ -14,6 +14,15 @@ from tests.reference.outcome import require
 from tests.reference.world import World
 
 
+def fee_hold(world: World, instrument: Instrument, price_ticks: int) -> int:
+    """The most a lot's fee may be at this price."""
+    fee = ceil_div(fees.hold_nano(world, instrument), 1000)
+    cap = instrument.terms.fee_cap_permille
+    if instrument.is_option and cap:
+        fee = min(fee, floor_div(price_ticks * instrument.multiplier_micro * cap, 1000) + 1)
+    return fee
+
+
 def hold_per_lot(
     world: World, account: Account, instrument: Instrument, is_sell: bool, price_ticks: int
 ) -> int:
@@ -22,15 +31,12 @@ def hold_per_lot(
     A portfolio account's options hold what a fill at this price loses against the mark, as perpetuals do.
     """
     value = price_ticks * instrument.multiplier_micro
-    fee_hold = ceil_div(fees.hold_nano(world, instrument), 1000)
-    if instrument.is_option:
-        if cap := instrument.terms.fee_cap_permille:
-            fee_hold = min(fee_hold, floor_div(value * cap, 1000) + 1)
-        if account.model == r.MODEL_STANDARD:
-            return 0 if is_sell else value + fee_hold
+    fee = fee_hold(world, instrument, price_ticks)
+    if instrument.is_option and account.model == r.MODEL_STANDARD:
+        return 0 if is_sell else value + fee
     if is_sell:
-        return fee_hold + max(0, instrument.mark_high - value)
-    return fee_hold + max(0, value - instrument.mark_low)
+        return fee + max(0, instrument.mark_high - value)
+    return fee + max(0, value - instrument.mark_low)
 
 
 def requirement_of(instrument: Instrument, size: int, open_buy: int, open_sell: int, hold: int) -> int:

@@ -115,13 +115,19 @@ def _cancel_reason(world: World, order: Order) -> int:
     return 0
 
 
-def offered_lots(taker: Order) -> int:
-    """The fill-or-kill look: what the opposite side surely offers at the order's price or better."""
+def offered_lots(taker: Order, looks: int | None = None) -> int:
+    """The fill-or-kill look: what the opposite side surely offers at the order's price or better.
+
+    With `looks`, what the first so many orders offer, those that count nothing looked at too.
+    """
     offered = 0
     for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
         if not _acceptable(taker, price):
             break
         makers = list(queue.values())
+        if looks is not None:
+            makers = makers[:looks]
+            looks -= len(makers)
         own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
         if own_at is not None and not taker.account.cancels_maker:
             offered += sum(maker.shown_lots for maker in makers[:own_at] if not maker.reduce_only)
