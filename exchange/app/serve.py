@@ -17,6 +17,7 @@ from typing import Final
 
 from exchange.app.bridge import L1Bridge
 from exchange.app.config import Config
+from exchange.app.faucet import FileGiven, GivenFileError
 from exchange.app.fitter import ChildFitter
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
@@ -40,6 +41,7 @@ from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.server import Server
+from exchange.gateway.sign_ups import SignUps
 from exchange.gateway.venue import Venue
 from exchange.history.store import HistoryReader
 from exchange.journal import DiskStorage, JournalError, Recovered, recover, retain
@@ -109,6 +111,11 @@ class VenueProcess:
             self.credentials = Credentials(config.credentials, SystemEntropy(), self.clock)
         except CredentialsError as error:
             raise StartError(f"{error}; restore it, or start on another --data") from None
+        try:
+            given = FileGiven(config.faucet_given)
+            sign_ups = SignUps(config.sign_ups, config.faucet_micro, self.clock, given)
+        except GivenFileError as error:
+            raise StartError(f"{error}; write what sign-ups drew there, in micro-USDC") from None
         fitter = ChildFitter() if config.children else None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
         self._committer = VouchingCommitter(
@@ -140,6 +147,7 @@ class VenueProcess:
             authenticator=CredentialAuthenticator(self.credentials, self.clock),
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
+            sign_ups=sign_ups,
         )
         self.venue.remember(recent_events(self._storage, engine.next_seq))
         self.venue.sequencer.add_listener(self.telemetry.on_batch)

@@ -102,6 +102,8 @@ def _step(venue: Venue, event: ev.Liquidation) -> JsonObject:
         found["discount"] = usdc(event.amount_micro)
     elif event.amount_micro:
         found["loss"] = usdc(event.amount_micro)
+        if event.kind == r.LIQ_FAMILY:
+            found["paid_by"] = event.counter_account
     return found
 
 

@@ -51,6 +51,11 @@ def test_wrong_values_are_named_before_anything_starts(command: str) -> None:
     assert "99999 is not a port" in _said([command, "--port", "99999"])
     assert "must be positive" in _said([command, "--batch-seconds", "0"])
     assert "write redis://host:port" in _said([command, "--redis", "rubbish"])
+    assert "--faucet 0 is not 1 to" in _said([command, "--faucet", "0"])
+    assert "must not be negative" in _said([command, "--sign-ups-per-hour", "-1"])
+    assert "must not be negative" in _said([command, "--faucet-budget", "-1"])
+    assert "at most 65,536" in _said([command, "--account-orders", "65537"])
+    assert "--account-positions at most 2,048" in _said([command, "--account-positions", "2049"])
 
 
 def test_a_wrong_port_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
