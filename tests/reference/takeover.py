@@ -55,9 +55,8 @@ def takeover(world: World, head: Head, words: tuple[int, ...]) -> None:
     _check_parts(world, bidder, parts)
     for account in (bidder, target):
         require(abs(account.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
-    most = _most_ppm(world, target)
-    if fraction_ppm > most:
-        note(world, "takeover: too large a fraction")
+    most = most_ppm(world, target)
+    _note_most(world, target, fraction_ppm, most)
     require(fraction_ppm <= most, why.BAD_SIZE, most)
     _note_parts(world, target, parts, fraction_ppm)
     price = _price(world, target, parts, fraction_ppm)
@@ -160,7 +159,7 @@ def _by_rate(world: World, target: Account, part: Part) -> int:
     return ppm_floor(abs(part.lots) * part.instrument.index_per_lot, rate)
 
 
-def _most_ppm(world: World, target: Account) -> int:
+def most_ppm(world: World, target: Account) -> int:
     """The largest fraction that may be taken: what restores maintenance, at least a lot of the largest."""
     whole = _price(world, target, _parts(target, WHOLE_PPM), WHOLE_PPM)
     required = margin.maintenance_now(world, target)
@@ -169,12 +168,24 @@ def _most_ppm(world: World, target: Account) -> int:
     if target.model == r.MODEL_STANDARD:
         frees += whole.worth
     if short >= frees:
-        note(world, "takeover: all may be taken")
         return WHOLE_PPM
-    by_short = ceil_div(short * WHOLE_PPM, frees)
-    one_lot = ceil_div(WHOLE_PPM, max(abs(seat.size_lots) for seat in target.seats.values()))
-    note(world, "takeover: most by one lot" if one_lot > by_short else "takeover: most by what is short")
-    return max(by_short, one_lot)
+    return max(ceil_div(short * WHOLE_PPM, frees), _one_lot_ppm(target))
+
+
+def _one_lot_ppm(target: Account) -> int:
+    """The fraction that takes a lot of the largest position."""
+    return ceil_div(WHOLE_PPM, max(abs(seat.size_lots) for seat in target.seats.values()))
+
+
+def _note_most(world: World, target: Account, fraction_ppm: int, most: int) -> None:
+    if fraction_ppm > most:
+        note(world, "takeover: too large a fraction")
+    if most == WHOLE_PPM:
+        note(world, "takeover: all may be taken")
+    elif most == _one_lot_ppm(target):
+        note(world, "takeover: most by one lot")
+    else:
+        note(world, "takeover: most by what is short")
 
 
 def _note_parts(world: World, target: Account, parts: list[Part], fraction_ppm: int) -> None:
