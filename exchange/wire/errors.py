@@ -187,6 +187,7 @@ CANCEL_CODES: Final[dict[int, int]] = {
     r.CANCEL_DAY_END: NOT_OPEN_ORDER,
     r.CANCEL_DELIVERY: BOOK_CLOSED,
     r.CANCEL_LIQUIDATION: NOT_OPEN_ORDER,
+    r.CANCEL_MARGIN: NOT_ENOUGH_FUNDS,
 }
 
 
@@ -202,6 +203,7 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_DAY_END: "day_end",
     r.CANCEL_DELIVERY: "settlement",
     r.CANCEL_LIQUIDATION: "autoliquidation",
+    r.CANCEL_MARGIN: "risk_mitigation",
 }
 
 
