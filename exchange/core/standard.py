@@ -16,6 +16,7 @@ from exchange.core.layout import (
     ACCOUNT_WORDS,
     GATHER_1,
     GATHER_2,
+    I_DELIVERY_LOT,
     I_EXPIRY,
     I_FORWARD,
     I_FORWARD_PER_LOT,
@@ -51,12 +52,13 @@ _ROW_BITS: Final = 12
 _ROW: Final = (1 << 12) - 1
 
 
-def saved(w: World, account: i64, initial: bool, instrument: i64, lots: i64) -> i64:
+def saved(w: World, account: i64, orders: bool, initial: bool, instrument: i64, lots: i64) -> i64:
     """What spread relief takes off the account's isolated requirements, micro-USDC.
 
-    `lots` are added to what counts of `instrument`: size less open sells for initial margin, else size.
+    What counts is size, with `orders` less open sells, at the initial rates or those of maintenance; `lots`
+    are added to what counts of `instrument`.
     """
-    count = _gather(w, account, initial, instrument, lots)
+    count = _gather(w, account, orders, instrument, lots)
     rows = w.gather_words
     total: i64 = 0
     row: i64 = 0
@@ -67,7 +69,7 @@ def saved(w: World, account: i64, initial: bool, instrument: i64, lots: i64) -> 
     return total
 
 
-def _gather(w: World, account: i64, initial: bool, instrument: i64, lots: i64) -> i64:
+def _gather(w: World, account: i64, orders: bool, instrument: i64, lots: i64) -> i64:
     """One row per option with lots that count; returns how many."""
     data = w.instruments
     seats = w.seats.data
@@ -81,7 +83,7 @@ def _gather(w: World, account: i64, initial: bool, instrument: i64, lots: i64) -
         i = this * INSTRUMENT_WORDS
         if data[i + I_KIND] == r.KIND_OPTION:
             counts = seats[s + S_SIZE]
-            if initial:
+            if orders:
                 counts -= seats[s + S_OPEN_SELL]
             if changed and this == instrument:
                 counts += lots
@@ -109,6 +111,7 @@ def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
     isolated: i64 = 0
     uncovered: i64 = 0
     forward: i64 = 0
+    delivery: i64 = 0
     size: i64 = 0
     row = first
     while row < count:
@@ -117,6 +120,9 @@ def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
             lots = rows[GATHER_1 + row]
             if lots < 0:
                 isolated -= lots * data[i + rate]
+                delivery -= lots * data[i + I_DELIVERY_LOT]
+            else:
+                delivery += lots * data[i + I_DELIVERY_LOT]
             if data[i + I_OPTION_TYPE] == r.OPTION_CALL:
                 uncovered -= lots
             if data[i + I_FORWARD_PER_LOT] > forward:
@@ -127,7 +133,7 @@ def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
     relief: i64 = -1
     if isolated > 0 and _relievable(w, size):
         _sort(w, size)
-        relief = _worst(w, size)
+        relief = _worst(w, size) + delivery
         if uncovered > 0:
             part: i64 = R_UNCOVERED_IM if initial else R_UNCOVERED_MM
             ppm = w.underlyings[underlying * UNDERLYING_WORDS + U_RISK + part]
