@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import struct
 
 import pytest
 
@@ -91,6 +92,29 @@ def test_marks_bring_one_sweep_over_all_accounts_in_slices() -> None:
     assert rig.driver.report()["sweeps"] == 2
     rig.venue.run(5.0)
     assert len(rig.venue.sent_of(r.RISK_SWEEP)) == 2 * before  # no marks, no sweeps
+
+
+def test_accounts_with_many_seats_make_slices_shorter() -> None:
+    rig = Rig(accounts=300)
+    rig.venue.run(0.05)
+    for account in range(100, 110):
+        rig.long(account, 1)  # a seat each, and none for the others but the maker
+    rig.driver.stop()
+    rig.driver = rig.begin(dataclasses.replace(RULES, sweep_seats=3))
+    rig.venue.sent.clear()
+    rig.index(INDEX)
+    rig.venue.run(0.5)
+    ranges = [struct.unpack_from("<qq", command, 32) for command in rig.venue.sent_of(r.RISK_SWEEP)]
+    ends = [first + count for first, count in ranges]
+    assert [first for first, _ in ranges] == [64, *ends[:-1]]  # nobody is left out, nobody is looked at twice
+    assert ends[-1] >= rig.venue.engine.account_count
+    seats = [
+        sum(bool(queries.positions(rig.venue.engine, n)) for n in range(first, min(first + count, 364)))
+        for first, count in ranges
+    ]
+    assert max(seats) == 3
+    assert sum(seats) == 11
+    assert max(count for _, count in ranges) == 64
 
 
 def test_ten_thousand_accounts_are_swept_within_a_quarter_of_a_second_of_the_marks() -> None:
