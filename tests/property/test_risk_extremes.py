@@ -18,7 +18,7 @@ from tests.reference.accounts import Account, Order, Seat
 from tests.reference.differential import compare_batch, compare_margins, compare_state
 from tests.reference.engine import ReferenceEngine
 from tests.reference.funds import hold_per_lot
-from tests.reference.risk_scenarios import CAROL, DAVE, PARAMETERS, more_accounts
+from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, more_accounts
 from tests.reference.scenarios import ALICE, BOB, PERPETUAL
 
 PRICE_MICRO = limits.MAX_PRICE_MICRO
