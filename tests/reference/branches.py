@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 MODELS = ("standard", "portfolio")
 BORNE = ("maintenance met", "no further below", "no larger a part given up")
-NOT_BORNE = ("balance negative", "maintenance was met", "further below", "too large a part given up")
+NOT_BORNE = (
+    "balance negative",
+    "maintenance was met",
+    "further below",
+    "too large a part given up",
+    "further below by positions alone",
+    "too large a part given up by positions alone",
+)
 
 _CHECK_16 = (
     "check 16: covered",
@@ -42,6 +49,7 @@ _AMEND = (
 )
 _MONEY = (
     "withdrawal: family in liquidation",
+    "withdrawal: family below maintenance",
     "withdrawal: loss being shared",
     "withdrawal: too many of its own",
     "transfer: loss being shared",
@@ -55,7 +63,8 @@ _MARGIN = (
 _FAMILY = (
     "family: nobody else",
     "family: passed over in liquidation",
-    "family: passed over with nothing free",
+    "family: passed over with nothing to spare",
+    "family: gives what its orders or initial margin hold",
     "family: one pays all",
     "family: several pay all",
     "family: pays, then the fund",
@@ -67,6 +76,7 @@ _SLICES = (
     *(f"slice: at the mark, {model}" for model in MODELS),
     *(f"slice: at no price, {model}" for model in MODELS),
     "slice: helps whole, not as cut",
+    *(f"slice: loses more than there is, {model}" for model in MODELS),
     "slice: its fees capped",
     "slice: looked at as many orders as it may",
 )
@@ -78,7 +88,7 @@ _TAKEOVER = (
     "takeover: too large a fraction",
     "takeover: all may be taken",
     "takeover: most by what is short",
-    "takeover: most by one lot",
+    "takeover: most by two lots",
     "takeover: whole discount given",
     "takeover: discount cut by half the value",
     "takeover: discount cut by maintenance",
@@ -86,9 +96,22 @@ _TAKEOVER = (
     "takeover: topped up whole",
     "takeover: top-up cut by negative equity",
     "takeover: top-up cut by the fund",
+    "takeover: no top-up of a part",
+    "takeover: cover torn away",
 )
 
-BRANCHES = frozenset((*_CHECK_16, *_MARKET, *_AMEND, *_MONEY, *_MARGIN, *_FAMILY, *_SLICES, *_TAKEOVER))
+_STALE = (
+    *(
+        f"stale maker: {outcome}, {kind}, {model}"
+        for outcome, kind, model in product(("trades", "cancelled"), ("perpetual", "option sold"), MODELS)
+    ),
+    *(f"stale maker: {outcome}, option bought, portfolio" for outcome in ("trades", "cancelled")),
+    "stale maker: not counted by a look",
+)
+
+BRANCHES = frozenset(
+    (*_STALE, *_CHECK_16, *_MARKET, *_AMEND, *_MONEY, *_MARGIN, *_FAMILY, *_SLICES, *_TAKEOVER)
+)
 
 
 def note(world: World, branch: str) -> None:

@@ -12,8 +12,8 @@ from functools import partial
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, activation, marked, more_accounts
-from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
+from tests.reference.risk_opening import CAROL, activation, more_accounts
+from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening, order
 
 SELL = r.FLAG_SELL
 DEEP = limits.MAX_SWEEP
@@ -67,7 +67,7 @@ def snapshot(feed_seq: int, index: int, marks: tuple[int, ...]) -> bytes:
     for n in range(len(TERMS)):
         delta = 10**9 if n < CALL else (-4 if n == PUT else 6) * 10**8
         units.append(c.Mark(n, delta, price_of(n, index, marks) * USDC, 0, index * USDC))
-    stream = c.table_stream([(n, row) for n, row in TABLES.items()]) if feed_seq == 1_000 else b""
+    stream = c.table_stream(TABLES.items()) if feed_seq == 1_000 else b""
     return c.risk_snapshot(0, index * USDC, feed_seq, units, len(TABLES) if stream else 0, stream)
 
 
@@ -104,18 +104,18 @@ def crowd(model: int) -> Iterator[bytes]:
 
 def ways_out(account: int, position: dict[int, int], index: int, marks: tuple[int, ...]) -> Iterator[bytes]:
     """Orders against each position: at bad prices and good ones, at the market, amended, together; hedges."""
-    for instrument, lots in position.items():
+    for instrument, held in position.items():
         mark = price_of(instrument, index, marks)
         terms = TERMS[instrument]
-        sell, size = SELL if lots > 0 else 0, abs(lots)
-        worse = 1 if lots < 0 else -1
+        sell, size = SELL if held > 0 else 0, abs(held)
+        worse = 1 if held < 0 else -1
         for away in (index * BAND_PPM // 10**6, index // 200, 0, -index // 400):
             price = valid(terms, mark + worse * away)
             yield order(account, instrument, price, size, sell) + order(account, instrument, price, 3, sell)
             yield c.cancel_many(account) + order(account, instrument, price, size // 2, sell)
             yield order(account, instrument, price, size + 3, sell) + c.cancel_many(account)
-        yield order(account, instrument, 0, size, sell | MARKET) + order(account, instrument, 0, 2, sell | MARKET)
-        yield order(account, instrument, 0, size + 3, sell | MARKET)
+        for lots in (size, 2, size + 3):
+            yield order(account, instrument, 0, lots, sell | MARKET)
     for instrument, side in ((PERP, 0), (PERP, SELL), (CALL, SELL), (HIGH_CALL, 0), (PUT, 0)):
         price = price_of(instrument, index, marks)
         yield order(account, instrument, price, 2, side) + c.cancel_many(account)
@@ -132,9 +132,8 @@ def books(index: int, marks: tuple[int, ...]) -> Iterator[bytes]:
     for n, terms in enumerate(TERMS):
         mark = price_of(n, index, marks)
         for away, lots in ((index // 2_000, 7), (index // 400, 60), (index // 60, 400)):
-            bid, ask = mark - away, mark + away
-            yield order(BOB, n, valid(terms, bid), lots) + order(ALICE, n, valid(terms, ask) + 3_000, lots, SELL)
-            yield order(ALICE, n, valid(terms, ask), lots, SELL)
+            yield order(BOB, n, valid(terms, mark - away), lots)
+            yield order(ALICE, n, valid(terms, mark + away), lots, SELL)
 
 
 CROWD_SCENARIOS = {

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """What a cost is held against: balance now, MM° before (`m0`) and as filled (`m1`)."""
+    """What a cost is held against: the balance now; MM° before and as filled, and MM (`n0`, `n1`) too."""
 
     balance: int
     m0: int
     m1: int
+    n0: int
+    n1: int
 
     def judge(self, cost: int) -> tuple[bool, str]:
         """Is the cost borne, and how; or why not."""
@@ -32,15 +34,19 @@ class Footing:
             return True, "maintenance met"
         if self.balance < 0:
             return False, "balance negative"
-        if self.balance >= self.m0:
+        if self.balance >= self.n0:
             return False, "maintenance was met"
+        with_orders = self._is_no_worse(cost, self.m0, self.m1)
+        if with_orders and self._is_no_worse(cost, self.n0, self.n1):
+            return True, "no further below" if cost <= 0 else "no larger a part given up"
+        how = "further below" if cost <= 0 else "too large a part given up"
+        return False, f"{how} by positions alone" if with_orders else how
+
+    def _is_no_worse(self, cost: int, before: int, filled: int) -> bool:
+        """No further below maintenance, and no larger a part of the balance given up than of that."""
         if cost <= 0:
-            if self.m1 + cost <= self.m0:
-                return True, "no further below"
-            return False, "further below"
-        if cost * self.m0 <= self.balance * (self.m0 - self.m1):
-            return True, "no larger a part given up"
-        return False, "too large a part given up"
+            return filled + cost <= before
+        return cost * before <= self.balance * (before - filled)
 
 
 def check(world: World, draft: Draft, open_lots: int) -> None:
@@ -61,6 +67,8 @@ def check(world: World, draft: Draft, open_lots: int) -> None:
         now.balance,
         margin.maintenance_with_orders(world, account.model, before),
         margin.maintenance_with_orders(world, account.model, filled),
+        margin.maintenance(world, account.model, before),
+        margin.maintenance(world, account.model, filled),
     )
     closing = open_lots <= draft.capacity()
     reduced = margin.initial(world, account.model, filled) + open_lots * draft.hold_per_lot
