@@ -22,23 +22,27 @@ _PAY_MAX: Final = 1 << 56
 
 
 def get_auctions(venue: Venue, session: Session, request: Request) -> None:
-    """`public/strikebook_get_auctions`: portfolios that are for sale, and what all of each costs now."""
+    """`public/strikebook_get_auctions`: portfolios that are for sale, the largest fraction of each that may be
+    taken now, and what that fraction costs."""
 
     def compute() -> list[JsonObject]:
-        engine = venue.engine
-        return [_auction(venue, auctions.auction(engine, each)) for each in auctions.open_auctions(engine)]
+        return [_auction(venue, account) for account in auctions.open_auctions(venue.engine)]
 
     answer_read(venue, session, request, compute)
 
 
-def _auction(venue: Venue, found: auctions.Auction) -> JsonObject:
+def _auction(venue: Venue, account: int) -> JsonObject:
+    whole = auctions.auction(venue.engine, account)
+    found = auctions.auction(venue.engine, account, whole.most_ppm)
+    parts = {instrument: lots for instrument, lots, _ in found.positions}
     positions: list[JsonObject] = []
-    for instrument, lots, discount_ppm in found.positions:
+    for instrument, lots, discount_ppm in whole.positions:
         view = venue.registry.instruments[instrument]
         positions.append(
             {
                 "instrument_name": view.name,
                 "size": view.amount(lots),
+                "part": view.amount(parts.get(instrument, 0)),
                 "discount": discount_ppm / _PPM,
                 "mark_price": usdc(queries.instrument_figures(venue.engine, instrument).mark_micro),
             }
@@ -46,6 +50,7 @@ def _auction(venue: Venue, found: auctions.Auction) -> JsonObject:
     return {
         "account": found.account,
         "start_timestamp": found.start_ms,
+        "fraction_max": found.most_ppm / _PPM,
         "positions": positions,
         "worth": usdc(found.worth_micro),
         "discount": usdc(found.given_micro + found.topped_micro),
@@ -58,7 +63,8 @@ def take_over(venue: Venue, session: Session, request: Request) -> None:
 
     `fraction` is above 0 and at most 1, in millionths; `max_pay` in USDC is the most to pay for its options
     after the discount, negative where money is received. Raises 10007 when it costs more, 10009 when the
-    bidder's margin does not allow it.
+    bidder's margin does not allow it, 11030 `other_reject` with `not_in_auction`, `wrong_family` (one's own),
+    or `bad_size`: more than `fraction_max`, or parts that would leave the target worse covered.
     """
     params = request.params
     account = account_of(session)
