@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 from exchange.core import auctions, queries
-from exchange.domain import commands
+from exchange.domain import commands, rejects
 from exchange.domain import events as ev
 from exchange.gateway import risk_views
 from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
 from exchange.gateway.methods_trading import rejected
 from exchange.gateway.venue import Venue
-from exchange.wire.errors import invalid_param
+from exchange.wire import errors
+from exchange.wire.errors import error, invalid_param
 from exchange.wire.instruments import usdc
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import integer, number
-from exchange.wire.session import Request, Session
+from exchange.wire.session import Request, RpcError, Session
 
 _PPM: Final = 1_000_000
 _PAY_MAX: Final = 1 << 56
 
 
 def get_auctions(venue: Venue, session: Session, request: Request) -> None:
-    """`public/strikebook_get_auctions`: portfolios that are for sale, the largest fraction of each that may be
-    taken now, and what that fraction costs."""
+    """`public/strikebook_get_auctions`: portfolios that are for sale, the largest fraction of each that may
+    be taken now, and what that fraction costs."""
 
     def compute() -> list[JsonObject]:
         return [_auction(venue, account) for account in auctions.open_auctions(venue.engine)]
@@ -63,8 +64,9 @@ def take_over(venue: Venue, session: Session, request: Request) -> None:
 
     `fraction` is above 0 and at most 1, in millionths; `max_pay` in USDC is the most to pay for its options
     after the discount, negative where money is received. Raises 10007 when it costs more, 10009 when the
-    bidder's margin does not allow it, 11030 `other_reject` with `not_in_auction`, `wrong_family` (one's own),
-    or `bad_size`: more than `fraction_max`, or parts that would leave the target worse covered.
+    bidder's margin does not allow it, 10021 for no parts, more than `fraction_max` (in the error's data) or
+    parts that would leave the target worse covered, 11030 `other_reject` with `not_in_auction` or
+    `wrong_family` (one's own).
     """
     params = request.params
     account = account_of(session)
@@ -82,7 +84,7 @@ def take_over(venue: Venue, session: Session, request: Request) -> None:
         paid_micro = 0
         for event in ev.read_events(packed):
             if isinstance(event, ev.Rejected):
-                raise rejected(event, None)
+                raise _refused(event)
             if isinstance(event, ev.Moved):
                 view = venue.registry.instruments[event.head.instrument]
                 moved.append({"instrument_name": view.name, "size": view.amount(event.lots)})
@@ -92,6 +94,14 @@ def take_over(venue: Venue, session: Session, request: Request) -> None:
 
     command = commands.takeover(account, target, int(fraction), int(pay))
     venue.submit(command, guarded(session, request, finish, venue))
+
+
+def _refused(event: ev.Rejected) -> RpcError:
+    """The error of a bid; one for too large a fraction says which is the largest."""
+    if event.reason == rejects.BAD_SIZE:
+        most = {"fraction_max": event.detail / _PPM} if event.detail > 0 else {}
+        return error(errors.INVALID_AMOUNT, reason=rejects.REJECT_NAMES[event.reason], **most)
+    return rejected(event, None)
 
 
 def _seq(packed: bytes) -> int:
