@@ -150,6 +150,8 @@ def test_a_perpetual_on_the_list() -> None:
         "linear",
     )
     assert "strike" not in found
+    assert found["max_leverage"] == 1
+    assert objects.instrument_object(PERPETUAL, max_leverage=50)["max_leverage"] == 50
 
 
 def test_book_frames() -> None:
