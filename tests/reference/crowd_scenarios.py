@@ -51,7 +51,7 @@ POSITIONS = (
     {COARSE_CALL: -10, PERP: -2},
     {COARSE_CALL: 10, PERP: -10},
 )
-LEVELS = [round(20 * 1.4**n) for n in range(16)]  # USDC
+LEVELS = [round(30 * 1.6**n) for n in range(10)]  # USDC
 # (index, marks of the options) in USDC: where the market goes.
 MOVES = ((48_130, (700, 330, 1_900, 250)), (53_070, (4_100, 2_900, 60, 2_200)), (47_000, (9, 4, 3_000, 2)))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.crowd_scenarios import CROWD_SCENARIOS
 from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, activation, marked, more_accounts
 from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
@@ -302,4 +303,5 @@ RISK_SCENARIOS = {
     "large_portfolios": large_portfolios,
     "pending_withdrawals": pending_withdrawals,
     **CROWD_SCENARIOS,
+    **CORNER_SCENARIOS,
 }
