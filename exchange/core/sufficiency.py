@@ -124,7 +124,7 @@ def _improves(
     case.after = maintenance_with_orders(w, account, seat, instrument, size, buys, sells, held)
     case.held_before = margin.maintenance(w, account)
     case.held_after = margin.maintenance_with(w, account, instrument, size)
-    return _borne_at(w, case, w.c_rank) or (market and closing and _clipped(w, case))
+    return _borne_at(w, case, w.c_price) or (market and closing and _clipped(w, case))
 
 
 class _Case:
@@ -143,9 +143,8 @@ class _Case:
         self.held_after: i64 = 0
 
 
-def _borne_at(w: World, case: _Case, rank: i64) -> bool:
-    """Whether the order's cost at the price of a rank may be borne."""
-    price = price_of(w, case.instrument, rank)
+def _borne_at(w: World, case: _Case, price: i64) -> bool:
+    """Whether the order's cost at a price may be borne."""
     cost = case.lots * _cost_per_lot(w, case.account, case.instrument, case.sell, price)
     if case.after + cost <= case.has:
         return True
@@ -180,20 +179,21 @@ def _clipped(w: World, case: _Case) -> bool:
     The nearer the mark, the lower the cost, but for the last price alone: beyond the mark nothing more is
     gained, while a capped fee still grows.
     """
-    last = rank_of(w, case.instrument, price_at_mark(w, case.instrument, case.sell))
+    at_mark = price_at_mark(w, case.instrument, case.sell)
+    last = rank_of(w, case.instrument, at_mark)
     step: i64 = 1 if case.sell != 0 else -1
     rank = w.c_rank  # here it is not borne
     if rank == last:
         return False
     near = last - step
-    if near != rank and _borne_at(w, case, near):
+    if near != rank and _borne_at(w, case, price_of(w, case.instrument, near)):
         while (near - rank) * step > 1:
             middle = (rank + near) // 2
-            if _borne_at(w, case, middle):
+            if _borne_at(w, case, price_of(w, case.instrument, middle)):
                 near = middle
             else:
                 rank = middle
-    elif _borne_at(w, case, last):
+    elif _borne_at(w, case, at_mark):
         near = last
     else:
         return False
