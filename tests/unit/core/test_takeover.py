@@ -177,7 +177,7 @@ def test_options_are_paid_for_at_their_marks(market: RiskMarket) -> None:
 
 def test_the_discount_of_a_long_option_is_half_its_value_at_most(market: RiskMarket) -> None:
     short_calls_and_puts(market, 500)
-    market.send(c.time(START_MS + 36_000))  # 1 % of 530: 26.50 for five calls; not 10.60 but 5 for two puts at 5
+    market.send(c.time(START_MS + 36_000))  # 1 % of 530: 26.50 for five calls; two puts at 5: 5, not 10.60
     events = market.send(c.takeover(BOB, CAROL, HALF, NO_LIMIT))
     assert last(events, e.Liquidation).amount_micro == 31_500 * MILLI
     assert of(events, e.Cash)[0].delta_micro == (850 - 10) * USDC + 31_500 * MILLI
