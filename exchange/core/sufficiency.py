@@ -120,6 +120,7 @@ def _improves(
             return False
     case = _Case(account, instrument, sell, lots)
     case.has = margin.balance(w, account)
+    case.equity = margin.equity(w, account)
     case.before = maintenance_with_orders(w, account, 0, instrument, 0, 0, 0, 0)
     case.after = maintenance_with_orders(w, account, seat, instrument, size, buys, sells, held)
     case.held_before = margin.maintenance(w, account)
@@ -136,6 +137,7 @@ class _Case:
         self.sell: i64 = sell
         self.lots: i64 = lots
         self.has: i64 = 0
+        self.equity: i64 = 0
         # Maintenance margin now and as filled: open orders counted, and of the positions alone.
         self.before: i64 = 0
         self.after: i64 = 0
@@ -146,13 +148,23 @@ class _Case:
 def _borne_at(w: World, case: _Case, price: i64) -> bool:
     """Whether the order's cost at a price may be borne."""
     cost = case.lots * _cost_per_lot(w, case.account, case.instrument, case.sell, price)
-    if case.after + cost <= case.has:
+    if case.after + cost <= case.has and (cost >= 0 or _keeps_no_more(case)):
         return True
     if case.has < 0 or case.has >= case.held_before:
+        return False
+    lost = case.lots * lost_per_lot(w, case.instrument, case.sell, price)
+    if lost > 0 and lost > case.equity:
         return False
     return _no_further(case.has, cost, case.before, case.after) and _no_further(
         case.has, cost, case.held_before, case.held_after
     )
+
+
+def _keeps_no_more(case: _Case) -> bool:
+    """Whether the account need keep no more than now or than it has: receipts may come in parts or never."""
+    if case.after > case.before and case.after > case.has:
+        return False
+    return case.held_after <= case.held_before or case.held_after <= case.has
 
 
 def _no_further(has: i64, cost: i64, before: i64, after: i64) -> bool:

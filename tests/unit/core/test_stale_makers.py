@@ -10,7 +10,7 @@ from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine
 from tests.unit.core.harness import FOK, IOC, SELL, USDC, last, of
-from tests.unit.core.margins import ALICE, BOB, CALL_50, CALL_55, DORA, PERPETUAL, MarginMarket
+from tests.unit.core.margins import ALICE, BOB, CALL_50, DORA, PERPETUAL, MarginMarket
 
 
 @pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
@@ -28,7 +28,7 @@ def mark_perpetual(market: MarginMarket, mark: int) -> None:
 
 
 def stale_bid(market: MarginMarket, micro: int) -> int:
-    """ALICE, with this much, bids 50,000 for ten perpetuals; then they are marked 48,000: 20 a lot are lost."""
+    """ALICE, with this much, bids 50,000 for ten perpetuals; marked 48,000 then, they lose 20 a lot."""
     leave(market, micro)
     order_id = market.rests(ALICE, PERPETUAL, 50_000, 10)
     mark_perpetual(market, 48_000)
@@ -49,17 +49,17 @@ def test_a_stale_maker_trades_if_its_account_keeps_its_maintenance(market: Margi
 def test_else_it_is_cancelled_and_matching_goes_on(market: MarginMarket) -> None:
     order_id = stale_bid(market, 248 * USDC - 1)
     other = market.rests(BOB, PERPETUAL, 49_500, 4)
-    cancelled, trade, filled, taker = sell(market, 4)
+    cancelled, trade, filled, taker = sell(market, 10)
     assert isinstance(cancelled, e.Order)
     assert (cancelled.head.id, cancelled.kind, cancelled.state) == (
         order_id, r.ORDER_CANCELLED, r.ORDER_STATE_CANCELLED,
     )  # fmt: skip
-    assert (cancelled.reason, cancelled.open_lots) == (r.CANCEL_MARGIN, 10)
+    assert (cancelled.reason, cancelled.open_lots) == (r.CANCEL_MARGIN, 0)
     assert isinstance(trade, e.Trade)
     assert (trade.maker_order_id, trade.size_lots) == (other, 4)
     assert isinstance(filled, e.Order)
     assert isinstance(taker, e.Order)
-    assert taker.filled_lots == 4
+    assert taker.filled_lots == 4  # of ten lots: the first maker would have had to take them all
 
 
 def test_it_is_the_quantity_of_the_match_that_counts(market: MarginMarket) -> None:
@@ -67,7 +67,7 @@ def test_it_is_the_quantity_of_the_match_that_counts(market: MarginMarket) -> No
     events = sell(market, 9)  # 9 · 24.80 are there; then one more lot is not
     assert [trade.size_lots for trade in of(events, e.Trade)] == [9]
     (cancelled, taker) = of(sell(market, 1), e.Order)
-    assert (cancelled.reason, cancelled.open_lots) == (r.CANCEL_MARGIN, 1)
+    assert (cancelled.reason, cancelled.filled_lots) == (r.CANCEL_MARGIN, 9)
     assert (taker.filled_lots, taker.reason) == (0, r.CANCEL_IOC)
 
 
@@ -109,9 +109,9 @@ def test_an_option_sold_is_stale_beyond_its_initial_margin(
     market: MarginMarket, mark: int, trades: bool
 ) -> None:
     # 95 are needed for a lot at 20: 75 beside the mark. Maintenance of a lot is 37.50 and the mark.
-    market.hold(ALICE, CALL_55, -1)
-    leave(market, (60 + 95) * USDC)
+    market.hold(ALICE, PERPETUAL, 10)
     market.rests(ALICE, CALL_50, 2_000, 1, SELL)
+    market.send(c.funding(PERPETUAL, 999 * USDC))
     market.mark(marks={CALL_50: mark})
     events = market.order(DORA, CALL_50, mark, 1, IOC)
     assert bool(of(events, e.Trade)) is trades
@@ -146,7 +146,7 @@ def test_an_amend_that_trades_meets_stale_makers_too(market: MarginMarket) -> No
 
 
 def test_a_slice_counts_no_stale_maker(market: MarginMarket) -> None:
-    market.hold(BOB, PERPETUAL, 1_000)  # 5,001 to be kept of 10,000
+    market.hold(BOB, PERPETUAL, 900)  # 4,500.90 to be kept of 10,000
     market.rests(ALICE, PERPETUAL, 50_000, 3)
     mark_perpetual(market, 49_300)
     assert of(market.send(c.risk_sweep(BOB, 1)), e.Liquidation)
