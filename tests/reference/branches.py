@@ -17,6 +17,8 @@ BORNE = ("maintenance met", "no further below", "no larger a part given up")
 NOT_BORNE = (
     "balance negative",
     "maintenance was met",
+    "met by receipts",
+    "loses more than there is",
     "further below",
     "too large a part given up",
     "further below by positions alone",
