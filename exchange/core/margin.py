@@ -98,8 +98,8 @@ def hold_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64)
     if data[i + I_KIND] == r.KIND_OPTION:
         standard_model = w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD
         if standard_model and sell != 0:
-            # The premium pays a capped fee, and any other as far as it goes.
-            return 0 if data[i + I_FEE_CAP] > 0 or fee <= value else fee - value
+            # The premium pays a capped fee, and any other as far as it goes (rules 2).
+            return 0 if fee <= value or data[i + I_FEE_CAP] > 0 or w.rules < 2 else fee - value
         fee = fee_held(w, instrument, price)
         if standard_model:
             return value + fee
