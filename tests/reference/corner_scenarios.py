@@ -149,7 +149,7 @@ def torn_spreads() -> Iterator[bytes]:
         # Held: 2,000 of width, 0.075 a lot of delivery; 13,800 are there.
         yield c.withdraw(account, (13_800 - 2_015) * USDC, 1 + n)
     yield _dear(3, INDEX_MICRO * 1_001 // 1_000) + c.risk_sweep(64, DEEP)
-    yield b"".join(c.liquidate(account) * 3 for account in accounts) + c.time(4_000)
+    yield b"".join(c.liquidate(account) * 3 for account in accounts) + c.time(50)
     for account in accounts:
         for fraction in (500, 20_001, 20_000 - account % 2, 10_000, 10**6):
             yield c.takeover(BOB, account, fraction, 1 << 60) + c.liquidate(account)
@@ -178,17 +178,17 @@ def standing_orders(model: int) -> Iterator[bytes]:
         elif n % 3:
             yield order(account, 1, 500_000, 18, SELL) + order(account, 0, 30_000, 10 + n % 7)
         # Ever less stays: from what covers the perpetual's loss to come to what does not.
-        taken_usdc = 900 + 30 * (n - 40) if n >= 40 else 2_400 + 10 * n
+        taken_usdc = 900 + 10 * (n - 40) if n >= 40 else 2_400 + 10 * n
         yield c.withdraw(account, taken_usdc * USDC, 1 + n)
-    for feed_seq, index in ((1_001, 49_000), (1_002, 52_000), (1_003, 47_500), (1_004, 66_000)):
+    for feed_seq, index in ((1_001, 49_000), (1_002, 52_000), (1_003, 47_500), (1_004, 68_000)):
         units = [c.Mark(0, 10**9, index * USDC, 0, index * USDC)]
         units += [c.Mark(n, 6 * 10**8, 40 * USDC, 0, index * USDC) for n in (1, 2)]
         yield c.risk_snapshot(0, index * USDC, feed_seq, units, 0, b"")
         for account in people:
             for price in (1, 20, 39, 40, 60):
                 yield order(account, 1, price, 1, SELL | IOC) + order(account, 1, price, 18, SELL | IOC)
-                yield order(account, 2, price, 2, IOC) + order(account, 1, 400_000, 2, SELL)
-                yield order(account, 1, price, 10, SELL | IOC)
+                yield order(account, 2, price, 2, IOC) + order(account, 1, price, 10, SELL | IOC)
+                yield order(account, 1, 400_000, 2, SELL) if account < people[40] else b""
             yield c.cancel_many(account, r.SCOPE_INSTRUMENT, target=1) if account % 2 else b""
 
 
