@@ -14,9 +14,9 @@ from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below, price_of, rank_of
 from exchange.core.layout import (
     A_MODEL,
+    A_REQUIREMENT,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
-    I_IM,
     I_KIND,
     I_MARK,
     I_MARK_HIGH,
@@ -27,6 +27,7 @@ from exchange.core.layout import (
     INSTRUMENT_WORDS,
     O_FLAGS,
     O_HOLD,
+    O_PLACE,
     O_PRICE,
     O_WHO,
     R_PM_MM,
@@ -296,8 +297,9 @@ def is_stale(w: World, order: i64) -> bool:
     i = instrument * INSTRUMENT_WORDS
     if sell != 0 and w.instruments[i + I_KIND] == r.KIND_OPTION:
         a = (orders[order + O_WHO] & r.U32) * ACCOUNT_WORDS
-        if w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
-            return lost > held + w.instruments[i + I_IM] - w.instruments[i + I_MARK_HIGH]
+        s = (orders[order + O_PLACE] >> 32) * SEAT_WORDS
+        if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and w.seats.data[s + S_SIZE] <= 0:
+            return lost > held + w.instruments[i + I_MM] - w.instruments[i + I_MARK_HIGH]
     return True
 
 
@@ -308,10 +310,14 @@ def keeps_maintenance(w: World, order: i64, lots: i64) -> bool:
     account = orders[order + O_WHO] & r.U32
     instrument = orders[order + O_WHO] >> 32
     sell = orders[order + O_FLAGS] & 1
-    needs = margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
-    gained = gained_micro(w, account, instrument, sell, orders[order + O_PRICE], lots)
-    fee = lots * ceil_div(fees.maker_nano(w, account, instrument), 1000)
-    return margin.balance(w, account) + gained - fee >= needs
+    margin.refresh(w, account)
+    a = account * ACCOUNT_WORDS
+    has = margin.balance(w, account)
+    has += gained_micro(w, account, instrument, sell, orders[order + O_PRICE], lots)
+    has -= lots * ceil_div(fees.maker_nano(w, account, instrument), 1000)
+    if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and has >= w.accounts[a + A_REQUIREMENT]:
+        return True  # initial margin without relief, this order filled or not, is no less
+    return has >= margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
 
 
 def _holds(w: World, account: i64) -> i64:

@@ -104,18 +104,41 @@ def test_fill_or_kill_counts_no_stale_maker_even_one_that_would_trade(market: Ma
     assert last(sell(market, 3, FOK), e.Order).filled_lots == 3
 
 
-@pytest.mark.parametrize(("mark", "trades"), [(9_500, True), (9_501, False)])
-def test_an_option_sold_is_stale_beyond_its_initial_margin(
-    market: MarginMarket, mark: int, trades: bool
+@pytest.mark.parametrize(("mark", "trades"), [(5_750, True), (5_751, False)])
+@pytest.mark.parametrize("held", [0, -1])
+def test_an_option_sold_is_stale_beyond_its_maintenance_margin(
+    market: MarginMarket, mark: int, trades: bool, held: int
 ) -> None:
-    # 95 are needed for a lot at 20: 75 beside the mark. Maintenance of a lot is 37.50 and the mark.
+    # 37.50 are to be kept for a lot beside its mark.
     market.hold(ALICE, PERPETUAL, 10)
+    if held:
+        market.hold(ALICE, CALL_50, held)
     market.rests(ALICE, CALL_50, 2_000, 1, SELL)
     market.send(c.funding(PERPETUAL, 999 * USDC))
     market.mark(marks={CALL_50: mark})
     events = market.order(DORA, CALL_50, mark, 1, IOC)
     assert bool(of(events, e.Trade)) is trades
     assert [order.reason for order in of(events, e.Order)][:1] == ([0] if trades else [r.CANCEL_MARGIN])
+
+
+def test_an_option_sold_that_is_held_long_is_stale_below_the_mark(market: MarginMarket) -> None:
+    # A spread that needs 500; without the CALL_55 ten CALL_50 at 20 must keep 575.
+    market.hold(ALICE, CALL_50, -10)
+    market.hold(ALICE, CALL_55, 10)
+    market.rests(ALICE, CALL_55, 1_000, 10, SELL)
+    assert isinstance(market.withdraw(ALICE, 10_100 * USDC - 950 * USDC), e.Cash)
+    assert of(market.order(DORA, CALL_55, 1_000, 1, IOC), e.Trade)  # at the mark it is not
+    market.mark(marks={CALL_50: 7_000, CALL_55: 1_001})
+    # Now 10 · 107.50 and 960: as the nine stand, 500 and one uncovered are enough, but not with one less.
+    (cancelled, _) = of(market.order(DORA, CALL_55, 1_001, 1, IOC), e.Order)
+    assert (cancelled.reason, cancelled.filled_lots) == (r.CANCEL_MARGIN, 1)
+
+
+def test_and_trades_if_that_leaves_maintenance(market: MarginMarket) -> None:
+    market.hold(ALICE, CALL_55, 10)
+    market.rests(ALICE, CALL_55, 1_000, 10, SELL)
+    market.mark(marks={CALL_55: 3_000})
+    assert of(market.order(DORA, CALL_55, 1_000, 10, IOC), e.Trade)[0].size_lots == 10
 
 
 def test_an_option_bid_is_never_stale_in_the_standard_model(market: MarginMarket) -> None:
