@@ -27,7 +27,7 @@ FAMILIES = (
     ((100, 0, 5_000), 0),
     ((100, 50, 300), 2_000),
     ((100, 50, 0), 0),
-    ((0, 0, 0), 10_000),
+    ((0, 0, 0), 1_000),
 )
 
 
@@ -105,6 +105,10 @@ def stale_makers(model: int) -> Iterator[bytes]:
         yield order(account, 0, 49_900, 5) + order(account, 0, 50_100, 5, SELL)
         for option in (1, 2, 3):
             yield order(account, option, 1_010, 2, SELL) + order(account, option, 990, 2)
+    for n in range(8):  # and some who only bid for options, as far as their money goes
+        account = people.stop + n
+        yield more_accounts(account, amount_micro=round(330 * 1.1**n) * USDC)
+        yield c.set_margin_model(account, model) + order(account, 1, 980, 30)
     for feed_seq, index, marks in ((1_001, 46_000, (20_200, 30, 4)), (1_002, 56_000, (40, 20_000, 17_000))):
         units = [c.Mark(0, 10**9, index * USDC, 0, index * USDC)]
         units += [c.Mark(1 + n, 0, mark * USDC, 0, index * USDC) for n, mark in enumerate(marks)]
@@ -118,6 +122,7 @@ def stale_makers(model: int) -> Iterator[bytes]:
             for account in people:  # those behind get a look too
                 again = 49_900 if instrument == 0 else 990
                 yield order(account, instrument, again, 1) + order(BOB, instrument, again, 9, SELL | IOC)
+        yield order(BOB, 1, 980, 300, SELL | IOC)
         yield c.risk_sweep(64, DEEP) + b"".join(c.liquidate(account) * 3 for account in people)
 
 
@@ -135,12 +140,46 @@ def long_looks() -> Iterator[bytes]:
 # --- margins ---------------------------------------------------------------------------------------------
 
 
+def cut_slices() -> Iterator[bytes]:
+    """A cover is worth selling whole, for what that frees and fetches; not the one lot of it that is bid for."""
+    near = OPTION._replace(delivery_fee_ppm=150)
+    yield opening(near, near._replace(strike_micro=42_000 * USDC)) + activation()
+    yield more_accounts(CAROL, amount_micro=1_000 * USDC)
+    yield _spread_marks(2, INDEX_MICRO, 1_000, 3_000)
+    yield order(ALICE, 1, 3_000, 10, SELL) + order(CAROL, 1, 3_000, 10)
+    yield order(ALICE, 0, 1_000, 10) + order(CAROL, 0, 1_000, 10, SELL)
+    # Held: 200 of width, 0.075 a lot of delivery; 800 are there.
+    yield c.withdraw(CAROL, 598_500_000, 1) + order(BOB, 1, 2_990, 1)
+    yield _spread_marks(3, INDEX_MICRO * 1_001 // 1_000, 1_000, 3_000)
+    yield c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 3
+
+
+def hardly_relieved() -> Iterator[bytes]:
+    """A spread as wide as its short leg is worth alone: relief, but for what delivery will cost."""
+    near = OPTION._replace(delivery_fee_ppm=1_500)
+    yield opening(near, near._replace(strike_micro=48_450 * USDC)) + activation()
+    yield more_accounts(CAROL, amount_micro=5_000 * USDC)
+    yield order(ALICE, 1, 1_000, 10, SELL) + order(CAROL, 1, 1_000, 10)
+    yield order(ALICE, 0, 1_000, 10) + order(CAROL, 0, 1_000, 10, SELL) + order(CAROL, 0, 1_000, 1)
+
+
+def amends() -> Iterator[bytes]:
+    """A resting order's price becomes worse or better, while it is covered and when it is not any more."""
+    yield opening(PERPETUAL) + activation() + more_accounts(CAROL, amount_micro=205 * USDC)
+    yield order(CAROL, 0, 40_000, 20) + c.amend(CAROL, 1, price_ticks=41_000)
+    yield marked(2, 55_000 * USDC) + c.amend(CAROL, 1, price_ticks=42_000)
+    yield c.amend(CAROL, 1, price_ticks=39_000) + c.amend(CAROL, 1, size_lots=25)
+    yield c.amend(CAROL, 1, size_lots=7) + c.amend(CAROL, 1, price_ticks=39_500) + c.amend(CAROL, 1, size_lots=8)
+    yield order(CAROL, 0, 60_000, 8, SELL) + c.amend(CAROL, 2, price_ticks=56_000)
+    yield marked(3, 99_000 * USDC) + c.amend(CAROL, 2, price_ticks=55_500)
+
+
 def torn_spreads() -> Iterator[bytes]:
     """Credit spreads deep in the money, a little short of maintenance: parts may tear them."""
     near = OPTION._replace(delivery_fee_ppm=150)
     higher = near._replace(strike_micro=42_000 * USDC)
     yield opening(near, higher) + activation()
-    yield _dear(2, INDEX_MICRO)
+    yield _spread_marks(2, INDEX_MICRO, 10_000, 8_200)
     accounts = range(CAROL, CAROL + 4)
     for n, account in enumerate(accounts):
         yield more_accounts(account, amount_micro=12_000 * USDC)
@@ -148,16 +187,16 @@ def torn_spreads() -> Iterator[bytes]:
         yield order(ALICE, 0, 10_000, 100) + order(account, 0, 10_000, 100, SELL)
         # Held: 2,000 of width, 0.075 a lot of delivery; 13,800 are there.
         yield c.withdraw(account, (13_800 - 2_015) * USDC, 1 + n)
-    yield _dear(3, INDEX_MICRO * 1_001 // 1_000) + c.risk_sweep(64, DEEP)
+    yield _spread_marks(3, INDEX_MICRO * 1_001 // 1_000, 10_000, 8_200) + c.risk_sweep(64, DEEP)
     yield b"".join(c.liquidate(account) * 3 for account in accounts) + c.time(50)
     for account in accounts:
         for fraction in (500, 20_001, 20_000 - account % 2, 10_000, 10**6):
             yield c.takeover(BOB, account, fraction, 1 << 60) + c.liquidate(account)
 
 
-def _dear(feed_seq: int, index_micro: int) -> bytes:
-    marks = ((0, 10_000), (1, 8_200))
-    return c.marks(0, index_micro, feed_seq, [c.Mark(n, 0, p * USDC, 0, index_micro) for n, p in marks])
+def _spread_marks(feed_seq: int, index_micro: int, *marks_usdc: int) -> bytes:
+    units = [c.Mark(n, 0, mark * USDC, 0, index_micro) for n, mark in enumerate(marks_usdc)]
+    return c.marks(0, index_micro, feed_seq, units)
 
 
 def standing_orders(model: int) -> Iterator[bytes]:
@@ -197,6 +236,9 @@ CORNER_SCENARIOS = {
     "family_auction": family_auction,
     "long_looks": long_looks,
     "torn_spreads": torn_spreads,
+    "cut_slices": cut_slices,
+    "hardly_relieved": hardly_relieved,
+    "amends": amends,
     "stale_makers_standard": partial(stale_makers, r.MODEL_STANDARD),
     "stale_makers_portfolio": partial(stale_makers, r.MODEL_PORTFOLIO),
     "standing_orders_standard": partial(standing_orders, r.MODEL_STANDARD),

@@ -12,7 +12,7 @@ from functools import partial
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference.risk_opening import CAROL, activation, more_accounts
+from tests.reference.risk_opening import CAROL, PARAMETERS, activation, more_accounts
 from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening, order
 
 SELL = r.FLAG_SELL
@@ -61,14 +61,16 @@ def price_of(instrument: int, index: int, marks: tuple[int, ...]) -> int:
     return index if instrument < CALL else marks[instrument - CALL]
 
 
-def snapshot(feed_seq: int, index: int, marks: tuple[int, ...]) -> bytes:
-    """Marks of all, and tables of some: COARSE_PERP, PUT and COARSE_CALL stay without."""
+def snapshot(
+    feed_seq: int, index: int, marks: tuple[int, ...], tables: dict[int, tuple[int, int]] | None = None
+) -> bytes:
+    """Marks of all, and these tables."""
     units = []
     for n in range(len(TERMS)):
         delta = 10**9 if n < CALL else (-4 if n == PUT else 6) * 10**8
         units.append(c.Mark(n, delta, price_of(n, index, marks) * USDC, 0, index * USDC))
-    stream = c.table_stream(TABLES.items()) if feed_seq == 1_000 else b""
-    return c.risk_snapshot(0, index * USDC, feed_seq, units, len(TABLES) if stream else 0, stream)
+    tables = tables or {}
+    return c.risk_snapshot(0, index * USDC, feed_seq, units, len(tables), c.table_stream(tables.items()))
 
 
 TABLES = {PERP: (-50_000, 50_000), CALL: (-8_000, 40_000), HIGH_CALL: (-4_000, 30_000)}
@@ -79,7 +81,7 @@ def crowd(model: int) -> Iterator[bytes]:
     yield opening(*TERMS) + activation() + c.time(5)
     yield c.deposit(limits.ACCOUNT_INSURANCE, 300 * USDC, 90)
     first = (1_000,) * 4
-    yield snapshot(1_000, 50_000, first)
+    yield snapshot(1_000, 50_000, first, TABLES)  # the others stay without
     people: dict[int, dict[int, int]] = {}
     for number, (position, level) in enumerate((p, level) for p in POSITIONS for level in LEVELS):
         account = CAROL + number
@@ -136,7 +138,76 @@ def books(index: int, marks: tuple[int, ...]) -> Iterator[bytes]:
             yield order(ALICE, n, valid(terms, mark + away), lots, SELL)
 
 
+# --- falling and rising step by step -------------------------------------------------------------------
+
+DRIFT_POSITIONS = (
+    {PERP: 10},
+    {PERP: -10},
+    {COARSE_PERP: 10},
+    {COARSE_PERP: -10, PUT: 30},
+    {CALL: -10},
+    {HIGH_CALL: -10, CALL: 10, PERP: -3},
+    {PUT: -10},
+    {PUT: 40, PERP: 10},
+)
+DRIFT_LEVELS = 9
+# What a position needs to begin with, in USDC, by model.
+DRIFT_USDC = ((105, 105, 105, 405, 760, 380, 760, 510), (105, 105, 105, 450, 330, 420, 880, 620))
+DRIFT_RISK = PARAMETERS._replace(liquidation_band_ppm=20_000, auction_discount_ppm=60_000)
+DRIFT_TABLES = {PERP: (-10_000, 10_000), COARSE_PERP: (-10_000, 10_000), CALL: (-3_000, 20_000)}
+
+
+def drift(model: int) -> Iterator[bytes]:
+    """The market drifts, and accounts fall a little below maintenance one by one; then it jumps."""
+    yield opening(*TERMS) + activation() + c.risk(0, DRIFT_RISK) + c.time(5)
+    yield snapshot(1_000, 50_000, (1_000, 1_000, 100, 1_000), DRIFT_TABLES)
+    people: list[int] = []
+    for position, need in zip(DRIFT_POSITIONS, DRIFT_USDC[model], strict=True):
+        for level in range(DRIFT_LEVELS):
+            account = CAROL + len(people)
+            people.append(account)
+            yield more_accounts(account, amount_micro=round(need * (1 + level / 10)) * USDC)
+            yield c.set_margin_model(account, model)
+            for instrument, lots in position.items():
+                price = 50_000 if instrument < CALL else 100 if instrument == PUT else 1_000
+                side = SELL if lots < 0 else 0
+                yield order(ALICE, instrument, price, abs(lots), SELL - side)
+                yield order(account, instrument, price, abs(lots), side) + c.cancel_many(ALICE)
+    index, now_ms = 50_000, 5
+    for step in range(24):
+        jump = 0.94 if step == 16 else 1.09 if step == 20 else 1.0
+        index = round(index * (0.9955 if step < 8 else 1.006) * jump) + 13
+        call = max(30, 1_000 + (index - 50_000) // (1 if model else 1 + (index < 50_000)))
+        put = max(2, 100 + (50_000 - index) // 3)
+        yield snapshot(1_001 + step, index, (call, call * 4 // 5, put, call)) + c.risk_sweep(64, DEEP)
+        if step == 9:
+            yield c.deposit(limits.ACCOUNT_INSURANCE, 40 * USDC, 10_000)
+        if step == 18:
+            yield c.deposit(limits.ACCOUNT_INSURANCE, 4_000 * USDC, 10_001)
+        for thin in (step % 3, 3):
+            yield b"".join(thin_books(index, (call, call * 4 // 5, put, call), thin))
+            yield b"".join(c.liquidate(account) * 2 for account in people)
+            yield c.cancel_many(ALICE) + c.cancel_many(BOB)
+        now_ms += 2_500
+        yield c.time(now_ms)
+        for n, account in enumerate(people):
+            ppm = (200_000, 100_000, 450_000, 10**6)[(n + step) % 4]
+            yield c.takeover(BOB, account, ppm, 1 << 60) + c.takeover(BOB, account, 250_000, 1 << 60)
+            yield c.takeover(BOB, account, 10**6, 1 << 60) if step % 5 == 4 else b""
+
+
+def thin_books(index: int, marks: tuple[int, ...], lots: int) -> Iterator[bytes]:
+    """A few lots either side, half a percent from the mark; 0: none."""
+    for n, terms in enumerate(TERMS):
+        mark, away = price_of(n, index, marks), index // 250
+        for price, account, side in ((mark - away, BOB, 0), (mark + away, ALICE, SELL)):
+            if lots and price > 0:
+                yield order(account, n, valid(terms, price), lots, side)
+
+
 CROWD_SCENARIOS = {
+    "drift_standard": partial(drift, r.MODEL_STANDARD),
+    "drift_portfolio": partial(drift, r.MODEL_PORTFOLIO),
     "crowd_standard": partial(crowd, r.MODEL_STANDARD),
     "crowd_portfolio": partial(crowd, r.MODEL_PORTFOLIO),
 }

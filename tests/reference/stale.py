@@ -32,10 +32,11 @@ def is_stale(world: World, maker: Order) -> bool:
     if not world.has_risk_rules:
         return False
     instrument, held = maker.instrument, maker.hold_per_lot
-    if instrument.is_option and maker.is_sell and maker.account.model == r.MODEL_STANDARD:
+    is_short_sale = maker.is_sell and maker.seat.size_lots <= 0
+    if instrument.is_option and is_short_sale and maker.account.model == r.MODEL_STANDARD:
         risk = world.underlying_of(instrument).risk
         assert risk is not None, "check 8 lets nobody take here"
-        held += perlot.initial(instrument, risk) - instrument.mark_high
+        held += perlot.maintenance(instrument, risk) - instrument.mark_high
     return loss_at_mark(instrument, maker.price_ticks, is_sell=maker.is_sell) > held
 
 
