@@ -10,7 +10,7 @@ from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine
 from tests.unit.core.harness import FOK, IOC, SELL, USDC, last, of
-from tests.unit.core.margins import ALICE, BOB, CALL_50, DORA, PERPETUAL, MarginMarket
+from tests.unit.core.margins import ALICE, BOB, CALL_50, CALL_55, DORA, PERPETUAL, MarginMarket
 
 
 @pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
@@ -129,7 +129,7 @@ def test_an_option_sold_that_is_held_long_is_stale_below_the_mark(market: Margin
     assert isinstance(market.withdraw(ALICE, 10_100 * USDC - 950 * USDC), e.Cash)
     assert of(market.order(DORA, CALL_55, 1_000, 1, IOC), e.Trade)  # at the mark it is not
     market.mark(marks={CALL_50: 7_000, CALL_55: 1_001})
-    # Now 10 · 107.50 and 960: as the nine stand, 500 and one uncovered are enough, but not with one less.
+    # 960, and after another lot 970: without the two 10 · 107.50 are to be kept.
     (cancelled, _) = of(market.order(DORA, CALL_55, 1_001, 1, IOC), e.Order)
     assert (cancelled.reason, cancelled.filled_lots) == (r.CANCEL_MARGIN, 1)
 
