@@ -90,7 +90,7 @@ class RiskDriver:
         for account in risk_queries.in_liquidation(engine):
             self._cases[account] = _Case(is_sharing=account == sharing)
         if self._cases:
-            _log.warning("%d accounts were in liquidation when the venue stopped", len(self._cases))
+            _log.warning("accounts in liquidation since before this start: %d", len(self._cases))
             self._wake()
 
     def stop(self) -> None:

@@ -31,7 +31,7 @@ def venue_commands(venue: Venue, session: Session, request: Request) -> None:
     """`public/strikebook_venue_commands {count?}`: the venue's last orders that concern all, newest first."""
     count = integer(request.params, "count", 100, minimum=1, maximum=COUNT_MAX)
     # A change of mode is noted when its command is answered, a moment behind its batch.
-    newest = sorted(venue.views.notices, key=lambda said: cast(int, said["seq"]), reverse=True)
+    newest = sorted(reversed(venue.views.notices), key=lambda said: cast(int, said["seq"]), reverse=True)
     session.reply(request, newest[:count])
 
 

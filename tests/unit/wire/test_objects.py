@@ -54,6 +54,7 @@ def test_an_iceberg_shows_its_displayed_part() -> None:
         (r.CANCEL_USER, "user_request", "user_request"),
         (r.CANCEL_FOK, None, "fill_or_kill"),
         (r.CANCEL_DELIVERY, "settlement", "settlement"),
+        (r.CANCEL_MARGIN, "risk_mitigation", "risk_mitigation"),
     ],
 )
 def test_a_cancelled_order_says_why(reason: int, cancel_reason: str | None, end_reason: str) -> None:
