@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from exchange.domain import commands as c
@@ -122,7 +122,8 @@ def stale_makers(model: int) -> Iterator[bytes]:
             for account in people:  # those behind get a look too
                 again = 49_900 if instrument == 0 else 990
                 yield order(account, instrument, again, 1) + order(BOB, instrument, again, 9, SELL | IOC)
-        yield order(BOB, 1, 980, 300, SELL | IOC)
+        if marks[0] < 980:
+            yield order(BOB, 1, 980, 300, SELL | IOC)
         yield c.risk_sweep(64, DEEP) + b"".join(c.liquidate(account) * 3 for account in people)
 
 
@@ -141,7 +142,7 @@ def long_looks() -> Iterator[bytes]:
 
 
 def cut_slices() -> Iterator[bytes]:
-    """A cover is worth selling whole, for what that frees and fetches; not the one lot of it that is bid for."""
+    """A cover is worth selling whole, for what that frees and fetches; not the one lot that is bid for."""
     near = OPTION._replace(delivery_fee_ppm=150)
     yield opening(near, near._replace(strike_micro=42_000 * USDC)) + activation()
     yield more_accounts(CAROL, amount_micro=1_000 * USDC)
@@ -167,11 +168,12 @@ def amends() -> Iterator[bytes]:
     """A resting order's price becomes worse or better, while it is covered and when it is not any more."""
     yield opening(PERPETUAL) + activation() + more_accounts(CAROL, amount_micro=205 * USDC)
     yield order(CAROL, 0, 40_000, 20) + c.amend(CAROL, 1, price_ticks=41_000)
-    yield marked(2, 55_000 * USDC) + c.amend(CAROL, 1, price_ticks=42_000)
+    yield marked(2, 105_000 * USDC) + c.amend(CAROL, 1, price_ticks=42_000)
     yield c.amend(CAROL, 1, price_ticks=39_000) + c.amend(CAROL, 1, size_lots=25)
-    yield c.amend(CAROL, 1, size_lots=7) + c.amend(CAROL, 1, price_ticks=39_500) + c.amend(CAROL, 1, size_lots=8)
+    yield c.amend(CAROL, 1, size_lots=7) + c.amend(CAROL, 1, price_ticks=39_500)
+    yield c.amend(CAROL, 1, size_lots=8) + marked(3, 55_000 * USDC)
     yield order(CAROL, 0, 60_000, 8, SELL) + c.amend(CAROL, 2, price_ticks=56_000)
-    yield marked(3, 99_000 * USDC) + c.amend(CAROL, 2, price_ticks=55_500)
+    yield marked(4, 99_000 * USDC) + c.amend(CAROL, 2, price_ticks=55_500)
 
 
 def torn_spreads() -> Iterator[bytes]:
@@ -231,7 +233,7 @@ def standing_orders(model: int) -> Iterator[bytes]:
             yield c.cancel_many(account, r.SCOPE_INSTRUMENT, target=1) if account % 2 else b""
 
 
-CORNER_SCENARIOS = {
+CORNER_SCENARIOS: dict[str, Callable[[], Iterator[bytes]]] = {
     "families_pay": families_pay,
     "family_auction": family_auction,
     "long_looks": long_looks,

@@ -6,7 +6,7 @@ every way out: so that each side of each comparison is met by some of them, what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from exchange.domain import commands as c
@@ -182,7 +182,7 @@ def drift(model: int) -> Iterator[bytes]:
         yield snapshot(1_001 + step, index, (call, call * 4 // 5, put, call)) + c.risk_sweep(64, DEEP)
         if step == 9:
             yield c.deposit(limits.ACCOUNT_INSURANCE, 40 * USDC, 10_000)
-        if step == 18:
+        if step == 15:
             yield c.deposit(limits.ACCOUNT_INSURANCE, 4_000 * USDC, 10_001)
         for thin in (step % 3, 3):
             yield b"".join(thin_books(index, (call, call * 4 // 5, put, call), thin))
@@ -205,7 +205,7 @@ def thin_books(index: int, marks: tuple[int, ...], lots: int) -> Iterator[bytes]
                 yield order(account, n, valid(terms, price), lots, side)
 
 
-CROWD_SCENARIOS = {
+CROWD_SCENARIOS: dict[str, Callable[[], Iterator[bytes]]] = {
     "drift_standard": partial(drift, r.MODEL_STANDARD),
     "drift_portfolio": partial(drift, r.MODEL_PORTFOLIO),
     "crowd_standard": partial(crowd, r.MODEL_STANDARD),
