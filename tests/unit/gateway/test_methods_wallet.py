@@ -9,6 +9,7 @@ import pytest
 
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.domain.limits import MAX_PENDING_PER_ACCOUNT
 from exchange.gateway import sequencer
 from tests.unit.gateway.rig import PERPETUAL, CallFailed, Client, Rig
 from tests.unit.gateway.risk_rig import RiskRig
@@ -194,6 +195,17 @@ def test_dust_is_withdrawn_only_where_it_is_all_there_is(rig: RiskRig) -> None:
     assert refusal(alice, "private/withdraw", currency="USDC", amount=0.4).code == -32602
     assert alice.call("private/withdraw", currency="USDC", amount=0.5)["state"] == "unconfirmed"
     assert balance(alice) == 0
+
+
+def test_so_many_withdrawals_are_held_for_an_account(rig: RiskRig) -> None:
+    alice, bob = rig.main(1_000), rig.main(1_000, "bob")
+    for _ in range(MAX_PENDING_PER_ACCOUNT):
+        alice.call("private/withdraw", currency="USDC", amount=1)
+    wrong = refusal(alice, "private/withdraw", currency="USDC", amount=1)
+    assert (wrong.code, wrong.message) == (11030, "other_reject limit_reached")
+    assert bob.call("private/withdraw", currency="USDC", amount=1)["state"] == "unconfirmed"
+    alice.call("private/cancel_withdrawal", currency="USDC", id=3)
+    assert alice.call("private/withdraw", currency="USDC", amount=1)["state"] == "unconfirmed"
 
 
 def test_deposits_are_listed(rig: RiskRig) -> None:
