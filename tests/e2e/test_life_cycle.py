@@ -61,7 +61,7 @@ async def test_funding_and_an_expiry_are_seen_over_http(tmp_path: Path) -> None:
         await long_perpetual(stage, trader, dealer, 0.5)
         await dealer.order("sell", LOW, 1, 5_000)
         await trader.order("buy", LOW, 1, 5_000)
-        cash = 30_000 - 25 - 5_000 - 30  # 0.05 % of 50,000, the price, 0.03 % of 100,000
+        cash = 30_000.0 - 25 - 5_000 - 30  # 0.05 % of 50,000, the price, 0.03 % of 100,000
         await figures(trader, balance=cash)
 
         # --- funding: one basis point of 100 USDC a lot, longs pay; 500 lots ------------------------------
