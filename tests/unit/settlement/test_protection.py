@@ -162,7 +162,7 @@ def test_the_fund_tops_up_who_takes_all_that_is_left() -> None:
     before = cash(state, 65, 66, 2)
     parts = [op.Moved(0, 65, 66, 3, 12_000_000), op.Moved(1, 65, 66, 2, 1_998_000_000)]
     done(state, *parts, op.Takeover(66, 65, 1_000_000, 0, 20))
-    assert state.position(65, 0) == (0, 0)
+    assert [state.position(65, n)[0] for n in (0, 1)] == [0, 0]
     assert cash(state, 65, 66, 2) == [before[0] + 12_000_000, before[1] - 11_999_980, before[2] - 20]
 
 
