@@ -31,7 +31,7 @@ from tests.unit.core.harness import CALL, IOC, MICRO, PERP, SELL, USDC, of
 MAIN, SUB, SYBIL, FRIEND = 64, 65, 66, 67
 ATTACKERS = (MAIN, SUB, SYBIL, FRIEND)
 FAMILIES = {MAIN: (SUB,), SUB: (MAIN,), SYBIL: (), FRIEND: ()}
-FUND, HELD = 2, 4
+FEES_EARNED, FUND, HELD = 1, 2, 4
 FUND_MICRO = 10_000_000 * USDC
 RICH_MICRO = 50_000_000 * USDC
 INDEX = 50_000
@@ -231,13 +231,14 @@ class AttackWorld:
         return self.cash(FUND)
 
     @property
+    def fees(self) -> int:
+        """What the venue has earned in fees."""
+        return self.cash(FEES_EARNED)
+
+    @property
     def wealth(self) -> int:
         """The attacker's equity at marks, with what was asked to be withdrawn."""
         return sum(self.margins(account).equity_micro for account in ATTACKERS) + self.cash(HELD)
-
-    def poorest(self) -> int:
-        """The least equity of an attacker's account."""
-        return min(self.margins(account).equity_micro for account in ATTACKERS)
 
     def room(self, account: int) -> int:
         """Balance less maintenance margin."""
