@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference.risk_opening import CAROL, DAVE, activation, marked, more_accounts
+from tests.reference.risk_opening import (
+    CAROL,
+    DAVE,
+    Stream,
+    activation,
+    in_few_batches,
+    marked,
+    more_accounts,
+)
 from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
 
 SELL = r.FLAG_SELL
@@ -233,7 +241,7 @@ def standing_orders(model: int) -> Iterator[bytes]:
             yield c.cancel_many(account, r.SCOPE_INSTRUMENT, target=1) if account % 2 else b""
 
 
-CORNER_SCENARIOS: dict[str, Callable[[], Iterator[bytes]]] = {
+CORNER_SCENARIOS: dict[str, Stream] = {
     "families_pay": families_pay,
     "family_auction": family_auction,
     "long_looks": long_looks,
@@ -241,8 +249,8 @@ CORNER_SCENARIOS: dict[str, Callable[[], Iterator[bytes]]] = {
     "cut_slices": cut_slices,
     "hardly_relieved": hardly_relieved,
     "amends": amends,
-    "stale_makers_standard": partial(stale_makers, r.MODEL_STANDARD),
-    "stale_makers_portfolio": partial(stale_makers, r.MODEL_PORTFOLIO),
-    "standing_orders_standard": partial(standing_orders, r.MODEL_STANDARD),
-    "standing_orders_portfolio": partial(standing_orders, r.MODEL_PORTFOLIO),
+    "stale_makers_standard": in_few_batches(partial(stale_makers, r.MODEL_STANDARD)),
+    "stale_makers_portfolio": in_few_batches(partial(stale_makers, r.MODEL_PORTFOLIO)),
+    "standing_orders_standard": in_few_batches(partial(standing_orders, r.MODEL_STANDARD)),
+    "standing_orders_portfolio": in_few_batches(partial(standing_orders, r.MODEL_PORTFOLIO)),
 }

@@ -6,13 +6,20 @@ every way out: so that each side of each comparison is met by some of them, what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference.risk_opening import CAROL, PARAMETERS, activation, more_accounts
+from tests.reference.risk_opening import (
+    CAROL,
+    PARAMETERS,
+    Stream,
+    activation,
+    in_few_batches,
+    more_accounts,
+)
 from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening, order
 
 SELL = r.FLAG_SELL
@@ -111,7 +118,7 @@ def ways_out(account: int, position: dict[int, int], index: int, marks: tuple[in
         terms = TERMS[instrument]
         sell, size = SELL if held > 0 else 0, abs(held)
         worse = 1 if held < 0 else -1
-        for away in (index * BAND_PPM // 10**6, index // 200, 0, -index // 400):
+        for away in (index * BAND_PPM // 10**6, index // 200, 0):
             price = valid(terms, mark + worse * away)
             yield order(account, instrument, price, size, sell) + order(account, instrument, price, 3, sell)
             yield c.cancel_many(account) + order(account, instrument, price, size // 2, sell)
@@ -205,9 +212,9 @@ def thin_books(index: int, marks: tuple[int, ...], lots: int) -> Iterator[bytes]
                 yield order(account, n, valid(terms, price), lots, side)
 
 
-CROWD_SCENARIOS: dict[str, Callable[[], Iterator[bytes]]] = {
-    "drift_standard": partial(drift, r.MODEL_STANDARD),
-    "drift_portfolio": partial(drift, r.MODEL_PORTFOLIO),
-    "crowd_standard": partial(crowd, r.MODEL_STANDARD),
-    "crowd_portfolio": partial(crowd, r.MODEL_PORTFOLIO),
+CROWD_SCENARIOS: dict[str, Stream] = {
+    "drift_standard": in_few_batches(partial(drift, r.MODEL_STANDARD)),
+    "drift_portfolio": in_few_batches(partial(drift, r.MODEL_PORTFOLIO)),
+    "crowd_standard": in_few_batches(partial(crowd, r.MODEL_STANDARD)),
+    "crowd_portfolio": in_few_batches(partial(crowd, r.MODEL_PORTFOLIO)),
 }

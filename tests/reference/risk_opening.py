@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from exchange.domain import commands as c
 from exchange.domain import limits
 from tests.reference.scenarios import BOB
@@ -47,3 +49,22 @@ def more_accounts(*accounts: int, amount_micro: int = limits.MAX_DEPOSIT_MICRO) 
 def marked(feed_seq: int, index_micro: int, instrument: int = 0) -> bytes:
     """One instrument's mark and forward at a new index."""
     return c.marks(0, index_micro, feed_seq, [c.Mark(instrument, 0, index_micro, 0, index_micro)])
+
+
+Stream = Callable[[], Iterator[bytes]]
+BATCH_BYTES = 64 * 600
+
+
+def in_few_batches(stream: Stream) -> Stream:
+    """The same commands in batches of some hundred, for who looks at every account after each."""
+
+    def few() -> Iterator[bytes]:
+        waiting: list[bytes] = []
+        for batch in stream():
+            waiting.append(batch)
+            if sum(map(len, waiting)) >= BATCH_BYTES:
+                yield b"".join(waiting)
+                waiting.clear()
+        yield b"".join(waiting)
+
+    return few
