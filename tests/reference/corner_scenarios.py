@@ -182,6 +182,9 @@ def amends() -> Iterator[bytes]:
     yield c.amend(CAROL, 1, size_lots=8) + marked(3, 55_000 * USDC)
     yield order(CAROL, 0, 60_000, 8, SELL) + c.amend(CAROL, 2, price_ticks=56_000)
     yield marked(4, 99_000 * USDC) + c.amend(CAROL, 2, price_ticks=55_500)
+    yield marked(5, INDEX_MICRO) + more_accounts(DAVE, amount_micro=205 * USDC)
+    yield order(ALICE, 0, 50_000, 10, SELL) + order(DAVE, 0, 50_000, 10) + order(DAVE, 0, 40_000, 5)
+    yield marked(6, 45_000 * USDC) + c.amend(DAVE, 5, size_lots=7) + c.amend(DAVE, 5, price_ticks=44_000)
 
 
 def torn_spreads() -> Iterator[bytes]:
