@@ -159,30 +159,52 @@ def _moved(state: State, moved: op.Moved) -> None:
     state.moved.append(moved)
 
 
-def part_lots(size_lots: int, fraction_ppm: int) -> int:
-    """The part of a position a takeover moves, rounded toward zero."""
-    part = abs(size_lots) * fraction_ppm // PPM
+def part_lots(size_lots: int, fraction_ppm: int, *, is_option: bool) -> int:
+    """The part of a position a takeover moves: of an option held long rounded down, else away from zero, so
+    that no part takes cover away from what stays."""
+    if size_lots > 0 and is_option:
+        return size_lots * fraction_ppm // PPM
+    part = ceil_div(abs(size_lots) * fraction_ppm, PPM)
     return part if size_lots > 0 else -part
+
+
+def _is_option(state: State, instrument: int) -> bool:
+    return state.instruments[instrument].terms.kind == r.KIND_OPTION
 
 
 def worth_micro(state: State) -> int:
     """What the options just moved cost: perpetuals pass at their mark and cost nothing."""
-    return sum(
-        part.value_micro
-        for part in state.moved
-        if state.instruments[part.instrument].terms.kind == r.KIND_OPTION
-    )
+    return sum(part.value_micro for part in state.moved if _is_option(state, part.instrument))
+
+
+def _discount_most(state: State) -> int | None:
+    """The largest discount on the parts just moved: half of what options held long are worth. None where
+    others moved, since theirs is bounded by the target's maintenance, which depends on marks."""
+    if all(part.lots > 0 and _is_option(state, part.instrument) for part in state.moved):
+        return sum(part.value_micro // 2 for part in state.moved)
+    return None
 
 
 def _takeover(state: State, takeover: op.Takeover) -> None:
     bidder, target = user(state, takeover.bidder), user(state, takeover.target)
     need(1 <= takeover.fraction_ppm <= PPM, f"a takeover of {takeover.fraction_ppm} ppm")
     need(target.in_liquidation == 1, f"account {takeover.target} is not in liquidation")
+    families = {bidder.main or takeover.bidder, target.main or takeover.target}
+    need(len(families) == 2, f"accounts {takeover.bidder} and {takeover.target} are of one family")
     _must_be_the_parts(state, takeover)
     fund = account_of(state, ACCOUNT_INSURANCE)
     need(
         takeover.given_micro >= 0 and 0 <= takeover.topped_micro <= max(0, fund.cash_micro),
         f"a discount of {takeover.given_micro} and {takeover.topped_micro}",
+    )
+    # The target gives of its equity, the fund of what is missing: never both, and it once, for all of it.
+    most = _discount_most(state)
+    total = takeover.given_micro + takeover.topped_micro
+    need(
+        min(takeover.given_micro, takeover.topped_micro) == 0
+        and (takeover.topped_micro == 0 or takeover.fraction_ppm == PPM)
+        and (most is None or total <= most),
+        f"a discount of {takeover.given_micro} and {takeover.topped_micro}, at most {most}",
     )
     worth = worth_micro(state)
     state.pay(takeover.target, target, worth - takeover.given_micro)
@@ -202,7 +224,7 @@ def _must_be_the_parts(state: State, takeover: op.Takeover) -> None:
         lots = moved.get(instrument, 0)
         before = state.position(takeover.target, instrument)[0] + lots
         need(
-            part_lots(before, takeover.fraction_ppm) == lots,
+            part_lots(before, takeover.fraction_ppm, is_option=_is_option(state, instrument)) == lots,
             f"{lots} of {before} lots of instrument {instrument} were taken over",
         )
 

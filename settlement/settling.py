@@ -13,6 +13,7 @@ from exchange.domain import records as r
 from exchange.domain.limits import ACCOUNT_INSURANCE
 from settlement import operations as op
 from settlement import protection
+from settlement.guards import funds_micro
 from settlement.mismatch import LedgerMismatch, must_agree
 from settlement.state import State
 
@@ -31,6 +32,7 @@ class Settling:
         self._note = note
         self._seq = 0
         self._transfer: op.Transfer | None = None
+        self._given: op.Transfer | None = None
         self._sold: dict[tuple[int, int, bool], int] = {}
         self._cash: list[ev.Cash] = []
         self._shares: list[protection.Share] = []
@@ -45,13 +47,18 @@ class Settling:
         if left:
             raise LedgerMismatch(f"seq {self._seq}: its events end before their last: {left}")
         self._seq = seq
+        self._given = None
 
     # --- cash ---------------------------------------------------------------------------------------
 
     def transfer(self, cash: ev.Cash) -> None:
-        """Both halves of a transfer, the source's first."""
+        """Both halves of a transfer, the source's first.
+
+        What a family pays of a deficit is one too; its LIQUIDATION event follows directly.
+        """
         seq, number = cash.head.seq, cash.head.account
         if self._transfer is None:
+            self._must_be_told(seq)
             made = op.Transfer(number, cash.counter_account, -cash.delta_micro, cash.head.id)
             self._apply(made)
             self._transfer = made
@@ -59,7 +66,11 @@ class Settling:
         source, destination, amount, ident = self._transfer
         theirs = (number, cash.counter_account, cash.delta_micro, cash.head.id)
         must_agree(seq, "transfer's other half", (destination, source, amount, ident), theirs)
-        self._transfer = None
+        self._given, self._transfer = self._transfer, None
+
+    def _must_be_told(self, seq: int) -> None:
+        if self._given is not None:
+            raise LedgerMismatch(f"seq {seq}: no event tells what {self._given} was for")
 
     def takeover_cash(self, cash: ev.Cash) -> None:
         """Kept until the LIQUIDATION event that ends the takeover."""
@@ -83,6 +94,10 @@ class Settling:
     def liquidation(self, told: ev.Liquidation) -> None:
         """A LIQUIDATION event of any kind."""
         number, seq = told.head.account, told.head.seq
+        if told.kind == r.LIQ_FAMILY:
+            self._family(told)
+            return
+        self._must_be_told(seq)
         if told.kind == r.LIQ_STARTED:
             self._apply(op.LiquidationSet(number, 1))
         elif told.kind in (r.LIQ_PERPETUAL, r.LIQ_OPTION):
@@ -111,6 +126,18 @@ class Settling:
             must_agree(seq, "fee without a fill", 0, told.amount_micro)
             return
         self._apply(op.LiquidationFee(number, instrument, told.lots, told.amount_micro))
+
+    def _family(self, told: ev.Liquidation) -> None:
+        """Another account of the family paid: the transfer just before, and no more than was missing."""
+        number, seq = told.head.account, told.head.seq
+        theirs = op.Transfer(told.counter_account, number, told.amount_micro, 0)
+        must_agree(seq, "family's payment", self._given, theirs)
+        self._given = None
+        accounts = self._state.accounts
+        under = [accounts[each].in_liquidation for each in (number, told.counter_account)]
+        must_agree(seq, "who of the family is in liquidation", [1, 0], under)
+        over = max(0, funds_micro(self._state, accounts[number]))
+        must_agree(seq, "payment beyond the deficit", 0, over)
 
     def _end(self, number: int) -> None:
         if self._state.sharing.account == number:

@@ -8,12 +8,21 @@ from typing import Final
 
 from exchange.app.parameters import VenueParameters
 from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sign_ups import SignUpLimits
 from exchange.oracle.chain_spec import ChainPlan
 
 PORT_DEFAULT: Final = 8080
 PORT_VARIABLE: Final = "STRIKEBOOK_PORT"
 DEMO_PLAN: Final = ChainPlan(
     dailies=2, weeklies=1, monthlies=1, quarterlies=1, strikes_per_expiry=11, delta_min=0.025
+)
+
+SIGN_UPS: Final = SignUpLimits(
+    per_hour=10,
+    # A thousand sign-ups' worth, a fourteenth of what may be deposited with the venue in all.
+    faucet_budget_micro=20_000_000_000_000_000,
+    orders_max=10_000,
+    positions_max=1_000,
 )
 
 
@@ -32,6 +41,7 @@ class Config:
     faucet_micro: int = 20_000_000_000_000
     """What a new account receives from the mock L1's faucet: twenty million USDC, enough for a market
     maker that quotes a fully funded chain."""
+    sign_ups: SignUpLimits = SIGN_UPS
     mark_interval_ms: int = 100
     reserve_orders: int = 1 << 17
     segment_bytes: int = 64 * 1024 * 1024
@@ -83,6 +93,11 @@ class Config:
     def history(self) -> Path:
         """The history store."""
         return self.data / "history.sqlite"
+
+    @property
+    def faucet_given(self) -> Path:
+        """What the faucet has given for sign-ups."""
+        return self.data / "faucet-given.txt"
 
     @property
     def l1(self) -> Path:

@@ -10,10 +10,14 @@ from typing import Final
 
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 from exchange.app.key_file import KEY_VARIABLE
+from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS
 from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sign_ups import SignUpLimits
 from exchange.wire.credits import CreditPolicy
 
 PORT_MAX: Final = 65_535
+MICRO: Final = 1_000_000
+FAUCET_USDC_MAX: Final = 1_000_000_000
 ENGINE_VARIABLE: Final = "STRIKEBOOK_PRICING_ENGINE"
 ENGINES: Final = ("auto", "numpy", "numba")
 _LIMITS: Final = {"generous": CreditPolicy(), "field": CreditPolicy.of_the_field(), "off": None}
@@ -65,6 +69,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         "--redis", default="", metavar="URL", help="publish to Redis Streams at redis://host:port"
     )
     parser.add_argument("--no-sign-up", action="store_true", help="refuse public/strikebook_sign_up")
+    _add_sign_up_arguments(parser)
     parser.add_argument(
         "--batch-seconds", type=float, default=2.0, help="settle at least this often when there are fills"
     )
@@ -111,6 +116,60 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
 
+def _add_sign_up_arguments(parser: argparse.ArgumentParser) -> None:
+    config = Config(Path())
+    limits = config.sign_ups
+    parser.add_argument(
+        "--sign-ups-per-hour",
+        type=int,
+        default=limits.per_hour,
+        metavar="N",
+        help="sign-ups of one address in an hour; 0: as many as it likes (%(default)s)",
+    )
+    parser.add_argument(
+        "--faucet",
+        type=int,
+        default=config.faucet_micro // MICRO,
+        metavar="USDC",
+        help="what a new account receives from the faucet, 1 to 1,000,000,000 (%(default)s)",
+    )
+    parser.add_argument(
+        "--faucet-budget",
+        type=int,
+        default=limits.faucet_budget_micro // MICRO,
+        metavar="USDC",
+        help="what the faucet gives in all, over restarts; then no more sign-ups. 0: no limit (%(default)s)",
+    )
+    parser.add_argument(
+        "--account-orders",
+        type=int,
+        default=limits.orders_max,
+        metavar="N",
+        help="open orders of an account that signs up; 0: only the core's own limit (%(default)s)",
+    )
+    parser.add_argument(
+        "--account-positions",
+        type=int,
+        default=limits.positions_max,
+        metavar="N",
+        help="instruments in which it has positions or orders; 0: only the core's own limit (%(default)s)",
+    )
+
+
+def _sign_up_limits(options: argparse.Namespace) -> SignUpLimits:
+    if not 1 <= options.faucet <= FAUCET_USDC_MAX:
+        raise SystemExit(f"strikebook: --faucet {options.faucet} is not 1 to {FAUCET_USDC_MAX:,} USDC")
+    if options.sign_ups_per_hour < 0 or options.faucet_budget < 0:
+        raise SystemExit("strikebook: --sign-ups-per-hour and --faucet-budget must not be negative")
+    orders, positions = options.account_orders, options.account_positions
+    if not (0 <= orders <= MAX_OPEN_ORDERS_PER_ACCOUNT and 0 <= positions <= MAX_SEATS):
+        raise SystemExit(
+            f"strikebook: --account-orders is at most {MAX_OPEN_ORDERS_PER_ACCOUNT:,}, "
+            f"--account-positions at most {MAX_SEATS:,}"
+        )
+    return SignUpLimits(options.sign_ups_per_hour, options.faucet_budget * MICRO, orders, positions)
+
+
 def config_of(options: argparse.Namespace) -> Config:
     """The configuration of parsed `add_venue_arguments`. SystemExit with a hint for wrong values."""
     if not 0 <= options.port <= PORT_MAX:
@@ -129,6 +188,8 @@ def config_of(options: argparse.Namespace) -> Config:
         pricing_engine=options.pricing_engine,
         redis_url=options.redis,
         sign_up=not options.no_sign_up,
+        faucet_micro=options.faucet * MICRO,
+        sign_ups=_sign_up_limits(options),
         batch_seconds=options.batch_seconds,
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,

@@ -11,6 +11,7 @@ from exchange.domain import records as r
 
 TELL_MS: Final = 10_000
 """At most one line in so long, however many accounts are in trouble."""
+_NEWS: Final = ("fell below maintenance", "went to auction", "came into deficit")
 _log = logging.getLogger(__name__)
 
 
@@ -30,6 +31,7 @@ class RiskCounts:
     taken_over: int = 0
     deficits: int = 0
     fees_micro: int = 0
+    family_micro: int = 0
     covered_micro: int = 0
     shared_micro: int = 0
     _told: tuple[int, int, int] = field(default=(0, 0, 0))
@@ -48,6 +50,8 @@ class RiskCounts:
             self.fees_micro += event.amount_micro
         elif kind == r.LIQ_FUND:
             self.covered_micro += event.amount_micro
+        elif kind == r.LIQ_FAMILY:
+            self.family_micro += event.amount_micro
         elif kind == r.LIQ_SHARED:
             self.shared_micro += event.amount_micro
 
@@ -62,12 +66,10 @@ class RiskCounts:
         now = (self.started, self.auctions, self.deficits)
         if now == self._told or (self._told_ms is not None and 0 <= now_ms - self._told_ms < TELL_MS):
             return
-        started, auctions, deficits = (new - old for new, old in zip(now, self._told, strict=True))
+        new = (count - old for count, old in zip(now, self._told, strict=True))
         self._told, self._told_ms = now, now_ms
-        _log.warning(
-            "%d accounts fell below maintenance, %d went to auction, %d are in deficit",
-            started, auctions, deficits,
-        )  # fmt: skip
+        said = (f"{count} {what}" for count, what in zip(new, _NEWS, strict=True) if count)
+        _log.warning("accounts in trouble: %s", ", ".join(said))
 
     def report(self) -> dict[str, object]:
         """What the status shows; money in USDC."""
@@ -84,6 +86,7 @@ class RiskCounts:
             "deficits": self.deficits,
             "refused": self.refused,
             "fees_to_fund": self.fees_micro / 1e6,
+            "covered_by_family": self.family_micro / 1e6,
             "covered_by_fund": self.covered_micro / 1e6,
             "shared_losses": self.shared_micro / 1e6,
         }

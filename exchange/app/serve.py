@@ -18,6 +18,7 @@ from typing import Final
 from exchange.app.announcements import FileAnnouncements
 from exchange.app.bridge import L1Bridge
 from exchange.app.config import Config
+from exchange.app.faucet import FileGiven, GivenFileError
 from exchange.app.fitter import ChildFitter
 from exchange.app.key_file import KeyFile
 from exchange.app.lifecycle import Calendar
@@ -48,6 +49,7 @@ from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.replays import ReplayGuard, ReplayLog
 from exchange.gateway.server import Server
+from exchange.gateway.sign_ups import SignUps
 from exchange.gateway.venue import Venue
 from exchange.history.past import Past
 from exchange.history.reader import HistoryReader
@@ -135,6 +137,11 @@ class VenueProcess:
             self.settings = FileSettings(config.settings)
         except SettingsError as error:
             raise StartError(f"{error}; restore it, or start on another --data") from None
+        try:
+            given = FileGiven(config.faucet_given)
+            sign_ups = SignUps(config.sign_ups, config.faucet_micro, self.clock, given)
+        except GivenFileError as error:
+            raise StartError(f"{error}; write what sign-ups drew there, in micro-USDC") from None
         fitter = ChildFitter() if config.children else None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
         try:
@@ -182,6 +189,7 @@ class VenueProcess:
             faucet_micro=config.faucet_micro,
             disconnect_log=disconnect_log,
             quotes_need_cancel_on_disconnect=config.quotes_need_cancel_on_disconnect,
+            sign_ups=sign_ups,
         )
         stored_to = self.venue.views.stored_to
         self.venue.remember(recent_events(self._storage, engine.next_seq, from_seq=stored_to))

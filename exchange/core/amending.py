@@ -5,7 +5,7 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger, margin
+from exchange.core import checks, emit, ledger, margin, sufficiency
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
@@ -167,18 +167,21 @@ def _amend_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64,
     reason = checks.accumulation_refused(w, account, seat)
     if reason != 0:
         return reason
-    return margin.refuse(w, account, seat, instrument, sell, opened, w.c_hold, old_open, orders[o + O_HOLD])
+    own_hold = orders[o + O_HOLD]
+    return sufficiency.refuse(w, account, seat, instrument, sell, opened, old_open, own_hold, False)
 
 
 def _demands_more(w: World, slot: i64, account: i64, instrument: i64, sell: i64, opened: i64) -> bool:
-    """Whether an amend to `opened` lots, each holding `w.c_hold`, may ask more of the account than before."""
+    """Whether an amend to `opened` lots at `w.c_price`, each holding `w.c_hold`, may ask more of the account
+    than before."""
     orders = w.orders.data
     o = slot * ORDER_WORDS
     old_open = orders[o + O_LOTS] & r.U32
     more = opened - old_open
     held = opened * w.c_hold - old_open * orders[o + O_HOLD]
     if w.rules >= 2:
-        return more > 0 or held > 0
+        worse = w.c_price < orders[o + O_PRICE] if sell != 0 else w.c_price > orders[o + O_PRICE]
+        return worse or more > 0 or held > 0
     margin.refresh(w, account)
     data = w.seats.data
     s = (orders[o + O_PLACE] >> 32) * SEAT_WORDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import ledger, margin
+from exchange.core import ledger, margin, sufficiency
 from exchange.core.book import Book
 from exchange.core.instruments import price_of, rank_of
 from exchange.core.layout import (
@@ -190,7 +190,10 @@ def _account_refuses(
         w.c_hold = 0
         return 0
     w.c_hold = margin.hold_per_lot(w, account, instrument, sell, w.c_price)
-    return margin.refuse(w, account, seat, instrument, sell, w.c_lots, w.c_hold, own_lots, own_hold)
+    market = (flags >> r.TYPE_SHIFT) & r.TYPE_MASK == r.TYPE_MARKET
+    return sufficiency.refuse(
+        w, account, seat, instrument, sell, w.c_lots, own_lots, own_hold, market
+    )
 
 
 def orders_most(w: World, a: i64) -> i64:

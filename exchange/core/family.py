@@ -5,10 +5,12 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, margin
+from exchange.core import emit, ledger, margin, remargin
 from exchange.core.layout import (
     A_CASH,
     A_CREATED,
+    A_KIN,
+    A_LIQUIDATION,
     A_LOCKED,
     A_MAIN,
     A_MAX_ORDERS,
@@ -45,9 +47,37 @@ def create_account(w: World, data: bytes, body: i64, account: i64) -> i64:
     w.accounts[a + A_CREATED] = w.now_ms
     w.accounts[a + A_MAIN] = main
     if main != 0:
-        w.accounts[main * ACCOUNT_WORDS + A_SUBACCOUNTS] += 1
+        join(w, main, account)
     emit.account(w, account)
     return 0
+
+
+def join(w: World, main: i64, account: i64) -> None:
+    """Make the newest account the last of a family; `main` is the family's first."""
+    accounts = w.accounts
+    accounts[main * ACCOUNT_WORDS + A_SUBACCOUNTS] += 1
+    before = main
+    while accounts[before * ACCOUNT_WORDS + A_KIN] != 0:
+        before = accounts[before * ACCOUNT_WORDS + A_KIN]
+    accounts[before * ACCOUNT_WORDS + A_KIN] = account
+
+
+def main_of(w: World, account: i64) -> i64:
+    """The main account of an account's family: its own, if it is one."""
+    main = w.accounts[account * ACCOUNT_WORDS + A_MAIN]
+    return main if main != 0 else account
+
+
+def in_need(w: World, account: i64) -> bool:
+    """Whether the account is in liquidation, or another of its family is or is below maintenance."""
+    kin = main_of(w, account)
+    while kin != 0:
+        if w.accounts[kin * ACCOUNT_WORDS + A_LIQUIDATION] != r.LIQUIDATION_NONE:
+            return True
+        if kin != account and remargin.below_maintenance(w, kin):
+            return True
+        kin = w.accounts[kin * ACCOUNT_WORDS + A_KIN]
+    return False
 
 
 def set_tier(w: World, account: i64, tier: i64) -> i64:
@@ -96,16 +126,28 @@ def free_micro(w: World, account: i64) -> i64:
     return free if free > 0 else 0
 
 
+def spare_micro(w: World, account: i64) -> i64:
+    """What the account has for another of its family: down to its maintenance margin; at least 0."""
+    margin.figures(w, account)
+    if w.m_equity < 0:
+        return 0
+    cash = w.accounts[account * ACCOUNT_WORDS + A_CASH]
+    spare = (cash if cash < w.m_balance else w.m_balance) - w.m_maintenance
+    return spare if spare > 0 else 0
+
+
 def transfer(w: World, account: i64, amount: i64, to: i64, ident: i64) -> i64:
     """TRANSFER within a family. Returns a reject reason or 0."""
     if not is_user(w, account) or not is_user(w, to):
         return no.UNKNOWN_ACCOUNT
     if account == to:
         return no.BAD_VALUE
-    if _main(w, account) != _main(w, to):
+    if main_of(w, account) != main_of(w, to):
         return no.WRONG_FAMILY
     if is_bound(w, account):
         return no.ACCOUNT_LOCKED
+    if w.share_phase != 0:
+        return no.LOSS_SHARING
     if amount < 1 or amount > limits.MAX_DEPOSIT_MICRO:
         return no.BAD_VALUE
     cash = w.accounts[to * ACCOUNT_WORDS + A_CASH]
@@ -113,14 +155,13 @@ def transfer(w: World, account: i64, amount: i64, to: i64, ident: i64) -> i64:
         return no.LIMIT_REACHED
     if amount > free_micro(w, account):
         return no.INSUFFICIENT_FUNDS
+    give(w, account, to, amount, ident)
+    return 0
+
+
+def give(w: World, account: i64, to: i64, amount: i64, ident: i64) -> None:
+    """Move cash between two accounts of a family; the two CASH of it."""
     left = ledger.move_cash(w, account, -amount)
     emit.cash(w, account, r.CASH_TRANSFER, ident, -amount, left, to)
     got = ledger.move_cash(w, to, amount)
     emit.cash(w, to, r.CASH_TRANSFER, ident, amount, got, account)
-    return 0
-
-
-def _main(w: World, account: i64) -> i64:
-    """The main account of an account's family: its own, if it is one."""
-    main = w.accounts[account * ACCOUNT_WORDS + A_MAIN]
-    return main if main != 0 else account

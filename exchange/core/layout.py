@@ -89,6 +89,8 @@ A_CURSOR: Final = 24
 A_AUCTION: Final = 25
 A_BASIS: Final = 26
 A_SUBACCOUNTS: Final = 27  # derived: how many name this one as their main account
+A_KIN: Final = 28  # derived: the next account of its family in id order; 0 behind the last
+A_PENDING: Final = 29  # derived: how many of its withdrawals are pending
 ACCOUNT_WORDS: Final = 32
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
@@ -141,6 +143,8 @@ I_DELTA_LOT: Final = 78
 I_SHORT_LOT: Final = 79
 I_ORDER_LOT: Final = 80
 I_OPEN_INTEREST: Final = 81  # derived: lots held long
+I_DELIVERY_LOT: Final = 82  # what delivery at the forward would cost
+I_LONG_LOT: Final = 83  # what an option held long counts in the portfolio model while it has no table
 INSTRUMENT_WORDS: Final = 88
 
 # --- underlying ------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, margin, remargin, slices
+from exchange.core import emit, family, ledger, margin, remargin, slices
 from exchange.core.layout import (
     A_AUCTION,
     A_CASH,
     A_CURSOR,
+    A_KIN,
     A_LIQUIDATION,
     A_ORDER_HEAD,
     A_SEAT_HEAD,
@@ -148,25 +149,42 @@ def _closing_order(w: World, account: i64) -> list[i64]:
 
 
 def _cover(w: World, account: i64) -> None:
-    """Nothing is left to close: the insurance fund pays what is missing, as far as it reaches."""
+    """Nothing is left to close: family and insurance fund pay what is missing, as far as they reach."""
     a = account * ACCOUNT_WORDS
-    deficit = -margin.funds(w, account)
+    missing = _family_pays(w, account, -margin.funds(w, account))
     paid = w.accounts[limits.ACCOUNT_INSURANCE * ACCOUNT_WORDS + A_CASH]
     if paid < 0:
         paid = 0
-    if paid > deficit:
-        paid = deficit
+    if paid > missing:
+        paid = missing
     if paid > 0:
         ledger.move_cash(w, account, paid)
         ledger.move_cash(w, limits.ACCOUNT_INSURANCE, -paid)
     margin.figures(w, account)
     if paid > 0:
         tell(w, account, r.LIQ_FUND, paid, 0, 0)
-    if paid == deficit:
+    if paid == missing:
         end(w, account)
         return
     w.accounts[a + A_LIQUIDATION] = r.LIQUIDATION_DEFICIT
-    tell(w, account, r.LIQ_DEFICIT, deficit - paid, 0, 0)
+    tell(w, account, r.LIQ_DEFICIT, missing - paid, 0, 0)
+
+
+def _family_pays(w: World, account: i64, missing: i64) -> i64:
+    """Have the rest of the family, in id order, give what it has to spare. Returns what is still missing."""
+    payer = family.main_of(w, account)
+    while payer != 0 and missing > 0:
+        if w.accounts[payer * ACCOUNT_WORDS + A_LIQUIDATION] == r.LIQUIDATION_NONE:
+            given = family.spare_micro(w, payer)
+            if given > missing:
+                given = missing
+            if given > 0:
+                family.give(w, payer, account, given, 0)
+                missing -= given
+                margin.figures(w, account)
+                tell(w, account, r.LIQ_FAMILY, given, 0, payer)
+        payer = w.accounts[payer * ACCOUNT_WORDS + A_KIN]
+    return missing
 
 
 def _next(w: World, who: i64, client: i64, order: list[i64]) -> None:

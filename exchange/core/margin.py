@@ -46,26 +46,27 @@ from exchange.core.layout import (
 )
 from exchange.core.world import World
 from exchange.domain import records as r
-from exchange.domain import rejects as no
 
 
-def requirement(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64) -> i64:
-    """What a seat with these figures requires on its own (not in the portfolio model), in micro-USDC."""
-    data = w.instruments
-    i = instrument * INSTRUMENT_WORDS
-    if data[i + I_KIND] == r.KIND_OPTION:
+def lots_required(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: i64) -> i64:
+    """The lots of a seat with these figures that initial margin counts: an option's that may end up short,
+    of a perpetual the larger of what all its bids and what all its asks would leave."""
+    if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION:
         short = open_sell - size
-        if short <= 0:
-            return hold
-        return hold + short * data[i + I_REQUIRED]
+        return short if short > 0 else 0
     up = size + open_buy
     if up < 0:
         up = -up
     down = size - open_sell
     if down < 0:
         down = -down
-    worst = up if up > down else down
-    return hold + worst * data[i + I_REQUIRED]
+    return up if up > down else down
+
+
+def requirement(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64) -> i64:
+    """What a seat with these figures requires on its own (not in the portfolio model), in micro-USDC."""
+    rate = w.instruments[instrument * INSTRUMENT_WORDS + I_REQUIRED]
+    return hold + lots_required(w, instrument, size, open_buy, open_sell) * rate
 
 
 def needed(w: World, a: i64, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64) -> i64:
@@ -73,6 +74,19 @@ def needed(w: World, a: i64, instrument: i64, size: i64, open_buy: i64, open_sel
     if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
         return hold + portfolio.charge(w, instrument, size, open_buy, open_sell)
     return requirement(w, instrument, size, open_buy, open_sell, hold)
+
+
+def fee_held(w: World, instrument: i64, price: i64) -> i64:
+    """What is held for the fee of one lot of an option at `price`, micro-USDC: capped like the fee itself."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    fee = data[i + I_FEE_HOLD]
+    cap = data[i + I_FEE_CAP]
+    if cap > 0:
+        most = price * data[i + I_MULTIPLIER] * cap // 1000 + 1  # of a fill, its remainder rounded up
+        if fee > most:
+            fee = most
+    return fee
 
 
 def hold_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64) -> i64:
@@ -84,12 +98,9 @@ def hold_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64)
     if data[i + I_KIND] == r.KIND_OPTION:
         standard_model = w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD
         if standard_model and sell != 0:
-            return 0
-        cap = data[i + I_FEE_CAP]
-        if cap > 0:
-            most = value * cap // 1000 + 1
-            if fee > most:
-                fee = most
+            # The premium pays a capped fee, and any other as far as it goes (rules 2).
+            return 0 if fee <= value or data[i + I_FEE_CAP] > 0 or w.rules < 2 else fee - value
+        fee = fee_held(w, instrument, price)
         if standard_model:
             return value + fee
     adverse = data[i + I_MARK_HIGH] - value if sell != 0 else value - data[i + I_MARK_LOW]
@@ -238,13 +249,13 @@ def initial_with(
 ) -> i64:
     """Exact initial margin with these figures added to those of a seat (0: none yet; account refreshed)."""
     a = account * ACCOUNT_WORDS
-    total = _isolated(w, a, seat, instrument, size, open_buy, open_sell, hold)
+    total = isolated_with(w, a, seat, instrument, size, open_buy, open_sell, hold)
     if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
         return total + portfolio.initial(w, account, instrument, size, open_buy, open_sell)
-    return total - standard.saved(w, account, True, instrument, size - open_sell)
+    return total - standard.saved(w, account, True, True, instrument, size, open_sell)
 
 
-def _isolated(
+def isolated_with(
     w: World, a: i64, seat: i64, instrument: i64, size: i64, open_buy: i64, open_sell: i64, hold: i64
 ) -> i64:
     """The account's cached requirement with these figures added to those of a seat (0: none yet)."""
@@ -282,7 +293,7 @@ def _maintenance(w: World, account: i64, instrument: i64, lots: i64) -> i64:
         seat = seats[s + S_NEXT]
     if changed:
         total += _held(w, instrument, lots) * data[instrument * INSTRUMENT_WORDS + I_MM]
-    return total - standard.saved(w, account, False, instrument, lots)
+    return total - standard.saved(w, account, False, False, instrument, lots, 0)
 
 
 def _held(w: World, instrument: i64, size: i64) -> i64:
@@ -325,81 +336,3 @@ def initial_with_model(w: World, account: i64, model: i64) -> i64:
     w.accounts[a + A_MODEL] = kept
     forget(w, account)
     return w.m_initial
-
-
-def refuse(
-    w: World,
-    account: i64,
-    seat: i64,
-    instrument: i64,
-    sell: i64,
-    lots: i64,
-    hold: i64,
-    own_lots: i64,
-    own_hold: i64,
-) -> i64:
-    """Check 16: whether an order of `lots`, each holding `hold` micro-USDC, is refused.
-
-    `own_lots` and `own_hold` are the open lots, and their hold per lot, that the order replaces.
-    Returns NEGATIVE_EQUITY, INSUFFICIENT_FUNDS, or 0.
-    """
-    refresh(w, account)
-    a = account * ACCOUNT_WORDS
-    buys = lots - own_lots if sell == 0 else 0
-    sells = lots - own_lots if sell != 0 else 0
-    held = lots * hold - own_lots * own_hold
-    has = balance(w, account)
-    solvent = equity(w, account) >= 0
-    if solvent and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
-        # Relief only lowers what the standard model requires, and rules 1 know none.
-        if _isolated(w, a, seat, instrument, 0, buys, sells, held) <= has:
-            return 0
-    closing = _closes(w, seat, sell, lots, own_lots)
-    if w.rules < 2:
-        if closing:
-            return 0
-    elif _passes(w, account, seat, instrument, sell, lots, hold, own_lots, own_hold, solvent, closing):
-        return 0
-    return no.INSUFFICIENT_FUNDS if solvent else no.NEGATIVE_EQUITY
-
-
-def _closes(w: World, seat: i64, sell: i64, lots: i64, own_lots: i64) -> bool:
-    """Whether all of an order reduces a position that no other open order of its side speaks for."""
-    if seat == 0:
-        return False
-    seats = w.seats.data
-    s = seat * SEAT_WORDS
-    if sell != 0:
-        return lots <= seats[s + S_SIZE] - (seats[s + S_OPEN_SELL] - own_lots)
-    return lots <= -seats[s + S_SIZE] - (seats[s + S_OPEN_BUY] - own_lots)
-
-
-def _passes(
-    w: World,
-    account: i64,
-    seat: i64,
-    instrument: i64,
-    sell: i64,
-    lots: i64,
-    hold: i64,
-    own_lots: i64,
-    own_hold: i64,
-    solvent: bool,
-    closing: bool,
-) -> bool:
-    """Rules 1 to 3 of check 16 (rules 2), the one most orders pass first."""
-    has = balance(w, account)
-    buys = lots - own_lots if sell == 0 else 0
-    sells = lots - own_lots if sell != 0 else 0
-    held = lots * hold - own_lots * own_hold
-    if solvent and initial_with(w, account, seat, instrument, 0, buys, sells, held) <= has:
-        return True
-    size = -lots if sell != 0 else lots
-    if closing:
-        after = _maintenance(w, account, instrument, size)
-        if after <= has or after <= _maintenance(w, account, instrument, 0):
-            return True
-    buys = -own_lots if sell == 0 else 0
-    sells = -own_lots if sell != 0 else 0
-    filled = initial_with(w, account, seat, instrument, size, buys, sells, -own_lots * own_hold)
-    return filled + lots * hold <= initial_with(w, account, 0, instrument, 0, 0, 0, 0)

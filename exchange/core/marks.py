@@ -16,6 +16,8 @@ from exchange.core.instruments import price_at_or_above, price_at_or_below
 from exchange.core.layout import (
     GROUP_SHIFT,
     I_BAND_PPM,
+    I_DELIVERY_LOT,
+    I_DELIVERY_PPM,
     I_DELTA,
     I_DELTA_LOT,
     I_EXPIRY,
@@ -26,6 +28,7 @@ from exchange.core.layout import (
     I_INDEX,
     I_INDEX_PER_LOT,
     I_KIND,
+    I_LONG_LOT,
     I_LOT_E8,
     I_LOWEST,
     I_MARK,
@@ -271,7 +274,8 @@ def derive_rates(w: World, instrument: i64) -> None:
     tabled = data[i + I_TABLED] != 0
     each = w.underlyings[u * UNDERLYING_WORDS + U_RISK + R_QUANTUM] if tabled else data[i + I_MM]
     rates[t + T_SHORT] = each + data[i + I_SHORT_LOT]
-    rates[t + T_LONG] = data[i + I_MM] if perpetual and not tabled else 0
+    each = data[i + I_MM] if perpetual else data[i + I_LONG_LOT]
+    rates[t + T_LONG] = 0 if tabled else each
 
 
 def _derive_band(w: World, instrument: i64, i: i64) -> None:
@@ -301,6 +305,8 @@ def _derive_risk(w: World, i: i64) -> None:
         data[i + I_MM] = 0
         data[i + I_SHORT_LOT] = 0
         data[i + I_DELTA_LOT] = 0
+        data[i + I_LONG_LOT] = 0
+        data[i + I_DELIVERY_LOT] = 0
     elif data[i + I_KIND] == r.KIND_PERPETUAL:
         data[i + I_IM] = ppm_ceil(data[i + I_MARK_HIGH], risk[u + R_PERP_IM])
         data[i + I_MM] = ppm_ceil(data[i + I_MARK_HIGH], risk[u + R_PERP_MM])
@@ -310,6 +316,9 @@ def _derive_risk(w: World, i: i64) -> None:
         _derive_option(w, i, u)
         data[i + I_SHORT_LOT] = ppm_ceil(index_per_lot, risk[u + R_SHORT])
         data[i + I_DELTA_LOT] = _delta_per_lot(index_per_lot, data[i + I_DELTA])
+        data[i + I_LONG_LOT] = data[i + I_MARK_HIGH]
+        nano = ceil_div(data[i + I_FORWARD_PER_LOT] * data[i + I_DELIVERY_PPM], 1000)
+        data[i + I_DELIVERY_LOT] = ceil_div(nano, 1000)
     data[i + I_REQUIRED] = data[i + I_IM]
     delta = data[i + I_DELTA_LOT]
     data[i + I_ORDER_LOT] = ppm_ceil(delta if delta > 0 else -delta, risk[u + R_ROLL] + risk[u + R_SHOCK])

@@ -25,6 +25,7 @@ from exchange.core.layout import (
     I_EXPIRY,
     I_IM,
     I_KIND,
+    I_LONG_LOT,
     I_MM,
     I_ORDER_LOT,
     I_SHORT_LOT,
@@ -67,6 +68,8 @@ def charge(w: World, instrument: i64, size: i64, open_buy: i64, open_sell: i64) 
             total += short * data[i + I_SHORT_LOT]
             if not tabled:
                 total += short * data[i + I_IM]
+        if not tabled and size + open_buy > 0:
+            total += (size + open_buy) * data[i + I_LONG_LOT]
     elif not tabled:
         up = size + open_buy
         if up < 0:
@@ -82,12 +85,13 @@ def maintenance_charge(w: World, instrument: i64, size: i64) -> i64:
     """As `charge`, for maintenance margin: open orders count nothing."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
+    tabled = data[i + I_TABLED] != 0
     option = data[i + I_KIND] == r.KIND_OPTION
-    lots = size if size > 0 else -size
     if option and size > 0:
-        lots = 0
+        return 0 if tabled else size * data[i + I_LONG_LOT]
+    lots = size if size > 0 else -size
     total: i64 = 0
-    if data[i + I_TABLED] == 0:
+    if not tabled:
         total = lots * data[i + I_MM]
     elif size < 0:
         total = lots * w.underlyings[data[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK + R_QUANTUM]

@@ -6,11 +6,11 @@ from librt.strings import read_i64_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from exchange.core import ledger
+from exchange.core import family, ledger
 from exchange.core.instruments import load_terms, rank_of
 from exchange.core.layout import (
     A_MAIN,
-    A_SUBACCOUNTS,
+    A_PENDING,
     ACCOUNT_WORDS,
     FEE_WORDS,
     I_DELTA,
@@ -199,7 +199,9 @@ def _read_accounts(w: World, reader: _Reader, accounts: i64) -> None:
             if main != 0:
                 if main < FIRST_USER_ACCOUNT or main >= account:
                     raise StateError("an account names an unknown main account")
-                w.accounts[main * ACCOUNT_WORDS + A_SUBACCOUNTS] += 1
+                if w.accounts[main * ACCOUNT_WORDS + A_MAIN] != 0:
+                    raise StateError("an account names a subaccount as its main account")
+                family.join(w, main, account)
         account += 1
 
 
@@ -226,6 +228,7 @@ def _read_withdrawals(w: World, reader: _Reader) -> None:
         if account < FIRST_USER_ACCOUNT or account >= w.account_count:
             raise StateError("a withdrawal names an unknown account")
         w.pending[ident] = (account, reader.word())
+        w.accounts[account * ACCOUNT_WORDS + A_PENDING] += 1
         count -= 1
 
 

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, ledger, margin
-from exchange.core.arithmetic import ceil_div
+from exchange.core import emit, fees, ledger, margin, sufficiency
+from exchange.core.arithmetic import ceil_div, ppm_floor
 from exchange.core.book import Book
-from exchange.core.instruments import keeps_trading, price_at_or_above, price_at_or_below, rank_of
+from exchange.core.instruments import (
+    keeps_trading,
+    price_at_or_above,
+    price_at_or_below,
+    price_of,
+    rank_of,
+)
 from exchange.core.layout import (
     A_CURSOR,
-    A_MODEL,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     I_DELTA_LOT,
+    I_FEE_CAP,
     I_INDEX,
     I_INDEX_PER_LOT,
     I_KIND,
     I_MARK,
-    I_MARK_HIGH,
-    I_MARK_LOW,
     I_MARKED,
     I_MULTIPLIER,
     I_TICK_MICRO,
@@ -32,7 +36,6 @@ from exchange.core.layout import (
     L_HEAD,
     L_RANK,
     LEVEL_WORDS,
-    O_FLAGS,
     O_LOTS,
     O_QUEUE,
     ORDER_WORDS,
@@ -49,6 +52,7 @@ from exchange.core.layout import (
     U_STATE,
     UNDERLYING_WORDS,
 )
+from exchange.core.matching import counts
 from exchange.core.orders import place
 from exchange.core.world import World, pack
 from exchange.domain import limits
@@ -73,13 +77,15 @@ def prepare(w: World, account: i64, instrument: i64) -> bool:
     lots = _most_lots(w, account, instrument, size)
     if lots == 0:
         return False
-    price = banded_price(w, instrument, sell)
-    rank = rank_of(w, instrument, price)
+    rank = _helping_rank(w, account, instrument, sell, lots)
+    if rank < 0:
+        return False
+    price = price_of(w, instrument, rank)
     offered = offered_lots(w, w.books[instrument], sell, rank, lots)
     if lots > offered:
         lots = offered if offered > 0 else 1
-    if not _helps(w, account, instrument, sell, price, lots):
-        return False
+        if not _helps(w, account, instrument, sell, price, lots, _freed(w, account, instrument, sell, lots)):
+            return False
     w.c_seat = seat
     w.c_price = price
     w.c_rank = rank
@@ -143,24 +149,55 @@ def banded_price(w: World, instrument: i64, sell: i64) -> i64:
     return price_at_or_above(w, instrument, ceil_div(low, tick))
 
 
+def _helping_rank(w: World, account: i64, instrument: i64, sell: i64, lots: i64) -> i64:
+    """The rank of the first price from the band's to the mark at which `lots` make nothing worse, or −1.
+
+    The nearer the mark, the better, but for the last price alone: beyond the mark nothing more is gained,
+    while a capped fee still grows.
+    """
+    freed = _freed(w, account, instrument, sell, lots)
+    price = banded_price(w, instrument, sell)
+    rank = rank_of(w, instrument, price)
+    if _helps(w, account, instrument, sell, price, lots, freed):
+        return rank
+    at_mark = sufficiency.price_at_mark(w, instrument, sell)
+    last = rank_of(w, instrument, at_mark)
+    if last == rank:
+        return -1
+    step: i64 = 1 if sell != 0 else -1
+    near = last - step
+    if near == rank or not _helps(w, account, instrument, sell, price_of(w, instrument, near), lots, freed):
+        return last if _helps(w, account, instrument, sell, at_mark, lots, freed) else -1
+    while (near - rank) * step > 1:
+        middle = (rank + near) // 2
+        if _helps(w, account, instrument, sell, price_of(w, instrument, middle), lots, freed):
+            near = middle
+        else:
+            rank = middle
+    return near
+
+
 def offered_lots(w: World, book: Book, sell: i64, rank: i64, most: i64) -> i64:
     """What the other side offers down (up) to `rank`, counted as for fill-or-kill, but not beyond `most`.
 
-    The account in liquidation has no orders left, so that all orders there are others'.
+    Looks at no more than OFFER_LOOKS orders. The account in liquidation has no orders left, so that all
+    orders there are others'.
     """
     levels = w.levels.data
     data = w.orders.data
     other: i64 = 1 - sell
     found: i64 = 0
+    looks: i64 = limits.OFFER_LOOKS
     level = book.best_level(other)
-    while level != 0 and found < most:
+    while level != 0 and looks > 0 and found < most:
         at = levels[level * LEVEL_WORDS + L_RANK]
         if at < rank if sell != 0 else at > rank:
             break
         slot = levels[level * LEVEL_WORDS + L_HEAD]
-        while slot != 0 and found < most:
+        while slot != 0 and looks > 0 and found < most:
+            looks -= 1
             o = slot * ORDER_WORDS
-            if data[o + O_FLAGS] & r.FLAG_REDUCE_ONLY == 0:
+            if counts(w, o):
                 found += data[o + O_LOTS] & r.U32
             slot = data[o + O_QUEUE] & r.U32
         level = book.next_level(other, at)
@@ -174,22 +211,31 @@ def liquidation_nano(w: World, instrument: i64) -> i64:
     return ceil_div(w.instruments[i + I_INDEX_PER_LOT] * w.underlyings[u + R_LIQ_FEE], 1000)
 
 
-def _helps(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64) -> bool:
-    """Whether balance less maintenance margin is not lower after `lots` at `price`, fees paid."""
+def _freed(w: World, account: i64, instrument: i64, sell: i64, lots: i64) -> i64:
+    """By how much closing `lots` lowers maintenance margin, micro-USDC; `margin.figures` stand."""
+    return w.m_maintenance - margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
+
+
+def _helps(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64, freed: i64) -> bool:
+    """Whether balance less maintenance margin is not lower after `lots` at `price`, fees paid, and what they
+    lose at the marks is no more than the equity and a tenth of the band."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    value = price * data[i + I_MULTIPLIER]
-    standard = w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD
-    if standard and data[i + I_KIND] == r.KIND_OPTION:
-        gained = value * lots if sell != 0 else -value * lots
-    else:
-        lost = data[i + I_MARK_HIGH] - value if sell != 0 else value - data[i + I_MARK_LOW]
-        gained = -lost * lots if lost > 0 else 0
+    u = data[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    allowed = ppm_floor(data[i + I_INDEX_PER_LOT] * lots, w.underlyings[u + R_LIQ_BAND] // 10)
+    if w.m_equity > 0:
+        allowed += w.m_equity
+    if sufficiency.lost_per_lot(w, instrument, sell, price) * lots > allowed:
+        return False
     paid = ceil_div(fees.taker_nano(w, account, instrument), 1000) * lots
     paid += ceil_div(liquidation_nano(w, instrument) * lots, 1000)
-    before = w.m_maintenance
-    after = margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
-    return gained - paid + before - after >= 0
+    cap = data[i + I_FEE_CAP]
+    if data[i + I_KIND] == r.KIND_OPTION and 0 < cap and cap <= limits.DOUBLE_CAP_PERMILLE:
+        # Both fees are capped; each fill rounds its own down.
+        most = price * data[i + I_MULTIPLIER] * lots * cap // limits.DOUBLE_CAP_PERMILLE
+        if paid > most:
+            paid = most
+    return sufficiency.gained_micro(w, account, instrument, sell, price, lots) - paid + freed >= 0
 
 
 def close(w: World, account: i64, instrument: i64) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger, liquidation, margin
-from exchange.core.arithmetic import ppm_floor
+from exchange.core.arithmetic import ceil_div, ppm_floor
+from exchange.core.family import main_of
 from exchange.core.layout import (
     A_AUCTION,
     A_CASH,
     A_LIQUIDATION,
     A_LOCKED,
     A_MAX_POSITIONS,
+    A_MODEL,
     A_SEAT_HEAD,
     A_SEATS,
     ACCOUNT_WORDS,
@@ -48,7 +50,11 @@ from exchange.domain import rejects as no
 
 
 class Lot:
-    """What one takeover moves and what it costs, micro-USDC."""
+    """What one takeover moves and what it costs, micro-USDC.
+
+    The discount has two parts, so that no more of it is paid than taking the parts over is worth to somebody:
+    of options held long at most half their value, of all others at most the maintenance margin they free.
+    """
 
     def __init__(self, bidder: i64, target: i64) -> None:
         self.bidder: i64 = bidder
@@ -60,6 +66,7 @@ class Lot:
         self.discount: i64 = 0
         self.given: i64 = 0
         self.topped: i64 = 0
+        self.room: i64 = 0  # balance less maintenance margin of the target before
 
 
 def takeover(w: World, who: i64, target: i64, fraction_ppm: i64, max_pay: i64) -> i64:
@@ -73,6 +80,10 @@ def takeover(w: World, who: i64, target: i64, fraction_ppm: i64, max_pay: i64) -
     reason = _parts_refused(w, lot)
     if reason != 0:
         return reason
+    most = most_ppm(w, target)
+    if fraction_ppm > most:
+        w.detail = most
+        return no.BAD_SIZE
     price(w, lot, fraction_ppm)
     pay = lot.worth - lot.given - lot.topped
     if pay > max_pay:
@@ -83,6 +94,10 @@ def takeover(w: World, who: i64, target: i64, fraction_ppm: i64, max_pay: i64) -
     if w.m_equity < 0 or w.m_initial > w.m_balance:
         _book(w, lot, -1)
         return no.INSUFFICIENT_FUNDS
+    margin.figures(w, target)
+    if fraction_ppm < limits.PPM and w.m_balance - w.m_maintenance < lot.room:
+        _book(w, lot, -1)  # the parts would tear what covers from what it covers
+        return no.BAD_SIZE
     _tell(w, lot, fraction_ppm)
     return 0
 
@@ -100,13 +115,19 @@ def _refused(w: World, bidder: i64, target: i64, fraction_ppm: i64) -> i64:
         return no.UNKNOWN_ACCOUNT
     if target == bidder or fraction_ppm < 1 or fraction_ppm > limits.PPM:
         return no.BAD_VALUE
+    if main_of(w, target) == main_of(w, bidder):
+        return no.WRONG_FAMILY
     if w.accounts[target * ACCOUNT_WORDS + A_LIQUIDATION] != r.LIQUIDATION_AUCTION:
         return no.NOT_IN_AUCTION
-    return 0
+    margin.figures(w, target)
+    return no.NOT_IN_AUCTION if w.m_maintenance <= w.m_balance else 0
 
 
 def divide(w: World, lot: Lot, fraction_ppm: i64) -> None:
-    """The parts of the target's positions, by instrument id; each rounds toward zero."""
+    """The parts of the target's positions, by instrument id.
+
+    Options held long round down, all others up: no part takes cover away from what stays.
+    """
     found: list[i64] = []
     seats = w.seats.data
     seat = w.accounts[lot.target * ACCOUNT_WORDS + A_SEAT_HEAD]
@@ -118,7 +139,9 @@ def divide(w: World, lot: Lot, fraction_ppm: i64) -> None:
     found.sort()
     for instrument in found:
         size = seats[ledger.find_seat(w, lot.target, instrument) * SEAT_WORDS + S_SIZE]
-        part = size * fraction_ppm // limits.PPM if size > 0 else -(-size * fraction_ppm // limits.PPM)
+        part = size * fraction_ppm // limits.PPM  # away from zero if held short
+        if size > 0 and w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] != r.KIND_OPTION:
+            part = ceil_div(size * fraction_ppm, limits.PPM)
         if part != 0:
             lot.instruments.append(instrument)
             lot.parts.append(part)
@@ -201,26 +224,69 @@ def discount_rate_ppm(w: World, target: i64, underlying: i64) -> i64:
 
 
 def price(w: World, lot: Lot, fraction_ppm: i64) -> None:
-    """What the parts are worth, and how much of the discount the target and the insurance fund give."""
+    """What the parts are worth, and how much of the discount the target and the insurance fund give.
+
+    Leaves the target's `margin.figures`.
+    """
+    of_longs: i64 = 0
+    of_others: i64 = 0
     number: i64 = 0
     while number < i64(len(lot.parts)):
         instrument = lot.instruments[number]
         part = lot.parts[number]
         i = instrument * INSTRUMENT_WORDS
-        if w.instruments[i + I_KIND] == r.KIND_OPTION:
-            lot.worth += part_value(w, instrument, part)
+        option = w.instruments[i + I_KIND] == r.KIND_OPTION
+        value = part_value(w, instrument, part)
+        if option:
+            lot.worth += value
         notional = (part if part > 0 else -part) * w.instruments[i + I_INDEX_PER_LOT]
-        rate = discount_rate_ppm(w, lot.target, w.instruments[i + I_UNDERLYING])
-        lot.discount += ppm_floor(notional, rate)
+        discount = ppm_floor(notional, discount_rate_ppm(w, lot.target, w.instruments[i + I_UNDERLYING]))
+        if option and part > 0:
+            of_longs += discount if discount < value // 2 else value // 2
+        else:
+            of_others += discount
         number += 1
     margin.figures(w, lot.target)
+    lot.room = w.m_balance - w.m_maintenance
+    freed = ppm_floor(w.m_maintenance, fraction_ppm)
+    lot.discount = of_longs + (of_others if of_others < freed else freed)
     given = ppm_floor(w.m_equity, fraction_ppm) if w.m_equity > 0 else 0
     lot.given = given if given < lot.discount else lot.discount
     topped = lot.discount - lot.given
+    missing = -w.m_equity if w.m_equity < 0 and fraction_ppm == limits.PPM else 0
+    if topped > missing:
+        topped = missing
     fund = w.accounts[limits.ACCOUNT_INSURANCE * ACCOUNT_WORDS + A_CASH]
     if fund < 0:
         fund = 0
     lot.topped = topped if topped < fund else fund
+
+
+def most_ppm(w: World, target: i64) -> i64:
+    """The largest fraction that may be taken over: what restores maintenance, or two lots of the largest.
+
+    The target's maintenance margin is above its balance.
+    """
+    whole = Lot(0, target)
+    divide(w, whole, limits.PPM)
+    price(w, whole, limits.PPM)
+    short = w.m_maintenance - w.m_balance
+    frees = w.m_maintenance - whole.given
+    if w.accounts[target * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD:
+        frees += whole.worth
+    if short >= frees:
+        return limits.PPM
+    largest: i64 = 1
+    for part in whole.parts:
+        size = part if part > 0 else -part
+        if size > largest:
+            largest = size
+    # Python's own integers: the product needs more than 64 bits.
+    most = i64(-(-int(short) * limits.PPM // int(frees)))
+    least = ceil_div(2 * limits.PPM, largest)
+    if least > limits.PPM:
+        least = limits.PPM
+    return most if most > least else least
 
 
 def _book(w: World, lot: Lot, sign: i64) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger
-from exchange.core.family import free_micro
-from exchange.core.layout import A_CASH, ACCOUNT_WORDS
-from exchange.core.orders import is_bound, is_user
+from exchange.core.family import free_micro, in_need
+from exchange.core.layout import A_CASH, A_LOCKED, A_PENDING, ACCOUNT_WORDS
+from exchange.core.orders import is_user
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -22,18 +22,24 @@ def withdraw(w: World, account: i64, amount: i64, ident: i64) -> i64:
     """WITHDRAW: hold the amount. Returns a reject reason or 0."""
     if not is_user(w, account):
         return no.UNKNOWN_ACCOUNT
-    if is_bound(w, account):
+    a = account * ACCOUNT_WORDS
+    if w.accounts[a + A_LOCKED] != 0 or in_need(w, account):
         return no.ACCOUNT_LOCKED
+    if w.share_phase != 0:
+        return no.LOSS_SHARING
     if amount < 1 or amount > limits.MAX_DEPOSIT_MICRO or ident < 1:
         return no.BAD_VALUE
     if ident <= w.last_withdrawal:
         return no.DUPLICATE
     if len(w.pending) >= limits.MAX_PENDING_WITHDRAWALS:
         return no.LIMIT_REACHED
+    if w.accounts[a + A_PENDING] >= limits.MAX_PENDING_PER_ACCOUNT:
+        return no.LIMIT_REACHED
     if amount > free_micro(w, account):
         return no.INSUFFICIENT_FUNDS
     w.last_withdrawal = ident
     w.pending[ident] = (account, amount)
+    w.accounts[a + A_PENDING] += 1
     left = ledger.move_cash(w, account, -amount)
     ledger.move_cash(w, limits.ACCOUNT_WITHDRAWALS, amount)
     emit.cash(w, account, r.CASH_WITHDRAWAL, ident, -amount, left, limits.ACCOUNT_WITHDRAWALS)
@@ -49,6 +55,7 @@ def resolve(w: World, outcome: i64, ident: i64) -> i64:
     found = w.pending.pop(ident)
     account: i64 = found[0]
     amount: i64 = found[1]
+    w.accounts[account * ACCOUNT_WORDS + A_PENDING] -= 1
     ledger.move_cash(w, limits.ACCOUNT_WITHDRAWALS, -amount)
     if outcome == r.WITHDRAWAL_PAID:
         ledger.move_cash(w, limits.ACCOUNT_BRIDGE, amount)

@@ -77,12 +77,15 @@ MAX_EXPIRE_DAY_CANCELS: Final = 256
 # --- risk (rules version 2) ------------------------------------------------------------------------
 MAX_SUBACCOUNTS: Final = 20
 MAX_PENDING_WITHDRAWALS: Final = 1 << 16
+MAX_PENDING_PER_ACCOUNT: Final = 16
 MAX_TIERS: Final = 8
 MAX_SCENARIOS: Final = 48
 MAX_QUANTUM_MICRO: Final = 1 << 30
 MAX_STREAM_WORD_BYTES: Final = 9
 MAX_SWEEP: Final = 1_024
 LIQUIDATION_CANCELS: Final = 64
+OFFER_LOOKS: Final = 1_024  # orders a slice looks at to find what the book offers
+DOUBLE_CAP_PERMILLE: Final = 500  # two fees capped by this each leave a sale worth nothing at worst
 MAX_VOLUME_MICRO: Final = 1 << 60
 PPM: Final = 1_000_000
 MAX_RATE_PPM: Final = 250_000  # of roll, shock and short-option charges

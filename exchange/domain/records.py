@@ -221,6 +221,7 @@ CANCEL_POST_ONLY_EDIT: Final = 8
 CANCEL_DAY_END: Final = 9
 CANCEL_DELIVERY: Final = 10
 CANCEL_LIQUIDATION: Final = 11
+CANCEL_MARGIN: Final = 18  # 12 to 17 are kept for orders with more to them
 
 # --- CASH and SETTLED kinds ------------------------------------------------------------------------
 CASH_DEPOSIT: Final = 1
@@ -256,6 +257,7 @@ LIQ_ENDED: Final = 7
 LIQ_FUND: Final = 8
 LIQ_SHARED: Final = 9
 LIQ_DEFICIT: Final = 10
+LIQ_FAMILY: Final = 11
 LIQUIDATION_NAMES: Final[dict[int, str]] = {
     LIQ_STARTED: "started",
     LIQ_ORDERS: "orders_cancelled",
@@ -267,4 +269,5 @@ LIQUIDATION_NAMES: Final[dict[int, str]] = {
     LIQ_FUND: "covered_by_insurance_fund",
     LIQ_SHARED: "loss_shared",
     LIQ_DEFICIT: "deficit",
+    LIQ_FAMILY: "covered_by_family",
 }

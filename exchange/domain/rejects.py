@@ -48,6 +48,7 @@ NOT_LIQUIDATABLE: Final = 41
 NOT_IN_AUCTION: Final = 42
 TOO_MANY_ACCOUNTS: Final = 43
 UNKNOWN_WITHDRAWAL: Final = 44
+LOSS_SHARING: Final = 45
 
 REJECT_NAMES: Final[dict[int, str]] = {
     MALFORMED: "malformed",
@@ -94,4 +95,5 @@ REJECT_NAMES: Final[dict[int, str]] = {
     NOT_IN_AUCTION: "not_in_auction",
     TOO_MANY_ACCOUNTS: "too_many_accounts",
     UNKNOWN_WITHDRAWAL: "unknown_withdrawal",
+    LOSS_SHARING: "loss_sharing",
 }

@@ -14,6 +14,7 @@ from exchange.gateway.credentials import ADDRESS_BYTES, Credentials
 from exchange.gateway.key_table import Key
 from exchange.gateway.live_sessions import LiveSessions
 from exchange.gateway.replays import ReplayLog
+from exchange.gateway.sign_ups import SignUps
 from exchange.gateway.signatures import is_signed_by
 from exchange.wire import errors
 from exchange.wire.auth import (
@@ -243,6 +244,9 @@ class AuthVenue(Protocol):
     @property
     def sign_up_enabled(self) -> bool: ...
 
+    @property
+    def sign_ups(self) -> SignUps: ...
+
     def create_account(self, owner: bytes, done: Callable[[int], None]) -> None:
         """Sequence CREATE_ACCOUNT; `done(account)` after its commit, `done(0)` if it was rejected."""
 
@@ -289,7 +293,8 @@ def sign_up(venue: AuthVenue, session: Session, request: Request) -> None:
     Replies after the account is committed. The secret is shown this once.
 
     Raises:
-        RpcError: 13025 switched off, 10028 too many at once, 13028 rejected by the core.
+        RpcError: 13025 switched off, or the faucet's budget is spent; 10028 too many at once, or of one
+            address in an hour; 13028 rejected by the core.
     """
     authenticator = venue.authenticator
     credentials = authenticator.credentials
@@ -298,7 +303,9 @@ def sign_up(venue: AuthVenue, session: Session, request: Request) -> None:
     if authenticator.sign_ups_in_flight >= SIGN_UPS_IN_FLIGHT_MAX:
         raise error(errors.TOO_MANY_REQUESTS)
     name = text(request.params, "name", "", bytes_max=LABEL_CHARS_MAX)
-    pending = credentials.begin_account(name, _owner(request, credentials))
+    owner = _owner(request, credentials)
+    venue.sign_ups.admit(session.remote)
+    pending = credentials.begin_account(name, owner)
     authenticator.sign_ups_in_flight += 1
     answered = False
 
@@ -308,6 +315,7 @@ def sign_up(venue: AuthVenue, session: Session, request: Request) -> None:
         authenticator.sign_ups_in_flight -= 1
         if not account:
             credentials.discard(pending.row)
+            venue.sign_ups.give_back(session.remote)
             session.fail(request, error(errors.TEMPORARILY_UNAVAILABLE, reason="account not created"))
             return
         credentials.confirm(pending.row, account)

@@ -54,6 +54,7 @@ from exchange.gateway.private import PrivateFeeds
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
+from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
 from exchange.gateway.slices import Slices
 from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
@@ -99,6 +100,7 @@ class Venue:
         authenticator: CredentialAuthenticator | None = None,
         sign_up_enabled: bool = False,
         faucet_micro: int = FAUCET_MICRO,
+        sign_ups: SignUps | None = None,
         shard: int = 0,
         disconnect_log: DisconnectLog | None = None,
         quotes_need_cancel_on_disconnect: bool = False,
@@ -116,10 +118,13 @@ class Venue:
         self.withdrawals: WithdrawalPort = withdrawals or NoWithdrawals()
         self.retiring: set[int] = set()
         """Subaccounts whose removal is under way."""
+        self.cancelling: set[int] = set()
+        """Withdrawals whose cancelling is under way."""
         self._last_withdrawal = 0
         self._last_transfer = 0
         self.sign_up_enabled = sign_up_enabled
         self.faucet_micro = faucet_micro
+        self.sign_ups = sign_ups or SignUps(SignUpLimits(), faucet_micro, clock, GivenInMemory())
         self._authenticator = authenticator
         self.bus: Bus = bus or NoBus()
         self.labels = labels or Labels()
@@ -320,8 +325,8 @@ class Venue:
     # --- accounts ----------------------------------------------------------------------------------
 
     def create_account(self, owner: bytes, done: Callable[[int], None], main: int = 0) -> None:
-        """Sequence the next account of `owner` (20 bytes), under `main` if that is not 0: `done(account)`
-        once durable, `done(0)` if the core or a halt refused it.
+        """Sequence the next account of `owner` (20 bytes), under `main` if that is not 0, and its caps:
+        `done(account)` once durable, `done(0)` if the core or a halt refused it.
 
         Raises:
             RpcError: as `submit`; 13028 when no account id is left.
@@ -332,13 +337,30 @@ class Venue:
 
         def finish(packed: bytes) -> None:
             if packed and packed[0] == r.EV_ACCOUNT:
-                done(account)
+                self._cap(account, done)
                 return
             self._next_account = 0  # the ids handed out behind a refused one are refused too
             done(0)
 
         self.submit(commands.create_account(account, owner, main), finish)
         self._next_account = account + 1
+
+    def _cap(self, account: int, done: Callable[[int], None]) -> None:
+        """Sequence the caps of accounts made through the API. One that could not be capped is as good as
+        not made: nobody is told of it."""
+        limits = self.sign_ups.limits
+        if not (limits.orders_max or limits.positions_max) or risk_queries.rules(self.engine) < 2:
+            done(account)
+            return
+
+        def finish(packed: bytes) -> None:
+            done(account if packed and packed[0] == r.EV_ACCOUNT else 0)
+
+        try:
+            self.submit(commands.set_caps(account, limits.orders_max, limits.positions_max), finish)
+        except RpcError as refused:
+            _log.warning("account %d has no caps and is not handed out: %s", account, refused)
+            done(0)
 
     def account_exists(self, account: int) -> bool:
         """Whether an account is a user's and known to the core."""

@@ -120,6 +120,7 @@ REJECT_CODES: Final[dict[int, int]] = {
     rej.NOT_IN_AUCTION: OTHER_REJECT,
     rej.TOO_MANY_ACCOUNTS: TOO_MANY_SUBACCOUNTS,
     rej.UNKNOWN_WITHDRAWAL: NOT_FOUND,
+    rej.LOSS_SHARING: TEMPORARILY_UNAVAILABLE,
 }
 
 # What an order that ended without a fill can be told as, where a method answers with an error.
@@ -135,6 +136,7 @@ CANCEL_CODES: Final[dict[int, int]] = {
     r.CANCEL_DAY_END: NOT_OPEN_ORDER,
     r.CANCEL_DELIVERY: BOOK_CLOSED,
     r.CANCEL_LIQUIDATION: NOT_OPEN_ORDER,
+    r.CANCEL_MARGIN: NOT_ENOUGH_FUNDS,
 }
 
 
@@ -150,6 +152,7 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_DAY_END: "day_end",
     r.CANCEL_DELIVERY: "settlement",
     r.CANCEL_LIQUIDATION: "autoliquidation",
+    r.CANCEL_MARGIN: "risk_mitigation",
 }
 
 

@@ -16,7 +16,7 @@ from exchange.domain import records as r
 from tests.reference import invariants
 from tests.reference import outcome as reference_outcome
 from tests.reference.engine import UNITS, ReferenceEngine
-from tests.reference.risk_scenarios import activation
+from tests.reference.risk_opening import activation
 from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
 
 EDGES = (0, 1, -1, 2, 64, 1 << 28, 1 << 40, 1 << 62, limits.I64_MAX, -(1 << 63), 50_000, 1 << 56 | 1)

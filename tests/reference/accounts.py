@@ -38,7 +38,7 @@ class Account:
     """A system or user account; `flags` bit 0: self-trade prevention cancels the maker.
 
     From `main` on: rules version 2. `volume_micro` is traded index notional, `basis_micro` what a loss is
-    shared by.
+    shared by, `pending_withdrawals` how many of `World.withdrawals` are its own.
     """
 
     id: int
@@ -59,6 +59,7 @@ class Account:
     auction_start_ms: int = 0
     volume_micro: int = 0
     basis_micro: int = 0
+    pending_withdrawals: int = 0
 
     @property
     def family(self) -> int:

@@ -7,6 +7,7 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import funds, matching, placing
 from tests.reference.accounts import Order
+from tests.reference.branches import note
 from tests.reference.outcome import Reject, require
 from tests.reference.placing import Draft
 from tests.reference.world import Head, World
@@ -114,16 +115,40 @@ def _check_growth(world: World, draft: Draft, order: Order, in_place: bool) -> N
         if in_place
         else funds.hold_per_lot(world, draft.account, draft.instrument, draft.is_sell, draft.price_ticks)
     )
+    draft.use_price = draft.price_ticks
     if _requires_more(world, draft, order, open_lots):
         placing.check_accumulation(draft)
         placing.check_covered(world, draft, open_lots)
+    elif world.has_risk_rules:
+        _check_price(world, draft, order, open_lots)
+
+
+def _check_price(world: World, draft: Draft, order: Order, open_lots: int) -> None:
+    """Rules 2: checks 15 and 16 of an order that requires no more, if its price is worse."""
+    if order.is_sell:
+        worse = draft.price_ticks < order.price_ticks
+    else:
+        worse = draft.price_ticks > order.price_ticks
+    if not worse:
+        note(world, "amend: not checked")
+        return
+    try:
+        placing.check_accumulation(draft)
+        placing.check_covered(world, draft, open_lots)
+    except Reject:
+        note(world, "amend: checked for its price alone, refused")
+        raise
+    note(world, "amend: checked for its price alone, passed")
 
 
 def _requires_more(world: World, draft: Draft, order: Order, open_lots: int) -> bool:
     """Rules 1: the seat's requirement grows. Rules 2: the order's open lots or hold do."""
     if world.has_risk_rules:
         held = order.open_lots * order.hold_per_lot
-        return open_lots > order.open_lots or open_lots * draft.hold_per_lot > held
+        if open_lots > order.open_lots or open_lots * draft.hold_per_lot > held:
+            note(world, "amend: checked for lots or hold")
+            return True
+        return False
     return placing.requirement_with(draft, open_lots) > funds.seat_requirement(order.seat)
 
 

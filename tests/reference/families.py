@@ -7,6 +7,7 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import margin
 from tests.reference.accounts import Account
+from tests.reference.branches import note
 from tests.reference.lines import lines_of
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
@@ -69,6 +70,9 @@ def transfer(world: World, head: Head, words: tuple[int, ...]) -> None:
     require(source is not destination, why.BAD_VALUE)
     require(source.family == destination.family, why.WRONG_FAMILY)
     world.check_free(source)
+    if world.sharing.account:
+        note(world, "transfer: loss being shared")
+    world.check_no_loss_shared()
     require(1 <= amount_micro <= limits.MAX_DEPOSIT_MICRO, why.BAD_VALUE)
     require(abs(destination.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
     require(amount_micro <= margin.free_micro(world, source), why.INSUFFICIENT_FUNDS)

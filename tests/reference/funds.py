@@ -14,23 +14,33 @@ from tests.reference.outcome import require
 from tests.reference.world import World
 
 
+def fee_hold(world: World, instrument: Instrument, price_ticks: int) -> int:
+    """The most a lot's fee may be at this price."""
+    fee = ceil_div(fees.hold_nano(world, instrument), 1000)
+    cap = instrument.terms.fee_cap_permille
+    if instrument.is_option and cap:
+        fee = min(fee, floor_div(price_ticks * instrument.multiplier_micro * cap, 1000) + 1)
+    return fee
+
+
 def hold_per_lot(
     world: World, account: Account, instrument: Instrument, is_sell: bool, price_ticks: int
 ) -> int:
     """What one open lot of an order at this price sets aside; fixed when the order is placed.
 
     A portfolio account's options hold what a fill at this price loses against the mark, as perpetuals do.
+    A standard account's sale holds nothing under rules 1; under rules 2 what an uncapped fee leaves unpaid.
     """
     value = price_ticks * instrument.multiplier_micro
-    fee_hold = ceil_div(fees.hold_nano(world, instrument), 1000)
-    if instrument.is_option:
-        if cap := instrument.terms.fee_cap_permille:
-            fee_hold = min(fee_hold, floor_div(value * cap, 1000) + 1)
-        if account.model == r.MODEL_STANDARD:
-            return 0 if is_sell else value + fee_hold
+    fee = fee_hold(world, instrument, price_ticks)
+    if instrument.is_option and account.model == r.MODEL_STANDARD:
+        if not is_sell:
+            return value + fee
+        uncapped = world.has_risk_rules and not instrument.terms.fee_cap_permille
+        return max(0, fee - value) if uncapped else 0
     if is_sell:
-        return fee_hold + max(0, instrument.mark_high - value)
-    return fee_hold + max(0, value - instrument.mark_low)
+        return fee + max(0, instrument.mark_high - value)
+    return fee + max(0, value - instrument.mark_low)
 
 
 def requirement_of(instrument: Instrument, size: int, open_buy: int, open_sell: int, hold: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from exchange.domain import limits
@@ -11,10 +12,13 @@ from exchange.domain.commands import RiskParameters
 from tests.reference import fees, margin, matching, portfolio
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_floor
+from tests.reference.branches import MODELS, note
 from tests.reference.instruments import Instrument
 from tests.reference.lines import line_of, lines_of
 from tests.reference.outcome import require
+from tests.reference.stale import balance_change, loss_at_mark
 from tests.reference.sweeping import covered, tell
+from tests.reference.toward_mark import first_price, last_price
 from tests.reference.world import Head, World
 
 
@@ -48,18 +52,55 @@ def _cancel_orders(world: World, account: Account) -> None:
 
 
 def _cover(world: World, account: Account) -> None:
-    """No position is left: the insurance fund pays what is missing, as far as it can."""
-    deficit = -margin.worth(account).funds
-    paid = min(deficit, max(0, world.insurance.cash_micro))
+    """No position is left: the family pays what is missing, then the insurance fund, as far as they can."""
+    missing = -margin.worth(account).funds
+    payers = 0
+    if not world.family_of(account):
+        note(world, "family: nobody else")
+    for payer in world.family_of(account):
+        given = _from_family(world, account, payer, missing)
+        missing -= given
+        payers += given > 0
+    if payers and not missing:
+        note(world, "family: one pays all" if payers == 1 else "family: several pay all")
+    paid = min(missing, max(0, world.insurance.cash_micro))
     account.cash_micro += paid
     world.insurance.cash_micro -= paid
+    missing -= paid
     if paid > 0:
         tell(world, account, r.LIQ_FUND, amount=paid)
-    if paid == deficit:
+    if not missing:
+        if payers and paid:
+            note(world, "family: pays, then the fund")
         end(world, account)
     else:
+        if payers:
+            note(world, "family: pays, and a deficit stays")
         account.liquidation = r.LIQUIDATION_DEFICIT
-        tell(world, account, r.LIQ_DEFICIT, amount=deficit - paid)
+        tell(world, account, r.LIQ_DEFICIT, amount=missing)
+
+
+def _from_family(world: World, account: Account, payer: Account, missing: int) -> int:
+    """What another account of the family gives; nothing while it is in liquidation itself."""
+    if not missing:
+        return 0
+    if payer.liquidation != r.LIQUIDATION_NONE:
+        note(world, "family: passed over in liquidation")
+        return 0
+    has = margin.worth(payer)
+    spare = min(payer.cash_micro, has.balance) - margin.maintenance_now(world, payer)
+    if has.equity < 0 or spare <= 0:
+        note(world, "family: passed over with nothing to spare")
+        return 0
+    given = min(missing, spare)
+    if given > margin.free_micro(world, payer):
+        note(world, "family: gives what its orders or initial margin hold")
+    payer.cash_micro -= given
+    account.cash_micro += given
+    world.events.cash(payer, 0, -given, r.CASH_TRANSFER, world.now_ms, counter=account.id)
+    world.events.cash(account, 0, given, r.CASH_TRANSFER, world.now_ms, counter=payer.id)
+    tell(world, account, r.LIQ_FAMILY, amount=given, counter=payer.id)
+    return given
 
 
 def _close(world: World, head: Head, account: Account) -> None:
@@ -108,9 +149,39 @@ def _plan(world: World, account: Account, seat: Seat) -> Order | None:
             return None
         lots = min(lots, max(1, ceil_div(abs(delta), instrument.index_per_lot)))
     order = _order(world, account, seat, risk)
-    lots = min(lots, max(1, matching.offered_lots(order)))
-    order.size_lots = order.open_lots = lots
-    return order if _helps(world, order, risk) else None
+    order.open_lots = lots
+    price_ticks = _price_that_helps(world, order, risk)
+    if price_ticks is None:
+        return None
+    order.price_ticks = price_ticks
+    whole = matching.offered_lots(world, order)
+    offered = matching.offered_lots(world, order, limits.OFFER_LOOKS)
+    if offered < min(lots, whole):
+        note(world, "slice: looked at as many orders as it may")
+    order.size_lots = order.open_lots = min(lots, max(1, offered))
+    if _helps(world, order, risk):
+        return order
+    note(world, "slice: helps whole, not as cut")
+    return None
+
+
+def _price_that_helps(world: World, order: Order, risk: RiskParameters) -> int | None:
+    """The first price from the order's own to the mark at which its lots make nothing worse."""
+    instrument, own = order.instrument, order.price_ticks
+
+    def will_do(price_ticks: int) -> bool:
+        return _helps(world, replace(order, price_ticks=price_ticks), risk)
+
+    found = first_price(instrument, own, is_sell=order.is_sell, will_do=will_do)
+    last = last_price(instrument, is_sell=order.is_sell)
+    if found is None:
+        how = "at no price"
+    elif found == own:
+        how = "at the band"
+    else:
+        how = "at the mark" if found == last else "at a price that breaks even"
+    note(world, f"slice: {how}, {MODELS[order.account.model]}")
+    return found
 
 
 def _order(world: World, account: Account, seat: Seat, risk: RiskParameters) -> Order:
@@ -155,22 +226,31 @@ def _liquidation_nano(instrument: Instrument, risk: RiskParameters) -> int:
 
 
 def _helps(world: World, order: Order, risk: RiskParameters) -> bool:
-    """Filled at its price, fees paid: is the balance no less above maintenance than before?"""
+    """Filled at its price, fees paid: is the balance no less above maintenance than before?
+
+    And it loses against the mark no more than there is, and a tenth of the band.
+    """
     account, instrument, lots = order.account, order.instrument, order.open_lots
     price = order.price_ticks * instrument.multiplier_micro
-    if instrument.is_option and account.model == r.MODEL_STANDARD:
-        change = price * lots if order.is_sell else -price * lots
-    elif order.is_sell:
-        change = -max(0, instrument.mark_high - price) * lots
-    else:
-        change = -max(0, price - instrument.mark_low) * lots
+    change = balance_change(account, instrument, order.price_ticks, lots, is_sell=order.is_sell)
     costs = ceil_div(fees.taker_nano(world, account, instrument), 1000) * lots
     costs += ceil_div(_liquidation_nano(instrument, risk) * lots, 1000)
+    cap = instrument.terms.fee_cap_permille
+    if instrument.is_option and 0 < cap <= limits.DOUBLE_CAP_PERMILLE:
+        most = floor_div(price * lots * cap, limits.DOUBLE_CAP_PERMILLE)
+        if most < costs:
+            note(world, "slice: its fees capped")
+        costs = min(costs, most)
     line = line_of(order.seat)
     closed = line._replace(size=line.size + (-lots if order.is_sell else lots))
     freed = margin.maintenance_now(world, account) - margin.maintenance(
         world, account.model, lines_of(account, closed)
     )
+    lost = lots * max(0, loss_at_mark(instrument, order.price_ticks, is_sell=order.is_sell))
+    tenth = ppm_floor(instrument.index_per_lot * lots, floor_div(risk.liquidation_band_ppm, 10))
+    if change - costs + freed >= 0 and lost > max(0, margin.worth(account).equity) + tenth:
+        note(world, f"slice: loses more than there is, {MODELS[account.model]}")
+        return False
     return change - costs + freed >= 0
 
 

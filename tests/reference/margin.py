@@ -25,6 +25,13 @@ def maintenance(world: World, model: int, lines: list[Line]) -> int:
     return standard.maintenance(world, lines)
 
 
+def maintenance_with_orders(world: World, model: int, lines: list[Line]) -> int:
+    """MM° of these seats: maintenance with open orders counted as IM counts them."""
+    if model == r.MODEL_PORTFOLIO:
+        return portfolio.maintenance_with_orders(world, lines)
+    return standard.maintenance_with_orders(world, lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Worth:
     """What an account has: `balance` is what its model holds its margins against."""

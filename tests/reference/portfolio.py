@@ -5,6 +5,7 @@ from __future__ import annotations
 from exchange.domain.commands import RiskParameters
 from tests.reference import perlot
 from tests.reference.arithmetic import floor_div, ppm_ceil
+from tests.reference.branches import note
 from tests.reference.lines import Line
 from tests.reference.world import World
 
@@ -13,7 +14,7 @@ def initial(world: World, lines: list[Line]) -> int:
     """IM: holds of all seats, and per underlying the worst scenario, roll, shock and charges."""
     total = sum(line.hold for line in lines)
     for risk, mine in _by_underlying(world, lines):
-        charges = sum(_initial_charges(line, risk) for line in mine)
+        charges = sum(_initial_charges(world, line, risk) for line in mine)
         total += _worst(mine, risk, with_orders=True) + _delta_charges(mine, risk) + charges
     return total
 
@@ -22,10 +23,17 @@ def maintenance(world: World, lines: list[Line]) -> int:
     """MM: the same of the positions alone, at a share."""
     total = 0
     for risk, mine in _by_underlying(world, lines):
-        charges = sum(_maintenance_charges(line, risk) for line in mine)
+        charges = sum(_maintenance_charges(world, line, risk) for line in mine)
         whole = _worst(mine, risk, with_orders=False) + _delta_charges(mine, risk) + charges
         total += ppm_ceil(whole, risk.pm_mm_ppm)
     return total
+
+
+def maintenance_with_orders(world: World, lines: list[Line]) -> int:
+    """MM°: the holds, and the harshest underlying's share of all else that IM counts."""
+    holds = sum(line.hold for line in lines)
+    shares = [underlying.risk.pm_mm_ppm for underlying in world.underlyings if underlying.risk]
+    return holds + ppm_ceil(initial(world, lines) - holds, max(shares, default=0))
 
 
 def _by_underlying(world: World, lines: list[Line]) -> list[tuple[RiskParameters, list[Line]]]:
@@ -78,7 +86,7 @@ def _delta_charges(lines: list[Line], risk: RiskParameters) -> int:
     return ppm_ceil(netted, risk.roll_ppm) + shock
 
 
-def _initial_charges(line: Line, risk: RiskParameters) -> int:
+def _initial_charges(world: World, line: Line, risk: RiskParameters) -> int:
     instrument = line.instrument
     total = max(0, -line.size) * risk.quantum_micro if instrument.table else 0
     short = max(0, line.open_sell - line.size)
@@ -88,10 +96,13 @@ def _initial_charges(line: Line, risk: RiskParameters) -> int:
     total += max(line.open_buy, line.open_sell) * per_lot
     if instrument.table is None:
         total += (short if instrument.is_option else line.worst) * perlot.initial(instrument, risk)
+        if instrument.is_option and (long := max(0, line.size + line.open_buy)):
+            note(world, "untabled: initial, long or bid for")
+            total += long * instrument.mark_high
     return total
 
 
-def _maintenance_charges(line: Line, risk: RiskParameters) -> int:
+def _maintenance_charges(world: World, line: Line, risk: RiskParameters) -> int:
     instrument = line.instrument
     short = max(0, -line.size)
     total = short * risk.quantum_micro if instrument.table else 0
@@ -100,4 +111,7 @@ def _maintenance_charges(line: Line, risk: RiskParameters) -> int:
     if instrument.table is None:
         lots = short if instrument.is_option else abs(line.size)
         total += lots * perlot.maintenance(instrument, risk)
+        if instrument.is_option and line.size > 0:
+            note(world, "untabled: maintenance, long")
+            total += line.size * instrument.mark_high
     return total

@@ -12,13 +12,17 @@ from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import margin
-from tests.reference.accounts import Account
+from tests.reference.accounts import Account, Seat
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Profile, Traffic
 from tests.reference.hostile import FRAGILE, Hostile
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.risk_listings import RiskListings, fee_tiers, parameters
+from tests.reference.sweeping import covered
+from tests.reference.takeover import most_ppm
+from tests.reference.toward_mark import last_price
 
+SUBACCOUNTS = 5
 RISK_FRAGILE = FRAGILE | {r.WITHDRAW, r.RISK_SNAPSHOT, r.SET_RULES}
 
 
@@ -122,7 +126,8 @@ class RiskTraffic(Traffic):
         if self.under_risk:
             made = self._open_again()
         if self.under_risk and count >= 20:
-            made += self._probe()
+            made += self.rng.choice((self._probe, self._squeeze, self._squeeze, self._within_a_family))()
+            made += self._pile_up() if self._one_in(40) else b""
         return made + super().batch(count - len(c.split(made)))
 
     def _probe(self) -> bytes:
@@ -139,6 +144,63 @@ class RiskTraffic(Traffic):
                 c.resolve_withdrawal(self.withdrawal_id, r.WITHDRAWAL_CANCELLED),
             )
         )
+
+    def _squeeze(self) -> bytes:
+        """The index goes against an account, which closes what it has before anybody sweeps it."""
+        underlying = self._underlying()
+        mine = [i for i in self._of_underlying(underlying) if i.state == r.STATE_OPEN]
+        held = [
+            (account, seat)
+            for account in self._users()
+            for seat in account.seats.values()
+            if seat.size_lots and seat.instrument in mine
+        ]
+        if not held or not underlying.index_micro:
+            return b""
+        account, worst = self.rng.choice(held)
+        is_put = worst.instrument.terms.option_type == r.OPTION_PUT
+        falls = (worst.size_lots > 0) != is_put
+        steps = (0.85, 0.93, 0.97, 0.995) if falls else (1.005, 1.03, 1.08, 1.17)
+        index, units = self.listings.moved_by(self.rng.choice(steps), underlying, mine)
+        made = [c.marks(underlying.id, index, self._next_feed(underlying), units)]
+        seats = [seat for whose, seat in held if whose is account]
+        chosen = self.rng.choices(seats, k=self.rng.randrange(1, 5))
+        return b"".join((*made, *(self._closing_order(account, seat) for seat in chosen)))
+
+    def _closing_order(self, account: Account, seat: Seat) -> bytes:
+        """An order against a position: at any price, or at the edge, or at the mark; mostly no larger."""
+        rng, instrument, size = self.rng, seat.instrument, abs(seat.size_lots)
+        lots = max(instrument.terms.min_size_lots, rng.choice((size, size, 1 + size // 2, 1, size + 1)))
+        flags = r.FLAG_SELL if seat.size_lots > 0 else 0
+        if rng.random() < 0.6:
+            flags |= r.TYPE_MARKET << r.TYPE_SHIFT | rng.choice((0, 2, 3)) << r.TIF_SHIFT
+            return c.new_order(account.id, instrument.id, flags, 0, lots)
+        if self._one_in(3):
+            flags |= r.FLAG_REDUCE_ONLY
+        mark = last_price(instrument, is_sell=seat.size_lots > 0)
+        edge = instrument.min_price if seat.size_lots > 0 else instrument.max_price
+        price = rng.choice((mark, edge, self._fit(self._price(instrument))))
+        return c.new_order(account.id, instrument.id, flags, price, lots)
+
+    def _within_a_family(self) -> bytes:
+        """Two accounts of a family trade with each other, off the mark."""
+        rng = self.rng
+        one = self.rng.choice(self._users())
+        relatives = self.world.family_of(one)
+        if not relatives:
+            return b""
+        other, instrument = rng.choice(relatives), self._instrument()
+        price = instrument.valid_at_most(rng.choice((instrument.min_price, instrument.max_price, 1)))
+        lots, side = self._lots(instrument), rng.getrandbits(1)
+        passive = c.new_order(one.id, instrument.id, side, price or 1, self._fit(lots))
+        ioc = r.TIF_IOC << r.TIF_SHIFT
+        return passive + c.new_order(other.id, instrument.id, 1 - side | ioc, price or 1, self._fit(lots))
+
+    def _pile_up(self) -> bytes:
+        """More withdrawals than an account may have pending."""
+        account, first = self._account_that_exists(), self.withdrawal_id + 1
+        self.withdrawal_id += limits.MAX_PENDING_PER_ACCOUNT + 1
+        return b"".join(c.withdraw(account, 1, n) for n in range(first, self.withdrawal_id + 1))
 
     def _account_that_exists(self) -> int:
         return self.rng.randrange(limits.FIRST_USER_ACCOUNT, self.world.next_account)
@@ -163,8 +225,10 @@ class RiskTraffic(Traffic):
         if self._one_in(2):
             made.append(c.set_fees(fee_tiers(self.rng)))
         first = self.world.next_account
-        for n in range(3):
-            made.append(c.create_account(first + n, bytes([n]) * 20, main=limits.FIRST_USER_ACCOUNT + n % 2))
+        for n in range(SUBACCOUNTS):
+            main = limits.FIRST_USER_ACCOUNT + self.profile.accounts - 1 - n % 2
+            made.append(c.create_account(first + n, bytes([n]) * 20, main=main))
+            made.append(self._deposit(first + n, max(1, self.profile.deposit_micro >> n)))
         made.append(self.marks())
         return b"".join(made)
 
@@ -251,6 +315,12 @@ class RiskTraffic(Traffic):
         rng, auctions = self.rng, self._in_liquidation(r.LIQUIDATION_AUCTION)
         target = rng.choice(auctions).id if auctions and not self._one_in(12) else self._account()
         fraction = rng.choice((1_000_000, 1_000_000, 500_000, 300_000, 1, 50_000))
+        below = [account for account in auctions if not covered(self.world, account)]
+        if below and not self._one_in(3):
+            account = rng.choice(below)
+            target, fraction = account.id, fraction if self._one_in(4) else 0
+            if not fraction and any(seat.size_lots for seat in account.seats.values()):
+                fraction = most_ppm(self.world, account) + rng.choice((0, 0, -1, 1))
         if self._one_in(30):
             fraction = rng.choice((0, 1_000_001, -1))
         most = rng.choices((1 << 60, 0, -(10**6), rng.randrange(10**9)), (12, 1, 1, 1))[0]

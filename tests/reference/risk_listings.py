@@ -89,6 +89,15 @@ class RiskListings(Listings):
         picked = [i for i in instruments if rng.random() < 0.9 or not i.marked]
         return index, [self._plausible_mark(i, index) for i in picked]
 
+    def moved_by(
+        self, factor: float, underlying: Underlying, instruments: list[Instrument]
+    ) -> tuple[int, list[Mark]]:
+        """The index moved by a factor, and marks of all these instruments of it."""
+        index = int(self.index(underlying.id) * factor)
+        index = max(LEAST_INDEX + self.rng.randrange(1_000), min(index, MOST_INDEX))
+        self.set_index(underlying.id, index)
+        return index, [self._plausible_mark(i, index) for i in instruments]
+
     def _plausible_mark(self, instrument: Instrument, index: int) -> Mark:
         rng, terms = self.rng, instrument.terms
         forward = max(1, index + rng.randrange(-index // 200, index // 200 + 1))
@@ -97,7 +106,7 @@ class RiskListings(Listings):
             return Mark(instrument.id, 10**9, mark, 0, forward)
         is_call = terms.option_type == r.OPTION_CALL
         moneyness = (forward - terms.strike_micro) * (1 if is_call else -1)
-        time_value = int(index * rng.choice((0, 0.001, 0.01, 0.03)) * rng.random())
+        time_value = int(index * rng.choice((0, 0.00001, 0.001, 0.01, 0.03)) * rng.random())
         mark = min(max(0, moneyness) + time_value, forward if is_call else terms.strike_micro)
         while mark and not price_bounded(mark, terms):
             mark //= 2

@@ -8,50 +8,61 @@ from exchange.domain import records as r
 from exchange.domain.commands import RiskParameters
 from tests.reference import perlot
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_ceil
+from tests.reference.branches import note
 from tests.reference.instruments import E8, Instrument, price_bounded
 from tests.reference.lines import Line
 from tests.reference.world import World
 
 
 class Held(NamedTuple):
-    """One option of a group: q lots (worst case of open sells for initial margin) and its rate."""
+    """One option of a group: q lots (open sells taken off where orders count), its rate, and its size."""
 
     instrument: Instrument
     lots: int
     rate: int
+    size: int
+
+    @property
+    def delivery_lots(self) -> int:
+        """Lots that may come to delivery: an open sale takes none of them away."""
+        return max(abs(self.lots), abs(self.size))
 
 
 def initial(world: World, lines: list[Line]) -> int:
     """IM: holds of all seats, perpetuals and groups, open orders in their worst case."""
-    total = sum(line.hold for line in lines)
-    groups: dict[tuple[int, int], list[Held]] = {}
-    for line in lines:
-        risk = world.underlying_of(line.instrument).risk
-        if risk is None:
-            continue
-        rate = perlot.initial(line.instrument, risk)
-        if line.instrument.is_option:
-            held = Held(line.instrument, line.size - line.open_sell, rate)
-            groups.setdefault(_group_of(line), []).append(held)
-        else:
-            total += line.worst * rate
-    return total + sum(_group(world, held, is_initial=True) for held in groups.values())
+    return _holds(lines) + _positions(world, lines, is_initial=True, with_orders=True)
 
 
 def maintenance(world: World, lines: list[Line]) -> int:
     """MM: perpetuals and groups by the positions alone."""
+    return _positions(world, lines, is_initial=False, with_orders=False)
+
+
+def maintenance_with_orders(world: World, lines: list[Line]) -> int:
+    """MM°: maintenance with open orders counted as IM counts them."""
+    return _holds(lines) + _positions(world, lines, is_initial=False, with_orders=True)
+
+
+def _holds(lines: list[Line]) -> int:
+    return sum(line.hold for line in lines)
+
+
+def _positions(world: World, lines: list[Line], *, is_initial: bool, with_orders: bool) -> int:
+    """Perpetuals and groups, at the rates of either margin, with open orders or without."""
     total = 0
+    per_lot = perlot.initial if is_initial else perlot.maintenance
     groups: dict[tuple[int, int], list[Held]] = {}
     for line in lines:
         risk = world.underlying_of(line.instrument).risk
         if risk is None:
             continue
-        rate = perlot.maintenance(line.instrument, risk)
+        rate = per_lot(line.instrument, risk)
         if line.instrument.is_option:
-            groups.setdefault(_group_of(line), []).append(Held(line.instrument, line.size, rate))
+            lots = line.size - line.open_sell if with_orders else line.size
+            groups.setdefault(_group_of(line), []).append(Held(line.instrument, lots, rate, line.size))
         else:
-            total += abs(line.size) * rate
-    return total + sum(_group(world, held, is_initial=False) for held in groups.values())
+            total += (line.worst if with_orders else abs(line.size)) * rate
+    return total + sum(_group(world, held, is_initial=is_initial) for held in groups.values())
 
 
 def _group_of(line: Line) -> tuple[int, int]:
@@ -60,7 +71,7 @@ def _group_of(line: Line) -> tuple[int, int]:
 
 def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
     """min(isolated, relief) of one underlying and expiry."""
-    held = [each for each in held if each.lots != 0]
+    held = [each for each in held if each.lots != 0 or each.size != 0]
     if not held:
         return 0
     isolated = sum(max(0, -each.lots) * each.rate for each in held)
@@ -68,7 +79,12 @@ def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
         return isolated
     risk = world.underlying_of(held[0].instrument).risk
     assert risk is not None
-    return min(isolated, _relief(held, risk, is_initial=is_initial))
+    delivery = sum(each.delivery_lots * _delivery_fee(each.instrument) for each in held)
+    relief = _relief(held, risk, is_initial=is_initial)
+    if delivery and relief < isolated:
+        better = relief + delivery < isolated
+        note(world, "relief: better with delivery" if better else "relief: worse only for delivery")
+    return min(isolated, relief + delivery)
 
 
 def _relief_counts(held: list[Held]) -> bool:
@@ -87,6 +103,12 @@ def _relief(held: list[Held], risk: RiskParameters, *, is_initial: bool) -> int:
     forward = max(each.instrument.forward_per_lot for each in held)
     ppm = risk.uncovered_im_ppm if is_initial else risk.uncovered_mm_ppm
     return max(0, worst) + max(0, -calls) * ppm_ceil(forward, ppm)
+
+
+def _delivery_fee(instrument: Instrument) -> int:
+    """What delivery of one lot will cost, if it is delivered at the forward."""
+    nano = ceil_div(instrument.forward_per_lot * instrument.terms.delivery_fee_ppm, 1000)
+    return ceil_div(nano, 1000)
 
 
 def _loss(held: Held, price_micro: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -71,6 +72,7 @@ class World:
     tiers: tuple[FeeTier, ...] = ()  # none before SET_FEES
     combo_discount_permille: int = 0
     sharing: Sharing = field(default_factory=Sharing)
+    taken: Counter[str] = field(default_factory=Counter)  # branches.note: for tests, no part of the state
 
     def __post_init__(self) -> None:
         for account_id in SYSTEM_ACCOUNTS:
@@ -84,6 +86,11 @@ class World:
     @property
     def insurance(self) -> Account:
         return self.accounts[limits.ACCOUNT_INSURANCE]
+
+    def family_of(self, account: Account) -> list[Account]:
+        """The other accounts of its family, by id."""
+        everybody = self.users_from(limits.FIRST_USER_ACCOUNT, self.next_account)
+        return [other for other in everybody if other is not account and other.family == account.family]
 
     def users_from(self, first: int, count: int) -> list[Account]:
         """The accounts that exist among `count` ids from `first` on."""
@@ -135,6 +142,10 @@ class World:
     def check_free(self, account: Account) -> None:
         """Neither locked nor in liquidation."""
         require(not account.locked and account.liquidation == r.LIQUIDATION_NONE, why.ACCOUNT_LOCKED)
+
+    def check_no_loss_shared(self) -> None:
+        """No loss is being shared: money stays where the shares were reckoned."""
+        require(self.sharing.account == 0, why.LOSS_SHARING)
 
     def check_valid_until(self, valid_until_ms: int) -> None:
         require(valid_until_ms == 0 or valid_until_ms >= self.now_ms, why.TIMED_OUT)

@@ -51,6 +51,11 @@ def test_wrong_values_are_named_before_anything_starts(command: str) -> None:
     assert "99999 is not a port" in _said([command, "--port", "99999"])
     assert "must be positive" in _said([command, "--batch-seconds", "0"])
     assert "write redis://host:port" in _said([command, "--redis", "rubbish"])
+    assert "--faucet 0 is not 1 to" in _said([command, "--faucet", "0"])
+    assert "must not be negative" in _said([command, "--sign-ups-per-hour", "-1"])
+    assert "must not be negative" in _said([command, "--faucet-budget", "-1"])
+    assert "at most 65,536" in _said([command, "--account-orders", "65537"])
+    assert "--account-positions at most 2,048" in _said([command, "--account-positions", "2049"])
 
 
 def test_a_wrong_port_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +88,12 @@ def test_credentials_that_are_no_database(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "credentials.sqlite").write_bytes(b"no database at all" * 50)
     assert main(["serve", "--pricing-engine", "numpy", "--port", "0", "--data", str(tmp_path)]) == 1
     assert "is not a credentials database" in capsys.readouterr().err
+
+
+def test_a_faucet_file_that_is_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "faucet-given.txt").write_text("a lot\n")
+    assert main(["serve", "--pricing-engine", "numpy", "--port", "0", "--data", str(tmp_path)]) == 1
+    assert "faucet-given.txt is damaged; write what sign-ups drew there" in capsys.readouterr().err
 
 
 def test_account_create_says_why_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:

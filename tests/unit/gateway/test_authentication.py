@@ -14,6 +14,7 @@ import pytest
 from exchange.gateway import authentication
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials, Pending
+from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
 from exchange.wire.auth import DEFAULT_SCOPES, parse_scopes
 from exchange.wire.session import Request, RpcError, Session
 from tests.unit.gateway.loopback import ManualClock
@@ -29,6 +30,8 @@ class Venue:
         self.credentials = Credentials(path, CountingEntropy(), self.clock, SEALING_KEY)
         self.authenticator = CredentialAuthenticator(self.credentials, self.clock)
         self.sign_up_enabled = True
+        self.given = GivenInMemory()
+        self.sign_ups = SignUps(SignUpLimits(100, 1_000), 10, self.clock, self.given)
         self.created: list[tuple[bytes, Callable[[int], None]]] = []
         self.faucets: list[int] = []
         self.fault = False
@@ -320,3 +323,13 @@ def test_an_account_the_core_does_not_make_leaves_nothing(venue: Venue, fault: b
     assert json.loads(on.take()[0])["error"]["code"] == 13028
     assert venue.credentials.reconcile(64, lambda account: b"") == ([], 0, [])
     assert venue.authenticator.sign_ups_in_flight == 0
+    assert venue.given.load() == 0
+
+
+def test_the_hundred_and_first_of_an_address_waits(venue: Venue) -> None:
+    for number in range(100):
+        sign_up(venue, session())
+        venue.created[number][1](64 + number)
+    assert venue.given.load() == 1_000
+    assert refused(lambda: sign_up(venue, session()))[0] == 13025
+    assert refused(lambda: sign_up(venue, session(), owner="0x12"))[0] == -32602

@@ -14,14 +14,15 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from settlement import operations as op
 from settlement.ledger import Ledger, LedgerMismatch
-from settlement.state import State
+from settlement.state import Account, State
 from tests.reference.engine import ReferenceEngine
 from tests.reference.risk_generator import RiskTraffic
+from tests.unit.settlement.streams import TIME_MS, body, head, pair
 from tests.unit.settlement.test_ledger import bumped
 
 SEEDS_MAX = 60
-ACCOUNT = 2
-"""The word with the account. Another one may be in the same position by chance, so nobody's is put there."""
+NAMES = (2, 3)
+"""The words with the account and the id. Another one may fit by chance, so nobody's is put there."""
 NOBODY = 10_000
 Wanted = Callable[[ev.Event], bool]
 
@@ -123,7 +124,7 @@ def test_a_wrong_figure_is_found(name: str, word: int) -> None:
     found = sample(FIGURES[name][0])
     found.ledger().read(found.told)
     with pytest.raises(LedgerMismatch, match=r"seq \d+"):
-        found.ledger().read(bumped(found.told, found.at // 8 + word, NOBODY if word == ACCOUNT else 1))
+        found.ledger().read(bumped(found.told, found.at // 8 + word, NOBODY if word in NAMES else 1))
 
 
 @pytest.mark.parametrize("name", ["transfer", "taken over", "slice", "shared"])
@@ -133,6 +134,87 @@ def test_a_command_that_lacks_an_event_is_found(name: str) -> None:
     told = found.told[: found.at] + found.told[found.at + units * r.UNIT_BYTES :]
     with pytest.raises(LedgerMismatch):
         found.ledger().read(told)
+
+
+# --- what a family pays -----------------------------------------------------------------------------------
+
+INDEBTED, PAYER, OTHER, STRANGER, OWED = 64, 65, 66, 67, 1_000
+
+
+def indebted() -> Ledger:
+    """64 owes 1,000 and has two subaccounts with money; 67 has another family."""
+    state = State()
+    rows = (INDEBTED, 0, -OWED), (PAYER, 64, 700), (OTHER, 64, 900), (STRANGER, 0, 5_000)
+    for number, main, amount in rows:
+        state.adopt(number, Account(bytes(20), 0, amount, main=main))
+    state.accounts[INDEBTED].in_liquidation = 1
+    return Ledger(state)
+
+
+def half(index: int, number: int, counter: int, delta: int, balance: int) -> bytes:
+    cash = body(delta, balance, pair(r.CASH_TRANSFER, counter), TIME_MS, 0)
+    return head(r.EV_CASH, 3, index, 1, number, 0, 0) + cash
+
+
+def payment(index: int, payer: int, amount: int, before: int, balance: int) -> bytes:
+    """The two halves of a transfer to the account, which has `balance` after it."""
+    payers = half(index, payer, INDEBTED, -amount, before - amount)
+    return payers + half(index + 1, INDEBTED, payer, amount, balance)
+
+
+def step(index: int, kind: int, amount: int = 0, counter: int = 0, number: int = INDEBTED) -> bytes:
+    told = body(kind, 0, 0, amount, 0, counter, TIME_MS, *[0] * 5)
+    return head(r.EV_LIQUIDATION, 4, index, 1, number, 0, 0) + told
+
+
+BY_ONE = payment(0, PAYER, 700, 700, -300)
+BY_ANOTHER = payment(3, OTHER, 300, 900, 0)
+
+
+def test_a_family_pays_a_deficit_account_by_account() -> None:
+    ledger = indebted()
+    steps = step(2, r.LIQ_FAMILY, 700, PAYER), step(5, r.LIQ_FAMILY, 300, OTHER), step(6, r.LIQ_ENDED)
+    operations = ledger.read(BY_ONE + steps[0] + BY_ANOTHER + steps[1] + steps[2])
+    assert operations == [
+        op.Transfer(PAYER, INDEBTED, 700, 0),
+        op.Transfer(OTHER, INDEBTED, 300, 0),
+        op.LiquidationSet(INDEBTED, 0),
+    ]
+    accounts = ledger.state.accounts
+    assert [accounts[number].cash_micro for number in (INDEBTED, PAYER, OTHER)] == [0, 0, 600]
+
+
+FAMILY_FAULTS: dict[str, bytes] = {
+    "not told": BY_ONE + step(2, r.LIQ_DEFICIT, 300),
+    "not told before the next": BY_ONE + BY_ANOTHER + step(6, r.LIQ_FAMILY, 300, OTHER),
+    "without the cash": step(0, r.LIQ_FAMILY, 700, PAYER),
+    "twice": BY_ONE + 2 * step(2, r.LIQ_FAMILY, 700, PAYER),
+    "another amount": BY_ONE + step(2, r.LIQ_FAMILY, 699, PAYER),
+    "another payer": BY_ONE + step(2, r.LIQ_FAMILY, 700, OTHER),
+    "another account": BY_ONE + step(2, r.LIQ_FAMILY, 700, PAYER, OTHER),
+    "not of the family": payment(0, STRANGER, 9, 5_000, 9 - OWED) + step(2, r.LIQ_FAMILY, 9, STRANGER),
+    "more than it has": payment(0, PAYER, 701, 700, -299) + step(2, r.LIQ_FAMILY, 701, PAYER),
+}
+
+
+@pytest.mark.parametrize("told", FAMILY_FAULTS.values(), ids=FAMILY_FAULTS)
+def test_a_family_that_pays_wrongly_is_found(told: bytes) -> None:
+    with pytest.raises(LedgerMismatch):
+        indebted().read(told)
+
+
+def test_a_family_pays_no_more_than_is_missing() -> None:
+    ledger = indebted()
+    ledger.state.accounts[PAYER].cash_micro = 2_000
+    with pytest.raises(LedgerMismatch, match="beyond the deficit"):
+        ledger.read(payment(0, PAYER, 1_001, 2_000, 1) + step(2, r.LIQ_FAMILY, 1_001, PAYER))
+
+
+def test_who_is_in_liquidation_does_not_pay_for_its_family() -> None:
+    ledger = indebted()
+    ledger.state.accounts[PAYER].in_liquidation = 1
+    with pytest.raises(LedgerMismatch, match="in liquidation"):
+        ledger.read(BY_ONE + step(2, r.LIQ_FAMILY, 700, PAYER))
 
 
 def test_the_next_command_finds_what_the_one_before_left_open() -> None:

@@ -1,0 +1,122 @@
+"""Names of the branches that tests want taken, and the note an engine makes when it takes one.
+
+The reference notes each in `World.taken`; tests/property/test_risk_branches.py counts them over all streams,
+so that a rule nobody reaches is not taken for a rule that both engines agree on.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.reference.world import World
+
+MODELS = ("standard", "portfolio")
+BORNE = ("maintenance met", "no further below", "no larger a part given up")
+NOT_BORNE = (
+    "balance negative",
+    "maintenance was met",
+    "loses more than there is",
+    "further below",
+    "too large a part given up",
+    "further below by positions alone",
+    "too large a part given up by positions alone",
+)
+
+_CHECK_16 = (
+    "check 16: covered",
+    *(
+        f"check 16: {of}, {how}, {model}"
+        for of, how, model in product(("closing", "reducing"), BORNE, MODELS)
+    ),
+    *(f"check 16: closing, not borne, {how}, {model}" for how, model in product(NOT_BORNE, MODELS)),
+    "check 16: closing, not borne, met by receipts, standard",
+    *(f"check 16: reducing, not borne, {model}" for model in MODELS),
+    "check 16: neither closing nor reducing",
+)
+_MARKET = (
+    *(
+        f"market order: clipped {where}, {side}, {model}"
+        for where, side, model in product(("on the way", "to the mark"), ("buy", "sell"), MODELS)
+    ),
+    *(f"market order: refused at the mark, {model}" for model in MODELS),
+    "market order: refused, not closing",
+)
+_AMEND = (
+    "amend: not checked",
+    "amend: checked for lots or hold",
+    "amend: checked for its price alone, passed",
+    "amend: checked for its price alone, refused",
+)
+_MONEY = (
+    "withdrawal: family in liquidation",
+    "withdrawal: family below maintenance",
+    "withdrawal: loss being shared",
+    "withdrawal: too many of its own",
+    "transfer: loss being shared",
+)
+_MARGIN = (
+    "relief: better with delivery",
+    "relief: worse only for delivery",
+    "untabled: initial, long or bid for",
+    "untabled: maintenance, long",
+)
+_FAMILY = (
+    "family: nobody else",
+    "family: passed over in liquidation",
+    "family: passed over with nothing to spare",
+    "family: gives what its orders or initial margin hold",
+    "family: one pays all",
+    "family: several pay all",
+    "family: pays, then the fund",
+    "family: pays, and a deficit stays",
+)
+_SLICES = (
+    *(f"slice: at the band, {model}" for model in MODELS),
+    *(f"slice: at a price that breaks even, {model}" for model in MODELS),
+    *(f"slice: at the mark, {model}" for model in MODELS),
+    *(f"slice: at no price, {model}" for model in MODELS),
+    "slice: helps whole, not as cut",
+    *(f"slice: loses more than there is, {model}" for model in MODELS),
+    "slice: its fees capped",
+    "slice: looked at as many orders as it may",
+)
+_TAKEOVER = (
+    "takeover: of one family",
+    "takeover: maintenance met",
+    "takeover: a part rounded up",
+    "takeover: a long option rounded to nothing",
+    "takeover: too large a fraction",
+    "takeover: all may be taken",
+    "takeover: most by what is short",
+    "takeover: most by two lots",
+    "takeover: whole discount given",
+    "takeover: discount cut by half the value",
+    "takeover: discount cut by maintenance",
+    "takeover: given cut by equity",
+    "takeover: topped up whole",
+    "takeover: top-up cut by negative equity",
+    "takeover: top-up cut by the fund",
+    "takeover: no top-up of a part",
+    "takeover: cover torn away",
+)
+
+_STALE = (
+    *(
+        f"stale maker: {outcome}, {kind}, {model}"
+        for outcome, kind, model in product(("trades", "cancelled"), ("perpetual", "option sold"), MODELS)
+    ),
+    *(f"stale maker: {outcome}, option bought, portfolio" for outcome in ("trades", "cancelled")),
+    "stale maker: not counted by a look",
+)
+
+BRANCHES = frozenset(
+    (*_STALE, *_CHECK_16, *_MARKET, *_AMEND, *_MONEY, *_MARGIN, *_FAMILY, *_SLICES, *_TAKEOVER)
+)
+
+
+def note(world: World, branch: str) -> None:
+    """Count that a branch was taken; its name is one of `BRANCHES`."""
+    assert branch in BRANCHES, branch
+    world.taken[branch] += 1
