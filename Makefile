@@ -11,7 +11,7 @@ ARGS   ?=
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
-        margin-campaign diff-campaign kill-campaign sim conformance docs wheel clean lock
+        margin-campaign conservation-campaign diff-campaign kill-campaign sim conformance docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -71,6 +71,9 @@ bench-risk: setup  ## margin, sweeps and liquidations against their bars; fails 
 
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
 	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)
+
+conservation-campaign: setup  ## not a micro-dollar made or lost over 10 million random commands
+	@$(PY) -m tests.reference.conservation --commands 10000000 $(ARGS)
 
 margin-campaign: setup  ## both margin engines against floats, 100,000 random portfolios
 	@$(PY) -m tests.reference.margin_campaign --portfolios 100000 $(ARGS)

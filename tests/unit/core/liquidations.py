@@ -155,3 +155,10 @@ class RiskMarket:
 def kinds(events: Sequence[e.Event]) -> list[int]:
     """The kinds of the LIQUIDATION events among these, in order."""
     return [event.kind for event in events if isinstance(event, e.Liquidation)]
+
+
+def long_perpetual(market: RiskMarket, deposit: int = 2_000, index: int = 48_480) -> None:
+    """ALICE: a perpetual on one whole coin, bought at 50,000; then the index moves."""
+    market.deposit(ALICE, deposit * USDC)
+    market.give(ALICE, PERPETUAL, 100, 50_000)
+    market.mark(index)
