@@ -30,7 +30,7 @@ from pricing.engines.chain_numpy import apply_pull
 from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, Floats, black76
 from pricing.forward import ForwardCurve
 from pricing.mark import AVERAGE_MS, blended_forward, delivery_share
-from pricing.surface import VolSurface
+from pricing.surface import BandRules, SviSurface, VolSurface
 
 
 class Chain:
@@ -89,6 +89,7 @@ class Chain:
         self._expiry_float_ms = self.expiry_ms.astype(np.float64)
         self._expiry_list: list[int] = self.expiry_ms.tolist()
         self.curve = curve
+        self._band: tuple[SviSurface, BandRules] | None = None
         self.set_surface(surface)
 
     def __len__(self) -> int:
@@ -110,6 +111,10 @@ class Chain:
             raise ValueError(f"a chain of {len(self)} options needs as many finite pulls")
         self.pull[:] = values
         self._arrays.is_pulled = bool(values.any())
+
+    def set_band(self, outside: SviSurface, rules: BandRules) -> None:
+        """From the next refresh on a pulled mark stands for a volatility in the band around `outside`."""
+        self._band = (outside, rules)
 
     def refresh(self, index: float, now_ms: int, average: float | None = None) -> None:
         """Reprice all at `index` and `now_ms`, in place.
@@ -138,6 +143,26 @@ class Chain:
             self._refresh_careful()
         else:
             engines.active().chain(arrays, self._bound)
+        if arrays.is_pulled and self._band is not None:
+            self._keep_in_band(*self._band)
+
+    def _keep_in_band(self, outside: SviSurface, rules: BandRules) -> None:
+        """Bring the pulled marks back between the prices at the edges of the band."""
+        arrays = self._arrays
+        at = self.expiry_of_option
+        pulled = np.flatnonzero((self.pull != 0.0) & (arrays.years[at] > 0.0))
+        if not pulled.size:
+            return
+        at, is_call = at[pulled], self.is_call[pulled]
+        strike, forward = self.strike[pulled], self.forward[pulled]
+        years, moving = arrays.years[at], arrays.moving[at]
+        vol = outside.vol(np.log(strike / forward), years)
+        width = rules.width(vol)
+        least, most = (
+            black76(forward, strike, years, edge * moving, is_call).price
+            for edge in (np.maximum(vol - width, 0.0), vol + width)
+        )
+        self.mark[pulled] = np.minimum(np.maximum(self.mark[pulled], least), most)
 
     def _blend(self, now_ms: int, average: float) -> None:
         """Blend the forwards of the expiries whose averaging window has begun."""

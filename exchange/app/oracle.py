@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from exchange.app.book_quotes import BookSweep
+from exchange.app.book_quotes import BookSweep, Seen
 from exchange.app.index_guard import GuardRules, IndexGuard
 from exchange.app.parameters import GRID
 from exchange.app.steady import SteadyClock
@@ -89,7 +89,7 @@ class Oracle:
         self.tables = TableSync(self._marks)
         self._refits = Refits(fitter or NoFitter(), self._marks)
         self._sweep: BookSweep | None = None
-        self._traded: dict[int, int] = {}
+        self._seen = Seen()
 
     # --- OracleView ----------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class Oracle:
         """Read some more of the books for the next refit."""
         if self._sweep is None or self._sweep.is_void:
             marks = self._refits.due(now_ms)
-            self._sweep = None if marks is None else BookSweep(marks, self._traded)
+            self._sweep = None if marks is None else BookSweep(marks, self._seen)
         if self._sweep is None:
             return
         request = self._sweep.advance(venue.registry.instruments, venue.views.markets, now_ms)
@@ -208,6 +208,7 @@ class Oracle:
             "pricing_engine": engines.current(),
             "surface_worker_failures": self._refits.failures,
             "surfaces_refused": dict(self._refits.refused),
+            "surfaces_bounded": dict(self._refits.bounded),
             "marks_refused": dict(self.tables.refused),
             "clock_steps_back": self._clock.steps_back,
             "underlyings": {marks.symbol: self._report(marks, now_ms) for marks in self._marks},

@@ -31,7 +31,7 @@ from pricing.quantize import (
     Row,
     micro_scalar,
 )
-from pricing.surface import VolSurface
+from pricing.surface import BandRules, SviSurface, VolSurface
 
 # The rows of Chain.quantised, in its order.
 _ROWS: Final = (
@@ -104,6 +104,7 @@ class UnderlyingMarks:
         self.listing = 0
         """Grows with every :meth:`set_instruments`."""
         self._pulls: dict[int, float] = {}
+        self._band: tuple[SviSurface, BandRules] | None = None
         self.set_instruments(())
 
     def set_instruments(self, instruments: Iterable[MarkedInstrument]) -> None:
@@ -124,6 +125,8 @@ class UnderlyingMarks:
             self._surface,
             self._curve,
         )
+        if self._band is not None:
+            self.chain.set_band(*self._band)
         self._expiries_ms = [i.expiry_ms for i in options]
         self._block = MarksBlock(len(listed))
         units = self._block.units
@@ -165,6 +168,11 @@ class UnderlyingMarks:
         """
         self.chain.set_pull(pull)
         self._pulls = dict(zip(self.greeks.option_ids.tolist(), pull.tolist(), strict=True))
+
+    def set_band(self, outside: SviSurface, rules: BandRules) -> None:
+        """No pull carries a mark out of the band around `outside`: :meth:`pricing.chain.Chain.set_band`."""
+        self._band = (outside, rules)
+        self.chain.set_band(outside, rules)
 
     @property
     def last_index(self) -> float | None:

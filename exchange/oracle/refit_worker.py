@@ -3,7 +3,7 @@
 **Why the loop does not drift.** The venue's market makers quote around its own marks, so the book alone says
 nothing of where volatility is: a surface fitted to it would be fitted to itself, and wander. What is known
 from outside (here the simulated market's surface) is the anchor, in two places. In the fit, each target
-lies a share of the way toward it, within the quote's own bid and ask (:mod:`pricing.surface.quotes`): where
+lies a share of the way toward it, however tight the quote (:mod:`pricing.surface.quotes`): where
 the book only echoes the marks, the distance to the anchor shrinks by that share with every refit; where
 takers and makers insist on another price, their bid and ask hold it there. In the mark variance
 (:mod:`pricing.mark`), the external variance is one of the three the outer median chooses from, so that a

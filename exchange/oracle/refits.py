@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from exchange.oracle.fitter import Fitter
+from exchange.oracle.mark_band import SLOWED, MarkBand
 from exchange.oracle.marks import UnderlyingMarks
 from exchange.oracle.refit_job import BadJobError, RefitReply, RefitRequest
 from exchange.oracle.surface_checks import RefusedSurface, checked
+from pricing.simulated_surface import simulated_surface
+from pricing.surface import SviSurface
 
 INTERVAL_MS: Final = 3_000
 LATE_MS: Final = 15_000
 """Without a new surface for so long, the one in use counts as held over."""
 
 _AGE_MS: Final = 30_000
+STEP_MS: Final = 200
+"""How often a surface on its way (see :mod:`exchange.oracle.mark_band`) is moved on."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _State:
     marks: UnderlyingMarks
+    band: MarkBand
     due_ms: int = 0
     reply: RefitReply | None = None
     """The last one with a surface."""
@@ -38,6 +44,10 @@ class _State:
     status: str = "initial"
     refused: str = ""
     """Why the last surface was refused."""
+    bounds: frozenset[str] = frozenset()
+    """Why the surface in use is not the one that was fitted."""
+    listing: int = -1
+    """The listing this was last done for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +63,32 @@ class SurfaceReport:
     expiries: int
     error_bp: float | None
     """Median weighted error of the last fit, in basis points of volatility."""
+    bounds: tuple[str, ...] = ()
+    """Codes of :mod:`exchange.oracle.mark_band`: why the options are not marked by the surface as fitted."""
 
 
 class Refits:
     """Takes sweeps of the books to the worker and surfaces to the marks."""
 
     def __init__(
-        self, fitter: Fitter, underlyings: Sequence[UnderlyingMarks], interval_ms: int = INTERVAL_MS
+        self,
+        fitter: Fitter,
+        underlyings: Sequence[UnderlyingMarks],
+        interval_ms: int = INTERVAL_MS,
+        outside_of: Callable[[str], SviSurface] = simulated_surface,
     ) -> None:
+        """`outside_of` gives the surface a symbol's marks are kept near to."""
         self._fitter = fitter
-        self._states = {marks.underlying_id: _State(marks) for marks in underlyings}
+        self._states = {
+            marks.underlying_id: _State(marks, MarkBand(outside_of(marks.symbol))) for marks in underlyings
+        }
+        for state in self._states.values():
+            state.marks.set_band(state.band.outside, state.band.rules)
         self._interval_ms = interval_ms
         self.refused: Counter[str] = Counter()
         """Surfaces that were not used, by code."""
+        self.bounded: Counter[str] = Counter()
+        """Surfaces that came to be marked otherwise than fitted, by code of `mark_band`."""
 
     @property
     def failures(self) -> int:
@@ -102,7 +125,11 @@ class Refits:
             else:
                 self._take(reply, now_ms)
         for state in self._states.values():
-            if state.reply is not None and abs(now_ms - state.placed_ms) >= _AGE_MS:
+            if state.reply is None:
+                continue
+            every_ms = STEP_MS if SLOWED in state.bounds else _AGE_MS
+            is_new = state.listing != state.marks.listing
+            if is_new or abs(now_ms - state.placed_ms) >= every_ms:
                 self._place(state, state.reply, now_ms)
 
     def stop(self) -> None:
@@ -118,7 +145,7 @@ class Refits:
         age_ms = max(0, now_ms - reply.at_ms)
         status = "late" if age_ms > LATE_MS and state.status != "failed" else state.status
         error = None if reply.error_bp != reply.error_bp else round(reply.error_bp, 2)
-        return SurfaceReport(status, age_ms, reply.expiry_ms.size, error)
+        return SurfaceReport(status, age_ms, reply.expiry_ms.size, error, tuple(sorted(state.bounds)))
 
     def _take(self, reply: RefitReply, now_ms: int) -> None:
         state = self._states.get(reply.underlying)
@@ -134,7 +161,7 @@ class Refits:
 
     def _place(self, state: _State, reply: RefitReply, now_ms: int) -> bool:
         """Price by the surface of `reply`, aged to now; False, and the one before stays, if it is none."""
-        state.placed_ms = now_ms
+        state.placed_ms, state.listing = now_ms, state.marks.listing
         try:
             surface = checked(reply, now_ms)
         except RefusedSurface as refused:
@@ -145,5 +172,17 @@ class Refits:
             return False
         state.refused = ""
         if surface is not None:
-            state.marks.set_surface(surface)
+            self._bound(state, reply, surface, now_ms)
         return surface is not None
+
+    def _bound(self, state: _State, reply: RefitReply, surface: SviSurface, now_ms: int) -> None:
+        """Mark by what the band makes of a surface."""
+        marks = state.marks
+        living = reply.expiry_ms.tolist()[-len(surface.slices) :]
+        marked, bounds = state.band.bounded(living, surface, marks.chain, now_ms)
+        for code in bounds - state.bounds if reply is state.reply else bounds:  # once a surface
+            self.bounded[code] += 1
+        if bounds - state.bounds:
+            _log.warning("%s: a surface was bounded: %s", marks.symbol, ", ".join(sorted(bounds)))
+        state.bounds = frozenset(bounds)
+        marks.set_surface(marked)

@@ -45,8 +45,13 @@ def checked(reply: RefitReply, now_ms: int) -> SviSurface | None:
         surface = reply.surface(now_ms)
     except SurfaceError as error:
         raise RefusedSurface(NEGATIVE, str(error)) from None
-    if surface is None:
-        return None
+    if surface is not None:
+        must_be_free(surface)
+    return surface
+
+
+def must_be_free(surface: SviSurface) -> None:
+    """Raises RefusedSurface for slices that cross or have a negative butterfly."""
     variance = np.stack([piece.total_variance(_K) for piece in surface.slices])
     fall = variance[:-1] - variance[1:]
     if fall.size and float(fall.max()) > _CALENDAR_TOLERANCE:
@@ -56,4 +61,3 @@ def checked(reply: RefitReply, now_ms: int) -> SviSurface | None:
     if float(density.min()) < -_BUTTERFLY_TOLERANCE:
         at, k = np.unravel_index(int(density.argmin()), density.shape)
         raise RefusedSurface(BUTTERFLY, f"slice {at} by {-density.min():.2g} at k = {_K[k]:.2f}")
-    return surface

@@ -10,6 +10,7 @@ from pricing.surface.arbitrage import (
     check_butterfly,
     check_calendar,
 )
+from pricing.surface.band import BandRules, go_toward, vols
 from pricing.surface.conversions import JumpWings, NaturalSvi, UndeterminedError
 from pricing.surface.essvi import EssviSlice
 from pricing.surface.fitting import SurfaceFit, check_all, fit, fit_independent
@@ -23,6 +24,7 @@ from pricing.surface.term import BoundSurface, BoundSvi, SviSurface, VolSurface
 
 __all__ = [
     "ArbitrageReport",
+    "BandRules",
     "BookQuotes",
     "BookSummaries",
     "BoundSurface",
@@ -51,6 +53,8 @@ __all__ = [
     "density_factor",
     "fit",
     "fit_independent",
+    "go_toward",
     "read_summaries",
     "repair",
+    "vols",
 ]

@@ -7,9 +7,9 @@ surface by both; a one-sided quote only bounds. Weights are
 
 the size being the smaller of the two sides: near-the-money options with narrow, deep quotes lead, and no
 quote, however tight, outweighs the rest by more than the floor lets it. With an external surface as anchor
-the target moves a given share of the way toward it, inside the quote's own bid and ask: a venue whose
-makers quote around its own marks is a closed loop, and this pull, small and steady, is what keeps the loop
-from drifting; within the spread it is nobody's loss.
+the target moves a given share of the way toward it, out of the quote's own bid and ask if need be: a venue
+whose makers quote around its own marks is a closed loop, and this pull, small and steady, is what keeps the
+loop from drifting. A quote so tight that no pull stays inside it would else be a way to switch it off.
 """
 
 from __future__ import annotations
@@ -185,12 +185,13 @@ def _anchored(
     share: float,
     external: VolSurface,
 ) -> Floats:
-    """Targets a `share` of the way to the external volatility, never beyond the quote's own sides."""
+    """Targets, first brought inside bid and ask, a `share` of the way to the external volatility."""
     two = np.flatnonzero(use == Use.TWO_SIDED)
     if not (two.size and share > 0.0):
         return target
     times, expiry = np.unique(years[two], return_inverse=True)
     outside = np.sqrt(external.bind(expiry.astype(np.intp), times).total_variance(k[two], times) / years[two])
     out = target.copy()
-    out[two] = np.clip((1.0 - share) * target[two] + share * outside, bid_vol[two], ask_vol[two])
+    inside = np.clip(target[two], bid_vol[two], ask_vol[two])
+    out[two] = (1.0 - share) * inside + share * outside
     return out

@@ -46,7 +46,7 @@ def test_a_sweep_reads_every_book_a_slice_at_a_time() -> None:
     markets[COUNT - 1].book.update(1, 100, 7, 3)
     markets[4].last_trade_ticks, markets[4].trade_seq = 1_500, 9
     traded: dict[int, int] = {}
-    sweep = BookSweep(marks, traded)
+    sweep = BookSweep(marks, seen)
     assert sweep.advance(views, markets, NOW_MS) is None
     forward = marks.chain.forward[0]
     marks.mark(99_000.0, NOW_MS + 20)

@@ -108,15 +108,19 @@ def test_senseless_sizes_do_not_spoil_the_weights() -> None:
         assert (weight[1:] > 0.0).all()
 
 
-def test_the_anchor_pulls_a_share_of_the_way_and_never_past_the_quotes() -> None:
+def test_the_anchor_pulls_a_share_of_the_way_however_tight_the_quotes() -> None:
     free = observe(book(), NOW_MS, RULES)
     near = SviSurface([EssviSlice(30 / 365, 0.505**2 * 30 / 365, 0.0, 1e-6).raw()])
     pulled = observe(book(), NOW_MS, QuoteRules(external_share=0.2), near)
     assert pulled.target == pytest.approx(0.8 * free.target + 0.2 * 0.505, rel=1e-6)
     far = simulated_surface("BTC")
+    years = np.full(3, 30 / 365)
+    outside = far.vol(np.log(STRIKES / 100.0), years)
     most = observe(book(), NOW_MS, QuoteRules(external_share=1.0), far)
-    assert (most.target >= most.bid_vol).all()
-    assert (most.target <= most.ask_vol).all()
+    assert most.target == pytest.approx(outside)
+    price = black76(100.0, STRIKES, years, 3.0, True).price
+    tight = observe(book(bid=price, ask=price), NOW_MS, QuoteRules(external_share=0.2), far)
+    assert tight.target == pytest.approx(0.8 * 3.0 + 0.2 * outside)
     assert observe(book(), NOW_MS, QuoteRules(external_share=0.0), far).target == pytest.approx(free.target)
 
 
