@@ -24,10 +24,14 @@ _PAY_MAX: Final = 1 << 56
 
 def get_auctions(venue: Venue, session: Session, request: Request) -> None:
     """`public/strikebook_get_auctions`: portfolios that are for sale, the largest fraction of each that may
-    be taken now, and what that fraction costs."""
+    be taken now, and what that fraction costs; at most 100 ms old."""
 
     def compute() -> list[JsonObject]:
-        return [_auction(venue, account) for account in auctions.open_auctions(venue.engine)]
+        return venue.auction_list.get(
+            venue.engine.next_seq,
+            venue.clock.now_ms(),
+            lambda: [_auction(venue, account) for account in auctions.open_auctions(venue.engine)],
+        )
 
     answer_read(venue, session, request, compute)
 
@@ -90,6 +94,7 @@ def take_over(venue: Venue, session: Session, request: Request) -> None:
                 moved.append({"instrument_name": view.name, "size": view.amount(event.lots)})
             elif isinstance(event, ev.Cash) and event.head.account == account:
                 paid_micro = -event.delta_micro
+        venue.auction_list.forget()  # who has bought sees it at once
         session.reply(request, {"positions": moved, "paid": usdc(paid_micro)}, _seq(packed))
 
     command = commands.takeover(account, target, int(fraction), int(pay))

@@ -36,6 +36,7 @@ from exchange.wire.instruments import InstrumentView
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.names import QUOTE_CURRENCY
 from exchange.wire.params import (
+    Params,
     boolean,
     choice,
     has,
@@ -169,7 +170,7 @@ def send_edit(
     price = price_ticks(params, view.terms) if has(params, "price") else None
     sized = has(params, "amount") or has(params, "contracts")
     lots = order_lots(params, view.terms) if sized else None
-    display = display_lots(params, view)
+    lots, display = _sizes_of_edit(venue, account, wanted, view, params, lots)
     post_only = boolean(params, "post_only") if has(params, "post_only") else None
     reduce_only = boolean(params, "reduce_only") if has(params, "reduce_only") else None
     if price is None and lots is None and display is None and post_only is None and reduce_only is None:
@@ -186,6 +187,32 @@ def send_edit(
         valid_until_ms=timestamp_ms(params, "valid_until", 0),
     )
     venue.submit(command, order_reply(venue, session, request, account, view))
+
+
+def _sizes_of_edit(
+    venue: Venue, account: int, wanted: int, view: InstrumentView, params: Params, lots: int | None
+) -> tuple[int | None, int | None]:
+    """Total and displayed lots of an edit, both or neither.
+
+    The least that may be displayed goes by the total. What is judged here is sequenced behind whatever else
+    is under way for the order, so both are said together: no other edit comes between them.
+
+    Raises:
+        RpcError: 10036 too little displayed, or a new `amount` alone for an order that is partly hidden.
+    """
+    if lots is None and not has(params, "display_amount"):
+        return None, None
+    record = queries.order_record(venue.engine, wanted)
+    if not record:
+        raise missing_order(venue, account, wanted)
+    order = read_order(record)
+    total = order.size_lots if lots is None else lots
+    display = display_lots(params, view, total)
+    if display is None and order.shown_lots < order.open_lots:
+        raise error(
+            errors.INVALID_MAX_SHOW, param="display_amount", reason="goes with a new amount: a part is hidden"
+        )
+    return total, display or 0
 
 
 def _view_of_order(venue: Venue, account: int, wanted: int) -> InstrumentView:

@@ -136,6 +136,12 @@ def get_transfers(venue: Venue, session: Session, request: Request) -> None:
 # --- withdrawals -----------------------------------------------------------------------------------
 
 
+def _exact(micro: int) -> str:
+    """An amount of USDC that is not negative, to the last micro-USDC, without trailing zeros."""
+    whole, rest = divmod(micro, _USDC)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
 def withdraw(venue: Venue, session: Session, request: Request) -> None:
     """`private/withdraw {currency, amount, address?}`: held at once, paid to the account's owner.
 
@@ -155,8 +161,8 @@ def withdraw(venue: Venue, session: Session, request: Request) -> None:
     if amount_micro < WITHDRAWAL_MIN_MICRO:
         free_micro = venue.figures.account(account).withdrawable_micro
         if amount_micro != free_micro:
-            least = f"{WITHDRAWAL_MIN_MICRO / _USDC:g} {QUOTE_CURRENCY}"
-            raise invalid_param("amount", f"at least {least}, or all that is free ({free_micro / _USDC:g})")
+            least = f"{_exact(WITHDRAWAL_MIN_MICRO)} {QUOTE_CURRENCY}"
+            raise invalid_param("amount", f"at least {least}, or all that is free ({_exact(free_micro)})")
 
     def finish(packed: bytes) -> None:
         event = _cash(packed)

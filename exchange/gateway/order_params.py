@@ -119,17 +119,40 @@ def _read_exactly(params: Params, registry: Registry) -> NewOrder:
     flags = order_flags(params, sell=False)
     lots = order_lots(params, view.terms)
     ticks = 0 if flags & _TYPE_BITS else price_ticks(params, view.terms)
-    display = display_lots(params, view) or 0
+    display = display_lots(params, view, lots) or 0
     valid_until = timestamp_ms(params, "valid_until", 0)
     label = text(params, "label", "", LABEL_CHARS_MAX)
     return NewOrder(view, flags, ticks, lots, display, valid_until, label)
 
 
-def display_lots(params: Params, view: InstrumentView) -> int | None:
-    """The displayed size in lots, None if not given. Raises RpcError as `params.amount_lots`."""
+_DISPLAY_PARTS_MAX: Final = 100
+
+
+def display_lots(params: Params, view: InstrumentView, total_lots: int) -> int | None:
+    """The displayed size in lots, None if not given; 0: all of it.
+
+    At least the instrument's minimum size and 1 % of `total_lots`, rounded up: each part shown is work of
+    its own when the order is met, so an order comes in a hundred parts at most.
+
+    Raises:
+        RpcError: 10036 a part too small; else as `params.amount_lots`.
+    """
     if not has(params, "display_amount"):
         return None
-    return amount_lots(params, view.terms, "display_amount", zero_allowed=True)
+    lots = amount_lots(params, view.terms, "display_amount", zero_allowed=True)
+    must_be_shown(lots, total_lots, view)
+    return lots
+
+
+def must_be_shown(lots: int, total_lots: int, view: InstrumentView) -> None:
+    """Raises RpcError 10036 where `lots` of `total_lots` are too few to show; 0 (all shown) is not."""
+    least = max(view.terms.min_size_lots, -(-total_lots // _DISPLAY_PARTS_MAX))
+    if 0 < lots < least:
+        raise error(
+            errors.INVALID_MAX_SHOW,
+            param="display_amount",
+            reason=f"must be at least {view.amount(least)}: 1 % of the amount and the minimum size",
+        )
 
 
 def instrument_named(params: Params, registry: Registry, name: str = "instrument_name") -> InstrumentView:

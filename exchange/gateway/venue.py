@@ -51,6 +51,7 @@ from exchange.gateway.ports import (
     WithdrawalPort,
 )
 from exchange.gateway.private import PrivateFeeds
+from exchange.gateway.recent import Recent
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
@@ -60,6 +61,7 @@ from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
+from exchange.wire.objects import JsonObject
 from exchange.wire.session import RpcError, Session
 
 _log = logging.getLogger(__name__)
@@ -146,6 +148,7 @@ class Venue:
             self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms
         )
         source = announcements or NoAnnouncements()
+        self.auction_list: Recent[list[JsonObject]] = Recent()
         self.announcements = Announcements(source, self.settings, self.fanout, clock.now_ms)
         self.chart_feeds = ChartFeeds(self.views, self.fanout, self.archive, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)

@@ -199,7 +199,7 @@ def sizes(params: Params, name: str, count_max: int) -> dict[str, Decimal]:
     """An object of signed numbers by instrument name, also as a string holding JSON; empty if absent.
 
     Raises:
-        RpcError: -32602 for anything else, or more than `count_max` entries.
+        RpcError: -32602 for anything else (a size that is a string too), or more than `count_max` entries.
     """
     if not has(params, name):
         return {}
@@ -210,6 +210,8 @@ def sizes(params: Params, name: str, count_max: int) -> dict[str, Decimal]:
         raise invalid_param(name, "must be an object of sizes by instrument name")
     if len(value) > count_max:
         raise invalid_param(name, f"must hold at most {count_max} entries")
+    if any(isinstance(size, str) for size in value.values()):
+        raise invalid_param(name, "sizes must be numbers")
     return {str(key): number({name: size}, name) for key, size in value.items()}
 
 

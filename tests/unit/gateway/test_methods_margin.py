@@ -133,6 +133,7 @@ def test_a_simulated_portfolio_is_what_one_would_hold(pair: tuple[Client, Client
         ({"NO-SUCH": 1}, 10020),
         ({UNMARKED: 1}, 10040),
         ({PERPETUAL: "x"}, -32602),
+        ({PERPETUAL: "1"}, -32602),
         ({PERPETUAL: 0.00001}, 10021),
         ({PERPETUAL: 1e9}, 10021),
         ({OPTION: 2_000}, 10021),

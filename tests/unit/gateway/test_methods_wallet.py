@@ -186,6 +186,13 @@ def test_two_cancellings_at_a_time_are_one(rig: RiskRig, payer: Payer) -> None:
     assert payer.given_up == [1]
 
 
+def test_what_is_free_is_told_to_the_last_micro_unit(rig: RiskRig) -> None:
+    alice = rig.main(17_428_600)
+    alice.call("private/withdraw", currency="USDC", amount=1.000001)
+    wrong = refusal(alice, "private/withdraw", currency="USDC", amount=0.5)
+    assert wrong.data["reason"] == "at least 1 USDC, or all that is free (17428598.999999)"
+
+
 def test_dust_is_withdrawn_only_where_it_is_all_there_is(rig: RiskRig) -> None:
     alice = rig.main(2)
     wrong = refusal(alice, "private/withdraw", currency="USDC", amount=0.999999)

@@ -111,6 +111,7 @@ def test_replies_carry_the_sequence_number(rig: Rig) -> None:
         ({"valid_until": 1}, 13888),
         ({"label": "x" * 65}, -32602),
         ({"display_amount": 2}, 10036),
+        ({"amount": 10.01, "price": 100, "display_amount": 0.1}, 10036),
     ],
 )
 def test_bad_orders_get_their_codes(rig: Rig, params: dict[str, Any], code: int) -> None:
@@ -119,6 +120,38 @@ def test_bad_orders_get_their_codes(rig: Rig, params: dict[str, Any], code: int)
         client.call("private/buy", **{"instrument_name": OPTION, "amount": 1, "price": 5000, **params})
     assert refused.value.code == code
     assert client.call("private/get_open_orders") == []
+
+
+def test_a_hundredth_of_the_amount_must_be_shown(rig: Rig) -> None:
+    client = rig.client(usdc=100_000)
+    order = client.buy(amount=10, price=100, display_amount=0.1)["order"]
+    assert order["display_amount"] == 0.1
+
+    def refused(**params: Any) -> None:
+        with pytest.raises(CallFailed) as wrong:
+            client.call("private/edit", order_id=order["order_id"], **params)
+        assert (wrong.value.code, wrong.value.data["param"]) == (10036, "display_amount")
+
+    refused(amount=10.01, display_amount=0.1)
+    refused(amount=20)  # half a hundredth would be shown of it
+    edited = client.call("private/edit", order_id=order["order_id"], amount=20, display_amount=0.2)
+    assert (edited["order"]["amount"], edited["order"]["display_amount"]) == (20, 0.2)
+    refused(display_amount=0.19)
+    whole = client.call("private/edit", order_id=order["order_id"], display_amount=0)
+    assert "display_amount" not in whole["order"]
+    assert client.call("private/edit", order_id=order["order_id"], amount=30)["order"]["amount"] == 30
+
+
+def test_edits_under_way_together_hide_no_more_than_each_may(rig: Rig) -> None:
+    client = rig.client(usdc=1_000_000)
+    order_id = client.buy(amount=100, price=100)["order"]["order_id"]
+    first = client.send("private/edit", order_id=order_id, amount=1, display_amount=0.1)
+    second = client.send("private/edit", order_id=order_id, amount=99)
+    third = client.send("private/edit", order_id=order_id, display_amount=1)
+    rig.loop.run()
+    for number in (first, second, third):
+        order = client.reply(number)["order"]
+        assert order.get("display_amount", order["amount"]) >= 0.01 * order["amount"]
 
 
 def test_the_limit_that_was_passed_is_told(rig: Rig) -> None:
