@@ -26,8 +26,8 @@ SLOWED: Final = "slowed_surface"
 OUTSIDE: Final = "outside_surface"
 """Nothing between the two could be used: the outside surface marks."""
 
-PACE_MS_MAX: Final = 1_000
-"""No more time than this counts for one move: a pause saves up no room."""
+PACE_MS_MAX: Final = 200
+"""No more time than this counts for one move, a point: a pause saves up no room."""
 
 _NODES: Final = 33
 _ROOM: Final = 0.02

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from exchange.oracle.fitter import Fitter
-from exchange.oracle.mark_band import SLOWED, MarkBand
+from exchange.oracle.mark_band import PACE_MS_MAX, SLOWED, MarkBand
 from exchange.oracle.marks import UnderlyingMarks
 from exchange.oracle.refit_job import BadJobError, RefitReply, RefitRequest
 from exchange.oracle.surface_checks import RefusedSurface, checked
@@ -27,7 +27,7 @@ LATE_MS: Final = 15_000
 """Without a new surface for so long, the one in use counts as held over."""
 
 _AGE_MS: Final = 30_000
-STEP_MS: Final = 200
+STEP_MS: Final = PACE_MS_MAX
 """How often a surface on its way (see :mod:`exchange.oracle.mark_band`) is moved on."""
 _log = logging.getLogger(__name__)
 
@@ -182,7 +182,8 @@ class Refits:
         marked, bounds = state.band.bounded(living, surface, marks.chain, now_ms)
         for code in bounds - state.bounds if reply is state.reply else bounds:  # once a surface
             self.bounded[code] += 1
-        if bounds - state.bounds:
-            _log.warning("%s: a surface was bounded: %s", marks.symbol, ", ".join(sorted(bounds)))
+        told = bounds - state.bounds - {SLOWED}  # which any lively market is now and then
+        if told:
+            _log.warning("%s: a surface was bounded: %s", marks.symbol, ", ".join(sorted(told)))
         state.bounds = frozenset(bounds)
         marks.set_surface(marked)

@@ -95,7 +95,7 @@ def sides(markets: list[InstrumentMarket], looks_ms: list[int], before: int = 0)
         books = empty if number < before else markets
         sweep.advance(views, books, at_ms)
         request = sweep.advance(views, books, at_ms)
-        assert request is not None
+    assert request is not None
     return row(request, "bid")[3], row(request, "ask")[3]
 
 

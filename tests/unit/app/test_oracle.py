@@ -74,6 +74,7 @@ def test_the_status_tells_of_engine_index_and_surface(rig: Rig) -> None:
     assert index["confidence"] > 0.3
     assert rig.surface() == {
         "status": "no_quotes", "age_ms": rig.surface()["age_ms"], "expiries": 2, "error_bp": None,
+        "bounds": (),
     }  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def test_quotes_move_the_surface_or_the_mark_they_contradict(rig: Rig) -> None:
     ticks = (3 * int(before * 1e6 / view.terms.tick_micro) + figures.max_price_ticks) // 4
     step = max(s for above, s in view.terms.tick_steps if ticks >= above)
     ticks -= ticks % step
-    rig.send(c.new_order(ALICE, view.instrument, 0, ticks, 4))
+    rig.send(c.new_order(ALICE, view.instrument, 0, ticks, 8))
     rig.run(12.0)  # a lone quote is believed after a while
     after = rig.mark(view)
     assert rig.surface()["status"] in ("fresh", "held")

@@ -9,7 +9,7 @@ from exchange.oracle.marks import MarkedInstrument, UnderlyingMarks
 from exchange.oracle.premium import PerpetualPremium
 from exchange.oracle.refit_job import RefitReply, RefitRequest
 from exchange.oracle.refit_worker import SurfaceWorker
-from exchange.oracle.refits import INTERVAL_MS, LATE_MS, Refits
+from exchange.oracle.refits import INTERVAL_MS, LATE_MS, STEP_MS, Refits
 from pricing.european import Floats
 from pricing.forward import FlatCarry
 from pricing.simulated_surface import simulated_surface
@@ -46,7 +46,9 @@ def test_a_reply_becomes_the_surface_of_the_marks(marks: UnderlyingMarks) -> Non
     columns = book(SURFACE, shift=0.05)
     columns[4:6, 4] += 200.0
     refits.submit(request_of(marks, columns), NOW_MS)
-    refits.poll(NOW_MS)
+    for ms in range(0, 2_000, STEP_MS):  # at its pace
+        refits.poll(NOW_MS - 2_000 + ms)
+    assert refits.report(0, NOW_MS).bounds == ()
     marks.mark(INDEX, NOW_MS + 20)
     assert np.median(marks.chain.iv - before) == pytest.approx(0.05, abs=0.01)
     assert np.flatnonzero(marks.chain.pull).tolist() == [4]
