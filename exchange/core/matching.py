@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from exchange.core import emit, fees, ledger, margin, sufficiency
+from exchange.core.arithmetic import ceil_div
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
@@ -35,7 +38,10 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.world import World
+from exchange.domain import limits
 from exchange.domain import records as r
+
+_NO_END: Final = 1 << 62  # meetings under rules 1
 
 
 def shown_of(opened: i64, display: i64) -> i64:
@@ -112,8 +118,8 @@ def match(
 ) -> None:
     """Match `lots` of a taker against the book down (up) to `rank`.
 
-    Leaves the rest in `w.rest`, the traded price * lots in `w.value`, and in `w.stopped` whether
-    self-trade prevention stopped it.
+    Leaves the rest in `w.rest`, the traded price * lots in `w.value`, and in `w.stopped` the reason for which
+    it was stopped (self-trade prevention, or its most meetings), or 0.
     """
     w.rest = lots
     w.value = 0
@@ -121,10 +127,16 @@ def match(
     data = w.orders.data
     levels = w.levels.data
     other: i64 = 1 - sell
+    meetings: i64 = 0
+    most = meetings_most(w)
     while w.rest > 0:
         best = book.best_bid if sell != 0 else book.best_ask
         if best < 0 or (best < rank if sell != 0 else best > rank):
             return
+        if meetings == most:
+            w.stopped = r.CANCEL_MEETINGS
+            return
+        meetings += 1
         level = book.best_level(other)
         maker = levels[level * LEVEL_WORDS + L_HEAD]
         m = maker * ORDER_WORDS
@@ -136,7 +148,7 @@ def match(
             continue
         if data[m + O_WHO] & r.U32 == who & r.U32:
             if w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_FLAGS] & 1 == r.STP_REJECT_TAKER:
-                w.stopped = 1
+                w.stopped = r.CANCEL_SELF_TRADE
                 return
             cancel(w, maker, r.CANCEL_SELF_TRADE)
             continue
@@ -156,24 +168,55 @@ def match(
         _fill(w, book, maker, level, who, seat, order_id, label, sell, quantity)
 
 
+def meetings_most(w: World) -> i64:
+    """How many makers an order meets in one go at most."""
+    return limits.MEETINGS_MOST if w.rules >= 2 else _NO_END
+
+
 def offers(w: World, book: Book, who: i64, sell: i64, rank: i64, lots: i64) -> bool:
     """Whether the book offers a fill-or-kill taker all its lots down (up) to `rank`."""
-    other: i64 = 1 - sell
     stops = w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_FLAGS] & 1 == r.STP_REJECT_TAKER
-    if w.null_ledger:
-        stops = False
+    return offered_lots(w, book, who, sell, rank, lots, stops and not w.null_ledger) >= lots
+
+
+def offered_lots(w: World, book: Book, who: i64, sell: i64, rank: i64, most: i64, stops: bool) -> i64:
+    """What the book offers a taker down (up) to `rank`, `most` lots at most, as a fill-or-kill order looks.
+
+    Where self-trade prevention `stops` the taker, a level with an order of its own ends the look.
+    """
     levels = w.levels.data
+    data = w.orders.data
+    other: i64 = 1 - sell
+    left = meetings_most(w)
     found: i64 = 0
     level = book.best_level(other)
-    while level != 0 and found < lots:
+    while level != 0 and found < most:
         at = levels[level * LEVEL_WORDS + L_RANK]
         if at < rank if sell != 0 else at > rank:
             break
-        if stops and _holds_own(w, level, who):
-            return found + _shown_before_own(w, level, who) >= lots
-        found += _open_of_others(w, level, who)
+        ends = stops and _holds_own(w, level, who)
+        slot = levels[level * LEVEL_WORDS + L_HEAD]
+        while slot != 0 and found < most:
+            o = slot * ORDER_WORDS
+            own = data[o + O_WHO] == who and not w.null_ledger
+            if own and ends:
+                return found
+            counted = not own and counts(w, o)
+            left -= meetings(w, o) if counted else 1
+            if left < 0:
+                return found
+            if counted:
+                found += data[o + O_LOTS] >> 32 if ends else data[o + O_LOTS] & r.U32
+            slot = data[o + O_QUEUE] & r.U32
         level = book.next_level(other, at)
-    return found >= lots
+    return found if found < most else most
+
+
+def meetings(w: World, order: i64) -> i64:
+    """How many meetings a resting order (by its record) takes to be filled whole: one a tip."""
+    lots = w.orders.data[order + O_LOTS]
+    hidden = (lots & r.U32) - (lots >> 32)
+    return 1 if hidden == 0 else 1 + ceil_div(hidden, w.orders.data[order + O_SIZE] >> 32)
 
 
 def _holds_own(w: World, level: i64, who: i64) -> bool:
@@ -191,29 +234,6 @@ def counts(w: World, order: i64) -> bool:
     if w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
         return False
     return w.null_ledger or not sufficiency.is_stale(w, order)
-
-
-def _shown_before_own(w: World, level: i64, who: i64) -> i64:
-    data = w.orders.data
-    found: i64 = 0
-    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
-    while data[slot * ORDER_WORDS + O_WHO] != who:
-        if counts(w, slot * ORDER_WORDS):
-            found += data[slot * ORDER_WORDS + O_LOTS] >> 32
-        slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
-    return found
-
-
-def _open_of_others(w: World, level: i64, who: i64) -> i64:
-    data = w.orders.data
-    found: i64 = 0
-    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
-    while slot != 0:
-        o = slot * ORDER_WORDS
-        if (data[o + O_WHO] != who or w.null_ledger) and counts(w, o):
-            found += data[o + O_LOTS] & r.U32
-        slot = data[o + O_QUEUE] & r.U32
-    return found
 
 
 def _fill_bare(

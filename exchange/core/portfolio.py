@@ -284,8 +284,9 @@ def initial(w: World, account: i64, instrument: i64, size: i64, open_buy: i64, o
         slot = folios[slot * FOLIO_WORDS + F_NEXT]
     if target >= 0:  # the account's first in this underlying
         total += worst(w, 0, True, instrument, size, open_buy, open_sell)
-        measure(w, account, target, instrument, size)
-        total += roll(w, target, w.p_gross, w.p_net) + shock(w, target, w.p_net)
+        if size != 0:  # without a folio there is no other delta
+            measure(w, account, target, instrument, size)
+            total += roll(w, target, w.p_gross, w.p_net) + shock(w, target, w.p_net)
     return total
 
 
