@@ -8,6 +8,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import fees
 from tests.reference.accounts import Order
+from tests.reference.arithmetic import ceil_div
 from tests.reference.branches import MODELS, note
 from tests.reference.stale import is_stale, may_trade
 from tests.reference.world import World
@@ -86,6 +87,21 @@ def tell(
     world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
 
 
+def _note_stopped(world: World, order: Order, kind: int) -> None:
+    """Name what was stopped; what is looked at beforehand hardly ever is, and is not asked for."""
+    if order.flags & r.FLAG_LIQUIDATION or order.time_in_force == r.TIF_FOK:
+        return
+    if order.is_quote:
+        what = "quote"
+    elif kind == r.ORDER_AMENDED:
+        what = "amend"
+    elif order.type == r.TYPE_MARKET:
+        what = "market"
+    else:
+        what = "IOC" if order.time_in_force == r.TIF_IOC else "GTC"
+    note(world, f"meetings: stopped, {what}")
+
+
 # --- an order's whole way ----------------------------------------------------------------------------
 
 
@@ -94,6 +110,8 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
     reason = 0
     if trades:
         reason = _cancel_reason(world, order)
+        if reason == r.CANCEL_MEETINGS:
+            _note_stopped(world, order, kind)
     if reason:
         order.open_lots = 0
     elif order.open_lots:
@@ -109,7 +127,7 @@ def _cancel_reason(world: World, order: Order) -> int:
     if order.open_lots == 0:
         return 0
     if stopped:
-        return r.CANCEL_SELF_TRADE
+        return stopped
     if order.type == r.TYPE_MARKET:
         return r.CANCEL_NO_LIQUIDITY
     if order.time_in_force == r.TIF_IOC:
@@ -117,66 +135,104 @@ def _cancel_reason(world: World, order: Order) -> int:
     return 0
 
 
-def offered_lots(world: World, taker: Order, looks: int | None = None) -> int:
+def offered_lots(world: World, taker: Order) -> int:
     """The fill-or-kill look: what the opposite side surely offers at the order's price or better.
 
-    With `looks`, what the first so many orders offer, those that count nothing looked at too.
+    Under rules 2 it ends before the order that would make it more meetings than an order may have.
     """
-
-    def counts(maker: Order) -> bool:
-        if maker.reduce_only:
-            return False
-        stale = is_stale(world, maker)
-        if stale:
-            note(world, "stale maker: not counted by a look")
-        return not stale
-
-    offered = 0
+    offered = meetings = 0
     for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
         if not _acceptable(taker, price):
             break
         makers = list(queue.values())
-        if looks is not None:
-            makers = makers[:looks]
-            looks -= len(makers)
         own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
-        if own_at is not None and not taker.account.cancels_maker:
-            offered += sum(maker.shown_lots for maker in makers[:own_at] if counts(maker))
+        stops_at_own = own_at is not None and not taker.account.cancels_maker
+        for maker in makers[:own_at] if stops_at_own else makers:
+            counts = maker.account is not taker.account and _counts(world, maker)
+            if world.has_risk_rules:
+                meetings += _meetings_of(maker) if counts else 1
+                if meetings > limits.MEETINGS_MOST:
+                    _note_end(world, taker, offered, stops_at_own=stops_at_own)
+                    return offered
+            if counts:
+                offered += maker.shown_lots if stops_at_own else maker.open_lots
+        if stops_at_own:
             break
-        offered += sum(
-            maker.open_lots for maker in makers if maker.account is not taker.account and counts(maker)
-        )
     return offered
+
+
+def _counts(world: World, maker: Order) -> bool:
+    """Does a look count the lots of another account's order?"""
+    if maker.reduce_only:
+        return False
+    stale = is_stale(world, maker)
+    if stale:
+        note(world, "stale maker: not counted by a look")
+    return not stale
+
+
+def _meetings_of(maker: Order) -> int:
+    """How often an order can be met until it is filled: once for each part it shows."""
+    hidden = maker.open_lots - maker.shown_lots
+    return 1 + ceil_div(hidden, maker.display_lots) if hidden else 1
+
+
+def _note_end(world: World, taker: Order, offered: int, *, stops_at_own: bool) -> None:
+    whose = "slice" if taker.flags & r.FLAG_LIQUIDATION else "fill-or-kill"
+    found = "too little" if offered < taker.open_lots else "enough"
+    note(world, f"look: ended at its most meetings, {whose}, {found}")
+    if stops_at_own:
+        note(world, "look: ended at its most meetings, before its own order")
 
 
 def _acceptable(taker: Order, price_ticks: int) -> bool:
     return price_ticks >= taker.price_ticks if taker.is_sell else price_ticks <= taker.price_ticks
 
 
-def match(world: World, taker: Order) -> bool:
-    """Trade against the book while it crosses. True if a self-trade stopped the taker."""
+def match(world: World, taker: Order) -> int:
+    """Trade against the book while it crosses. Why the taker was stopped on the way, or 0."""
     side = taker.instrument.book.side(not taker.is_sell)
+    meetings = 0
+    cancelled: set[str] = set()
     while taker.open_lots:
         best = side.best_price()
         if best is None or not _acceptable(taker, best):
-            return False
+            if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
+                note(world, "meetings: the most, and nobody left to meet")
+            return 0
         maker = next(iter(side.best_queue().values()))
+        if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
+            _note_stop(world, maker, taker, cancelled)
+            return r.CANCEL_MEETINGS
+        meetings += 1
         if maker.account is taker.account:
             if not taker.account.cancels_maker:
-                return True
+                return r.CANCEL_SELF_TRADE
             cancel(world, maker, r.CANCEL_SELF_TRADE)
+            cancelled.add("its own")
             continue
         lots = min(taker.open_lots, maker.shown_lots)
         if maker.reduce_only:
             lots = min(lots, maker.seat.opposite_lots(maker.is_sell))
             if lots == 0:
                 cancel(world, maker, r.CANCEL_REDUCE_ONLY)
+                cancelled.add("reduce-only")
                 continue
         if is_stale(world, maker) and not _passes_stale(world, maker, lots):
             cancel(world, maker, r.CANCEL_MARGIN)
+            cancelled.add("stale")
             continue
         _trade(world, maker, taker, lots)
-    return False
+    if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
+        note(world, "meetings: the most, and filled by the last")
+    return 0
+
+
+def _note_stop(world: World, maker: Order, taker: Order, cancelled: set[str]) -> None:
+    for what in cancelled:
+        note(world, f"meetings: stopped, some cancelled: {what}")
+    if maker.account is taker.account and not taker.account.cancels_maker:
+        note(world, "meetings: stopped before its own order")
 
 
 def _passes_stale(world: World, maker: Order, lots: int) -> bool:
