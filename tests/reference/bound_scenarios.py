@@ -1,4 +1,4 @@
-"""Scripted streams under rules 2 to the bounds of one command (meetings, looks, display) and to shared losses."""
+"""Scripted streams under rules 2 to the bounds of one command (meetings, looks, display); shared losses."""
 
 from __future__ import annotations
 
