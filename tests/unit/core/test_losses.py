@@ -1,4 +1,4 @@
-"""SHARE_LOSS: a deficit shared pro rata to what accounts are worth, in two bounded passes (docs/rules-2.md)."""
+"""SHARE_LOSS: a deficit shared pro rata to what accounts are worth, in two passes (docs/rules-2.md)."""
 
 from __future__ import annotations
 

@@ -7,9 +7,8 @@ import pytest
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import events as e
-from exchange.domain import limits
+from exchange.domain import limits, rejects
 from exchange.domain import records as r
-from exchange.domain import rejects
 from tests.reference.engine import ReferenceEngine
 from tests.unit.core.harness import USDC, last, of
 from tests.unit.core.margins import ALICE, BOB, CALL_50, CALL_55, PERPETUAL, MarginMarket
