@@ -180,12 +180,11 @@ def offers(w: World, book: Book, who: i64, sell: i64, rank: i64, lots: i64) -> b
 
 
 def offered_lots(w: World, book: Book, who: i64, sell: i64, rank: i64, most: i64, stops: bool) -> i64:
-    """What the book offers a taker down (up) to `rank`, `most` lots at most, as a fill-or-kill order looks.
+    """What the book surely offers a taker down (up) to `rank` in one go, `most` lots at most.
 
     Where self-trade prevention `stops` the taker, a level with an order of its own ends the look.
     """
     levels = w.levels.data
-    data = w.orders.data
     other: i64 = 1 - sell
     left = meetings_most(w)
     found: i64 = 0
@@ -194,39 +193,70 @@ def offered_lots(w: World, book: Book, who: i64, sell: i64, rank: i64, most: i64
         at = levels[level * LEVEL_WORDS + L_RANK]
         if at < rank if sell != 0 else at > rank:
             break
-        ends = stops and _holds_own(w, level, who)
-        slot = levels[level * LEVEL_WORDS + L_HEAD]
-        while slot != 0 and found < most:
-            o = slot * ORDER_WORDS
-            own = data[o + O_WHO] == who and not w.null_ledger
-            if own and ends:
-                return found
-            counted = not own and counts(w, o)
-            left -= meetings(w, o) if counted else 1
-            if left < 0:
-                return found
-            if counted:
-                found += data[o + O_LOTS] >> 32 if ends else data[o + O_LOTS] & r.U32
-            slot = data[o + O_QUEUE] & r.U32
+        needed = _meetings_of_level(w, level, who, left, stops)
+        if needed < 0:
+            found += _shown_at_head(w, level, who, left, stops)
+            break
+        left -= needed
+        found += _open_of_others(w, level, who)
         level = book.next_level(other, at)
     return found if found < most else most
 
 
-def meetings(w: World, order: i64) -> i64:
-    """How many meetings a resting order (by its record) takes to be filled whole: one a tip."""
-    lots = w.orders.data[order + O_LOTS]
-    hidden = (lots & r.U32) - (lots >> 32)
-    return 1 if hidden == 0 else 1 + ceil_div(hidden, w.orders.data[order + O_SIZE] >> 32)
-
-
-def _holds_own(w: World, level: i64, who: i64) -> bool:
+def _meetings_of_level(w: World, level: i64, who: i64, left: i64, stops: bool) -> i64:
+    """How many meetings it takes at most to fill all orders of a level; −1: more than are left, or one of
+    them is the taker's own and stops it."""
     data = w.orders.data
+    total: i64 = 0
     slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
     while slot != 0:
-        if data[slot * ORDER_WORDS + O_WHO] == who:
-            return True
-        slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
-    return False
+        o = slot * ORDER_WORDS
+        own = data[o + O_WHO] == who and not w.null_ledger
+        if own and stops:
+            return -1
+        total += _met_most(data[o + O_FLAGS])
+        hidden = (data[o + O_LOTS] & r.U32) - (data[o + O_LOTS] >> 32)
+        if hidden > 0 and not own:
+            total += ceil_div(hidden, data[o + O_SIZE] >> 32)
+        if total > left:
+            return -1
+        slot = data[o + O_QUEUE] & r.U32
+    return total
+
+
+def _met_most(flags: i64) -> i64:
+    """How often what an order shows may be met: a reduce-only one may be cut, and cancelled after."""
+    return 2 if flags & r.FLAG_REDUCE_ONLY != 0 else 1
+
+
+def _shown_at_head(w: World, level: i64, who: i64, left: i64, stops: bool) -> i64:
+    """What the first orders of a level show, as far as the meetings left go, and up to an own one that
+    stops the taker."""
+    data = w.orders.data
+    found: i64 = 0
+    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
+    while slot != 0:
+        o = slot * ORDER_WORDS
+        own = data[o + O_WHO] == who and not w.null_ledger
+        left -= _met_most(data[o + O_FLAGS])
+        if left < 0 or (own and stops):
+            return found
+        if not own and counts(w, o):
+            found += data[o + O_LOTS] >> 32
+        slot = data[o + O_QUEUE] & r.U32
+    return found
+
+
+def _open_of_others(w: World, level: i64, who: i64) -> i64:
+    data = w.orders.data
+    found: i64 = 0
+    slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
+    while slot != 0:
+        o = slot * ORDER_WORDS
+        if (data[o + O_WHO] != who or w.null_ledger) and counts(w, o):
+            found += data[o + O_LOTS] & r.U32
+        slot = data[o + O_QUEUE] & r.U32
+    return found
 
 
 def counts(w: World, order: i64) -> bool:

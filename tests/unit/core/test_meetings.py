@@ -160,12 +160,52 @@ def test_its_look_counts_an_iceberg_s_tips(market_2: Market, singles: int, fille
     assert ended(buy(market_2, lots, FOK)[1]) == expected
 
 
-def test_a_last_tip_that_is_not_whole_is_one_too(market_2: Market) -> None:
-    market_2.rests(ALICE, PRICE, 11, SELL, PERPETUAL, display=5)  # 5, 5, 1
-    offer(market_2, MOST - 3)
-    offer(market_2, 1, CAROL)
-    assert buy(market_2, 11 + MOST - 2, FOK)[0] == 0
-    assert buy(market_2, 11 + MOST - 3, FOK)[0] == MOST
+@pytest.mark.parametrize(
+    ("singles", "lots", "traded"),
+    [
+        (MOST - 3, 11 + MOST - 3, MOST),
+        (MOST - 2, 11 + MOST - 3, 0),
+        (MOST - 2, 5 + MOST - 2, MOST - 1),
+        (MOST - 2, 6 + MOST - 2, 0),
+        (MOST + 9, 5 + MOST - 1, MOST),
+        (MOST + 9, 5 + MOST, 0),
+    ],
+)
+def test_a_level_too_long_for_its_look_counts_by_what_its_first_orders_show(
+    market_2: Market, singles: int, lots: int, traded: int
+) -> None:
+    market_2.rests(ALICE, PRICE, 11, SELL, PERPETUAL, display=5)  # three meetings: 5, 5, 1
+    offer(market_2, singles)
+    assert buy(market_2, lots, FOK)[0] == traded
+
+
+def test_the_look_ends_with_that_level(market_2: Market) -> None:
+    market_2.rests(ALICE, PRICE, 500, SELL, PERPETUAL, display=5)
+    offer(market_2, MOST - 99)
+    offer(market_2, 600, price=PRICE + 1)
+    found = 5 + MOST - 99
+    assert buy(market_2, found + 1, FOK, PRICE + 1)[0] == 0
+    assert buy(market_2, found, FOK, PRICE + 1)[0] == MOST - 98
+
+
+@pytest.mark.parametrize(("before", "traded"), [(MOST - 1, MOST), (MOST, 0)])
+def test_before_an_own_order_what_is_shown_counts_as_far_as_meetings_go(
+    market_2: Market, before: int, traded: int
+) -> None:
+    self_trade(market_2, r.STP_REJECT_TAKER)
+    market_2.rests(ALICE, PRICE, 500, SELL, PERPETUAL, display=5)
+    offer(market_2, before)
+    offer(market_2, 1, BOB)
+    assert buy(market_2, 5 + before, FOK)[0] == traded
+
+
+@pytest.mark.parametrize(("singles", "traded"), [(MOST - 2, MOST - 2), (MOST - 1, 0)])
+def test_a_reduce_only_order_may_be_met_twice(market_2: Market, singles: int, traded: int) -> None:
+    market_2.long(CAROL, ALICE, 1, PRICE, PERPETUAL)
+    market_2.rests(CAROL, PRICE + 1, 1, SELL | REDUCE, PERPETUAL)
+    offer(market_2, singles, price=PRICE + 1)
+    events = market_2.order(BOB, PRICE + 1, singles, FOK, PERPETUAL)
+    assert len(of(events, e.Trade)) == traded
 
 
 def test_what_it_counts_nothing_for_is_one(market_2: Market) -> None:
