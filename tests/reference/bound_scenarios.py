@@ -56,16 +56,31 @@ def most_meetings() -> Iterator[bytes]:
 
 
 def long_looks() -> Iterator[bytes]:
-    """Fill-or-kill looks at no more than may be met: what is hidden counts, an order too large ends it."""
-    yield opening(PERPETUAL) + activation()
-    yield wall(SELL) + order(ALICE, 0, PRICE, 500, SELL)
-    whole = MOST // PART * PART
-    for lots in (WALL, MOST, whole + 1, whole):
+    """Fill-or-kill looks at what may be met: whole levels, of the first too many the shown lots alone."""
+    yield opening(PERPETUAL) + activation() + more_accounts(CAROL, amount_micro=5_000 * USDC)
+    yield wall(SELL, 500) + wall(SELL, 500, PRICE + 1) + wall(SELL, PART, PRICE + 2)
+    for lots in (WALL, 1_002, 1_001):
+        yield order(BOB, 0, PRICE + 9, lots, FOK)
+    # A few meetings are left for a second level, in which some count nothing and take two.
+    yield c.cancel_many(ALICE) + order(ALICE, 0, PRICE, 20, SELL) + order(CAROL, 0, PRICE, 20)
+    near = wall(SELL, MOST - 4) + order(ALICE, 0, PRICE + 1, 7, SELL)
+    reduces = order(CAROL, 0, PRICE + 1, 5, SELL | r.FLAG_REDUCE_ONLY)
+    iceberg = c.new_order(ALICE, 0, SELL, PRICE + 1, 9, display_lots=3)
+    yield near + reduces + iceberg + order(ALICE, 0, PRICE + 1, 50, SELL)
+    for lots in (MOST + 7, MOST + 6):
+        yield order(BOB, 0, PRICE + 9, lots, FOK)
+    yield c.cancel_many(ALICE) + c.cancel_many(CAROL) + near + reduces * 2
+    yield order(ALICE, 0, PRICE + 1, 50, SELL)
+    for lots in (MOST + 4, MOST + 3):
+        yield order(BOB, 0, PRICE + 9, lots, FOK)
+    # Its own order behind: the shown lots before it are all there is, as far as they fit.
+    yield c.cancel_many(ALICE) + c.cancel_many(CAROL) + wall(SELL) + order(BOB, 0, PRICE, 5, SELL)
+    for lots in (WALL // PART + 1, WALL // PART):
         yield order(BOB, 0, PRICE, lots, FOK)
-    # Its own order behind a wall: the shown lots before it are all there is, however far it looks.
-    yield c.cancel_many(ALICE) + wall(SELL) + order(BOB, 0, PRICE, 5, SELL)
-    for lots in (WALL // PART, 5):
-        yield order(BOB, 0, PRICE, lots, FOK)
+    yield c.cancel_many(ALICE) + c.cancel_many(BOB) + near + order(ALICE, 0, PRICE + 1, 1, SELL) * 5
+    yield order(BOB, 0, PRICE + 1, 5, SELL)
+    for lots in (MOST + 7, MOST + 6):
+        yield order(BOB, 0, PRICE + 9, lots, FOK)
     yield c.cancel_many(ALICE) + c.cancel_many(BOB) + wall(SELL, MOST) + order(BOB, 0, PRICE + 1, 5, SELL)
     yield order(BOB, 0, PRICE + 1, WALL) + c.cancel_many(BOB)
 
@@ -73,13 +88,22 @@ def long_looks() -> Iterator[bytes]:
 def cancelled_on_the_way() -> Iterator[bytes]:
     """Makers that are cancelled count as met: the taker's own, reduce-only ones, stale ones."""
     yield opening(PERPETUAL) + activation() + c.configure_account(BOB, cancel_maker=True)
-    yield more_accounts(CAROL, amount_micro=1_000 * USDC) + more_accounts(DAVE, amount_micro=60 * USDC)
-    yield b"".join(order(BOB, 0, PRICE, 1 + n, SELL) for n in range(3))
-    yield order(ALICE, 0, 40_000, 5, SELL) + order(CAROL, 0, 40_000, 5)
-    yield order(CAROL, 0, PRICE, 2, SELL | r.FLAG_REDUCE_ONLY) + order(CAROL, 0, PRICE, 3, SELL | 1 << 7)
-    yield order(ALICE, 0, 40_000, 5) + order(CAROL, 0, 40_000, 5, SELL)
-    yield order(DAVE, 0, PRICE, 5, SELL) + wall(SELL) + marked(2, 56_000 * USDC)
-    yield order(BOB, 0, PRICE, WALL, FOK) + order(BOB, 0, PRICE, WALL) + c.cancel_many(ALICE)
+    yield more_accounts(CAROL, amount_micro=1_000 * USDC)
+    for n, lots in enumerate((MOST - 9, MOST - 10, WALL)):
+        poor = DAVE + n
+        yield more_accounts(poor, amount_micro=60 * USDC)
+        for account in (BOB, CAROL):
+            yield order(ALICE, 0, 40_000, 5, SELL) + order(account, 0, 40_000, 5)
+        yield order(BOB, 0, PRICE, 2, SELL | r.FLAG_REDUCE_ONLY)
+        yield b"".join(order(BOB, 0, PRICE, 1 + m, SELL) for m in range(3))
+        yield order(CAROL, 0, PRICE, 2, SELL | r.FLAG_REDUCE_ONLY)
+        yield c.new_order(CAROL, 0, SELL | r.FLAG_REDUCE_ONLY, PRICE, 3, display_lots=3)
+        yield order(ALICE, 0, 40_000, 5) + order(CAROL, 0, 40_000, 5, SELL) + order(poor, 0, PRICE, 5, SELL)
+        yield marked(2 + 2 * n, 56_000 * USDC) + wall(SELL, lots, PRICE + 1)
+        yield order(BOB, 0, PRICE + 1, lots, FOK)
+        yield order(BOB, 0, PRICE + 1, lots + 20) if lots == WALL else b""
+        yield b"".join(c.cancel_many(account) for account in (ALICE, BOB, CAROL, poor))
+        yield marked(3 + 2 * n, INDEX_MICRO)
 
 
 def long_slices() -> Iterator[bytes]:
@@ -91,11 +115,22 @@ def long_slices() -> Iterator[bytes]:
     yield b"".join(order(DAVE, 0, 49_395, 1, r.FLAG_REDUCE_ONLY) for _ in range(20))
     yield b"".join(wall(0, 300, 49_390 - n) for n in range(4))
     yield marked(2, 49_400 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(CAROL) * 3
-    # One that needs less than a wall offers.
-    yield c.cancel_many(ALICE) + c.create_account(DAVE + 1) + c.deposit(DAVE + 1, 600 * USDC, 200)
+    # One that needs less than two walls offer.
+    yield c.cancel_many(ALICE) + more_accounts(DAVE + 1, amount_micro=600 * USDC)
     yield order(ALICE, 0, 49_400, 50, SELL) + order(DAVE + 1, 0, 49_400, 50)
-    yield wall(0, price=48_640) + marked(3, 48_650 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP)
-    yield c.liquidate(DAVE + 1) * 3
+    yield wall(0, PART, 48_645) + wall(0, 1_000, 48_640)
+    yield marked(3, 48_650 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(DAVE + 1) * 3
+
+
+def slice_in_vain() -> Iterator[bytes]:
+    """A slice of one lot meets as many as it may that are cancelled: their account has nothing to reduce."""
+    yield opening(PERPETUAL) + activation()
+    yield more_accounts(CAROL, amount_micro=600 * USDC) + more_accounts(DAVE)
+    yield order(ALICE, 0, PRICE, 50, SELL) + order(CAROL, 0, PRICE, 50)
+    yield order(DAVE, 0, PRICE, MOST + 3, SELL) + order(BOB, 0, PRICE, MOST + 3)
+    yield order(DAVE, 0, 49_190, 1, r.FLAG_REDUCE_ONLY) * (MOST + 3)
+    yield order(ALICE, 0, PRICE, MOST + 3, SELL) + order(DAVE, 0, PRICE, MOST + 3) + order(BOB, 0, 49_180, 60)
+    yield marked(2, 49_200 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(CAROL) * 4
 
 
 # --- display -------------------------------------------------------------------------------------------
@@ -195,6 +230,7 @@ BOUND_SCENARIOS: dict[str, Stream] = {
     "long_looks": in_few_batches(long_looks),
     "cancelled_on_the_way": cancelled_on_the_way,
     "long_slices": long_slices,
+    "slice_in_vain": slice_in_vain,
     "displays": displays,
     "relieved_quotes": relieved_quotes,
     "closing_quotes_standard": partial(closing_quotes, r.MODEL_STANDARD),

@@ -111,7 +111,7 @@ _STALE = (
 )
 
 _MEETINGS = (
-    *(f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote")),
+    *(f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote", "slice")),
     *(f"meetings: stopped, some cancelled: {what}" for what in ("its own", "reduce-only", "stale")),
     "meetings: stopped before its own order",
     "meetings: the most, and nobody left to meet",
@@ -120,7 +120,8 @@ _MEETINGS = (
         f"look: ended at its most meetings, {whose}, {found}"
         for whose, found in product(("slice", "fill-or-kill"), ("enough", "too little"))
     ),
-    "look: ended at its most meetings, before its own order",
+    "look: no meeting left",
+    "look: one meeting left, two needed",
 )
 _DISPLAY = tuple(
     f"display: {how}, {what}" for how, what in product(("too small", "just enough"), ("new", "given", "kept"))

@@ -88,10 +88,10 @@ def tell(
 
 
 def _note_stopped(world: World, order: Order, kind: int) -> None:
-    """Name what was stopped; what is looked at beforehand hardly ever is, and is not asked for."""
-    if order.flags & r.FLAG_LIQUIDATION or order.time_in_force == r.TIF_FOK:
-        return
-    if order.is_quote:
+    assert order.time_in_force != r.TIF_FOK, "a look found what cannot be met"
+    if order.flags & r.FLAG_LIQUIDATION:
+        what = "slice"
+    elif order.is_quote:
         what = "quote"
     elif kind == r.ORDER_AMENDED:
         what = "amend"
@@ -138,32 +138,46 @@ def _cancel_reason(world: World, order: Order) -> int:
 def offered_lots(world: World, taker: Order) -> int:
     """The fill-or-kill look: what the opposite side surely offers at the order's price or better.
 
-    Under rules 2 it ends before the order that would make it more meetings than an order may have.
+    Under rules 2 no more than an order can meet: a level that may take too many meetings counts only what
+    it shows, from its head on, and ends the look.
     """
-    offered = meetings = 0
+    offered, left = 0, limits.MEETINGS_MOST
     for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
         if not _acceptable(taker, price):
             break
         makers = list(queue.values())
         own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
-        stops_at_own = own_at is not None and not taker.account.cancels_maker
-        for maker in makers[:own_at] if stops_at_own else makers:
-            counts = maker.account is not taker.account and _counts(world, maker)
-            if world.has_risk_rules:
-                meetings += _meetings_of(maker) if counts else 1
-                if meetings > limits.MEETINGS_MOST:
-                    _note_end(world, taker, offered, stops_at_own=stops_at_own)
-                    return offered
-            if counts:
-                offered += maker.shown_lots if stops_at_own else maker.open_lots
-        if stops_at_own:
-            break
+        if own_at is not None and not taker.account.cancels_maker:
+            return offered + _shown_lots(world, taker, makers[:own_at], left)
+        needed = sum(_meetings_of(taker, maker) for maker in makers)
+        if needed > left and world.has_risk_rules:
+            offered += _shown_lots(world, taker, makers, left)
+            whose = "slice" if taker.flags & r.FLAG_LIQUIDATION else "fill-or-kill"
+            found = "too little" if offered < taker.open_lots else "enough"
+            note(world, f"look: ended at its most meetings, {whose}, {found}")
+            return offered
+        left -= needed
+        offered += sum(maker.open_lots for maker in makers if _counts(world, taker, maker))
     return offered
 
 
-def _counts(world: World, maker: Order) -> bool:
-    """Does a look count the lots of another account's order?"""
-    if maker.reduce_only:
+def _shown_lots(world: World, taker: Order, makers: list[Order], left: int) -> int:
+    """What these makers show, as far as they fit into the meetings left (rules 2)."""
+    shown = 0
+    for maker in makers:
+        needed = 2 if maker.reduce_only else 1
+        if needed > left and world.has_risk_rules:
+            note(world, "look: one meeting left, two needed" if left else "look: no meeting left")
+            break
+        left -= needed
+        if _counts(world, taker, maker):
+            shown += maker.shown_lots
+    return shown
+
+
+def _counts(world: World, taker: Order, maker: Order) -> bool:
+    """Does a look count the lots of this order?"""
+    if maker.account is taker.account or maker.reduce_only:
         return False
     stale = is_stale(world, maker)
     if stale:
@@ -171,18 +185,11 @@ def _counts(world: World, maker: Order) -> bool:
     return not stale
 
 
-def _meetings_of(maker: Order) -> int:
-    """How often an order can be met until it is filled: once for each part it shows."""
+def _meetings_of(taker: Order, maker: Order) -> int:
+    """How often an order may be met: for each part it shows; reduce-only, once more to be cancelled."""
     hidden = maker.open_lots - maker.shown_lots
-    return 1 + ceil_div(hidden, maker.display_lots) if hidden else 1
-
-
-def _note_end(world: World, taker: Order, offered: int, *, stops_at_own: bool) -> None:
-    whose = "slice" if taker.flags & r.FLAG_LIQUIDATION else "fill-or-kill"
-    found = "too little" if offered < taker.open_lots else "enough"
-    note(world, f"look: ended at its most meetings, {whose}, {found}")
-    if stops_at_own:
-        note(world, "look: ended at its most meetings, before its own order")
+    parts = 1 if not hidden or maker.account is taker.account else 1 + ceil_div(hidden, maker.display_lots)
+    return parts + maker.reduce_only
 
 
 def _acceptable(taker: Order, price_ticks: int) -> bool:
