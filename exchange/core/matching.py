@@ -124,6 +124,7 @@ def match(
     w.rest = lots
     w.value = 0
     w.stopped = 0
+    w.going += 1
     data = w.orders.data
     levels = w.levels.data
     other: i64 = 1 - sell

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import fees, margin, portfolio, standard
+from exchange.core import fees, margin, portfolio, standard, verdicts
 from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below, price_of, rank_of
 from exchange.core.layout import (
@@ -339,7 +339,7 @@ def keeps_maintenance(w: World, order: i64, lots: i64) -> bool:
     has -= lots * ceil_div(fees.maker_nano(w, account, instrument), 1000)
     if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and has >= w.accounts[a + A_REQUIREMENT]:
         return True  # initial margin without relief, this order filled or not, is no less
-    return has >= margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
+    return verdicts.covers(w, account, orders[order + O_PLACE] >> 32, -lots if sell != 0 else lots, has)
 
 
 def _holds(w: World, account: i64) -> i64:

@@ -121,6 +121,7 @@ class World:
         self.touch_coming = zeros(TOUCHED_MOST)
 
         # What `matching.match` leaves for its caller.
+        self.going: i64 = 0  # counts its calls; see `verdicts`; means nothing
         self.rest: i64 = 0
         self.value: i64 = 0
         self.stopped: i64 = 0  # the cancel reason of what is left, or 0
