@@ -112,7 +112,7 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
         return no.BAD_SIZE
     if flags & r.AMEND_DISPLAY == 0:
         display = old_display if old_display < total else total
-    elif display < 0 or display > total:
+    if checks.display_refused(w, display, total):
         return no.BAD_DISPLAY
     w.detail = 0
     book = w.books[instrument]
@@ -256,7 +256,7 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, price)
     orders[o + O_LOTS] &= r.U32
     if stopped != 0:
-        _moved(w, slot, r.ORDER_STATE_CANCELLED, r.CANCEL_SELF_TRADE, lots, old_price, old_lots)
+        _moved(w, slot, r.ORDER_STATE_CANCELLED, stopped, lots, old_price, old_lots)
         orders[o + O_LOTS] = 0  # nothing of it is held any more
     else:
         _moved(w, slot, r.ORDER_STATE_FILLED, 0, lots, old_price, old_lots)

@@ -69,6 +69,13 @@ def flags_valid(flags: i64, display: i64) -> bool:
     return display == 0 or limit_resting
 
 
+def display_refused(w: World, display: i64, lots: i64) -> bool:
+    """Whether an order of `lots` may not show `display` at a time (0: all of it)."""
+    if display < 0 or display > lots:
+        return True
+    return w.rules >= 2 and display != 0 and display * limits.DISPLAY_PARTS < lots
+
+
 def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
     """Checks 7 to 9 of a limit price; leaves `w.c_rank`. Returns a reject reason or 0."""
     data = w.instruments
@@ -120,7 +127,7 @@ def new_refused(
     sell = flags & 1
     if lots < data[i + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
         return no.BAD_SIZE
-    if display < 0 or display > lots:
+    if display_refused(w, display, lots):
         return no.BAD_DISPLAY
     kind = (flags >> r.TYPE_SHIFT) & r.TYPE_MASK
     w.c_price = price

@@ -91,6 +91,8 @@ A_BASIS: Final = 26
 A_SUBACCOUNTS: Final = 27  # derived: how many name this one as their main account
 A_KIN: Final = 28  # derived: the next account of its family in id order; 0 behind the last
 A_PENDING: Final = 29  # derived: how many of its withdrawals are pending
+A_GOING: Final = 30  # derived: which order's way the next is of; see `verdicts`
+A_APART: Final = 31
 ACCOUNT_WORDS: Final = 32
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
@@ -214,7 +216,13 @@ F_GROSS: Final = 4  # sum of |delta| over expiries, micro-USDC
 F_NET: Final = 5  # delta, micro-USDC
 F_GAIN: Final = 8  # per scenario: sum of size * table
 F_ORDERS: Final = 56  # per scenario: what open orders can lose, each at its worst
-FOLIO_WORDS: Final = 104
+F_GOING: Final = 104  # which order's way the following are of; see `verdicts`
+F_APART: Final = 105
+F_DELTA_APART: Final = 106
+F_NET_APART: Final = 107
+F_GROSS_APART: Final = 108
+F_CHARGES_APART: Final = 109
+FOLIO_WORDS: Final = 112
 
 # --- fee schedule: `World.fees` holds four rates a tier ----------------------------------------------
 FEE_WORDS: Final = 4

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, liquidation, margin
+from exchange.core import emit, ledger, liquidation, margin, remargin
 from exchange.core.layout import A_BASIS, A_CASH, A_LIQUIDATION, ACCOUNT_WORDS
 from exchange.core.world import World
 from exchange.domain import limits
@@ -47,9 +47,9 @@ def _measure(w: World, count: i64) -> i64:
     looked: i64 = 0
     while looked < count and w.share_at < w.account_count:
         a = w.share_at * ACCOUNT_WORDS
-        basis = accounts[a + A_CASH]
-        if basis < 0 or accounts[a + A_LIQUIDATION] != r.LIQUIDATION_NONE:
-            basis = 0  # the account in deficit is in liquidation itself
+        basis: i64 = 0  # also of the account in deficit, which is in liquidation itself
+        if accounts[a + A_LIQUIDATION] == r.LIQUIDATION_NONE:
+            basis = _worth(w, w.share_at)
         accounts[a + A_BASIS] = basis
         w.share_total += basis
         w.share_at += 1
@@ -64,6 +64,16 @@ def _measure(w: World, count: i64) -> i64:
         w.share_deficit = missing
         w.share_remaining = missing
     return looked
+
+
+def _worth(w: World, account: i64) -> i64:
+    """What an account's share is measured by: its cash, no more than its equity, at least nothing."""
+    worth = w.accounts[account * ACCOUNT_WORDS + A_CASH]
+    if worth > 0:
+        equity = remargin.equity(w, account)
+        if equity < worth:
+            worth = equity
+    return worth if worth > 0 else 0
 
 
 def _collect(w: World, count: i64) -> i64:

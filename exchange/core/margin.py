@@ -289,14 +289,14 @@ def _maintenance(w: World, account: i64, instrument: i64, lots: i64) -> i64:
         if changed and this == instrument:
             size += lots
             changed = False
-        total += _held(w, this, size) * data[this * INSTRUMENT_WORDS + I_MM]
+        total += held(w, this, size) * data[this * INSTRUMENT_WORDS + I_MM]
         seat = seats[s + S_NEXT]
     if changed:
-        total += _held(w, instrument, lots) * data[instrument * INSTRUMENT_WORDS + I_MM]
+        total += held(w, instrument, lots) * data[instrument * INSTRUMENT_WORDS + I_MM]
     return total - standard.saved(w, account, False, False, instrument, lots, 0)
 
 
-def _held(w: World, instrument: i64, size: i64) -> i64:
+def held(w: World, instrument: i64, size: i64) -> i64:
     """The lots of a position that need maintenance: those held short, a perpetual's either way."""
     if size < 0:
         return -size

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from exchange.core import emit, fees, ledger, margin, sufficiency
+from exchange.core.arithmetic import ceil_div
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
@@ -35,7 +38,10 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.world import World
+from exchange.domain import limits
 from exchange.domain import records as r
+
+_NO_END: Final = 1 << 62  # meetings under rules 1
 
 
 def shown_of(opened: i64, display: i64) -> i64:
@@ -112,19 +118,26 @@ def match(
 ) -> None:
     """Match `lots` of a taker against the book down (up) to `rank`.
 
-    Leaves the rest in `w.rest`, the traded price * lots in `w.value`, and in `w.stopped` whether
-    self-trade prevention stopped it.
+    Leaves the rest in `w.rest`, the traded price * lots in `w.value`, and in `w.stopped` the reason for which
+    it was stopped (self-trade prevention, or its most meetings), or 0.
     """
     w.rest = lots
     w.value = 0
     w.stopped = 0
+    w.going += 1
     data = w.orders.data
     levels = w.levels.data
     other: i64 = 1 - sell
+    meetings: i64 = 0
+    most = meetings_most(w)
     while w.rest > 0:
         best = book.best_bid if sell != 0 else book.best_ask
         if best < 0 or (best < rank if sell != 0 else best > rank):
             return
+        if meetings == most:
+            w.stopped = r.CANCEL_MEETINGS
+            return
+        meetings += 1
         level = book.best_level(other)
         maker = levels[level * LEVEL_WORDS + L_HEAD]
         m = maker * ORDER_WORDS
@@ -136,7 +149,7 @@ def match(
             continue
         if data[m + O_WHO] & r.U32 == who & r.U32:
             if w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_FLAGS] & 1 == r.STP_REJECT_TAKER:
-                w.stopped = 1
+                w.stopped = r.CANCEL_SELF_TRADE
                 return
             cancel(w, maker, r.CANCEL_SELF_TRADE)
             continue
@@ -156,51 +169,82 @@ def match(
         _fill(w, book, maker, level, who, seat, order_id, label, sell, quantity)
 
 
+def meetings_most(w: World) -> i64:
+    """How many makers an order meets in one go at most."""
+    return limits.MEETINGS_MOST if w.rules >= 2 else _NO_END
+
+
 def offers(w: World, book: Book, who: i64, sell: i64, rank: i64, lots: i64) -> bool:
     """Whether the book offers a fill-or-kill taker all its lots down (up) to `rank`."""
-    other: i64 = 1 - sell
     stops = w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_FLAGS] & 1 == r.STP_REJECT_TAKER
-    if w.null_ledger:
-        stops = False
+    return offered_lots(w, book, who, sell, rank, lots, stops and not w.null_ledger) >= lots
+
+
+def offered_lots(w: World, book: Book, who: i64, sell: i64, rank: i64, most: i64, stops: bool) -> i64:
+    """What the book surely offers a taker down (up) to `rank` in one go, `most` lots at most.
+
+    Where self-trade prevention `stops` the taker, a level with an order of its own ends the look.
+    """
     levels = w.levels.data
+    other: i64 = 1 - sell
+    left = meetings_most(w)
     found: i64 = 0
     level = book.best_level(other)
-    while level != 0 and found < lots:
+    while level != 0 and found < most:
         at = levels[level * LEVEL_WORDS + L_RANK]
         if at < rank if sell != 0 else at > rank:
             break
-        if stops and _holds_own(w, level, who):
-            return found + _shown_before_own(w, level, who) >= lots
+        needed = _meetings_of_level(w, level, who, left, stops)
+        if needed < 0:
+            found += _shown_at_head(w, level, who, left, stops)
+            break
+        left -= needed
         found += _open_of_others(w, level, who)
         level = book.next_level(other, at)
-    return found >= lots
+    return found if found < most else most
 
 
-def _holds_own(w: World, level: i64, who: i64) -> bool:
+def _meetings_of_level(w: World, level: i64, who: i64, left: i64, stops: bool) -> i64:
+    """How many meetings it takes at most to fill all orders of a level; −1: more than are left, or one of
+    them is the taker's own and stops it."""
     data = w.orders.data
+    total: i64 = 0
     slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
     while slot != 0:
-        if data[slot * ORDER_WORDS + O_WHO] == who:
-            return True
-        slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
-    return False
+        o = slot * ORDER_WORDS
+        own = data[o + O_WHO] == who and not w.null_ledger
+        if own and stops:
+            return -1
+        total += _met_most(data[o + O_FLAGS])
+        hidden = (data[o + O_LOTS] & r.U32) - (data[o + O_LOTS] >> 32)
+        if hidden > 0 and not own:
+            total += ceil_div(hidden, data[o + O_SIZE] >> 32)
+        if total > left:
+            return -1
+        slot = data[o + O_QUEUE] & r.U32
+    return total
 
 
-def counts(w: World, order: i64) -> bool:
-    """Whether a look at what the book offers counts a resting order (by its record)."""
-    if w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
-        return False
-    return w.null_ledger or not sufficiency.is_stale(w, order)
+def _met_most(flags: i64) -> i64:
+    """How often what an order shows may be met: a reduce-only one may be cut, and cancelled after."""
+    return 2 if flags & r.FLAG_REDUCE_ONLY != 0 else 1
 
 
-def _shown_before_own(w: World, level: i64, who: i64) -> i64:
+def _shown_at_head(w: World, level: i64, who: i64, left: i64, stops: bool) -> i64:
+    """What the first orders of a level show, as far as the meetings left go, and up to an own one that
+    stops the taker."""
     data = w.orders.data
     found: i64 = 0
     slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
-    while data[slot * ORDER_WORDS + O_WHO] != who:
-        if counts(w, slot * ORDER_WORDS):
-            found += data[slot * ORDER_WORDS + O_LOTS] >> 32
-        slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
+    while slot != 0:
+        o = slot * ORDER_WORDS
+        own = data[o + O_WHO] == who and not w.null_ledger
+        left -= _met_most(data[o + O_FLAGS])
+        if left < 0 or (own and stops):
+            return found
+        if not own and counts(w, o):
+            found += data[o + O_LOTS] >> 32
+        slot = data[o + O_QUEUE] & r.U32
     return found
 
 
@@ -214,6 +258,13 @@ def _open_of_others(w: World, level: i64, who: i64) -> i64:
             found += data[o + O_LOTS] & r.U32
         slot = data[o + O_QUEUE] & r.U32
     return found
+
+
+def counts(w: World, order: i64) -> bool:
+    """Whether a look at what the book offers counts a resting order (by its record)."""
+    if w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
+        return False
+    return w.null_ledger or not sufficiency.is_stale(w, order)
 
 
 def _fill_bare(

@@ -138,7 +138,7 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
         data[o + O_LOTS] = w.rest
         data[o + O_VALUE] = w.value
         if w.stopped != 0:
-            _end(w, book, slot, r.CANCEL_SELF_TRADE)
+            _end(w, book, slot, w.stopped)
             return
         if w.rest == 0:
             _end(w, book, slot, 0)

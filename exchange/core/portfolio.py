@@ -284,8 +284,9 @@ def initial(w: World, account: i64, instrument: i64, size: i64, open_buy: i64, o
         slot = folios[slot * FOLIO_WORDS + F_NEXT]
     if target >= 0:  # the account's first in this underlying
         total += worst(w, 0, True, instrument, size, open_buy, open_sell)
-        measure(w, account, target, instrument, size)
-        total += roll(w, target, w.p_gross, w.p_net) + shock(w, target, w.p_net)
+        if size != 0:  # without a folio there is no other delta
+            measure(w, account, target, instrument, size)
+            total += roll(w, target, w.p_gross, w.p_net) + shock(w, target, w.p_net)
     return total
 
 
@@ -299,20 +300,21 @@ def maintenance(w: World, account: i64, instrument: i64, lots: i64) -> i64:
     slot = w.accounts[account * ACCOUNT_WORDS + A_FOLIO]
     while slot != 0:
         underlying = folios[slot * FOLIO_WORDS + F_UNDERLYING]
-        total += _underlying_maintenance(
+        total += underlying_maintenance(
             w, account, slot, underlying, instrument, lots if underlying == target else 0
         )
         if underlying == target:
             target = -1
         slot = folios[slot * FOLIO_WORDS + F_NEXT]
     if target >= 0:
-        total += _underlying_maintenance(w, account, 0, target, instrument, lots)
+        total += underlying_maintenance(w, account, 0, target, instrument, lots)
     return total
 
 
-def _underlying_maintenance(
+def underlying_maintenance(
     w: World, account: i64, folio: i64, underlying: i64, instrument: i64, lots: i64
 ) -> i64:
+    """One underlying's maintenance margin, `lots` of `instrument` added if that is of it (folio 0: none)."""
     measure(w, account, underlying, instrument, lots)
     found = worst(w, folio, False, instrument, lots, 0, 0) + w.p_charges
     found += roll(w, underlying, w.p_gross, w.p_net) + shock(w, underlying, w.p_net)

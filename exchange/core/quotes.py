@@ -60,9 +60,11 @@ def mass_quote(w: World, data: bytes, at: i64, units: i64, who: i64) -> i64:
     label = pack((w3 >> 32) & r.U32, w3 & r.U32)
     affected: i64 = 0
     entry = 0
+    w.looks_left = limits.QUOTE_LOOKS
     while entry < count:
         affected += _entry(w, data, at + 64 + 32 * entry, entry, who & r.U32, client, label)
         entry += 1
+    w.looks_left = -1
     emit.done(w, r.MASS_QUOTE, who, client, affected)
     return 0
 

@@ -16,6 +16,7 @@ from exchange.core import margin, portfolio
 from exchange.core.arithmetic import ppm_ceil
 from exchange.core.layout import (
     A_CASH,
+    A_EPOCH,
     A_MODEL,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
@@ -67,6 +68,26 @@ def below_maintenance(w: World, account: i64) -> bool:
         return False
     margin.figures(w, account)
     return w.m_maintenance > w.m_balance
+
+
+def equity(w: World, account: i64) -> i64:
+    """As `margin.equity`, micro-USDC, whether the account is refreshed or not."""
+    a = account * ACCOUNT_WORDS
+    if w.accounts[a + A_EPOCH] == w.epoch:
+        return margin.equity(w, account)
+    seats = w.seats.data
+    rates = w.rates
+    total = w.accounts[a + A_CASH]
+    seat = w.accounts[a + A_SEAT_HEAD]
+    while seat != 0:
+        s = seat * SEAT_WORDS
+        size = seats[s + S_SIZE]
+        t = (seats[s + S_KEY] & SEAT_INSTRUMENT) * RATE_WORDS
+        total += size * (rates[t + T_LOW] if size > 0 else rates[t + T_HIGH])
+        if rates[t + T_PERPETUAL] != 0:
+            total -= seats[s + S_ENTRY]
+        seat = seats[s + S_NEXT]
+    return total
 
 
 def _standard_falls_short(w: World, account: i64) -> bool:

@@ -10,7 +10,6 @@ from mypy_extensions import i64
 
 from exchange.core import emit, fees, ledger, margin, sufficiency
 from exchange.core.arithmetic import ceil_div, ppm_floor
-from exchange.core.book import Book
 from exchange.core.instruments import (
     keeps_trading,
     price_at_or_above,
@@ -33,12 +32,6 @@ from exchange.core.layout import (
     I_TICK_MICRO,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
-    L_HEAD,
-    L_RANK,
-    LEVEL_WORDS,
-    O_LOTS,
-    O_QUEUE,
-    ORDER_WORDS,
     R_LIQ_BAND,
     R_LIQ_FEE,
     R_LIQ_SLICE,
@@ -52,7 +45,7 @@ from exchange.core.layout import (
     U_STATE,
     UNDERLYING_WORDS,
 )
-from exchange.core.matching import counts
+from exchange.core.matching import offered_lots
 from exchange.core.orders import place
 from exchange.core.world import World, pack
 from exchange.domain import limits
@@ -81,7 +74,7 @@ def prepare(w: World, account: i64, instrument: i64) -> bool:
     if rank < 0:
         return False
     price = price_of(w, instrument, rank)
-    offered = offered_lots(w, w.books[instrument], sell, rank, lots)
+    offered = offered_lots(w, w.books[instrument], pack(account, instrument), sell, rank, lots, False)
     if lots > offered:
         lots = offered if offered > 0 else 1
         if not _helps(w, account, instrument, sell, price, lots, _freed(w, account, instrument, sell, lots)):
@@ -175,33 +168,6 @@ def _helping_rank(w: World, account: i64, instrument: i64, sell: i64, lots: i64)
         else:
             rank = middle
     return near
-
-
-def offered_lots(w: World, book: Book, sell: i64, rank: i64, most: i64) -> i64:
-    """What the other side offers down (up) to `rank`, counted as for fill-or-kill, but not beyond `most`.
-
-    Looks at no more than OFFER_LOOKS orders. The account in liquidation has no orders left, so that all
-    orders there are others'.
-    """
-    levels = w.levels.data
-    data = w.orders.data
-    other: i64 = 1 - sell
-    found: i64 = 0
-    looks: i64 = limits.OFFER_LOOKS
-    level = book.best_level(other)
-    while level != 0 and looks > 0 and found < most:
-        at = levels[level * LEVEL_WORDS + L_RANK]
-        if at < rank if sell != 0 else at > rank:
-            break
-        slot = levels[level * LEVEL_WORDS + L_HEAD]
-        while slot != 0 and looks > 0 and found < most:
-            looks -= 1
-            o = slot * ORDER_WORDS
-            if counts(w, o):
-                found += data[o + O_LOTS] & r.U32
-            slot = data[o + O_QUEUE] & r.U32
-        level = book.next_level(other, at)
-    return found if found < most else most
 
 
 def liquidation_nano(w: World, instrument: i64) -> i64:

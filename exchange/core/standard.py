@@ -73,6 +73,42 @@ def saved(
     return total
 
 
+def saved_in_group(w: World, account: i64, instrument: i64, lots: i64) -> i64:
+    """What relief takes off maintenance margin in an option's own group, `lots` added to its position."""
+    i = instrument * INSTRUMENT_WORDS
+    count = _gather(w, account, False, instrument, lots, 0)
+    rows = w.gather_words
+    row: i64 = 0
+    while row < count:
+        if _together(w, rows[row], i):
+            return _group(w, row, count, False)
+        row += 1
+    return 0
+
+
+def saved_elsewhere(w: World, account: i64, instrument: i64) -> i64:
+    """What relief takes off maintenance margin in other groups than the instrument's."""
+    i = instrument * INSTRUMENT_WORDS
+    count = _gather(w, account, False, instrument, 0, 0)
+    rows = w.gather_words
+    total: i64 = 0
+    row: i64 = 0
+    while row < count:
+        if rows[row] >= 0:
+            if not _together(w, rows[row], i):
+                total += _group(w, row, count, False)
+        row += 1
+    return total
+
+
+def _together(w: World, i: i64, other: i64) -> bool:
+    """Whether two instruments (by their records) are of one group."""
+    data = w.instruments
+    if data[i + I_EXPIRY] != data[other + I_EXPIRY]:
+        return False
+    return data[i + I_UNDERLYING] == data[other + I_UNDERLYING]
+
+
 def _gather(w: World, account: i64, orders: bool, instrument: i64, size: i64, open_sell: i64) -> i64:
     """One row per option with a position or lots that count; returns how many."""
     data = w.instruments

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import fees, margin, standard
+from exchange.core import fees, margin, portfolio, standard, verdicts
 from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below, price_of, rank_of
 from exchange.core.layout import (
@@ -72,19 +72,41 @@ def refuse(
     held = lots * w.c_hold - own_lots * own_hold
     has = margin.balance(w, account)
     solvent = margin.equity(w, account) >= 0
-    if solvent and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
-        # Relief only lowers what the standard model requires, and rules 1 know none.
-        if margin.isolated_with(w, a, seat, instrument, 0, buys, sells, held) <= has:
-            return 0
+    if solvent and _plain_initial(w, account, seat, instrument, buys, sells, held) <= has:
+        return 0
     closing = _closes(w, seat, sell, lots, own_lots)
     if w.rules < 2:
         if closing:
             return 0
-    elif solvent and margin.initial_with(w, account, seat, instrument, 0, buys, sells, held) <= has:
-        return 0
-    elif _improves(w, account, seat, instrument, sell, lots, own_lots, own_hold, closing, market):
-        return 0
+    elif _may_look(w):
+        if solvent and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
+            if margin.initial_with(w, account, seat, instrument, 0, buys, sells, held) <= has:
+                return 0
+        if _improves(w, account, seat, instrument, sell, lots, own_lots, own_hold, closing, market):
+            return 0
     return no.INSUFFICIENT_FUNDS if solvent else no.NEGATIVE_EQUITY
+
+
+def _plain_initial(
+    w: World, account: i64, seat: i64, instrument: i64, open_buy: i64, open_sell: i64, hold: i64
+) -> i64:
+    """Initial margin with these figures added to those of a seat, from sums that are kept.
+
+    Exact in the portfolio model; in the standard one without relief, which only lowers it.
+    """
+    a = account * ACCOUNT_WORDS
+    total = margin.isolated_with(w, a, seat, instrument, 0, open_buy, open_sell, hold)
+    if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
+        total += portfolio.initial(w, account, instrument, 0, open_buy, open_sell)
+    return total
+
+
+def _may_look(w: World) -> bool:
+    """Whether an order that the kept sums do not cover may be looked at closely: of a mass quote, a few."""
+    if w.looks_left > 0:
+        w.looks_left -= 1
+        return True
+    return w.looks_left < 0
 
 
 def _closes(w: World, seat: i64, sell: i64, lots: i64, own_lots: i64) -> bool:
@@ -317,7 +339,7 @@ def keeps_maintenance(w: World, order: i64, lots: i64) -> bool:
     has -= lots * ceil_div(fees.maker_nano(w, account, instrument), 1000)
     if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and has >= w.accounts[a + A_REQUIREMENT]:
         return True  # initial margin without relief, this order filled or not, is no less
-    return has >= margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
+    return verdicts.covers(w, account, orders[order + O_PLACE] >> 32, -lots if sell != 0 else lots, has)
 
 
 def _holds(w: World, account: i64) -> i64:

@@ -121,9 +121,10 @@ class World:
         self.touch_coming = zeros(TOUCHED_MOST)
 
         # What `matching.match` leaves for its caller.
+        self.going: i64 = 0  # counts its calls; see `verdicts`; means nothing
         self.rest: i64 = 0
         self.value: i64 = 0
-        self.stopped: i64 = 0
+        self.stopped: i64 = 0  # the cancel reason of what is left, or 0
 
         # What `checks` leaves: the order as it will trade.
         self.c_price: i64 = 0
@@ -133,6 +134,7 @@ class World:
         self.c_hold: i64 = 0
         self.c_needed: i64 = 0
         self.c_seat: i64 = 0
+        self.looks_left: i64 = -1  # sides of a mass quote that may still be looked at closely; -1: no end
 
         # What `margin.figures` leaves, micro-USDC.
         self.m_initial: i64 = 0

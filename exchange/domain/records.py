@@ -222,6 +222,7 @@ CANCEL_DAY_END: Final = 9
 CANCEL_DELIVERY: Final = 10
 CANCEL_LIQUIDATION: Final = 11
 CANCEL_MARGIN: Final = 18  # 12 to 17 are kept for orders with more to them
+CANCEL_MEETINGS: Final = 20  # 19 is kept
 
 # --- CASH and SETTLED kinds ------------------------------------------------------------------------
 CASH_DEPOSIT: Final = 1

@@ -137,6 +137,7 @@ CANCEL_CODES: Final[dict[int, int]] = {
     r.CANCEL_DELIVERY: BOOK_CLOSED,
     r.CANCEL_LIQUIDATION: NOT_OPEN_ORDER,
     r.CANCEL_MARGIN: NOT_ENOUGH_FUNDS,
+    r.CANCEL_MEETINGS: OTHER_REJECT,
 }
 
 
@@ -153,6 +154,7 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_DELIVERY: "settlement",
     r.CANCEL_LIQUIDATION: "autoliquidation",
     r.CANCEL_MARGIN: "risk_mitigation",
+    r.CANCEL_MEETINGS: "too_many_matches",
 }
 
 

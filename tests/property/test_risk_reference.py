@@ -154,6 +154,7 @@ def test_streams_reach_every_outcome() -> None:
     assert set(models) == {r.MODEL_STANDARD, r.MODEL_PORTFOLIO}
     assert reasons[r.CANCEL_LIQUIDATION]
     assert reasons[r.CANCEL_MARGIN]
+    assert reasons[r.CANCEL_MEETINGS]
     assert rebates
     assert liquidated
 

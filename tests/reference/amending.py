@@ -76,7 +76,7 @@ def _draft(
     display = min(order.display_lots, total)
     if flags & r.AMEND_DISPLAY:
         display = display_lots
-        require(0 <= display <= total, why.BAD_DISPLAY)
+    placing.check_display(world, display, total, "given" if flags & r.AMEND_DISPLAY else "kept")
     draft = Draft(
         order.account, order.instrument, new_flags, order.price_ticks, total, display, replaces=order
     )

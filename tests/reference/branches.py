@@ -80,7 +80,6 @@ _SLICES = (
     "slice: helps whole, not as cut",
     *(f"slice: loses more than there is, {model}" for model in MODELS),
     "slice: its fees capped",
-    "slice: looked at as many orders as it may",
 )
 _TAKEOVER = (
     "takeover: of one family",
@@ -111,8 +110,60 @@ _STALE = (
     "stale maker: not counted by a look",
 )
 
+_MEETINGS = (
+    *(f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote", "slice")),
+    *(f"meetings: stopped, some cancelled: {what}" for what in ("its own", "reduce-only", "stale")),
+    "meetings: stopped before its own order",
+    "meetings: the most, and nobody left to meet",
+    "meetings: the most, and filled by the last",
+    *(
+        f"look: ended at its most meetings, {whose}, {found}"
+        for whose, found in product(("slice", "fill-or-kill"), ("enough", "too little"))
+    ),
+    "look: no meeting left",
+    "look: one meeting left, two needed",
+)
+_DISPLAY = tuple(
+    f"display: {how}, {what}" for how, what in product(("too small", "just enough"), ("new", "given", "kept"))
+)
+_QUOTES = (
+    *(
+        f"quote: {what}, {model}"
+        for what, model in product(
+            (
+                "plain",
+                "looked at, passed",
+                "looked at, refused",
+                "looks used up, would have passed",
+                "looks used up, would not have passed",
+            ),
+            MODELS,
+        )
+    ),
+)
+_SHARING = (
+    "sharing: no cash, no part",
+    "sharing: cash but no equity, no part",
+    "sharing: by equity",
+    "sharing: by cash",
+)
+
 BRANCHES = frozenset(
-    (*_STALE, *_CHECK_16, *_MARKET, *_AMEND, *_MONEY, *_MARGIN, *_FAMILY, *_SLICES, *_TAKEOVER)
+    (
+        *_STALE,
+        *_CHECK_16,
+        *_MARKET,
+        *_AMEND,
+        *_MONEY,
+        *_MARGIN,
+        *_FAMILY,
+        *_SLICES,
+        *_TAKEOVER,
+        *_MEETINGS,
+        *_DISPLAY,
+        *_QUOTES,
+        *_SHARING,
+    )
 )
 
 

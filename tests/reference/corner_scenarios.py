@@ -1,4 +1,4 @@
-"""Scripted streams under rules 2 into single corners: families, stale makers, torn spreads, long looks."""
+"""Scripted streams under rules 2 into single corners: families, stale makers, torn spreads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference.bound_scenarios import BOUND_SCENARIOS
 from tests.reference.risk_opening import (
     CAROL,
     DAVE,
@@ -135,17 +136,6 @@ def stale_makers(model: int) -> Iterator[bytes]:
         yield c.risk_sweep(64, DEEP) + b"".join(c.liquidate(account) * 3 for account in people)
 
 
-def long_looks() -> Iterator[bytes]:
-    """A slice meets more orders than it looks at: many that count, some that count nothing before them."""
-    yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=11_100 * USDC) + activation()
-    yield more_accounts(DAVE, amount_micro=4_000 * USDC)
-    yield order(ALICE, 0, 50_000, 1_100, SELL) + order(CAROL, 0, 50_000, 1_100)
-    yield order(DAVE, 0, 50_000, 30, SELL) + order(BOB, 0, 50_000, 30)
-    yield b"".join(order(DAVE, 0, 49_395, 1, r.FLAG_REDUCE_ONLY) for _ in range(20))
-    yield b"".join(order(ALICE, 0, 49_390 - n % 5, 1) for n in range(limits.OFFER_LOOKS + 10))
-    yield marked(2, 49_400 * USDC) + c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 6
-
-
 # --- margins ---------------------------------------------------------------------------------------------
 
 
@@ -247,7 +237,6 @@ def standing_orders(model: int) -> Iterator[bytes]:
 CORNER_SCENARIOS: dict[str, Stream] = {
     "families_pay": families_pay,
     "family_auction": family_auction,
-    "long_looks": long_looks,
     "torn_spreads": torn_spreads,
     "cut_slices": cut_slices,
     "hardly_relieved": hardly_relieved,
@@ -256,4 +245,5 @@ CORNER_SCENARIOS: dict[str, Stream] = {
     "stale_makers_portfolio": in_few_batches(partial(stale_makers, r.MODEL_PORTFOLIO)),
     "standing_orders_standard": in_few_batches(partial(standing_orders, r.MODEL_STANDARD)),
     "standing_orders_portfolio": in_few_batches(partial(standing_orders, r.MODEL_PORTFOLIO)),
+    **BOUND_SCENARIOS,
 }

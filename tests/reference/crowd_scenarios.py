@@ -58,7 +58,7 @@ POSITIONS = (
     {COARSE_CALL: -10, PERP: -2},
     {COARSE_CALL: 10, PERP: -10},
 )
-LEVELS = [round(30 * 1.6**n) for n in range(10)]  # USDC
+LEVELS = (48, 123, 197, 315, 805, 2_062)  # USDC
 # (index, marks of the options) in USDC: where the market goes.
 MOVES = ((48_130, (700, 330, 1_900, 250)), (53_070, (4_100, 2_900, 60, 2_200)), (47_000, (9, 4, 3_000, 2)))
 

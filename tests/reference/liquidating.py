@@ -154,10 +154,7 @@ def _plan(world: World, account: Account, seat: Seat) -> Order | None:
     if price_ticks is None:
         return None
     order.price_ticks = price_ticks
-    whole = matching.offered_lots(world, order)
-    offered = matching.offered_lots(world, order, limits.OFFER_LOOKS)
-    if offered < min(lots, whole):
-        note(world, "slice: looked at as many orders as it may")
+    offered = matching.offered_lots(world, order)
     order.size_lots = order.open_lots = min(lots, max(1, offered))
     if _helps(world, order, risk):
         return order

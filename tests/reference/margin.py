@@ -18,6 +18,13 @@ def initial(world: World, model: int, lines: list[Line]) -> int:
     return standard.initial(world, lines)
 
 
+def initial_plain(world: World, model: int, lines: list[Line]) -> int:
+    """IM of these seats by plain sums: the standard model's without relief."""
+    if model == r.MODEL_PORTFOLIO:
+        return portfolio.initial(world, lines)
+    return standard.initial_isolated(world, lines)
+
+
 def maintenance(world: World, model: int, lines: list[Line]) -> int:
     """MM of these seats."""
     if model == r.MODEL_PORTFOLIO:

@@ -8,6 +8,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import fees
 from tests.reference.accounts import Order
+from tests.reference.arithmetic import ceil_div
 from tests.reference.branches import MODELS, note
 from tests.reference.stale import is_stale, may_trade
 from tests.reference.world import World
@@ -86,6 +87,21 @@ def tell(
     world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
 
 
+def _note_stopped(world: World, order: Order, kind: int) -> None:
+    assert order.time_in_force != r.TIF_FOK, "a look found what cannot be met"
+    if order.flags & r.FLAG_LIQUIDATION:
+        what = "slice"
+    elif order.is_quote:
+        what = "quote"
+    elif kind == r.ORDER_AMENDED:
+        what = "amend"
+    elif order.type == r.TYPE_MARKET:
+        what = "market"
+    else:
+        what = "IOC" if order.time_in_force == r.TIF_IOC else "GTC"
+    note(world, f"meetings: stopped, {what}")
+
+
 # --- an order's whole way ----------------------------------------------------------------------------
 
 
@@ -94,6 +110,8 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
     reason = 0
     if trades:
         reason = _cancel_reason(world, order)
+        if reason == r.CANCEL_MEETINGS:
+            _note_stopped(world, order, kind)
     if reason:
         order.open_lots = 0
     elif order.open_lots:
@@ -109,7 +127,7 @@ def _cancel_reason(world: World, order: Order) -> int:
     if order.open_lots == 0:
         return 0
     if stopped:
-        return r.CANCEL_SELF_TRADE
+        return stopped
     if order.type == r.TYPE_MARKET:
         return r.CANCEL_NO_LIQUIDITY
     if order.time_in_force == r.TIF_IOC:
@@ -117,66 +135,111 @@ def _cancel_reason(world: World, order: Order) -> int:
     return 0
 
 
-def offered_lots(world: World, taker: Order, looks: int | None = None) -> int:
+def offered_lots(world: World, taker: Order) -> int:
     """The fill-or-kill look: what the opposite side surely offers at the order's price or better.
 
-    With `looks`, what the first so many orders offer, those that count nothing looked at too.
+    Under rules 2 no more than an order can meet: a level that may take too many meetings counts only what
+    it shows, from its head on, and ends the look.
     """
-
-    def counts(maker: Order) -> bool:
-        if maker.reduce_only:
-            return False
-        stale = is_stale(world, maker)
-        if stale:
-            note(world, "stale maker: not counted by a look")
-        return not stale
-
-    offered = 0
+    offered, left = 0, limits.MEETINGS_MOST
     for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
         if not _acceptable(taker, price):
             break
         makers = list(queue.values())
-        if looks is not None:
-            makers = makers[:looks]
-            looks -= len(makers)
         own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
         if own_at is not None and not taker.account.cancels_maker:
-            offered += sum(maker.shown_lots for maker in makers[:own_at] if counts(maker))
-            break
-        offered += sum(
-            maker.open_lots for maker in makers if maker.account is not taker.account and counts(maker)
-        )
+            return offered + _shown_lots(world, taker, makers[:own_at], left)
+        needed = sum(_meetings_of(taker, maker) for maker in makers)
+        if needed > left and world.has_risk_rules:
+            offered += _shown_lots(world, taker, makers, left)
+            whose = "slice" if taker.flags & r.FLAG_LIQUIDATION else "fill-or-kill"
+            found = "too little" if offered < taker.open_lots else "enough"
+            note(world, f"look: ended at its most meetings, {whose}, {found}")
+            return offered
+        left -= needed
+        offered += sum(maker.open_lots for maker in makers if _counts(world, taker, maker))
     return offered
+
+
+def _shown_lots(world: World, taker: Order, makers: list[Order], left: int) -> int:
+    """What these makers show, as far as they fit into the meetings left (rules 2)."""
+    shown = 0
+    for maker in makers:
+        needed = 2 if maker.reduce_only else 1
+        if needed > left and world.has_risk_rules:
+            note(world, "look: one meeting left, two needed" if left else "look: no meeting left")
+            break
+        left -= needed
+        if _counts(world, taker, maker):
+            shown += maker.shown_lots
+    return shown
+
+
+def _counts(world: World, taker: Order, maker: Order) -> bool:
+    """Does a look count the lots of this order?"""
+    if maker.account is taker.account or maker.reduce_only:
+        return False
+    stale = is_stale(world, maker)
+    if stale:
+        note(world, "stale maker: not counted by a look")
+    return not stale
+
+
+def _meetings_of(taker: Order, maker: Order) -> int:
+    """How often an order may be met: for each part it shows; reduce-only, once more to be cancelled."""
+    hidden = maker.open_lots - maker.shown_lots
+    parts = 1 if not hidden or maker.account is taker.account else 1 + ceil_div(hidden, maker.display_lots)
+    return parts + maker.reduce_only
 
 
 def _acceptable(taker: Order, price_ticks: int) -> bool:
     return price_ticks >= taker.price_ticks if taker.is_sell else price_ticks <= taker.price_ticks
 
 
-def match(world: World, taker: Order) -> bool:
-    """Trade against the book while it crosses. True if a self-trade stopped the taker."""
+def match(world: World, taker: Order) -> int:
+    """Trade against the book while it crosses. Why the taker was stopped on the way, or 0."""
     side = taker.instrument.book.side(not taker.is_sell)
+    meetings = 0
+    cancelled: set[str] = set()
     while taker.open_lots:
         best = side.best_price()
         if best is None or not _acceptable(taker, best):
-            return False
+            if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
+                note(world, "meetings: the most, and nobody left to meet")
+            return 0
         maker = next(iter(side.best_queue().values()))
+        if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
+            _note_stop(world, maker, taker, cancelled)
+            return r.CANCEL_MEETINGS
+        meetings += 1
         if maker.account is taker.account:
             if not taker.account.cancels_maker:
-                return True
+                return r.CANCEL_SELF_TRADE
             cancel(world, maker, r.CANCEL_SELF_TRADE)
+            cancelled.add("its own")
             continue
         lots = min(taker.open_lots, maker.shown_lots)
         if maker.reduce_only:
             lots = min(lots, maker.seat.opposite_lots(maker.is_sell))
             if lots == 0:
                 cancel(world, maker, r.CANCEL_REDUCE_ONLY)
+                cancelled.add("reduce-only")
                 continue
         if is_stale(world, maker) and not _passes_stale(world, maker, lots):
             cancel(world, maker, r.CANCEL_MARGIN)
+            cancelled.add("stale")
             continue
         _trade(world, maker, taker, lots)
-    return False
+    if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
+        note(world, "meetings: the most, and filled by the last")
+    return 0
+
+
+def _note_stop(world: World, maker: Order, taker: Order, cancelled: set[str]) -> None:
+    for what in cancelled:
+        note(world, f"meetings: stopped, some cancelled: {what}")
+    if maker.account is taker.account and not taker.account.cancels_maker:
+        note(world, "meetings: stopped before its own order")
 
 
 def _passes_stale(world: World, maker: Order, lots: int) -> bool:

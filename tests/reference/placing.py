@@ -9,16 +9,31 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import funds, matching, sufficiency
 from tests.reference.accounts import Account, Order, Seat
+from tests.reference.arithmetic import ceil_div
+from tests.reference.branches import note
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
 from tests.reference.world import Head, World
 
 
 @dataclass(slots=True)
+class Looks:
+    """How many more sides of a mass quote are judged by more than their plain sums."""
+
+    left: int = limits.QUOTE_LOOKS
+
+    def take(self) -> bool:
+        """The next look, if there is one left."""
+        self.left -= 1
+        return self.left >= 0
+
+
+@dataclass(slots=True)
 class Draft:
     """An order not yet accepted; the checks may cut its size and slide its price.
 
-    `replaces` is a resting order whose own lots and hold do not count (quotes and amends).
+    `replaces` is a resting order whose own lots and hold do not count (quotes and amends); `looks` are those
+    of the mass quote it is of, None of any other order.
     """
 
     account: Account
@@ -30,6 +45,7 @@ class Draft:
     replaces: Order | None = None
     use_price: int | None = None  # the price it trades at; None: a market-limit that finds none
     hold_per_lot: int = 0
+    looks: Looks | None = None
 
     @property
     def is_sell(self) -> bool:
@@ -97,7 +113,7 @@ def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
 def check(world: World, draft: Draft) -> None:
     """Checks 5 to 16, in order."""
     check_flags(draft)
-    check_size(draft)
+    check_size(world, draft)
     check_price(draft)
     world.check_marked(draft.instrument)
     if draft.type == r.TYPE_LIMIT:
@@ -146,11 +162,24 @@ class QuoteDraft(Draft):
     """A side of a mass quote: its quote bit is set by the exchange, not by the sender."""
 
 
-def check_size(draft: Draft) -> None:
+def check_size(world: World, draft: Draft) -> None:
     """6: size and display."""
     least = draft.instrument.terms.min_size_lots
     require(least <= draft.size_lots <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
-    require(0 <= draft.display_lots <= draft.size_lots, why.BAD_DISPLAY)
+    check_display(world, draft.display_lots, draft.size_lots, "new")
+
+
+def check_display(world: World, display_lots: int, size_lots: int, what: str) -> None:
+    """All (0) or some of the size; under rules 2 not so little that matching goes on and on."""
+    require(0 <= display_lots <= size_lots, why.BAD_DISPLAY)
+    if not world.has_risk_rules or not display_lots:
+        return
+    least = ceil_div(size_lots, limits.DISPLAY_PARTS)
+    if display_lots < least:
+        note(world, f"display: too small, {what}")
+    elif display_lots == least > 1:
+        note(world, f"display: just enough, {what}")
+    require(display_lots >= least, why.BAD_DISPLAY)
 
 
 def check_price(draft: Draft) -> None:

@@ -12,7 +12,7 @@ from tests.reference import matching, placing
 from tests.reference.accounts import Account, Order
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
-from tests.reference.placing import QuoteDraft
+from tests.reference.placing import Looks, QuoteDraft
 from tests.reference.world import Head, World
 
 _UNIT = struct.Struct("<IIqqII")
@@ -69,6 +69,7 @@ def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -
     world.check_valid_until(valid_until_ms)
     require(mmp_group == 0, why.BAD_FLAGS)
     effective = 0
+    looks = Looks()
     for instrument_id, bid, ask in entries(units):
         present = [side for side in (bid, ask) if side.present]
         try:
@@ -78,7 +79,7 @@ def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -
             for side in present:
                 world.events.rejected(head, instrument_id, 0, rejected.reason, 0, side.at)
             continue
-        effective += _quote_entry(world, head, account, instrument, present)
+        effective += _quote_entry(world, head, account, instrument, present, looks)
     world.events.done(head, effective, world.now_ms)
 
 
@@ -88,7 +89,12 @@ def _resting(account: Account, instrument: Instrument, is_sell: bool) -> Order |
 
 
 def _quote_entry(
-    world: World, head: Head, account: Account, instrument: Instrument, present: list[QuoteSide]
+    world: World,
+    head: Head,
+    account: Account,
+    instrument: Instrument,
+    present: list[QuoteSide],
+    looks: Looks,
 ) -> int:
     """Both sides of an entry in the order that keeps the maker from crossing itself; how many took effect."""
     crossed = (
@@ -105,7 +111,7 @@ def _quote_entry(
     for side in present:
         try:
             require(not crossed, why.QUOTE_CROSSED)
-            effective += _quote_side(world, head, account, instrument, side)
+            effective += _quote_side(world, head, account, instrument, side, looks)
         except Reject as rejected:
             world.events.rejected(head, instrument.id, 0, rejected.reason, rejected.detail, side.at)
             failed = _resting(account, instrument, side.is_sell)
@@ -115,7 +121,7 @@ def _quote_entry(
 
 
 def _quote_side(
-    world: World, head: Head, account: Account, instrument: Instrument, side: QuoteSide
+    world: World, head: Head, account: Account, instrument: Instrument, side: QuoteSide, looks: Looks
 ) -> int:
     """1 if the side took effect."""
     resting = _resting(account, instrument, side.is_sell)
@@ -124,14 +130,14 @@ def _quote_side(
             return 0
         matching.cancel(world, resting, r.CANCEL_USER)
         return 1
-    draft = QuoteDraft(account, instrument, side.flags, side.price_ticks, side.lots, 0, replaces=resting)
+    draft = QuoteDraft(account, instrument, side.flags, side.price_ticks, side.lots, 0, resting, looks=looks)
     if resting is None:
         placing.check(world, draft)
         order = placing.accept(world, draft, head, label=head.aux)
         matching.run(world, order, r.ORDER_PLACED, trades=True)
     elif resting.price_ticks == side.price_ticks and resting.open_lots > side.lots:
         placing.check_flags(draft)
-        placing.check_size(draft)
+        placing.check_size(world, draft)
         _shrink(world, head, resting, side)
     else:
         placing.check(world, draft)

@@ -202,6 +202,26 @@ class RiskTraffic(Traffic):
         self.withdrawal_id += limits.MAX_PENDING_PER_ACCOUNT + 1
         return b"".join(c.withdraw(account, 1, n) for n in range(first, self.withdrawal_id + 1))
 
+    def new_order(self) -> bytes:
+        """NEW_ORDER as under rules 1; now and then an iceberg that shows about a hundredth."""
+        if not self.under_risk or not self._one_in(30):
+            return super().new_order()
+        rng, instrument = self.rng, self._instrument()
+        parts = limits.DISPLAY_PARTS
+        size = rng.choice((parts, parts + 1, 2 * parts, 3 * parts - 1))
+        display = -(-size // parts) + rng.choice((-1, 0, 0, 1))
+        price = self._fit(self._price(instrument))
+        return c.new_order(
+            self._whale(), instrument.id, rng.getrandbits(1), price, size, display_lots=display
+        )
+
+    def mass_quote(self) -> bytes:
+        """MASS_QUOTE as under rules 1; now and then with more sides than are looked at."""
+        if not self.under_risk or not self._one_in(12):
+            return super().mass_quote()
+        quotes = [self._quote() for _ in range(self.rng.randrange(limits.QUOTE_LOOKS // 2, 30))]
+        return c.mass_quote(self._account(), quotes, quote_label=self.rng.getrandbits(2))
+
     def _account_that_exists(self) -> int:
         return self.rng.randrange(limits.FIRST_USER_ACCOUNT, self.world.next_account)
 

@@ -215,7 +215,7 @@ def shared_late() -> Iterator[bytes]:
     yield order(ALICE, 0, 50_000, 100, SELL) + order(CAROL, 0, 50_000, 100)
     yield c.withdraw(ALICE, limits.MAX_DEPOSIT_MICRO - 10**10, 1)
     yield c.withdraw(BOB, limits.MAX_DEPOSIT_MICRO - 10**10, 2)
-    yield marked(2, 45_000_000_000) + order(BOB, 0, 44_900, 100)
+    yield marked(2, 45_000_000_000) + order(BOB, 0, 44_990, 100)
     yield c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 3
     yield c.share_loss(CAROL, 3) + c.share_loss(CAROL, 2) + c.share_loss(CAROL, DEEP)
     yield c.withdraw(DAVE, 2 * 10**9 - 7, 3) + c.deposit(CAROL, 5, 900) + c.share_loss(CAROL, 1) * 4

@@ -1,4 +1,4 @@
-"""SHARE_LOSS: all accounts with cash take their part in a deficit (rules 2: Sweeps and liquidation)."""
+"""SHARE_LOSS: all accounts worth something take their part (rules 2: Sweeps and liquidation)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from exchange.domain import rejects as why
 from tests.reference import margin
 from tests.reference.accounts import Account
 from tests.reference.arithmetic import ceil_div
+from tests.reference.branches import note
 from tests.reference.liquidating import end
 from tests.reference.outcome import require
 from tests.reference.sweeping import tell
@@ -36,7 +37,7 @@ def _add_up(world: World, account: Account, count: int) -> int:
     found = world.users_from(sharing.at, count)
     for payer in found:
         takes_part = payer.liquidation == r.LIQUIDATION_NONE and payer is not account
-        payer.basis_micro = max(0, payer.cash_micro) if takes_part else 0
+        payer.basis_micro = _basis(world, payer) if takes_part else 0
         sharing.total_micro += payer.basis_micro
     sharing.at += len(found)
     if sharing.at == world.next_account:
@@ -44,6 +45,18 @@ def _add_up(world: World, account: Account, count: int) -> int:
         sharing.deficit_micro = max(0, -margin.worth(account).funds)
         sharing.remaining_micro = sharing.deficit_micro
     return len(found)
+
+
+def _basis(world: World, payer: Account) -> int:
+    """What a loss is shared by: cash, as far as the account is worth it."""
+    equity = margin.worth(payer).equity
+    if payer.cash_micro <= 0:
+        note(world, "sharing: no cash, no part")
+    elif equity <= 0:
+        note(world, "sharing: cash but no equity, no part")
+    else:
+        note(world, "sharing: by equity" if equity < payer.cash_micro else "sharing: by cash")
+    return max(0, min(payer.cash_micro, equity))
 
 
 def _pay(world: World, account: Account, count: int) -> int:

@@ -33,6 +33,11 @@ def initial(world: World, lines: list[Line]) -> int:
     return _holds(lines) + _positions(world, lines, is_initial=True, with_orders=True)
 
 
+def initial_isolated(world: World, lines: list[Line]) -> int:
+    """IM with no relief for spreads: plain sums."""
+    return _holds(lines) + _positions(world, lines, is_initial=True, with_orders=True, relieved=False)
+
+
 def maintenance(world: World, lines: list[Line]) -> int:
     """MM: perpetuals and groups by the positions alone."""
     return _positions(world, lines, is_initial=False, with_orders=False)
@@ -47,7 +52,9 @@ def _holds(lines: list[Line]) -> int:
     return sum(line.hold for line in lines)
 
 
-def _positions(world: World, lines: list[Line], *, is_initial: bool, with_orders: bool) -> int:
+def _positions(
+    world: World, lines: list[Line], *, is_initial: bool, with_orders: bool, relieved: bool = True
+) -> int:
     """Perpetuals and groups, at the rates of either margin, with open orders or without."""
     total = 0
     per_lot = perlot.initial if is_initial else perlot.maintenance
@@ -62,6 +69,8 @@ def _positions(world: World, lines: list[Line], *, is_initial: bool, with_orders
             groups.setdefault(_group_of(line), []).append(Held(line.instrument, lots, rate, line.size))
         else:
             total += (line.worst if with_orders else abs(line.size)) * rate
+    if not relieved:
+        return total + sum(_isolated(held) for held in groups.values())
     return total + sum(_group(world, held, is_initial=is_initial) for held in groups.values())
 
 
@@ -74,7 +83,7 @@ def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
     held = [each for each in held if each.lots != 0 or each.size != 0]
     if not held:
         return 0
-    isolated = sum(max(0, -each.lots) * each.rate for each in held)
+    isolated = _isolated(held)
     if not _relief_counts(held):
         return isolated
     risk = world.underlying_of(held[0].instrument).risk
@@ -85,6 +94,10 @@ def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
         better = relief + delivery < isolated
         note(world, "relief: better with delivery" if better else "relief: worse only for delivery")
     return min(isolated, relief + delivery)
+
+
+def _isolated(held: list[Held]) -> int:
+    return sum(max(0, -each.lots) * each.rate for each in held)
 
 
 def _relief_counts(held: list[Held]) -> bool:

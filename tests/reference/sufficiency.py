@@ -69,7 +69,45 @@ class Footing:
 def check(world: World, draft: Draft, open_lots: int) -> None:
     """Pass an order that is covered, or that closes or reduces risk at a cost that is borne; else refuse it.
 
-    A closing market order may be clipped to a better price than the band's edge on the way.
+    Of a mass quote some sides are judged so; the others pass by their plain sums or not at all.
+    """
+    if draft.looks is None:
+        passes = _passes(world, draft, open_lots)
+    elif _is_plain(world, draft, open_lots):
+        note(world, f"quote: plain, {MODELS[draft.account.model]}")
+        passes = True
+    else:
+        passes = _looked_at(world, draft, open_lots)
+    if not passes:
+        require(margin.worth(draft.account).equity >= 0, why.NEGATIVE_EQUITY)
+        require(False, why.INSUFFICIENT_FUNDS)
+
+
+def _is_plain(world: World, draft: Draft, open_lots: int) -> bool:
+    """Is a side of a mass quote covered by the plain sums?"""
+    account = draft.account
+    now = margin.worth(account)
+    opened = lines_of(account, _opened(draft, open_lots))
+    return now.equity >= 0 and margin.initial_plain(world, account.model, opened) <= now.balance
+
+
+def _looked_at(world: World, draft: Draft, open_lots: int) -> bool:
+    """Judge a side of a mass quote that is not plain, unless its looks are used up."""
+    assert draft.looks is not None
+    model = MODELS[draft.account.model]
+    if draft.looks.take():
+        passes = _passes(world, draft, open_lots)
+        note(world, f"quote: looked at, {'passed' if passes else 'refused'}, {model}")
+        return passes
+    taken = world.taken.copy()
+    would = _passes(world, draft, open_lots)  # for who asks for branches; nothing comes of it
+    world.taken = taken
+    note(world, f"quote: looks used up, would {'have passed' if would else 'not have passed'}, {model}")
+    return False
+
+
+def _passes(world: World, draft: Draft, open_lots: int) -> bool:
+    """Steps 1 to 3. A closing market order may be clipped to a better price than the band's edge on the way.
     """
     account = draft.account
     model = MODELS[account.model]
@@ -78,7 +116,7 @@ def check(world: World, draft: Draft, open_lots: int) -> None:
         opened = lines_of(account, _opened(draft, open_lots))
         if margin.initial(world, account.model, opened) <= now.balance:
             note(world, "check 16: covered")
-            return
+            return True
     before, filled = lines_of(account), lines_of(account, _filled(draft, open_lots))
     footing = Footing(
         now.balance,
@@ -96,7 +134,7 @@ def check(world: World, draft: Draft, open_lots: int) -> None:
         of = "closing" if closing else "reducing"
         if borne:
             note(world, f"check 16: {of}, {how}, {model}")
-            return
+            return True
         note(world, f"check 16: closing, not borne, {how}, {model}" if closing
              else f"check 16: reducing, not borne, {model}")  # fmt: skip
     else:
@@ -104,10 +142,9 @@ def check(world: World, draft: Draft, open_lots: int) -> None:
     if draft.type == r.TYPE_MARKET:
         if not closing:
             note(world, "market order: refused, not closing")
-        elif _clip(world, draft, open_lots, footing):
-            return
-    require(now.equity >= 0, why.NEGATIVE_EQUITY)
-    require(False, why.INSUFFICIENT_FUNDS)
+        else:
+            return _clip(world, draft, open_lots, footing)
+    return False
 
 
 def _clip(world: World, draft: Draft, lots: int, footing: Footing) -> bool:

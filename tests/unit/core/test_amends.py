@@ -23,6 +23,7 @@ from tests.unit.core.harness import (
     of,
     only,
     reason,
+    under_rules_2,
 )
 
 
@@ -231,3 +232,29 @@ def test_the_smallest_size_is_the_listings(engine_class: type[Engine]) -> None:
     bid = market.rests(ALICE, 90, 5)
     assert reason(market.send(c.amend(ALICE, bid, size_lots=4))) == "bad_size"
     assert reason(market.order(ALICE, 90, 4)) == "bad_size"
+
+
+@pytest.mark.parametrize(
+    ("total", "display", "refused"),
+    [(101, None, True), (100, None, False), (101, 1, True), (101, 2, False), (201, 2, True), (50, 0, False)],
+)
+def test_an_amended_iceberg_shows_a_hundredth_too(
+    market_2: Market, total: int, display: int | None, refused: bool
+) -> None:
+    resting = market_2.rests(ALICE, 49_000, 100, at=PERPETUAL, display=1)
+    events = market_2.send(c.amend(ALICE, resting, size_lots=total, display_lots=display))
+    if refused:
+        assert reason(events) == "bad_display"
+    else:
+        assert last(events, e.Order).open_lots == total
+
+
+def test_one_from_before_rules_2_must_show_more_to_be_amended(market: Market) -> None:
+    resting = market.rests(ALICE, 49_000, 500, at=PERPETUAL, display=1)
+    under_rules_2(market)
+    market.mark()
+    assert reason(market.send(c.amend(ALICE, resting, price_ticks=49_001))) == "bad_display"
+    assert reason(market.send(c.amend(ALICE, resting, price_ticks=49_001, size_lots=0))) == "bad_size"
+    assert reason(market.send(c.amend(ALICE, resting, price_ticks=1 << 40))) == "bad_display"
+    moved = last(market.send(c.amend(ALICE, resting, price_ticks=49_001, display_lots=5)), e.Order)
+    assert (moved.price_ticks, moved.shown_lots) == (49_001, 5)

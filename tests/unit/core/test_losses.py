@@ -1,4 +1,4 @@
-"""SHARE_LOSS: a deficit shared pro rata to positive cash, in two bounded passes (docs/rules-2.md)."""
+"""SHARE_LOSS: a deficit shared pro rata to what accounts are worth, in two passes (docs/rules-2.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.unit.core.harness import USDC, Engine, of, only, reason
-from tests.unit.core.liquidations import ALICE, BOB, CAROL, DORA, PERPETUAL, RiskMarket, kinds
+from tests.unit.core.liquidations import ALICE, BOB, CALL_50, CAROL, DORA, PERPETUAL, RiskMarket, kinds
 
 # DORA's fortune, less what the bookings of the set-up add to it: see `cash`.
 DEFICIT = 1_000 * USDC
@@ -141,3 +141,33 @@ def test_deficits_of_one_micro_unit_are_shared_too(engine_class: type[Engine]) -
         (CAROL, r.LIQ_SHARED, 1),
         (ALICE, r.LIQ_ENDED, 0),
     ]
+
+
+def bases(market: RiskMarket, worth: dict[int, int]) -> dict[int, int]:
+    """What each pays by the rule if this is what they are worth, the last the rest."""
+    total = sum(worth.values())
+    found = {account: -(-DEFICIT * basis // total) for account, basis in worth.items()}
+    found[DORA] = DEFICIT - sum(paid for account, paid in found.items() if account != DORA)
+    return found
+
+
+def test_a_premium_received_for_what_is_still_owed_is_not_shared_by(market: RiskMarket) -> None:
+    market.give(BOB, CALL_50, -10, 3_000)  # 300 received, and as much owed at the mark
+    cash = {account: market.cash(account) + 1 for account in (BOB, CAROL, DORA)}
+    share(market, 1_024)
+    paid = of(share(market, 1_024), e.Liquidation)[:-1]
+    due = bases(market, cash | {BOB: cash[BOB] - 300 * USDC})
+    assert {event.head.account: event.amount_micro for event in paid} == due
+
+
+@pytest.mark.parametrize(("micro", "pays"), [(0, False), (1, True)])
+def test_who_is_worth_nothing_pays_nothing_whatever_the_cash(
+    market: RiskMarket, micro: int, pays: bool
+) -> None:
+    market.give(BOB, CALL_50, -10, 3_000)
+    market.mark(marks={CALL_50: 33_000})  # 3,300 owed
+    if micro:
+        market.deposit(BOB, micro)
+    share(market, 1_024)
+    payers = {event.head.account for event in of(share(market, 1_024), e.Liquidation)[:-1]}
+    assert (BOB in payers) is pays

@@ -240,3 +240,21 @@ def test_band_and_tick_steps(engine_class: type[Engine]) -> None:
     assert reason(market.order(ALICE, 1_005, 1, at=PERPETUAL)) == "price_off_tick"
     market.rests(ALICE, 999, 1, at=PERPETUAL)
     market.rests(BOB, 500_000, 1, SELL, at=PERPETUAL)
+
+
+@pytest.mark.parametrize(
+    ("lots", "display", "refused"),
+    [(100, 1, False), (101, 1, True), (101, 2, False), (200, 2, False), (201, 2, True), (1_000, 0, False)],
+)
+def test_an_iceberg_shows_at_least_a_hundredth(
+    market_2: Market, lots: int, display: int, refused: bool
+) -> None:
+    events = market_2.order(ALICE, 49_000, lots, at=PERPETUAL, display=display)
+    if refused:
+        assert reason(events) == "bad_display"
+    else:
+        assert last(events, e.Order).shown_lots == (display or lots)
+
+
+def test_under_rules_1_any_part_is_enough(market: Market) -> None:
+    market.rests(ALICE, 49_000, 101, at=PERPETUAL, display=1)
