@@ -199,9 +199,9 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
     if holder != account:
         raise error(errors.NOT_FOUND, reason="no such withdrawal is held")
     if ident in venue.cancelling:
-        raise _under_way("cancel")
+        raise _under_way("cancel_under_way")
     if not venue.withdrawals.give_up(ident):
-        raise _under_way("payment")
+        raise _under_way("payment_under_way")
 
     def finish(packed: bytes) -> None:
         event = _cash(packed)
@@ -224,8 +224,7 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
     venue.cancelling.add(ident)
 
 
-def _under_way(what: str) -> RpcError:
-    reason = f"{what}_under_way"
+def _under_way(reason: str) -> RpcError:
     return RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
 
 

@@ -168,12 +168,14 @@ REASONS: Final[dict[int, Reason]] = dict(
         _reason(rej.NOT_IN_AUCTION, False, "account", "the account is not to be taken over"),
         _reason(rej.TOO_MANY_ACCOUNTS, False, "", "no further account"),
         _reason(rej.UNKNOWN_WITHDRAWAL, False, "id", "no such withdrawal, or it has ended"),
+        _reason(rej.LOSS_SHARING, True, "", "a loss is being shared: cash stays until that is over"),
     )
 )
 
 # Reasons of the edge under `other_reject`, by name.
 EDGE_REASONS: Final[tuple[Reason, ...]] = (
     Reason("payment_under_way", False, "id", "the withdrawal is being paid: too late to cancel it"),
+    Reason("cancel_under_way", True, "id", "the withdrawal is being cancelled already"),
     Reason("too_many_api_keys", False, "", "an account has at most 8"),
     Reason("last_api_key", False, "id", "without it nobody could come in again"),
     Reason("asymmetric_api_key", False, "id", "the key has no secret to be changed"),
