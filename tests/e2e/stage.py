@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from clients.session import Session
 from exchange.app.calls import call
+from exchange.app.key_file import KeyFile
 from exchange.app.ports import SystemEntropy
 from exchange.app.snapshots import machine
 from exchange.attest import chain
@@ -29,7 +30,6 @@ from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
-from exchange.gateway.sealing import fixed_key
 from exchange.gateway.server import Server
 from exchange.gateway.venue import OPEN, Venue
 from exchange.journal import DiskStorage, recover
@@ -78,10 +78,11 @@ class Stage:
         assert recovered.chain_log is not None
         self.engine: Engine = recovered.engine
         self._writer = recovered.writer
-        entropy = SystemEntropy()
-        sealing_key = fixed_key(entropy.token_bytes(32))
         self._credentials = Credentials(
-            self._folder / "credentials.sqlite", entropy, self.clock, sealing_key
+            self._folder / "credentials.sqlite",
+            SystemEntropy(),
+            self.clock,
+            KeyFile(self._folder / "credentials.key"),
         )
         self._committer = ThreadCommitter(loop)
         self.l1 = StageL1(self)

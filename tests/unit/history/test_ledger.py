@@ -20,7 +20,7 @@ from tests.reference.engine import ReferenceEngine
 from tests.reference.risk_generator import RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS
 
-SCENARIOS = ("takeovers", "closing", "shared_late", "families", "neutral")
+SCENARIOS = ("takeovers", "closing", "families_pay", "families", "neutral")
 
 
 def log_of(past: Past, account: int) -> list[LedgerRow]:
@@ -62,7 +62,7 @@ def test_it_adds_up_through_liquidations_takeovers_and_losses(name: str, tmp_pat
     for batch in RISK_SCENARIOS[name]():
         writer.add_events([engine.apply(batch)], engine.next_seq)
     rows = check(engine, tmp_path / "history.db")
-    wanted = {"takeovers": "takeover", "shared_late": "socialized_fund"}.get(name)
+    wanted = {"takeovers": "takeover", "families_pay": "socialized_fund"}.get(name)
     assert wanted is None or any(row.tags & TAG[wanted] for row in rows)
     writer.close()
 
