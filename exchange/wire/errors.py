@@ -34,6 +34,8 @@ PRICE_WRONG_TICK: Final = 10043
 QUEUE_FULL: Final = 10047
 INVALID_ARGUMENTS: Final = 11029
 OTHER_REJECT: Final = 11030
+NO_MORE_TRIGGERS: Final = 11035
+INVALID_TRIGGER_PRICE: Final = 11036
 NOT_OPEN_ORDER: Final = 11044
 UNSUPPORTED_COMBINATION: Final = 11047
 BAD_REQUEST: Final = 11050
@@ -55,7 +57,10 @@ NOT_FOUND: Final = 13020
 FORBIDDEN: Final = 13021
 SWITCHED_OFF: Final = 13025
 TEMPORARILY_UNAVAILABLE: Final = 13028
+MMP_TRIGGER: Final = 13030
 NON_UNIQUE_LABEL: Final = 13032
+MMP_REQUIRED: Final = 13040
+QUOTES_FROZEN: Final = 13043
 SCOPE_EXCEEDED: Final = 13403
 RAW_NEEDS_AUTHORIZATION: Final = 13778
 TIMED_OUT: Final = 13888
@@ -91,6 +96,8 @@ MESSAGES: Final[dict[int, str]] = {
     QUEUE_FULL: "matching_engine_queue_full",
     INVALID_ARGUMENTS: "invalid_arguments",
     OTHER_REJECT: "other_reject",
+    NO_MORE_TRIGGERS: "no_more_triggers",
+    INVALID_TRIGGER_PRICE: "invalid_trigger_price",
     NOT_OPEN_ORDER: "not_open_order",
     UNSUPPORTED_COMBINATION: "unsupported_arg_combination",
     BAD_REQUEST: "bad_request",
@@ -112,7 +119,10 @@ MESSAGES: Final[dict[int, str]] = {
     FORBIDDEN: "forbidden",
     SWITCHED_OFF: "method_switched_off_by_admin",
     TEMPORARILY_UNAVAILABLE: "temporarily_unavailable",
+    MMP_TRIGGER: "mmp_trigger",
     NON_UNIQUE_LABEL: "non_unique_order_label",
+    MMP_REQUIRED: "mmp_required",
+    QUOTES_FROZEN: "quotes_frozen",
     SCOPE_EXCEEDED: "scope_exceeded",
     RAW_NEEDS_AUTHORIZATION: "raw_subscriptions_not_available_for_unauthorized",
     TIMED_OUT: "timed_out",
@@ -172,6 +182,16 @@ REJECT_CODES: Final[dict[int, int]] = {
     rej.TOO_MANY_ACCOUNTS: TOO_MANY_SUBACCOUNTS,
     rej.UNKNOWN_WITHDRAWAL: NOT_FOUND,
     rej.LOSS_SHARING: TEMPORARILY_UNAVAILABLE,
+    rej.ID_EXPIRED: OTHER_REJECT,
+    rej.FILLED_MISMATCH: OTHER_REJECT,
+    rej.UNKNOWN_MMP_GROUP: MMP_REQUIRED,
+    rej.MMP_FROZEN: MMP_TRIGGER,
+    rej.MMP_QUANTITY: OTHER_REJECT,
+    rej.QUOTES_FROZEN: QUOTES_FROZEN,
+    rej.BAD_TRIGGER: INVALID_TRIGGER_PRICE,
+    rej.TOO_MANY_TRIGGERS: NO_MORE_TRIGGERS,
+    rej.TRIGGERS_DUE: RETRY,
+    rej.BAD_LINK: UNSUPPORTED_COMBINATION,
 }
 
 # What an order that ended without a fill can be told as, where a method answers with an error.
@@ -188,6 +208,12 @@ CANCEL_CODES: Final[dict[int, int]] = {
     r.CANCEL_DELIVERY: BOOK_CLOSED,
     r.CANCEL_LIQUIDATION: NOT_OPEN_ORDER,
     r.CANCEL_MARGIN: NOT_ENOUGH_FUNDS,
+    r.CANCEL_MMP: MMP_TRIGGER,
+    r.CANCEL_MMP_CONFIG: NOT_OPEN_ORDER,
+    r.CANCEL_TRIGGER_REFUSED: OTHER_REJECT,
+    r.CANCEL_OCO: NOT_OPEN_ORDER,
+    r.CANCEL_PRIMARY_CLOSED: NOT_OPEN_ORDER,
+    r.CANCEL_REPRICE_REFUSED: OTHER_REJECT,
 }
 
 
@@ -204,6 +230,12 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_DELIVERY: "settlement",
     r.CANCEL_LIQUIDATION: "autoliquidation",
     r.CANCEL_MARGIN: "risk_mitigation",
+    r.CANCEL_MMP: "mmp_trigger",
+    r.CANCEL_MMP_CONFIG: "mmp_config_curtailment",
+    r.CANCEL_TRIGGER_REFUSED: "risk_mitigation",
+    r.CANCEL_OCO: "oco_other_closed",
+    r.CANCEL_PRIMARY_CLOSED: "oto_primary_closed",
+    r.CANCEL_REPRICE_REFUSED: "risk_mitigation",
 }
 
 
