@@ -5,10 +5,11 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger, margin, sufficiency
+from exchange.core import checks, emit, ledger, margin, protection, sufficiency, tripping
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
+    HIGH,
     I_MIN_SIZE,
     INSTRUMENT_WORDS,
     L_SHOWN,
@@ -65,8 +66,23 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
     price = read_i64_le(data, at + 40)
     total = read_i64_le(data, at + 48)
     display = read_i64_le(data, at + 56)
-    if not _amend_flags_valid(flags, price, total, display):
+    allowed: i64 = r.AMEND_FLAGS_ALLOWED
+    if w.rules >= 3:
+        allowed |= r.AMEND_REMAINING | r.AMEND_EXPECTED
+    if not _amend_flags_valid(flags, allowed, price, total, display):
         return no.BAD_FLAGS
+    if w.rules >= 3:
+        expected = read_i64_le(data, at + 72)
+        if not _words_given(flags, expected, read_i64_le(data, at + 80), read_i64_le(data, at + 88)):
+            return no.BAD_FLAGS
+        filled = (orders[o + O_SIZE] & r.U32) - (orders[o + O_LOTS] & r.U32)
+        if flags & r.AMEND_EXPECTED != 0 and expected != filled:
+            w.detail = filled
+            return no.FILLED_MISMATCH
+        if flags & r.AMEND_REMAINING != 0:
+            if total < 1 or total > limits.MAX_ORDER_LOTS:
+                return no.BAD_SIZE
+            total += filled
     kept = old & r.U32
     if flags & r.AMEND_POST != 0:
         kept = (kept & ~(r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)) | (
@@ -79,8 +95,17 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
     return _amend_checked(w, slot, flags, kept, price, total, display)
 
 
-def _amend_flags_valid(flags: i64, price: i64, total: i64, display: i64) -> bool:
-    if flags & ~r.AMEND_FLAGS_ALLOWED != 0 or flags & 0x1F0000 == 0:
+def _words_given(flags: i64, expected: i64, trigger: i64, volatility: i64) -> bool:
+    """Whether what rules 3 add to AMEND fits together: each word with the bit that gives it."""
+    if flags & r.AMEND_REMAINING != 0 and flags & r.AMEND_SIZE == 0:
+        return False
+    if flags & r.AMEND_EXPECTED == 0 and expected != 0:
+        return False
+    return trigger == 0 and volatility == 0
+
+
+def _amend_flags_valid(flags: i64, allowed: i64, price: i64, total: i64, display: i64) -> bool:
+    if flags & ~allowed != 0 or flags & 0x1F0000 == 0:
         return False
     if flags & r.FLAG_REJECT_POST_ONLY != 0 and flags & r.FLAG_POST_ONLY == 0:
         return False
@@ -114,6 +139,9 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
         display = old_display if old_display < total else total
     elif display < 0 or display > total:
         return no.BAD_DISPLAY
+    group = protection.group_of(w, orders[o + O_FLAGS])
+    if group != 0 and protection.too_much(w, group, instrument, sell, total - filled, old_open):
+        return no.MMP_QUANTITY
     w.detail = 0
     book = w.books[instrument]
     w.c_price = price
@@ -208,8 +236,10 @@ def shrink(w: World, slot: i64, opened: i64, size: i64, flags: i64) -> None:
     w.levels.data[at] += shown - (lots >> 32)
     orders[o + O_LOTS] = opened | shown << 32
     orders[o + O_SIZE] = size
-    orders[o + O_FLAGS] = flags
+    orders[o + O_FLAGS] = flags | orders[o + O_FLAGS] & HIGH
     orders[o + O_UPDATED] = w.now_ms
+    if flags & r.FLAG_MMP != 0:
+        protection.change(w, orders[o + O_FLAGS], -fewer)
     if not w.null_ledger and fewer != 0:
         ledger.change_open(w, slot, -fewer)
     emit.order(w, slot, r.ORDER_AMENDED, r.ORDER_STATE_OPEN, 0, w.levels.data[at])
@@ -223,16 +253,19 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     old_price = orders[o + O_PRICE]
     price = w.c_price
     old_lots = book.dequeue(sell, slot)
+    if flags & r.FLAG_MMP != 0:
+        protection.change(w, orders[o + O_FLAGS], -(orders[o + O_LOTS] & r.U32))
     if not w.null_ledger:
         ledger.change_open(w, slot, -(orders[o + O_LOTS] & r.U32))
     orders[o + O_PRICE] = price
     orders[o + O_LOTS] = opened
     orders[o + O_SIZE] = size
-    orders[o + O_FLAGS] = flags
+    orders[o + O_FLAGS] = flags | orders[o + O_FLAGS] & HIGH
     orders[o + O_HOLD] = w.c_hold
     orders[o + O_UPDATED] = w.now_ms
-    stopped: i64 = 0
+    ended: i64 = 0
     if price != old_price and checks.crosses(book, sell, w.c_rank):
+        w.taker_group = protection.group_of(w, orders[o + O_FLAGS])
         match(
             w,
             book,
@@ -246,17 +279,25 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
         )
         orders[o + O_LOTS] = w.rest
         orders[o + O_VALUE] += w.value
-        stopped = w.stopped
-    if stopped == 0 and orders[o + O_LOTS] > 0:
+        if w.stopped != 0:
+            ended = r.CANCEL_SELF_TRADE
+        if len(w.tripped) != 0:
+            if tripping.take_effect(w, slot) and ended == 0 and w.rest > 0:
+                ended = r.CANCEL_MMP
+            # Orders that stood beside it may be gone.
+            old_lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, old_price)
+    if ended == 0 and orders[o + O_LOTS] > 0:
         lots = rest(w, book, slot, rank_of(w, orders[o + O_WHO] >> 32, price))
         if not w.null_ledger:
             ledger.change_open(w, slot, orders[o + O_LOTS] & r.U32)
+        if flags & r.FLAG_MMP != 0:
+            protection.change(w, orders[o + O_FLAGS], orders[o + O_LOTS] & r.U32)
         _moved(w, slot, r.ORDER_STATE_OPEN, 0, lots, old_price, old_lots)
         return
     lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, price)
     orders[o + O_LOTS] &= r.U32
-    if stopped != 0:
-        _moved(w, slot, r.ORDER_STATE_CANCELLED, r.CANCEL_SELF_TRADE, lots, old_price, old_lots)
+    if ended != 0:
+        _moved(w, slot, r.ORDER_STATE_CANCELLED, ended, lots, old_price, old_lots)
         orders[o + O_LOTS] = 0  # nothing of it is held any more
     else:
         _moved(w, slot, r.ORDER_STATE_FILLED, 0, lots, old_price, old_lots)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import ledger, margin, sufficiency
+from exchange.core import ledger, margin, protection, sufficiency
 from exchange.core.book import Book
 from exchange.core.instruments import price_of, rank_of
 from exchange.core.layout import (
@@ -108,7 +108,9 @@ def new_refused(
     own_hold: i64,
     own_orders: i64,
 ) -> i64:
-    """Checks 5 to 16. `own_…` is a resting quote that the order replaces (0: none).
+    """Checks 5 to 16 of an order of group `w.c_group` (0: none); the flags are without bit 9.
+
+    `own_…` is a resting quote that the order replaces (0: none).
 
     Leaves price, rank, lots, display, hold and seat in `w.c_…`. Returns a reject reason or 0.
     """
@@ -122,6 +124,9 @@ def new_refused(
         return no.BAD_SIZE
     if display < 0 or display > lots:
         return no.BAD_DISPLAY
+    group = w.c_group
+    if group != 0 and protection.too_much(w, group, instrument, sell, lots, own_lots):
+        return no.MMP_QUANTITY
     kind = (flags >> r.TYPE_SHIFT) & r.TYPE_MASK
     w.c_price = price
     if kind == r.TYPE_LIMIT:
@@ -140,6 +145,8 @@ def new_refused(
     w.c_lots = lots
     w.c_display = display
     if w.open_orders - own_orders >= limits.MAX_OPEN_ORDERS:
+        return no.TOO_MANY_ORDERS
+    if group != 0 and protection.is_full(w, group, own_orders):
         return no.TOO_MANY_ORDERS
     if w.null_ledger:
         w.c_seat = 0

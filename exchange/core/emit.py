@@ -25,6 +25,8 @@ from exchange.core.layout import (
     I_TERMS,
     I_TRADE_SEQ,
     INSTRUMENT_WORDS,
+    MMP_ACCOUNT_SHIFT,
+    MMP_NUMBER_SHIFT,
     O_ID,
     O_LABEL,
     O_WHO,
@@ -309,6 +311,31 @@ def fees(w: World) -> None:
     while word < w.tier_count * FEE_WORDS:
         out[at + 4 + word] = w.fees[word]
         word += 1
+
+
+def repeated(w: World, who: i64, client: i64, order_id: i64, reason: i64, seq: i64) -> None:
+    """REPEATED: a client order id came before, and what became of it then."""
+    at = begin(w, r.EV_REPEATED, 2, who, order_id)
+    out = w.out
+    out[at] = reason
+    out[at + 1] = client
+    out[at + 2] = seq
+    out[at + 3] = w.now_ms
+
+
+def mmp(w: World, key: i64, kind: i64, frozen_until: i64, quantity: i64, delta: i64, vega: i64) -> None:
+    """MMP: a protection group (by its key) was set, removed or reset, or has tripped."""
+    underlying = (key >> MMP_NUMBER_SHIFT) & ((1 << (MMP_ACCOUNT_SHIFT - MMP_NUMBER_SHIFT)) - 1)
+    who = key >> MMP_ACCOUNT_SHIFT | underlying << 32
+    at = begin(w, r.EV_MMP, 3, who, key & ((1 << MMP_NUMBER_SHIFT) - 1))
+    out = w.out
+    out[at] = kind
+    out[at + 1] = frozen_until
+    out[at + 2] = quantity
+    out[at + 3] = delta
+    out[at + 4] = vega
+    out[at + 5] = w.now_ms
+    clear(w, at + 6, 2)
 
 
 def clear(w: World, at: i64, words: i64) -> None:

@@ -20,6 +20,7 @@ from exchange.core import (
     instruments,
     lifecycle,
     marks,
+    order_commands,
     orders,
     quotes,
     restoring,
@@ -200,7 +201,9 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
                 ident = read_i64_le(batch, at + 32)
                 reason = orders.cancel_order(w, who & r.U32, ident)
         elif kind == r.AMEND:
-            if units == 3 and zero(batch, at + 72, 3) and _time_fits(read_i64_le(batch, at + 64)):
+            # From rules 3 on the last three words have meanings, which `amend` judges.
+            whole = units == 3 and (w.rules >= 3 or zero(batch, at + 72, 3))
+            if whole and _time_fits(read_i64_le(batch, at + 64)):
                 ident = read_i64_le(batch, at + 32)
                 reason = amending.amend(w, batch, at, flags, who & r.U32)
         elif kind == r.MASS_QUOTE:
@@ -223,6 +226,8 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
         return no.MALFORMED
     if w.rules >= 2 and not risk_commands.authorised(batch, at, kind):
         return no.NOT_AUTHORISED
+    if kind > r.SET_LOCK:
+        return order_commands.command(w, batch, at, kind, who)
     if kind > r.SET_MODE:
         return risk_commands.command(w, batch, at, units, kind, flags, who)
     if kind >= r.LIST_UNDERLYING:

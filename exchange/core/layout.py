@@ -20,7 +20,7 @@ O_SIZE: Final = 15  # total lots | display lots << 32
 O_QUEUE: Final = 16  # slot of the next order in its level | of the one before << 32
 O_PLACE: Final = 17  # level | seat << 32
 O_VALUE: Final = 18  # sum of price * lots over its fills
-O_FLAGS: Final = 19  # order flags | quote-set label << 32
+O_FLAGS: Final = 19  # order flags | slot of what protection keeps of it << 32 (0: not protected)
 O_CLIENT: Final = 20
 O_LABEL: Final = 21  # label | grant << 32
 O_CREATED: Final = 22
@@ -91,6 +91,7 @@ A_BASIS: Final = 26
 A_SUBACCOUNTS: Final = 27  # derived: how many name this one as their main account
 A_KIN: Final = 28  # derived: the next account of its family in id order; 0 behind the last
 A_PENDING: Final = 29  # derived: how many of its withdrawals are pending
+A_QUOTES_FROZEN: Final = 30  # no quotes before this time, ms (rules 3)
 ACCOUNT_WORDS: Final = 32
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
@@ -218,6 +219,65 @@ FOLIO_WORDS: Final = 104
 
 # --- fee schedule: `World.fees` holds four rates a tier ----------------------------------------------
 FEE_WORDS: Final = 4
+
+# --- client order id remembered: one cache line -----------------------------------------------------
+K_ID: Final = 0  # u64 in a signed word
+K_ORDER: Final = 1  # order_id, 0 where it was rejected
+K_SEQ: Final = 2
+K_STREAM: Final = 3  # its stream | reject reason << 32
+K_LINE: Final = 4  # the shard's next one in order of arrival | the one before << 32
+K_CHAIN: Final = 5  # its stream's one before | its account's next one << 32
+K_INDEX: Final = 6  # how many came in its stream, it included
+K_JUMP: Final = 7  # one further back in its stream, 0: none | how many before this one << 32
+KEPT_WORDS: Final = 8
+
+# --- stream of client order ids: one account under one grant ------------------------------------------
+N_KEY: Final = 0  # grant | account << 32
+N_LAST: Final = 1  # the largest id that came
+N_TAIL: Final = 2  # the newest remembered one
+N_INDEX: Final = 3  # how many came
+N_LIVE: Final = 4  # how many of them are remembered: the newest ones
+STREAM_WORDS: Final = 5
+
+# --- what an account remembers: `World.id_lines` holds LINE_WORDS an account --------------------------
+H_ENDS: Final = 0  # the oldest | the newest << 32
+H_COUNT: Final = 1
+LINE_WORDS: Final = 2
+
+# --- protection group (market-maker protection) ------------------------------------------------------
+G_KEY: Final = 0  # number | underlying << 4 | account << 14
+G_INTERVAL: Final = 1  # w4…w9 of SET_MMP
+G_FROZEN_MS: Final = 2
+G_QUANTITY_LIMIT: Final = 3
+G_DELTA_LIMIT: Final = 4
+G_VEGA_LIMIT: Final = 5
+G_MAX_QUOTE: Final = 6
+G_FROZEN_UNTIL: Final = 7
+G_WINDOW: Final = 8  # when the window began; -1: none runs
+G_QUANTITY: Final = 9
+G_DELTA: Final = 10
+G_VEGA: Final = 11
+G_TRIPPED: Final = 12  # whether it has, and waits for the order that traded; never between commands
+G_HEAD: Final = 13  # its members in order_id order
+G_TAIL: Final = 14
+G_ORDERS: Final = 15
+GROUP_WORDS: Final = 16
+GROUP_FIELDS: Final = 11  # the ones after the key that are state
+MMP_NUMBER_SHIFT: Final = 4
+MMP_ACCOUNT_SHIFT: Final = 14
+
+# --- member of a protection group: a resting order, which names it in O_FLAGS --------------------------
+M_ORDER: Final = 0  # its slot
+M_GROUP: Final = 1  # its group | its stake << 32
+M_LINKS: Final = 2  # the group's next member | the one before << 32
+MEMBER_WORDS: Final = 3
+
+# --- stake: what a group has open on one side of an instrument -----------------------------------------
+Q_KEY: Final = 0  # side | instrument << 1 | group << 21
+Q_LOTS: Final = 1
+Q_QUOTE: Final = 2  # slot of the resting quote
+Q_ORDERS: Final = 3
+STAKE_WORDS: Final = 4
 
 # --- ladder ----------------------------------------------------------------------------------------
 LADDER_LEVELS: Final = 1024

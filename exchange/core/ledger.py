@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import fees, margin
+from exchange.core import fees, margin, protection
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
@@ -111,7 +111,7 @@ def add_open(w: World, order_slot: i64) -> None:
         orders[tail * ORDER_WORDS + O_LIST] |= order_slot
     accounts[a + A_ORDER_TAIL] = order_slot
     accounts[a + A_ORDERS] += 1
-    if orders[o + O_FLAGS] & r.FLAG_QUOTE != 0:
+    if orders[o + O_FLAGS] & (r.FLAG_QUOTE | r.FLAG_MMP) == r.FLAG_QUOTE:
         quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
         w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = order_slot
     change_open(w, order_slot, orders[o + O_LOTS] & r.U32)
@@ -163,10 +163,13 @@ def remove_open(w: World, order_slot: i64) -> None:
         orders[near] = orders[near] & r.U32 | before << 32
     accounts[a + A_ORDERS] -= 1
     flags = orders[o + O_FLAGS]
-    if flags & r.FLAG_QUOTE != 0:
-        quote = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
-        w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = 0
     lots = orders[o + O_LOTS] & r.U32
+    if flags & (r.FLAG_QUOTE | r.FLAG_MMP) != 0:
+        if flags & r.FLAG_MMP != 0:
+            protection.leave(w, flags, lots)
+        else:
+            quote = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
+            w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = 0
     if lots != 0:
         _release(w, orders[o + O_PLACE] >> 32, a, flags & r.FLAG_SELL, lots, orders[o + O_HOLD])
 

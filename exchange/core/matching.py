@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, ledger, margin
+from exchange.core import emit, fees, ledger, margin, protection
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
@@ -259,6 +259,9 @@ def _fill(
     emit.trade(w, trade_id, who, maker, order_id, label, flags, price, lots, value, maker_fee, taker_fee)
     w.rest -= lots
     w.value += price * lots
+    maker_flags = w.orders.data[maker * ORDER_WORDS + O_FLAGS]
+    if w.taker_group | maker_flags & r.FLAG_MMP != 0:
+        protection.fill(w, maker_flags, instrument, sell, lots)
     margin.revalue_seat(w, seat)
     ledger.change_open(w, maker, -lots)
     margin.revalue_seat(w, maker_seat)

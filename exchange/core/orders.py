@@ -5,13 +5,14 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger
+from exchange.core import checks, emit, ledger, protection, remembered, tripping
 from exchange.core.book import Book
 from exchange.core.instruments import keeps_trading
 from exchange.core.layout import (
     A_LIQUIDATION,
     A_LOCKED,
     A_ORDER_HEAD,
+    A_QUOTES_FROZEN,
     ACCOUNT_WORDS,
     I_KIND,
     I_UNDERLYING,
@@ -73,6 +74,20 @@ def new_order(w: World, data: bytes, at: i64, flags: i64, who: i64) -> i64:
     instrument = (who >> 32) & r.U32
     if not is_user(w, account):
         return no.UNKNOWN_ACCOUNT
+    client = read_i64_le(data, at + 16)
+    if client == 0 or w.rules < 3 or w.null_ledger:
+        return _new_order(w, data, at, flags, account, instrument)
+    reason = remembered.admit(w, who, read_i64_le(data, at + 24) & r.U32, client)
+    if reason != 0:
+        return 0 if reason == remembered.REPEATED else reason
+    reason = _new_order(w, data, at, flags, account, instrument)
+    remembered.keep(w, w.id_stream, client, w.placed if reason == 0 else 0, reason, w.seq)
+    return reason
+
+
+def _new_order(w: World, data: bytes, at: i64, flags: i64, account: i64, instrument: i64) -> i64:
+    """A NEW_ORDER from check 1b on. Returns a reject reason or 0."""
+    valid_until = read_i64_le(data, at + 56)
     if is_bound(w, account):
         return no.ACCOUNT_LOCKED
     if instrument >= w.instrument_count:
@@ -82,13 +97,22 @@ def new_order(w: World, data: bytes, at: i64, flags: i64, who: i64) -> i64:
         return reason
     if valid_until != 0 and valid_until < w.now_ms:
         return no.TIMED_OUT
+    w.c_group = 0
+    protected: i64 = 0
+    if flags & r.FLAG_MMP != 0 and w.rules >= 3 and not w.null_ledger:
+        reason = protection.choose(w, account, instrument, 0)
+        if reason == 0:
+            reason = protection.frozen(w, w.c_group)
+        if reason != 0:
+            return reason
+        protected = r.FLAG_MMP
     book = w.books[instrument]
     reason = checks.new_refused(
         w,
         book,
         account,
         instrument,
-        flags,
+        flags ^ protected,
         read_i64_le(data, at + 32),
         read_i64_le(data, at + 40),
         read_i64_le(data, at + 48),
@@ -100,18 +124,22 @@ def new_order(w: World, data: bytes, at: i64, flags: i64, who: i64) -> i64:
         return reason
     w3 = read_i64_le(data, at + 24)
     label = pack((w3 >> 32) & r.U32, w3 & r.U32)
-    place(w, book, flags, who, read_i64_le(data, at + 16), label)
+    place(w, book, flags, pack(account, instrument), read_i64_le(data, at + 16), label)
     return 0
 
 
 def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -> None:
-    """Give a checked order (`w.c_…`) its id, let it trade, rest or end, and write its ORDER event."""
+    """Give a checked order (`w.c_…`) its id, let it trade, rest or end, and write its ORDER event.
+
+    Its id is left in `w.placed`.
+    """
     sell = flags & 1
     slot = w.orders.alloc()
     data = w.orders.data
     o = slot * ORDER_WORDS
     order_id = w.prefix | w.next_order
     w.next_order += 1
+    w.placed = order_id
     lots = w.c_lots
     data[o + O_ID] = order_id
     data[o + O_WHO] = who
@@ -134,14 +162,19 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
         if (flags >> r.TIF_SHIFT) & r.TIF_MASK == r.TIF_FOK and not offers(w, book, who, sell, rank, lots):
             _end(w, book, slot, r.CANCEL_FOK)
             return
+        w.taker_group = w.c_group
         match(w, book, who, w.c_seat, order_id, label & r.U32, sell, rank, lots)
         data[o + O_LOTS] = w.rest
         data[o + O_VALUE] = w.value
+        struck = len(w.tripped) != 0 and tripping.take_effect(w, 0)
         if w.stopped != 0:
             _end(w, book, slot, r.CANCEL_SELF_TRADE)
             return
         if w.rest == 0:
             _end(w, book, slot, 0)
+            return
+        if struck:
+            _end(w, book, slot, r.CANCEL_MMP)
             return
     ended = _remainder_reason(w, flags)
     if ended != 0:
@@ -152,6 +185,8 @@ def place(w: World, book: Book, flags: i64, who: i64, client: i64, label: i64) -
     w.open_orders += 1
     if not w.null_ledger:
         ledger.add_open(w, slot)
+    if w.c_group != 0:
+        protection.join(w, slot, w.c_group)
     emit.order(w, slot, r.ORDER_PLACED, r.ORDER_STATE_OPEN, 0, shown)
 
 
@@ -200,13 +235,16 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     scope = flags & 15
     kind = (flags >> r.KIND_FILTER_SHIFT) & 3
     which = (flags >> r.WHICH_SHIFT) & 3
-    if flags > 255 or scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
+    known: i64 = 255 if w.rules < 3 else 255 | r.FREEZE_QUOTES
+    if flags > known or scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
         return no.BAD_FLAGS
     if scope == r.SCOPE_INSTRUMENT:
         if target >= w.instrument_count:
             return no.UNKNOWN_INSTRUMENT
     elif (scope == r.SCOPE_UNDERLYING or scope == r.SCOPE_LABEL_UNDERLYING) and target >= w.underlying_count:
         return no.UNKNOWN_UNDERLYING
+    if flags & r.FREEZE_QUOTES != 0:
+        w.accounts[account * ACCOUNT_WORDS + A_QUOTES_FROZEN] = w.now_ms + limits.FREEZE_QUOTES_MS
     orders = w.orders.data
     slot = w.accounts[account * ACCOUNT_WORDS + A_ORDER_HEAD]
     affected: i64 = 0

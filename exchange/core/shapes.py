@@ -30,6 +30,8 @@ def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules:
         return units == 1
     if kind == r.SET_RULES:
         return units == 1 and _version_twice(batch, at, flags)
+    if kind > r.SET_LOCK:
+        return rules >= 3 and _of_rules_3(batch, at, units, kind, flags)
     if kind > r.SET_MODE:
         return rules >= 2 and _of_rules_2(batch, at, units, kind, flags)
     if flags != 0:
@@ -88,8 +90,6 @@ def _terms(batch: bytes, at: i64) -> bool:
 
 
 def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
-    if kind > r.SET_LOCK:
-        return False
     if kind == r.SET_MARGIN_MODEL or kind == r.SET_TIER:
         return units == 1
     if kind == r.SET_UNDERLYING_STATE or kind == r.SET_LOCK:
@@ -113,6 +113,18 @@ def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
     if kind == r.RISK_SWEEP or kind == r.SET_CAPS:
         return zero(batch, at + 48, 2)
     return zero(batch, at + 56, 1)  # TRANSFER, TAKEOVER
+
+
+def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
+    if flags != 0:
+        return False
+    if kind == r.SET_MMP:
+        return units == 3 and zero(batch, at + 80, 2)
+    if kind == r.RESET_MMP:
+        return units == 1
+    if kind == r.SET_ID_WINDOW:
+        return units == 2 and zero(batch, at + 40, 3)
+    return False
 
 
 def _snapshot(batch: bytes, at: i64, units: i64) -> bool:

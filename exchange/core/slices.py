@@ -251,6 +251,7 @@ def close(w: World, account: i64, instrument: i64) -> None:
     who = pack(account, instrument)
     order_id = w.prefix | w.next_order
     w.value = 0  # stays where the book offers nothing
+    w.c_group = 0
     place(w, w.books[instrument], sell | r.TIF_IOC << r.TIF_SHIFT | r.FLAG_LIQUIDATION, who, 0, 0)
     filled = w.seats.data[seat * SEAT_WORDS + S_SIZE] - size
     fee: i64 = 0

@@ -15,14 +15,20 @@ from exchange.core.layout import (
     FEE_WORDS,
     FOLIO_WORDS,
     GATHER_WORDS,
+    GROUP_WORDS,
     INSTRUMENT_WORDS,
+    KEPT_WORDS,
     LEVEL_WORDS,
+    LINE_WORDS,
+    MEMBER_WORDS,
     ORDER_START,
     ORDER_WORDS,
     RATE_START,
     RATE_WORDS,
     SEAT_START,
     SEAT_WORDS,
+    STAKE_WORDS,
+    STREAM_WORDS,
     TABLE_WORDS,
     UNDERLYING_WORDS,
 )
@@ -30,6 +36,7 @@ from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
 from exchange.domain.limits import (
     FIRST_USER_ACCOUNT,
+    MAX_ID_WINDOW,
     MAX_OPEN_ORDERS,
     MAX_SCENARIOS,
     MAX_TIERS,
@@ -104,6 +111,23 @@ class World:
         self.share_total: i64 = 0
         self.share_deficit: i64 = 0
         self.share_remaining: i64 = 0
+        # Rules version 3.
+        self.id_window: i64 = MAX_ID_WINDOW
+        self.kept = Pool(KEPT_WORDS, 64)  # see `remembered`
+        self.kept_count: i64 = 0
+        self.kept_oldest: i64 = 0
+        self.kept_newest: i64 = 0
+        self.id_streams = Pool(STREAM_WORDS, 64)
+        self.stream_ids = IdMap(self.id_streams, 64)
+        self.id_lines = zeros(FIRST_USER_ACCOUNT * LINE_WORDS)
+        self.id_stream: i64 = 0  # the stream of the new order under way, 0: it is not remembered
+        self.groups = Pool(GROUP_WORDS, 64)  # see `protection`
+        self.group_ids = IdMap(self.groups, 64)
+        self.members = Pool(MEMBER_WORDS, 64)
+        self.stakes = Pool(STAKE_WORDS, 64)
+        self.stake_ids = IdMap(self.stakes, 64)
+        self.tripped: list[i64] = []  # keys of groups; empty between commands
+
         # What one command's bookings add up to: zero, or the engine halts.
         self.cash_drift: i64 = 0
         self.size_drift: i64 = 0
@@ -133,6 +157,11 @@ class World:
         self.c_hold: i64 = 0
         self.c_needed: i64 = 0
         self.c_seat: i64 = 0
+        self.placed: i64 = 0  # what `orders.place` leaves: the order_id it gave
+        self.c_group: i64 = 0  # the order's protection group; set by whoever calls `checks.new_refused`
+
+        # What a taker's caller leaves for `matching.match`: its protection group.
+        self.taker_group: i64 = 0
 
         # What `margin.figures` leaves, micro-USDC.
         self.m_initial: i64 = 0
@@ -182,6 +211,7 @@ class World:
             accounts = append(accounts, 0)
             at += 1
         self.accounts = accounts
+        self.id_lines = append(append(self.id_lines, 0), 0)
         self.account_count += 1
         return self.account_count - 1
 
