@@ -211,7 +211,9 @@ KIND_FILTER_SHIFT: Final = 4
 WHICH_SHIFT: Final = 6
 WHICH_QUOTES: Final = 1
 WHICH_ORDERS: Final = 2
-FREEZE_QUOTES: Final = 1 << 8  # rules 3, as is the type
+FREEZE_QUOTES: Final = 1 << 8  # rules 3, as are the type and the next
+MANY_DISCONNECTED: Final = 1 << 12
+ONE_DISCONNECTED: Final = 1  # of CANCEL
 TYPE_FILTER_SHIFT: Final = 9
 TYPE_FILTER_MASK: Final = 7
 FILTER_ANY: Final = 0
@@ -272,6 +274,7 @@ CANCEL_OCO: Final = 15
 CANCEL_PRIMARY_CLOSED: Final = 16
 CANCEL_REPRICE_REFUSED: Final = 17
 CANCEL_MARGIN: Final = 18
+CANCEL_DISCONNECTED: Final = 19
 
 # --- triggers, links, market-maker protection (rules version 3) -----------------------------------
 TRIGGER_NONE: Final = 0
