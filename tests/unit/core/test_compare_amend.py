@@ -9,9 +9,8 @@ import pytest
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import events as e
-from exchange.domain import limits
+from exchange.domain import limits, rejects
 from exchange.domain import records as r
-from exchange.domain import rejects
 from tests.unit.core.harness import ALICE, BOB, IOC, SELL, Market, last, only, reason, under_rules_2
 
 
@@ -66,7 +65,8 @@ def test_the_fill_believed_in_amends(market_3: Market, order_id: int) -> None:
 def test_the_fill_is_compared_before_size_and_price(market_3: Market, order_id: int) -> None:
     wrong = co.amend(ALICE, order_id, price_ticks=-1, size_lots=-1, expected_filled_lots=3)
     assert reason(market_3.send(wrong)) == "filled_mismatch"
-    assert reason(market_3.send(co.amend(ALICE, order_id, size_lots=-1, expected_filled_lots=4))) == "bad_size"
+    wrong = co.amend(ALICE, order_id, size_lots=-1, expected_filled_lots=4)
+    assert reason(market_3.send(wrong)) == "bad_size"
 
 
 def test_nothing_filled_is_an_expectation_too(market_3: Market) -> None:

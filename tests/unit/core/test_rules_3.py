@@ -135,7 +135,8 @@ class TestFreeze:
         market_3.rests(ALICE, 90, 1)
         market_3.send(c.mass_quote(ALICE, [c.Quote(OPTION, 91, 1)]))
         flags = r.FREEZE_QUOTES | r.WHICH_QUOTES << r.WHICH_SHIFT
-        assert last(market_3.send(c.header(r.CANCEL_MANY, 1, flags=flags, account=ALICE)), e.Done).affected == 1
+        events = market_3.send(c.header(r.CANCEL_MANY, 1, flags=flags, account=ALICE))
+        assert last(events, e.Done).affected == 1
 
     def test_it_outlives_a_restart(self) -> None:
         market = under_rules_2(Market(engine := Engine()))
@@ -144,4 +145,5 @@ class TestFreeze:
         check(restored)
         assert restored.state_bytes() == engine.state_bytes()
         (refused,) = e.read_events(restored.apply(c.mass_quote(ALICE, [])))
-        assert isinstance(refused, e.Rejected) and refused.reason == 51
+        assert isinstance(refused, e.Rejected)
+        assert refused.reason == 51
