@@ -197,9 +197,10 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
             if units == 2:
                 reason = orders.new_order(w, batch, at, flags, who)
         elif kind == r.CANCEL:
-            if units == 2 and flags == 0 and zero(batch, at + 40, 3):
+            known: i64 = r.ONE_DISCONNECTED if w.rules >= 3 else 0
+            if units == 2 and flags <= known and zero(batch, at + 40, 3):
                 ident = read_i64_le(batch, at + 32)
-                reason = orders.cancel_order(w, who & r.U32, ident)
+                reason = orders.cancel_order(w, who & r.U32, ident, flags != 0)
         elif kind == r.AMEND:
             # From rules 3 on the last three words have meanings, which `amend` judges.
             whole = units == 3 and (w.rules >= 3 or zero(batch, at + 72, 3))

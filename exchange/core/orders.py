@@ -213,8 +213,8 @@ def _end(w: World, book: Book, slot: i64, reason: i64) -> None:
     w.orders.release(slot)
 
 
-def cancel_order(w: World, account: i64, order_id: i64) -> i64:
-    """CANCEL. Returns a reject reason or 0."""
+def cancel_order(w: World, account: i64, order_id: i64, lost: bool) -> i64:
+    """CANCEL; `lost`: because the sender's connection is. Returns a reject reason or 0."""
     if not is_user(w, account):
         return no.UNKNOWN_ACCOUNT
     slot = w.order_ids.find(order_id)
@@ -222,7 +222,7 @@ def cancel_order(w: World, account: i64, order_id: i64) -> i64:
         return no.ORDER_NOT_FOUND
     if w.orders.data[slot * ORDER_WORDS + O_WHO] & r.U32 != account:
         return no.NOT_OWNER
-    cancel(w, slot, r.CANCEL_USER)
+    cancel(w, slot, r.CANCEL_DISCONNECTED if lost else r.CANCEL_USER)
     return 0
 
 
@@ -235,8 +235,8 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     scope = flags & 15
     kind = (flags >> r.KIND_FILTER_SHIFT) & 3
     which = (flags >> r.WHICH_SHIFT) & 3
-    known: i64 = 255 if w.rules < 3 else 255 | r.FREEZE_QUOTES
-    if flags > known or scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
+    known: i64 = 255 if w.rules < 3 else 255 | r.FREEZE_QUOTES | r.MANY_DISCONNECTED
+    if flags & ~known != 0 or scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
         return no.BAD_FLAGS
     if scope == r.SCOPE_INSTRUMENT:
         if target >= w.instrument_count:
@@ -245,13 +245,14 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
         return no.UNKNOWN_UNDERLYING
     if flags & r.FREEZE_QUOTES != 0:
         w.accounts[account * ACCOUNT_WORDS + A_QUOTES_FROZEN] = w.now_ms + limits.FREEZE_QUOTES_MS
+    why: i64 = r.CANCEL_DISCONNECTED if flags & r.MANY_DISCONNECTED != 0 else r.CANCEL_USER
     orders = w.orders.data
     slot = w.accounts[account * ACCOUNT_WORDS + A_ORDER_HEAD]
     affected: i64 = 0
     while slot != 0:
         following = orders[slot * ORDER_WORDS + O_LIST] & r.U32
         if _matches(w, slot, scope, target, kind, which, label):
-            cancel(w, slot, r.CANCEL_USER)
+            cancel(w, slot, why)
             affected += 1
         slot = following
     emit.done(w, r.CANCEL_MANY, who, client, affected)

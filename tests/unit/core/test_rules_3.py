@@ -147,3 +147,44 @@ class TestFreeze:
         (refused,) = e.read_events(restored.apply(c.mass_quote(ALICE, [])))
         assert isinstance(refused, e.Rejected)
         assert refused.reason == 51
+
+
+class TestLostConnection:
+    """Cancels that say why: nothing but the reason differs."""
+
+    def test_one_order(self, market_3: Market) -> None:
+        first, second = market_3.rests(ALICE, 90, 1), market_3.rests(ALICE, 91, 1)
+        lost = bytearray(c.cancel(ALICE, first))
+        lost[4] = r.ONE_DISCONNECTED
+        found = only(market_3.send(bytes(lost)), e.Order)
+        assert (found.order_id, found.kind, found.reason) == (first, r.ORDER_CANCELLED, 19)
+        assert only(market_3.send(c.cancel(ALICE, second)), e.Order).reason == r.CANCEL_USER
+        assert reason(market_3.send(bytes(lost))) == "order_not_found"
+
+    def test_other_bits_are_malformed(self, market_3: Market) -> None:
+        order_id = market_3.rests(ALICE, 90, 1)
+        for bit in (2, 3, 1 << 12, 1 << 31):
+            lost = bytearray(c.cancel(ALICE, order_id))
+            lost[4:8] = bit.to_bytes(4, "little")
+            assert reason(market_3.send(bytes(lost))) == "malformed"
+
+    def test_many(self, market_3: Market) -> None:
+        for price in (90, 91):
+            market_3.rests(ALICE, price, 1)
+        lost = c.header(r.CANCEL_MANY, 1, flags=r.MANY_DISCONNECTED, account=ALICE)
+        events = market_3.send(lost)
+        assert [event.reason for event in events[:2] if isinstance(event, e.Order)] == [19, 19]
+        assert last(events, e.Done).affected == 2
+        assert last(market_3.send(c.mass_quote(ALICE, [c.Quote(OPTION, 90, 1)])), e.Done).affected == 1
+
+    @pytest.mark.parametrize("bit", [13, 14, 31])
+    def test_bits_beyond_are_bad(self, market_3: Market, bit: int) -> None:
+        assert reason(market_3.send(c.header(r.CANCEL_MANY, 1, flags=1 << bit, account=ALICE))) == "bad_flags"
+
+    def test_not_before_rules_3(self, market_2: Market) -> None:
+        order_id = market_2.rests(ALICE, 90, 1)
+        lost = bytearray(c.cancel(ALICE, order_id))
+        lost[4] = r.ONE_DISCONNECTED
+        assert reason(market_2.send(bytes(lost))) == "malformed"
+        many = c.header(r.CANCEL_MANY, 1, flags=r.MANY_DISCONNECTED, account=ALICE)
+        assert reason(market_2.send(many)) == "bad_flags"
