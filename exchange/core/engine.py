@@ -300,6 +300,8 @@ def _set_rules(w: World, version: i64, flags: i64, who: i64, client: i64) -> i64
     if version < w.rules or version > limits.RULES_VERSION or (version >= 2 and flags == 0):
         return no.BAD_VALUE
     if version != w.rules:
+        if w.rules < 3 and version >= 3:
+            w.reserve_kept()
         w.rules = version
         marks.rederive(w, -1)  # what is kept per lot and per account follows the old rules
     emit.done(w, r.SET_RULES, who, client, 0)

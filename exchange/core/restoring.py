@@ -80,6 +80,8 @@ def read(data: bytes, reserve_orders: i64) -> World:
     w.rules = reader.word()
     if w.rules < 1 or w.rules > RULES_VERSION or form != format_of(w.rules):
         raise StateError(f"rules {w.rules} in a state of format {form}")
+    if w.rules >= 3:
+        w.reserve_kept()
     w.next_seq = reader.word()
     w.next_order = reader.word()
     w.next_trade = reader.word()

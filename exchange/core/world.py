@@ -36,8 +36,10 @@ from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
 from exchange.domain.limits import (
     FIRST_USER_ACCOUNT,
+    MAX_ID_STREAMS,
     MAX_ID_WINDOW,
     MAX_OPEN_ORDERS,
+    MAX_REMEMBERED,
     MAX_SCENARIOS,
     MAX_TIERS,
     SHARD_SHIFT,
@@ -176,6 +178,15 @@ class World:
         self.p_gross: i64 = 0
         self.p_net: i64 = 0
         self.p_charges: i64 = 0
+
+    def reserve_kept(self) -> None:
+        """Take room for all that rules 3 may keep, before there is any: address space, used as it fills."""
+        self.kept = Pool(KEPT_WORDS, MAX_REMEMBERED + 2)
+        self.id_streams = Pool(STREAM_WORDS, MAX_ID_STREAMS + 2)
+        self.stream_ids = IdMap(self.id_streams, 1 << 12)
+        self.members = Pool(MEMBER_WORDS, MAX_OPEN_ORDERS + 2)
+        self.stakes = Pool(STAKE_WORDS, MAX_OPEN_ORDERS + 2)
+        self.stake_ids = IdMap(self.stakes, 1 << 12)
 
     def reserve_out(self, words: i64) -> None:
         """Make room for one event of at most `words` words."""
