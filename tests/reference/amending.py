@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
@@ -15,10 +17,24 @@ from tests.reference.world import Head, World
 _POST_BITS = r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY
 _GIVEN_BITS = r.AMEND_PRICE | r.AMEND_SIZE | r.AMEND_DISPLAY | r.AMEND_POST | r.AMEND_REDUCE
 
+_COMPARE_BITS = r.AMEND_REMAINING | r.AMEND_EXPECTED
+
+
+class Wanted(NamedTuple):
+    """What an AMEND gives, by its flags. `lots` is the new total, or what is to remain open."""
+
+    flags: int
+    price_ticks: int
+    lots: int
+    display_lots: int
+    expected_lots: int
+    trigger_micro: int
+    volatility_e6: int
+
 
 def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
     """AMEND."""
-    order_id, price_ticks, total_lots, display_lots, valid_until_ms = words[:5]
+    order_id, valid_until_ms = words[0], words[4]
     account = world.user(head.account)
     world.check_free(account)
     order = world.own_order(account, order_id)
@@ -26,8 +42,11 @@ def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
     world.check_venue_open()
     world.check_instrument_open(order.instrument)
     world.check_valid_until(valid_until_ms)
-    _check_flags(head.flags, price_ticks, total_lots, display_lots)
-    draft = _draft(world, order, head.flags, price_ticks, total_lots, display_lots)
+    wanted = Wanted(head.flags, *words[1:4], *words[5:8])
+    _check_flags(world, wanted)
+    if head.flags & r.AMEND_EXPECTED:
+        _compare(world, order, wanted.expected_lots)
+    draft = _draft(world, order, wanted)
     if draft.flags & r.FLAG_REDUCE_ONLY:
         _cut_to_capacity(draft, order)
     if draft.flags & r.FLAG_POST_ONLY and draft.price_ticks != order.price_ticks:
@@ -41,8 +60,12 @@ def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
     _change(world, order, draft, in_place)
 
 
-def _check_flags(flags: int, price_ticks: int, total_lots: int, display_lots: int) -> None:
-    good = not flags & ~r.AMEND_FLAGS_ALLOWED and bool(flags & _GIVEN_BITS)
+def _check_flags(world: World, wanted: Wanted) -> None:
+    flags = wanted.flags
+    allowed = r.AMEND_FLAGS_ALLOWED | (_COMPARE_BITS if world.has_order_rules else 0)
+    good = not flags & ~allowed and bool(flags & _GIVEN_BITS)
+    if flags & r.AMEND_REMAINING:
+        good = good and bool(flags & r.AMEND_SIZE)
     if flags & r.FLAG_REJECT_POST_ONLY:
         good = good and bool(flags & r.FLAG_POST_ONLY)
     if not flags & r.AMEND_POST:
@@ -50,40 +73,62 @@ def _check_flags(flags: int, price_ticks: int, total_lots: int, display_lots: in
     if not flags & r.AMEND_REDUCE:
         good = good and not flags & r.FLAG_REDUCE_ONLY
     for bit, value in (
-        (r.AMEND_PRICE, price_ticks),
-        (r.AMEND_SIZE, total_lots),
-        (r.AMEND_DISPLAY, display_lots),
+        (r.AMEND_PRICE, wanted.price_ticks),
+        (r.AMEND_SIZE, wanted.lots),
+        (r.AMEND_DISPLAY, wanted.display_lots),
+        (r.AMEND_EXPECTED, wanted.expected_lots),
+        (r.AMEND_TRIGGER | r.AMEND_OFFSET, wanted.trigger_micro),
+        (r.AMEND_VOLATILITY, wanted.volatility_e6),
     ):
         if not flags & bit:
             good = good and value == 0
     require(good, why.BAD_FLAGS)
 
 
-def _draft(
-    world: World, order: Order, flags: int, price_ticks: int, total_lots: int, display_lots: int
-) -> Draft:
+def _compare(world: World, order: Order, expected_lots: int) -> None:
+    """What the sender believes to be filled is filled."""
+    filled = order.filled_lots
+    how = "otherwise" if expected_lots != filled else f"{'some' if filled else 'nothing'}, as expected"
+    note(world, f"compare: filled {how}")
+    require(expected_lots == filled, why.FILLED_MISMATCH, filled)
+
+
+def _total_of(world: World, order: Order, *, remaining_lots: int) -> int:
+    """The total of an order of which so many lots are to remain open."""
+    if remaining_lots < 1:
+        note(world, "remaining: none")
+        raise Reject(why.BAD_SIZE)
+    note(world, f"remaining: of {'an order filled in part' if order.filled_lots else 'one not filled'}")
+    return remaining_lots + order.filled_lots
+
+
+def _draft(world: World, order: Order, wanted: Wanted) -> Draft:
     """The order as it would be, with what is given checked. Size is the total, fills included."""
-    new_flags = order.flags
+    flags, new_flags = wanted.flags, order.flags
     if flags & r.AMEND_POST:
         new_flags = new_flags & ~_POST_BITS | flags & _POST_BITS
     if flags & r.AMEND_REDUCE:
         new_flags = new_flags & ~r.FLAG_REDUCE_ONLY | flags & r.FLAG_REDUCE_ONLY
     total = order.size_lots
     if flags & r.AMEND_SIZE:
-        total = total_lots
+        total = wanted.lots
+        if flags & r.AMEND_REMAINING:
+            total = _total_of(world, order, remaining_lots=total)
         least = max(order.instrument.terms.min_size_lots, order.filled_lots + 1)
         require(least <= total <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
     display = min(order.display_lots, total)
     if flags & r.AMEND_DISPLAY:
-        display = display_lots
+        display = wanted.display_lots
         require(0 <= display <= total, why.BAD_DISPLAY)
     draft = Draft(
         order.account, order.instrument, new_flags, order.price_ticks, total, display, replaces=order
     )
+    draft.group = order.group
+    placing.check_protected(draft, total - order.filled_lots)
     if flags & r.AMEND_PRICE:
-        placing.check_limit_price(order.instrument, price_ticks)
-        draft.price_ticks = price_ticks
-        if price_ticks != order.price_ticks:
+        placing.check_limit_price(order.instrument, wanted.price_ticks)
+        draft.price_ticks = wanted.price_ticks
+        if draft.price_ticks != order.price_ticks:
             world.check_marked(order.instrument)
             placing.check_band(draft)
     return draft

@@ -9,14 +9,21 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import matching
 from tests.reference.accounts import Order
+from tests.reference.branches import note
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
+
+FLAGS_3 = r.FREEZE_QUOTES | r.TYPE_FILTER_MASK << r.TYPE_FILTER_SHIFT | r.MANY_DISCONNECTED
 
 
 def cancel(world: World, head: Head, words: tuple[int, ...]) -> None:
     """CANCEL."""
     account = world.user(head.account)
-    matching.cancel(world, world.own_order(account, words[0]), r.CANCEL_USER)
+    reason = r.CANCEL_USER
+    if head.flags & r.ONE_DISCONNECTED:
+        reason = r.CANCEL_DISCONNECTED
+        note(world, "cancel: connection lost")
+    matching.cancel(world, world.own_order(account, words[0]), reason)
 
 
 def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
@@ -24,7 +31,10 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
     account = world.user(head.account)
     scope, kind, which = head.flags & 15, head.flags >> 4 & 3, head.flags >> 6 & 3
     defined = scope <= r.SCOPE_LABEL_UNDERLYING and kind <= r.KIND_PERPETUAL and which <= r.WHICH_ORDERS
-    require(defined and head.flags >> 8 == 0, why.BAD_FLAGS)
+    type_filter = head.flags >> r.TYPE_FILTER_SHIFT & r.TYPE_FILTER_MASK
+    more = FLAGS_3 if world.has_order_rules else 0
+    defined = defined and type_filter <= r.FILTER_TRAILING
+    require(defined and not head.flags >> 8 << 8 & ~more, why.BAD_FLAGS)
     if scope == r.SCOPE_INSTRUMENT:
         world.instrument(head.instrument)
     if scope in (r.SCOPE_UNDERLYING, r.SCOPE_LABEL_UNDERLYING):
@@ -40,11 +50,21 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
             return False
         if kind and terms.kind != kind:
             return False
+        if type_filter > r.FILTER_PLAIN:  # untriggered orders; those here are in the book
+            return False
         return which == 0 or order.is_quote == (which == r.WHICH_QUOTES)
 
     found = [order for _, order in sorted(account.orders.items()) if matches(order)]
+    reason = r.CANCEL_USER
+    if head.flags & r.MANY_DISCONNECTED:
+        reason = r.CANCEL_DISCONNECTED
+        note(world, "cancel many: connection lost")
+    note(world, f"cancel many: type {type_filter}")
     for order in found:
-        matching.cancel(world, order, r.CANCEL_USER)
+        matching.cancel(world, order, reason)
+    if head.flags & r.FREEZE_QUOTES:
+        note(world, "cancel many: quotes frozen")
+        account.quotes_frozen_until_ms = world.now_ms + limits.FREEZE_QUOTES_MS
     world.events.done(head, len(found), world.now_ms)
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import fees
+from tests.reference import fees, tripping
 from tests.reference.accounts import Order
+from tests.reference.branches import note
+from tests.reference.groups import Group
 from tests.reference.world import World
 
 
@@ -36,10 +38,7 @@ def rest(world: World, order: Order) -> None:
     order.account.orders[order.id] = order
     count_open(order, order.open_lots)
     if order.is_quote:
-        if order.is_sell:
-            order.seat.ask_quote = order
-        else:
-            order.seat.bid_quote = order
+        order.seat.quotes[order.is_sell, order.group_word] = order
 
 
 def leave(world: World, order: Order) -> None:
@@ -63,10 +62,7 @@ def _forget(world: World, order: Order) -> None:
     count_open(order, -order.open_lots)
     order.shown_lots = 0
     if order.is_quote:
-        if order.is_sell:
-            order.seat.ask_quote = None
-        else:
-            order.seat.bid_quote = None
+        del order.seat.quotes[order.is_sell, order.group_word]
 
 
 def cancel(world: World, order: Order, reason: int) -> None:
@@ -104,15 +100,34 @@ def _cancel_reason(world: World, order: Order) -> int:
     if order.time_in_force == r.TIF_FOK and offered_lots(order) < order.open_lots:
         return r.CANCEL_FOK
     stopped = match(world, order)
+    tripped = _stop_tripped(world)
     if order.open_lots == 0:
         return 0
     if stopped:
+        if order.group in tripped:
+            note(world, "group: a taker of a tripped group stopped by its own order")
         return r.CANCEL_SELF_TRADE
+    if order.group in tripped:
+        note(world, "group: a taker's rest is cancelled")
+        return r.CANCEL_MMP
     if order.type == r.TYPE_MARKET:
         return r.CANCEL_NO_LIQUIDITY
     if order.time_in_force == r.TIF_IOC:
         return r.CANCEL_IOC
     return 0
+
+
+def _stop_tripped(world: World) -> list[Group]:
+    """Freeze the groups that tripped by an order's trades and cancel what they have open."""
+    tripped = tripping.take_tripped(world)
+    for group in tripped:
+        tripping.freeze(world, group)
+        of_account = sorted(world.accounts[group.account].orders.items())
+        found = [order for _, order in of_account if order.group is group]
+        note(world, f"group: trips with {'orders' if found else 'nothing else'} open")
+        for order in found:
+            cancel(world, order, r.CANCEL_MMP)
+    return tripped
 
 
 def offered_lots(taker: Order, looks: int | None = None) -> int:
@@ -184,6 +199,8 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     _book_side(world, maker, fill, fill.maker_fee)
     _book_side(world, taker, fill, fill.taker_fee)
     world.events.trade(fill, world.now_ms)
+    tripping.count(world, maker, lots, role="maker")
+    tripping.count(world, taker, lots, role="taker")
     _after_fill(world, maker, lots)
     tell(world, maker, r.ORDER_FILLED)
 

@@ -7,6 +7,10 @@ class BatchError(ValueError):
     """The record lengths of a batch do not add up; nothing was applied."""
 
 
+class BrokenInvariant(AssertionError):
+    """The state contradicts itself."""
+
+
 class Reject(Exception):
     """A command, or one side of a quote, is refused. `reason` is of `exchange.domain.rejects`."""
 

@@ -10,6 +10,7 @@ from exchange.domain import records as r
 
 if TYPE_CHECKING:
     from tests.reference.accounts import Account, Order, Seat
+    from tests.reference.groups import Group
     from tests.reference.instruments import Instrument
     from tests.reference.matching import Fill
     from tests.reference.world import Head
@@ -25,6 +26,7 @@ _SETTLED = struct.Struct("<12q")
 _DONE = struct.Struct("<2IQ2q")
 _ACCOUNT = struct.Struct("<2qI4B2Iq")
 _LIQUIDATION = struct.Struct("<12q")
+_REPEATED = struct.Struct("<2IQ2q")
 _UNITS = r.EVENT_UNITS
 VERSION = 1
 
@@ -228,3 +230,14 @@ class Events:
     ) -> None:
         body = _LIQUIDATION.pack(kind, maintenance, balance, amount, lots, counter, now_ms, 0, 0, 0, 0, 0)
         self._add(r.EV_LIQUIDATION, account.id, instrument, order_id, body)
+
+    def repeated(self, head: Head, order_id: int, reason: int, first_seq: int, now_ms: int) -> None:
+        """REPEATED: what became of the command that had this client order id before."""
+        body = _REPEATED.pack(reason, 0, head.client_order_id, first_seq, now_ms)
+        self._add(r.EV_REPEATED, head.account, head.instrument, order_id, body)
+
+    def mmp(self, group: Group, kind: int, now_ms: int) -> None:
+        """MMP; freeze and sums as the group has them."""
+        sums = (group.quantity_e8, group.delta_e8, group.vega_micro)
+        body = _WORDS_8.pack(kind, group.frozen_until_ms, *sums, now_ms, 0, 0)
+        self._add(r.EV_MMP, group.account, group.underlying, group.number, body)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching, sufficiency
+from tests.reference import funds, matching, protection, remembered, sufficiency
 from tests.reference.accounts import Account, Order, Seat
+from tests.reference.groups import Group
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
 from tests.reference.world import Head, World
@@ -30,6 +31,7 @@ class Draft:
     replaces: Order | None = None
     use_price: int | None = None  # the price it trades at; None: a market-limit that finds none
     hold_per_lot: int = 0
+    group: Group | None = None  # rules 3: protects it
 
     @property
     def is_sell(self) -> bool:
@@ -58,14 +60,22 @@ class Draft:
 
 def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
     """NEW_ORDER."""
-    price_ticks, size_lots, display_lots, valid_until_ms = words
     account = world.user(head.account)
+    remembered.once(world, head, account, lambda: _place(world, head, account, words))
+
+
+def _place(world: World, head: Head, account: Account, words: tuple[int, ...]) -> int:
+    """All that comes behind check 1; the order_id."""
+    price_ticks, size_lots, display_lots, valid_until_ms = words
     world.check_free(account)
     instrument = world.instrument(head.instrument)
     world.check_venue_open()
     world.check_instrument_open(instrument)
     world.check_valid_until(valid_until_ms)
     draft = Draft(account, instrument, head.flags, price_ticks, size_lots, display_lots)
+    if world.has_order_rules and head.flags & r.FLAG_MMP:
+        draft.group = protection.group_for(world, account, instrument, group_word=1)
+        protection.check_frozen(world, draft.group)
     check(world, draft)
     order = accept(world, draft, head, label=head.aux)
     if draft.use_price is None:
@@ -73,6 +83,7 @@ def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
         matching.tell(world, order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY)
     else:
         matching.run(world, order, r.ORDER_PLACED, trades=True)
+    return order.id
 
 
 def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
@@ -91,6 +102,7 @@ def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
         label=label,
         grant=head.grant,
         created_ms=world.now_ms,
+        group=draft.group,
     )
 
 
@@ -98,6 +110,7 @@ def check(world: World, draft: Draft) -> None:
     """Checks 5 to 16, in order."""
     check_flags(draft)
     check_size(draft)
+    check_protected(draft, draft.size_lots)
     check_price(draft)
     world.check_marked(draft.instrument)
     if draft.type == r.TYPE_LIMIT:
@@ -124,6 +137,8 @@ def check_flags(draft: Draft) -> None:
     tif = flags >> r.TIF_SHIFT & r.TIF_MASK
     rests = tif in (r.TIF_GTC, r.TIF_GTD)
     defined = r.NEW_FLAGS_ALLOWED | (r.FLAG_QUOTE if _is_quote(draft) else 0)
+    if draft.group:
+        defined |= r.FLAG_MMP
     good = not flags & ~defined and kind <= r.TYPE_MARKET_LIMIT
     if flags & r.FLAG_POST_ONLY:
         good = good and kind == r.TYPE_LIMIT and rests
@@ -153,6 +168,18 @@ def check_size(draft: Draft) -> None:
     require(0 <= draft.display_lots <= draft.size_lots, why.BAD_DISPLAY)
 
 
+def check_protected(draft: Draft, open_lots: int) -> None:
+    """Behind 6: not more than the draft's protection group may have open."""
+    protection.check_quantity(
+        draft.account,
+        draft.instrument,
+        draft.group,
+        open_lots,
+        is_sell=draft.is_sell,
+        replaces=draft.replaces,
+    )
+
+
 def check_price(draft: Draft) -> None:
     """7: a limit price within the limit and on tick; no price on other orders."""
     if draft.type != r.TYPE_LIMIT:
@@ -176,10 +203,11 @@ def check_band(draft: Draft) -> None:
 
 
 def check_counts(world: World, draft: Draft) -> None:
-    """10: open orders of the account and of the shard."""
+    """10: open orders of the account, of the shard and of the protection group."""
     own = 1 if draft.replaces else 0
     require(len(draft.account.orders) - own < draft.account.order_cap, why.TOO_MANY_ORDERS)
     require(len(world.orders) - own < limits.MAX_OPEN_ORDERS, why.TOO_MANY_ORDERS)
+    protection.check_count(draft.account, draft.group, draft.replaces)
 
 
 def passive_price(draft: Draft) -> int:

@@ -11,9 +11,11 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import FeeTier
 from tests.reference.accounts import Account, Order
+from tests.reference.groups import Group, GroupKey
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.outcome import Reject, require
 from tests.reference.output import Events
+from tests.reference.remembered_ids import RememberedIds
 
 SYSTEM_ACCOUNTS = (
     limits.ACCOUNT_FEES,
@@ -72,6 +74,10 @@ class World:
     tiers: tuple[FeeTier, ...] = ()  # none before SET_FEES
     combo_discount_permille: int = 0
     sharing: Sharing = field(default_factory=Sharing)
+    seq: int = 0  # of the command under way, shard bits included
+    ids: RememberedIds = field(default_factory=RememberedIds)  # from here on: rules 3
+    groups: dict[GroupKey, Group] = field(default_factory=dict)
+    tripped: set[GroupKey] = field(default_factory=set)  # by the order that is trading
     taken: Counter[str] = field(default_factory=Counter)  # branches.note: for tests, no part of the state
 
     def __post_init__(self) -> None:
@@ -82,6 +88,11 @@ class World:
     def has_risk_rules(self) -> bool:
         """Rules version 2 is in force."""
         return self.rules_version >= 2
+
+    @property
+    def has_order_rules(self) -> bool:
+        """Rules version 3 is in force."""
+        return self.rules_version >= 3
 
     @property
     def insurance(self) -> Account:
