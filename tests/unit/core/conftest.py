@@ -27,7 +27,7 @@ def market_2(request: pytest.FixtureRequest) -> Market:
     return under_rules_2(Market(request.param()))
 
 
-@pytest.fixture(params=[Engine], ids=["engine"])
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
 def market_3(request: pytest.FixtureRequest) -> Market:
     """A market under rules version 3."""
     return under_rules_3(Market(request.param()))
