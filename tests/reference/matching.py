@@ -100,7 +100,7 @@ def _cancel_reason(world: World, order: Order) -> int:
     if order.time_in_force == r.TIF_FOK and offered_lots(order) < order.open_lots:
         return r.CANCEL_FOK
     stopped = match(world, order)
-    tripped = _stop_tripped(world)
+    tripped = _stop_tripped(world, order)
     if order.open_lots == 0:
         return 0
     if stopped:
@@ -117,9 +117,9 @@ def _cancel_reason(world: World, order: Order) -> int:
     return 0
 
 
-def _stop_tripped(world: World) -> list[Group]:
+def _stop_tripped(world: World, taker: Order) -> list[Group]:
     """Freeze the groups that tripped by an order's trades and cancel what they have open."""
-    tripped = tripping.take_tripped(world)
+    tripped = tripping.take_tripped(world, taker)
     for group in tripped:
         tripping.freeze(world, group)
         of_account = sorted(world.accounts[group.account].orders.items())

@@ -30,6 +30,9 @@ _GROUPS = (
     "group: a window run out, another begins",
     *(f"group: trips by {what}" for what in ("quantity", "delta", "vega")),
     *(f"group: trips as {role}, {of}" for role, of in product(("maker", "taker"), ("quotes", "an order"))),
+    "group: trips by a slice of a liquidation",
+    "group: trips as a quote that moves",
+    "group: trips as an order that moves",
     "group: filled on after it tripped",
     "group: several trip by one order",
     "group: frozen for a time",
@@ -44,7 +47,7 @@ _CANCELS = (
     "cancel: connection lost",
     "cancel many: connection lost",
     "cancel many: quotes frozen",
-    *(f"cancel many: type {n}" for n in range(6)),
+    "cancel many: type 0",
 )
 
 ORDER_BRANCHES = frozenset((*_IDS, *_AMEND, *_GROUPS, *_CANCELS))
@@ -58,5 +61,6 @@ RARE_BRANCHES = frozenset(
         "group: trips by delta and vega",
         "group: trips by quantity and delta and vega",
         "ids: the shard forgets one",
+        *(f"cancel many: type {n}" for n in range(1, 6)),
     )
 )

@@ -14,11 +14,13 @@ from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
+from tests.reference import orders_plays as plays
 from tests.reference.engine import ReferenceEngine
 from tests.reference.groups import Group
 from tests.reference.instruments import Instrument
 from tests.reference.risk_generator import RiskProfile, RiskTraffic
 
+LEAST_PLAY = 20  # a batch of fewer commands has no room for one
 GROUPS = 3  # numbers that makers use in an underlying
 USED_UP = 1 << 62  # a stream of ids that came this far is left alone for another grant
 
@@ -58,12 +60,14 @@ class OrderTraffic(RiskTraffic):
     """An endless, seeded stream that ends under rules 3 and uses what they add."""
 
     profile: OrderProfile
+    filters = (r.FILTER_ANY,)  # types of CANCEL_MANY
 
     def __init__(self, seed: int, engine: ReferenceEngine, profile: OrderProfile | None = None) -> None:
         super().__init__(seed, engine, profile or order_profile_for(seed))
         self.activate_after = self.rng.choice((30, 80, 200))
         self.orders_after = self.activate_after + self.rng.choice((60, 150))
         self.under_orders = False
+        self.sent = b""
 
     # --- batches -------------------------------------------------------------------------------------
 
@@ -73,7 +77,10 @@ class OrderTraffic(RiskTraffic):
             self.under_orders = True
             self._mix_orders()
             return self._activation_of_orders()
-        return super().batch(count)
+        made = b""
+        if self.under_orders and count >= LEAST_PLAY and not self._one_in(3):
+            made = plays.play(self, most=count)
+        return made + super().batch(count - len(c.split(made)))
 
     def _mix_orders(self) -> None:
         for weight, make in (
@@ -83,6 +90,7 @@ class OrderTraffic(RiskTraffic):
             (12.0, self.maker_quotes),
             (6.0, self.protected_order),
             (4.0, self.taker),
+            (1.5, self.again),
             (1.0, self.not_yet),
         ):
             self._makers.append(make)
@@ -102,9 +110,9 @@ class OrderTraffic(RiskTraffic):
     def new_order(self) -> bytes:
         """NEW_ORDER; under rules 3 mostly with a growing id, sometimes one that came before."""
         made = super().new_order()
-        return self._with_id(made) if self.under_orders else made
+        return self.with_id(made) if self.under_orders else made
 
-    def _with_id(self, command: bytes) -> bytes:
+    def with_id(self, command: bytes) -> bytes:
         rng, raw = self.rng, bytearray(command)
         account = int.from_bytes(raw[8:12], "little")
         grant = rng.choice((0, 0, 1, 7))
@@ -114,9 +122,12 @@ class OrderTraffic(RiskTraffic):
         if rng.random() < self.profile.ids:
             grant, client_id = self._id_of(account, grant)
         struct.pack_into("<QI", raw, 16, client_id, grant)
-        if not self._one_in(40):
-            return bytes(raw)
-        return bytes(raw) * 2  # a sender that is told nothing sends it again
+        self.sent = bytes(raw)
+        return self.sent
+
+    def again(self) -> bytes:
+        """The newest order once more: its sender was told nothing."""
+        return self.sent or self.new_order()
 
     def _id_of(self, account: int, grant: int) -> tuple[int, int]:
         """(grant, id): new, or one that was seen, remembered or not."""
@@ -142,30 +153,43 @@ class OrderTraffic(RiskTraffic):
 
     # --- orders and quotes ---------------------------------------------------------------------------
 
-    def _maker(self) -> int:
+    def maker(self) -> int:
         if self._one_in(25):
             return self._account()
         return limits.FIRST_USER_ACCOUNT + int(self.rng.random() * self.profile.makers)
 
     def maker_quotes(self) -> bytes:
-        """A maker's MASS_QUOTE, mostly of a group."""
+        """A maker's MASS_QUOTE, mostly of a group it has."""
+        rng, account, word = self.rng, self.maker(), 0
+        mine = [group for group in self.world.groups.values() if group.account == account]
+        everything = self.tradable
+        if mine and rng.random() < self.profile.protected:
+            group = rng.choice(mine)
+            word = group.number + 1
+            if not self._one_in(8):
+                self.tradable = self.open_of(group.underlying) or everything
         raw = bytearray(super().mass_quote())
-        struct.pack_into("<I", raw, 8, self._maker())
-        word = 0
-        if self.rng.random() < self.profile.protected:
-            word = 1 + self.rng.randrange(GROUPS)
-        if self._one_in(60):
-            word = self.rng.choice((limits.MAX_MMP_GROUPS, limits.MAX_MMP_GROUPS + 1, 1 << 31))
+        self.tradable = everything
+        struct.pack_into("<I", raw, 8, account)
+        if self._one_in(40):
+            word = rng.choice((1, GROUPS, limits.MAX_MMP_GROUPS, limits.MAX_MMP_GROUPS + 1, 1 << 31))
         struct.pack_into("<I", raw, 32, word)
         return bytes(raw)
+
+    def open_of(self, underlying: int) -> list[Instrument]:
+        """An underlying's instruments that can be traded now."""
+        whole = self.world.underlyings[underlying]
+        now = self.world.now_ms
+        able = [i for i in self._of_underlying(whole) if i.marked and i.open_for_orders(now)]
+        return able if whole.state == r.STATE_OPEN and whole.risk is not None else []
 
     def protected_order(self) -> bytes:
         """A maker's order with the protection bit, of any kind; rests or takes."""
         raw = bytearray(self.new_order()[:64])
-        struct.pack_into("<I", raw, 8, self._maker())
+        struct.pack_into("<I", raw, 8, self.maker())
         flags = int.from_bytes(raw[4:8], "little")
         struct.pack_into("<I", raw, 4, flags & 0xFF | r.FLAG_MMP)
-        return self._with_id(bytes(raw))
+        return self.with_id(bytes(raw))
 
     def taker(self) -> bytes:
         """An order through all that an instrument's book shows on a side, protected or not."""
@@ -181,8 +205,8 @@ class OrderTraffic(RiskTraffic):
         kind = rng.choice((0, 0, r.TIF_IOC << r.TIF_SHIFT, r.TIF_FOK << r.TIF_SHIFT, 1 << r.TYPE_SHIFT))
         price = 0 if kind == 1 << r.TYPE_SHIFT else edge
         lots = self._fit(self._lots(instrument)) * rng.choice((1, 2, 5))
-        account = self._maker() if flags & r.FLAG_MMP else self._account()
-        return self._with_id(c.new_order(account, instrument.id, flags | kind, price, self._fit(lots)))
+        account = self.maker() if flags & r.FLAG_MMP else self._account()
+        return self.with_id(c.new_order(account, instrument.id, flags | kind, price, self._fit(lots)))
 
     def amend(self) -> bytes:
         """AMEND; under rules 3 often with what is expected to be filled, or what is to remain."""
@@ -221,10 +245,10 @@ class OrderTraffic(RiskTraffic):
             return bytes(raw)
         flags = int.from_bytes(raw[4:8], "little")
         if self._one_in(2):
-            flags |= rng.choice((0, 0, 1, 1, 2, 3, 4, 5, 6, 7)) << r.TYPE_FILTER_SHIFT
+            flags |= rng.choice(self.filters) << r.TYPE_FILTER_SHIFT
         if self._one_in(3):
             flags |= r.FREEZE_QUOTES
-            struct.pack_into("<I", raw, 8, self._maker())
+            struct.pack_into("<I", raw, 8, self.maker())
         if self._one_in(3):
             flags |= r.MANY_DISCONNECTED
         if self._one_in(30):
@@ -262,7 +286,7 @@ class OrderTraffic(RiskTraffic):
     def set_mmp(self) -> bytes:
         """SET_MMP: a group, a tighter one, none any more, or one out of bounds."""
         rng, underlying = self.rng, self.rng.getrandbits(1)
-        number, maker = rng.randrange(GROUPS), self._maker()
+        number, maker = rng.randrange(GROUPS), self.maker()
         wanted = self._limits(underlying)
         if self._one_in(4):
             grown = [group for group in self.world.groups.values() if group.account == maker]
@@ -293,7 +317,7 @@ class OrderTraffic(RiskTraffic):
             group = self.rng.choice(frozen)
             return co.reset_mmp(*group.key, grant=self.rng.getrandbits(1))
         underlying = self.rng.choice((0, 1, 1, 99)) if self._one_in(5) else self.rng.getrandbits(1)
-        return co.reset_mmp(self._maker(), underlying, self.rng.randrange(GROUPS + 1))
+        return co.reset_mmp(self.maker(), underlying, self.rng.randrange(GROUPS + 1))
 
     def forged(self) -> bytes:
         """A command of the venue's, sent under a grant."""

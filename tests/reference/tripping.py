@@ -29,12 +29,16 @@ def count(world: World, order: Order, lots: int, *, role: str) -> None:
     note(world, f"group: trips as {role}, {'quotes' if order.is_quote else 'an order'}")
 
 
-def take_tripped(world: World) -> list[Group]:
-    """What has tripped since the last call, in (account, underlying, number) order."""
+def take_tripped(world: World, taker: Order) -> list[Group]:
+    """What has tripped by an order's trades, in (account, underlying, number) order."""
     found = [world.groups[key] for key in sorted(world.tripped)]
     world.tripped.clear()
     if len(found) > 1:
         note(world, "group: several trip by one order")
+    if found and taker.flags & r.FLAG_LIQUIDATION:
+        note(world, "group: trips by a slice of a liquidation")
+    if found and taker.group in found and taker.filled_value and taker.priority:
+        note(world, f"group: trips as {'a quote' if taker.is_quote else 'an order'} that moves")
     return found
 
 
