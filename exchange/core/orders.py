@@ -235,8 +235,10 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     scope = flags & 15
     kind = (flags >> r.KIND_FILTER_SHIFT) & 3
     which = (flags >> r.WHICH_SHIFT) & 3
-    known: i64 = 255 if w.rules < 3 else 255 | r.FREEZE_QUOTES | r.MANY_DISCONNECTED
-    if flags & ~known != 0 or scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
+    types = (flags >> r.TYPE_FILTER_SHIFT) & r.TYPE_FILTER_MASK
+    if flags > (255 if w.rules < 3 else 2 * r.MANY_DISCONNECTED - 1) or types > r.FILTER_TRAILING:
+        return no.BAD_FLAGS
+    if scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
         return no.BAD_FLAGS
     if scope == r.SCOPE_INSTRUMENT:
         if target >= w.instrument_count:
@@ -251,7 +253,7 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     affected: i64 = 0
     while slot != 0:
         following = orders[slot * ORDER_WORDS + O_LIST] & r.U32
-        if _matches(w, slot, scope, target, kind, which, label):
+        if types < r.FILTER_TRIGGERS and _matches(w, slot, scope, target, kind, which, label):
             cancel(w, slot, why)
             affected += 1
         slot = following

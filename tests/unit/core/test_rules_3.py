@@ -188,3 +188,23 @@ class TestLostConnection:
         assert reason(market_2.send(bytes(lost))) == "malformed"
         many = c.header(r.CANCEL_MANY, 1, flags=r.MANY_DISCONNECTED, account=ALICE)
         assert reason(market_2.send(many)) == "bad_flags"
+
+
+class TestTypes:
+    """CANCEL_MANY's bits 9 to 11."""
+
+    @pytest.mark.parametrize(("types", "hit"), [(0, 2), (1, 2), (2, 0), (3, 0), (4, 0), (5, 0)])
+    def test_what_is_in_the_book_has_no_trigger(self, market_3: Market, types: int, hit: int) -> None:
+        market_3.rests(ALICE, 90, 1)
+        market_3.send(c.mass_quote(ALICE, [c.Quote(OPTION, 90, 1)]))
+        many = c.header(r.CANCEL_MANY, 1, flags=types << r.TYPE_FILTER_SHIFT, account=ALICE)
+        assert last(market_3.send(many), e.Done).affected == hit
+
+    @pytest.mark.parametrize("types", [6, 7])
+    def test_other_types_are_bad(self, market_3: Market, types: int) -> None:
+        many = c.header(r.CANCEL_MANY, 1, flags=types << r.TYPE_FILTER_SHIFT, account=ALICE)
+        assert reason(market_3.send(many)) == "bad_flags"
+
+    def test_not_before_rules_3(self, market_2: Market) -> None:
+        many = c.header(r.CANCEL_MANY, 1, flags=1 << r.TYPE_FILTER_SHIFT, account=ALICE)
+        assert reason(market_2.send(many)) == "bad_flags"
