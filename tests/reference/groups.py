@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
 from tests.reference.arithmetic import floor_div
 from tests.reference.instruments import E8, Instrument
+
+if TYPE_CHECKING:
+    from tests.reference.accounts import Order
 
 GroupKey = tuple[int, int, int]  # account, underlying, number
 NO_WINDOW = -1
@@ -32,6 +36,7 @@ class Group:
     quantity_e8: int = 0
     delta_e8: int = 0
     vega_micro: int = 0
+    orders: dict[int, Order] = field(default_factory=dict)  # open ones, by order_id
 
     @property
     def key(self) -> GroupKey:
@@ -40,6 +45,10 @@ class Group:
     def is_frozen(self, now_ms: int) -> bool:
         until = self.frozen_until_ms
         return until == r.MMP_UNTIL_RESET or now_ms < until
+
+    def in_order(self) -> list[Order]:
+        """Its open orders, in order_id order."""
+        return [order for _, order in sorted(self.orders.items())]
 
     def end_window(self) -> None:
         self.window_start_ms = NO_WINDOW

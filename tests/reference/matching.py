@@ -36,6 +36,8 @@ def rest(world: World, order: Order) -> None:
     order.instrument.book.side(order.is_sell).join(order)
     world.orders[order.id] = order
     order.account.orders[order.id] = order
+    if order.group:
+        order.group.orders[order.id] = order
     count_open(order, order.open_lots)
     if order.is_quote:
         order.seat.quotes[order.is_sell, order.group_word] = order
@@ -59,6 +61,8 @@ def count_open(order: Order, lots: int) -> None:
 def _forget(world: World, order: Order) -> None:
     del world.orders[order.id]
     del order.account.orders[order.id]
+    if order.group:
+        del order.group.orders[order.id]
     count_open(order, -order.open_lots)
     order.shown_lots = 0
     if order.is_quote:
@@ -122,8 +126,7 @@ def _stop_tripped(world: World, taker: Order) -> list[Group]:
     tripped = tripping.take_tripped(world, taker)
     for group in tripped:
         tripping.freeze(world, group)
-        of_account = sorted(world.accounts[group.account].orders.items())
-        found = [order for _, order in of_account if order.group is group]
+        found = group.in_order()
         note(world, f"group: trips with {'orders' if found else 'nothing else'} open")
         for order in found:
             cancel(world, order, r.CANCEL_MMP)

@@ -52,6 +52,7 @@ def _check_ids(world: World) -> None:
 
 def _check_group(world: World, group: Group, orders: list[Order]) -> None:
     where = f"group {group.key}"
+    must({order.id: order for order in orders} == group.orders, f"{where} has other orders")
     must(len(orders) <= limits.MMP_ORDERS, f"{where} has too many orders")
     must(not (orders and group.is_frozen(world.now_ms)), f"{where} is frozen and has orders")
     amounts: Counter[tuple[int, bool]] = Counter()

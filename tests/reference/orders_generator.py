@@ -79,7 +79,7 @@ class OrderTraffic(RiskTraffic):
             return self._activation_of_orders()
         made = b""
         if self.under_orders and count >= LEAST_PLAY and not self._one_in(3):
-            made = plays.play(self, most=count)
+            made = b"".join(plays.play(self, most=count) for _ in range(1 + count // 40))
         return made + super().batch(count - len(c.split(made)))
 
     def _mix_orders(self) -> None:

@@ -171,7 +171,6 @@ def check_size(draft: Draft) -> None:
 def check_protected(draft: Draft, open_lots: int) -> None:
     """Behind 6: not more than the draft's protection group may have open."""
     protection.check_quantity(
-        draft.account,
         draft.instrument,
         draft.group,
         open_lots,
@@ -207,7 +206,7 @@ def check_counts(world: World, draft: Draft) -> None:
     own = 1 if draft.replaces else 0
     require(len(draft.account.orders) - own < draft.account.order_cap, why.TOO_MANY_ORDERS)
     require(len(world.orders) - own < limits.MAX_OPEN_ORDERS, why.TOO_MANY_ORDERS)
-    protection.check_count(draft.account, draft.group, draft.replaces)
+    protection.check_count(draft.group, draft.replaces)
 
 
 def passive_price(draft: Draft) -> int:

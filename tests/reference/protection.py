@@ -27,7 +27,7 @@ def set_mmp(world: World, head: Head, words: tuple[int, ...]) -> None:
     key = (account.id, underlying.id, head.aux)
     group = world.groups.get(key)
     if wanted.interval_ms == 0:
-        _remove(world, account, group)
+        _remove(world, group)
         world.events.mmp(Group(*key, wanted), r.MMP_REMOVED, world.now_ms)
         return
     if group is None:
@@ -36,7 +36,7 @@ def set_mmp(world: World, head: Head, words: tuple[int, ...]) -> None:
         note(world, "group: set anew, frozen" if group.is_frozen(world.now_ms) else "group: set anew")
     group.limits = wanted
     group.end_window()
-    _cut_to_most(world, account, group)
+    _cut_to_most(world, group)
     world.events.mmp(group, r.MMP_SET, world.now_ms)
 
 
@@ -54,21 +54,21 @@ def _in_bounds(wanted: MmpLimits) -> bool:
     )
 
 
-def _remove(world: World, account: Account, group: Group | None) -> None:
+def _remove(world: World, group: Group | None) -> None:
     """Cancel a group's orders and forget it; a group that is not there is no error."""
     if group is None:
         note(world, "group: removed, not there")
         return
-    found = orders_of(account, group)
+    found = group.in_order()
     note(world, "group: removed with orders" if found else "group: removed")
     for order in found:
         matching.cancel(world, order, r.CANCEL_MMP_CONFIG)
     del world.groups[group.key]
 
 
-def _cut_to_most(world: World, account: Account, group: Group) -> None:
+def _cut_to_most(world: World, group: Group) -> None:
     """Cancel what passes the most a group may quote: by instrument and side, the newest orders first."""
-    found = orders_of(account, group)
+    found = group.in_order()
     places = sorted({(order.instrument.id, order.is_sell) for order in found})
     for place in places:
         standing = [order for order in found if (order.instrument.id, order.is_sell) == place]
@@ -92,11 +92,6 @@ def reset_mmp(world: World, head: Head) -> None:
 
 
 # --- what orders ask of it -----------------------------------------------------------------------------
-
-
-def orders_of(account: Account, group: Group) -> list[Order]:
-    """A group's open orders, in order_id order."""
-    return [order for _, order in sorted(account.orders.items()) if order.group is group]
 
 
 def _amount_e8(orders: list[Order]) -> int:
@@ -125,7 +120,6 @@ def check_frozen(world: World, group: Group | None) -> None:
 
 
 def check_quantity(
-    account: Account,
     instrument: Instrument,
     group: Group | None,
     open_lots: int,
@@ -138,16 +132,16 @@ def check_quantity(
         return
     beside = [
         order
-        for order in orders_of(account, group)
+        for order in group.orders.values()
         if order.instrument is instrument and order.is_sell == is_sell and order is not replaces
     ]
     amount_e8 = _amount_e8(beside) + open_lots * instrument.terms.lot_e8
     require(amount_e8 <= group.limits.max_quote_e8, why.MMP_QUANTITY)
 
 
-def check_count(account: Account, group: Group | None, replaces: Order | None) -> None:
-    """10, of a group: its open orders."""
+def check_count(group: Group | None, replaces: Order | None) -> None:
+    """10, of a group: its open orders, a replaced one's not counted."""
     if group is None:
         return
-    others = [order for order in orders_of(account, group) if order is not replaces]
-    require(len(others) < limits.MMP_ORDERS, why.TOO_MANY_ORDERS)
+    own = 1 if replaces else 0
+    require(len(group.orders) - own < limits.MMP_ORDERS, why.TOO_MANY_ORDERS)
