@@ -36,7 +36,6 @@ from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
 from exchange.domain.limits import (
     FIRST_USER_ACCOUNT,
-    MAX_ID_STREAMS,
     MAX_ID_WINDOW,
     MAX_OPEN_ORDERS,
     MAX_REMEMBERED,
@@ -79,6 +78,7 @@ class World:
             reserve = 64
         if reserve > MAX_OPEN_ORDERS:
             reserve = MAX_OPEN_ORDERS
+        self.reserve: i64 = reserve
         cells: i64 = 128
         # Few enough to stay near the processor; a busier book than most doubles them in under a millisecond.
         while cells < reserve // 2:
@@ -180,12 +180,16 @@ class World:
         self.p_charges: i64 = 0
 
     def reserve_kept(self) -> None:
-        """Take room for all that rules 3 may keep, before there is any: address space, used as it fills."""
-        self.kept = Pool(KEPT_WORDS, MAX_REMEMBERED + 2)
-        self.id_streams = Pool(STREAM_WORDS, MAX_ID_STREAMS + 2)
+        """Take room for what rules 3 keep, before there is any, in proportion to the orders reserved for."""
+        reserve = self.reserve
+        kept = reserve * 8
+        if kept > MAX_REMEMBERED:
+            kept = MAX_REMEMBERED
+        self.kept = Pool(KEPT_WORDS, kept + 2)
+        self.id_streams = Pool(STREAM_WORDS, reserve // 2 + 2)
         self.stream_ids = IdMap(self.id_streams, 1 << 12)
-        self.members = Pool(MEMBER_WORDS, MAX_OPEN_ORDERS + 2)
-        self.stakes = Pool(STAKE_WORDS, MAX_OPEN_ORDERS + 2)
+        self.members = Pool(MEMBER_WORDS, reserve + 2)
+        self.stakes = Pool(STAKE_WORDS, reserve // 2 + 2)
         self.stake_ids = IdMap(self.stakes, 1 << 12)
 
     def reserve_out(self, words: i64) -> None:
