@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Group:
     delta_e8: int = 0
     vega_micro: int = 0
     orders: dict[int, Order] = field(default_factory=dict)  # open ones, by order_id
+    open_lots: Counter[tuple[int, bool]] = field(default_factory=Counter)  # by instrument and side (a sale?)
 
     @property
     def key(self) -> GroupKey:

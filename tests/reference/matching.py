@@ -50,12 +50,14 @@ def leave(world: World, order: Order) -> None:
 
 
 def count_open(order: Order, lots: int) -> None:
-    """Add open lots (negative: fewer) to the seat, and their hold."""
+    """Add open lots (negative: fewer) to the seat and the protection group, and their hold."""
     if order.is_sell:
         order.seat.open_sell_lots += lots
     else:
         order.seat.open_buy_lots += lots
     order.seat.hold_micro += lots * order.hold_per_lot
+    if order.group:
+        order.group.open_lots[order.instrument.id, order.is_sell] += lots
 
 
 def _forget(world: World, order: Order) -> None:

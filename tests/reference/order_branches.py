@@ -47,7 +47,7 @@ _CANCELS = (
     "cancel: connection lost",
     "cancel many: connection lost",
     "cancel many: quotes frozen",
-    "cancel many: type 0",
+    *(f"cancel many: type {n}" for n in range(6)),
 )
 
 ORDER_BRANCHES = frozenset((*_IDS, *_AMEND, *_GROUPS, *_CANCELS))
@@ -61,6 +61,5 @@ RARE_BRANCHES = frozenset(
         "group: trips by delta and vega",
         "group: trips by quantity and delta and vega",
         "ids: the shard forgets one",
-        *(f"cancel many: type {n}" for n in range(1, 6)),
     )
 )

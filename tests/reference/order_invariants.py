@@ -56,11 +56,14 @@ def _check_group(world: World, group: Group, orders: list[Order]) -> None:
     must(len(orders) <= limits.MMP_ORDERS, f"{where} has too many orders")
     must(not (orders and group.is_frozen(world.now_ms)), f"{where} is frozen and has orders")
     amounts: Counter[tuple[int, bool]] = Counter()
+    lots: Counter[tuple[int, bool]] = Counter()
     for order in orders:
         must(order.account.id == group.account, f"{where} has an order of another account")
         must(order.instrument.terms.underlying == group.underlying, f"{where} has a strange order")
         must(order.is_quote or group.number == 0, f"{where} has an order that is no quote")
+        lots[order.instrument.id, order.is_sell] += order.open_lots
         amounts[order.instrument.id, order.is_sell] += order.open_lots * order.instrument.terms.lot_e8
+    must(+group.open_lots == lots, f"{where} counts other open lots")
     must(all(amount <= group.limits.max_quote_e8 for amount in amounts.values()), f"{where} quotes too much")
     if group.window_start_ms == NO_WINDOW:
         must(not (group.quantity_e8 or group.delta_e8 or group.vega_micro), f"{where} sums without a window")

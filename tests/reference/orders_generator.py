@@ -44,7 +44,7 @@ ORDER_PROFILES = (
     OrderProfile(
         "orders_ids", accounts=4, deposit_micro=10**12, makers=1, windows=(1, 2, 80, limits.MAX_ID_WINDOW)
     ),
-    OrderProfile("orders_crash", accounts=10, jumps=0.2, deposit_micro=10**10, sizes=12, cranks=20.0),
+    OrderProfile("orders_crash", accounts=12, jumps=0.35, deposit_micro=2 * 10**9, sizes=16, cranks=26.0),
     OrderProfile(
         "orders_huge", accounts=6, huge=True, deposit_micro=1 << 46, sizes=40, jumps=0.1, patience=30.0
     ),
@@ -60,7 +60,7 @@ class OrderTraffic(RiskTraffic):
     """An endless, seeded stream that ends under rules 3 and uses what they add."""
 
     profile: OrderProfile
-    filters = (r.FILTER_ANY,)  # types of CANCEL_MANY
+    filters = (0, 0, 1, 1, 2, 3, 4, 5, 6, 7)  # types of CANCEL_MANY
 
     def __init__(self, seed: int, engine: ReferenceEngine, profile: OrderProfile | None = None) -> None:
         super().__init__(seed, engine, profile or order_profile_for(seed))
@@ -91,6 +91,7 @@ class OrderTraffic(RiskTraffic):
             (6.0, self.protected_order),
             (4.0, self.taker),
             (1.5, self.again),
+            (2.0, self.cancel_many),
             (1.0, self.not_yet),
         ):
             self._makers.append(make)

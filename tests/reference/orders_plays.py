@@ -9,7 +9,9 @@ from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
+from tests.reference.accounts import Account
 from tests.reference.instruments import Instrument
+from tests.reference.toward_mark import last_price
 
 if TYPE_CHECKING:
     from tests.reference.orders_generator import OrderTraffic
@@ -22,12 +24,32 @@ def play(traffic: OrderTraffic, *, most: int) -> bytes:
     """One of the plays, of at most `most` commands."""
     if most >= IDS_AT_ONCE + 3 and traffic.rng.random() < 0.15:
         return _ids_forgotten(traffic)
+    waiting = [a for a in traffic.world.accounts.values() if a.liquidation and _has_a_size(a)]
+    if waiting and traffic.rng.random() < 0.5:
+        return _slices(traffic, traffic.rng.choice(waiting))
     instruments = [i for underlying in (0, 1) for i in traffic.open_of(underlying)]
     if not instruments:
         return b""
     instrument = traffic.rng.choice(instruments)
     plays = (_run_over, _run_over, _run_over, _cut_down, _into_oneself, _moved, _moved)
     return traffic.rng.choice(plays)(traffic, instrument)
+
+
+def _has_a_size(account: Account) -> bool:
+    return any(seat.size_lots for seat in account.seats.values())
+
+
+def _slices(traffic: OrderTraffic, account: Account) -> bytes:
+    """Makers with tight groups stand where an account in liquidation is to close its positions."""
+    made = []
+    for seat in [seat for seat in account.seats.values() if seat.size_lots][:4]:
+        instrument, maker, bids = seat.instrument, traffic.maker(), seat.size_lots > 0
+        key = (maker, instrument.terms.underlying, 0)
+        price, lots = last_price(instrument, is_sell=bids), instrument.terms.min_size_lots + 1
+        made += [co.reset_mmp(*key), co.set_mmp(*key, _tight(traffic, instrument, 1))]
+        sides = (price, lots, None, None) if bids else (None, None, price, lots)
+        made.append(_quote(maker, instrument, 1, sides))
+    return b"".join(made) + c.liquidate(account.id) * 5
 
 
 def _ids_forgotten(traffic: OrderTraffic) -> bytes:

@@ -171,11 +171,7 @@ def check_size(draft: Draft) -> None:
 def check_protected(draft: Draft, open_lots: int) -> None:
     """Behind 6: not more than the draft's protection group may have open."""
     protection.check_quantity(
-        draft.instrument,
-        draft.group,
-        open_lots,
-        is_sell=draft.is_sell,
-        replaces=draft.replaces,
+        draft.instrument, draft.group, open_lots, is_sell=draft.is_sell, replaces=draft.replaces
     )
 
 

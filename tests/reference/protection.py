@@ -120,22 +120,13 @@ def check_frozen(world: World, group: Group | None) -> None:
 
 
 def check_quantity(
-    instrument: Instrument,
-    group: Group | None,
-    open_lots: int,
-    *,
-    is_sell: bool,
-    replaces: Order | None,
+    instrument: Instrument, group: Group | None, lots: int, *, is_sell: bool, replaces: Order | None
 ) -> None:
     """An order's open lots beside the others of its group, instrument and side (a replaced one's not)."""
     if group is None:
         return
-    beside = [
-        order
-        for order in group.orders.values()
-        if order.instrument is instrument and order.is_sell == is_sell and order is not replaces
-    ]
-    amount_e8 = _amount_e8(beside) + open_lots * instrument.terms.lot_e8
+    beside = group.open_lots[instrument.id, is_sell] - (replaces.open_lots if replaces else 0)
+    amount_e8 = (beside + lots) * instrument.terms.lot_e8
     require(amount_e8 <= group.limits.max_quote_e8, why.MMP_QUANTITY)
 
 
