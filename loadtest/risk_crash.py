@@ -16,7 +16,7 @@ from struct import unpack_from
 from typing import Final
 
 from exchange.app import parameters
-from exchange.core import invariants, risk_queries
+from exchange.core import auctions, invariants, margin_queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands
 from exchange.domain import records as r
@@ -159,6 +159,7 @@ class Crash:
             for bit in range(43, 19, -1):
                 ident += 1
                 batch.append(commands.withdraw(account, 1 << bit, ident))
+                batch.append(commands.resolve_withdrawal(ident, r.WITHDRAWAL_PAID))
             yield b"".join(batch)
 
     def is_quoted(self, instrument: int) -> bool:
@@ -194,8 +195,9 @@ class Crash:
             price = self._prices[instrument]
             if self.is_quoted(instrument) and price > 0:
                 lots = 80_000 if instrument == _PERPETUAL else 60
-                bid = on_tick(terms, price - price // 1_000)
-                ask = on_tick(terms, price + price // 1_000 + 1, up=True)
+                # As near as a slice of an account without equity may go: a tenth of the band.
+                bid = on_tick(terms, price - price // 2_500)
+                ask = on_tick(terms, price + price // 2_500 + 1, up=True)
                 quotes.append(commands.Quote(instrument, bid, lots, max(ask, bid + 1), lots))
         for maker in self.makers:
             for first in range(0, len(quotes), 100):
@@ -220,12 +222,8 @@ class Crash:
             account = waiting.popleft()
             kind = self._liquidated(found, account)
             if kind == r.LIQ_AUCTION:
-                events = self._step(found, commands.takeover(self.bidder, account, 1_000_000, _RICH_MICRO))
-                must_be(events, r.EV_MOVED)
+                self._auction(found, account)
                 found.outcomes["taken over"] += 1
-                kind = self._liquidated(found, account)
-                if kind not in (r.LIQ_ENDED, r.LIQ_FUND):
-                    self._share(found, account)
             elif kind == r.LIQ_DEFICIT:
                 self._share(found, account)
                 found.outcomes["loss shared"] += 1
@@ -233,6 +231,21 @@ class Crash:
                 found.outcomes["covered by the fund" if self._covered else "closed"] += 1
             else:
                 waiting.append(account)
+
+    def _auction(self, found: CrashFigures, account: int) -> None:
+        """Take over what restores maintenance, again until that is enough; what is missing then is shared."""
+        kind = 0
+        while kind not in (r.LIQ_ENDED, r.LIQ_DEFICIT):
+            if self._is_short(account):
+                most_ppm = auctions.auction(self.engine, account).most_ppm
+                events = self._step(found, commands.takeover(self.bidder, account, most_ppm, _RICH_MICRO))
+                must_be(events, r.EV_MOVED)
+            kind = self._liquidated(found, account)
+        self._share(found, account)
+
+    def _is_short(self, account: int) -> bool:
+        margins = margin_queries.margins(self.engine, account)
+        return margins.maintenance_micro > margins.balance_micro
 
     _covered = False
 

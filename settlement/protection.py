@@ -197,11 +197,13 @@ def _takeover(state: State, takeover: op.Takeover) -> None:
         takeover.given_micro >= 0 and 0 <= takeover.topped_micro <= max(0, fund.cash_micro),
         f"a discount of {takeover.given_micro} and {takeover.topped_micro}",
     )
-    # The target gives of its equity, the fund of what is missing: never both.
+    # The target gives of its equity, the fund of what is missing: never both, and it once, for all of it.
     most = _discount_most(state)
     total = takeover.given_micro + takeover.topped_micro
     need(
-        min(takeover.given_micro, takeover.topped_micro) == 0 and (most is None or total <= most),
+        min(takeover.given_micro, takeover.topped_micro) == 0
+        and (takeover.topped_micro == 0 or takeover.fraction_ppm == PPM)
+        and (most is None or total <= most),
         f"a discount of {takeover.given_micro} and {takeover.topped_micro}, at most {most}",
     )
     worth = worth_micro(state)

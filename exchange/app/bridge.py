@@ -70,6 +70,10 @@ class L1Bridge:
         """See `gateway.ports.WithdrawalPort`."""
         return self._payouts.give_up(withdrawal_id)
 
+    def resume(self, withdrawal_id: int) -> None:
+        """See `gateway.ports.WithdrawalPort`."""
+        self._payouts.resume(withdrawal_id)
+
     def _look(self) -> None:
         """What is held may change with any command; the thread works on a copy."""
         if self._stop.is_set():

@@ -55,12 +55,17 @@ class Payouts:
             self._wanted = waiting + sorted(held.difference(waiting))
 
     def give_up(self, withdrawal_id: int) -> bool:
-        """Whether a withdrawal's payment has not begun; if so it will not, until the next start."""
+        """Whether a withdrawal's payment has not begun; if so it will not before `resume` or a start."""
         with self._lock:
             if withdrawal_id in self._begun or withdrawal_id in self._unknown:
                 return False
             self._given_up.add(withdrawal_id)
             return True
+
+    def resume(self, withdrawal_id: int) -> None:
+        """It was not cancelled after all: it is paid like any other."""
+        with self._lock:
+            self._given_up.discard(withdrawal_id)
 
     def turn(self, l1: MockL1) -> list[Resolution]:
         """Pay what can be paid; returns what is decided. Raises L1Unavailable: ask again later."""

@@ -5,7 +5,8 @@ nothing of it is remembered here that the core does not know: a new process read
 on.
 
 - **Sweeps** follow every marks block, at most one begun in `sweep_interval_ms`, in slices of `sweep_slice`
-  accounts of which a few are under way at a time, so that trading goes on between them.
+  accounts, fewer where they have more than `sweep_seats` seats together; a few slices are under way at a
+  time, so that trading goes on between them.
 - **Liquidations** take steps in turn, one step of an account under way, `steps_per_turn` in all per turn of
   `turn_s`. An account in auction is looked at again now and then; one with a position in an underlying that
   is not open waits, since nothing could be closed at a price to be trusted.
@@ -21,7 +22,7 @@ from functools import partial
 
 from exchange.app.risk_counts import RiskCounts
 from exchange.app.venue_port import VenuePort
-from exchange.core import queries, risk_queries
+from exchange.core import queries, risk_queries, seat_queries
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_SWEEP
@@ -37,6 +38,8 @@ class DriverRules:
 
     sweep_slice: int = 128
     """Where everybody of a slice begins a liquidation it still takes the core less than a millisecond."""
+    sweep_seats: int = 8_192
+    """What a margin costs grows with an account's seats; one with more than these is a slice by itself."""
     sweep_interval_ms: int = 100
     sweeps_at_once: int = 4
     turn_s: float = 0.01
@@ -49,7 +52,7 @@ class DriverRules:
     def __post_init__(self) -> None:
         if not (1 <= self.sweep_slice <= MAX_SWEEP and 1 <= self.share_slice <= MAX_SWEEP):
             raise ValueError(f"slices have 1 to {MAX_SWEEP} accounts")
-        if min(self.sweeps_at_once, self.steps_per_turn) < 1 or not self.turn_s > 0.0:
+        if min(self.sweep_seats, self.sweeps_at_once, self.steps_per_turn) < 1 or not self.turn_s > 0.0:
             raise ValueError("a driver that does nothing drives nothing")
 
 
@@ -87,7 +90,7 @@ class RiskDriver:
         for account in risk_queries.in_liquidation(engine):
             self._cases[account] = _Case(is_sharing=account == sharing)
         if self._cases:
-            _log.warning("%d accounts were in liquidation when the venue stopped", len(self._cases))
+            _log.warning("accounts in liquidation since before this start: %d", len(self._cases))
             self._wake()
 
     def stop(self) -> None:
@@ -169,10 +172,13 @@ class RiskDriver:
             and self._sweep_at < self._sweep_end
             and self._sweeps_under_way < self._rules.sweeps_at_once
         ):
-            if not self._submit(commands.risk_sweep(self._sweep_at, self._rules.sweep_slice), self._swept):
+            count = seat_queries.accounts_within(
+                self._venue.engine, self._sweep_at, self._rules.sweep_slice, self._rules.sweep_seats
+            )
+            if not self._submit(commands.risk_sweep(self._sweep_at, count), self._swept):
                 self._sweep_at = None
                 return
-            self._sweep_at += self._rules.sweep_slice
+            self._sweep_at += count
             self._sweeps_under_way += 1
 
     def _swept(self, packed: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, ledger, margin
+from exchange.core import emit, ledger, margin, remargin
 from exchange.core.layout import (
     A_CASH,
     A_CREATED,
@@ -68,11 +68,13 @@ def main_of(w: World, account: i64) -> i64:
     return main if main != 0 else account
 
 
-def in_liquidation(w: World, account: i64) -> bool:
-    """Whether the account or another of its family is in liquidation."""
+def in_need(w: World, account: i64) -> bool:
+    """Whether the account is in liquidation, or another of its family is or is below maintenance."""
     kin = main_of(w, account)
     while kin != 0:
         if w.accounts[kin * ACCOUNT_WORDS + A_LIQUIDATION] != r.LIQUIDATION_NONE:
+            return True
+        if kin != account and remargin.below_maintenance(w, kin):
             return True
         kin = w.accounts[kin * ACCOUNT_WORDS + A_KIN]
     return False
@@ -122,6 +124,16 @@ def free_micro(w: World, account: i64) -> i64:
     cash = w.accounts[account * ACCOUNT_WORDS + A_CASH]
     free = (cash if cash < w.m_balance else w.m_balance) - w.m_initial
     return free if free > 0 else 0
+
+
+def spare_micro(w: World, account: i64) -> i64:
+    """What the account has for another of its family: down to its maintenance margin; at least 0."""
+    margin.figures(w, account)
+    if w.m_equity < 0:
+        return 0
+    cash = w.accounts[account * ACCOUNT_WORDS + A_CASH]
+    spare = (cash if cash < w.m_balance else w.m_balance) - w.m_maintenance
+    return spare if spare > 0 else 0
 
 
 def transfer(w: World, account: i64, amount: i64, to: i64, ident: i64) -> i64:

@@ -103,6 +103,15 @@ def taker_micro(w: World, account: i64, instrument: i64, lots: i64, value: i64) 
     return charge_micro(w, instrument, taker_nano(w, account, instrument), lots, value)
 
 
+def maker_nano(w: World, account: i64, instrument: i64) -> i64:
+    """What an account pays per lot as a maker, in nano-USDC, rounded up; 0 where it gets a rebate."""
+    i = instrument * INSTRUMENT_WORDS
+    if w.tier_count == 0:
+        return w.instruments[i + I_MAKER_NANO]
+    rate = _rate_ppm(w, account, w.instruments[i + I_KIND], _MAKER)
+    return ceil_div(w.instruments[i + I_INDEX_PER_LOT] * rate, 1000) if rate > 0 else 0
+
+
 def maker_micro(w: World, account: i64, instrument: i64, lots: i64, value: i64, taker_fee: i64) -> i64:
     """The maker's fee of a match in micro-USDC, negative for a rebate: never more than the taker pays."""
     i = instrument * INSTRUMENT_WORDS

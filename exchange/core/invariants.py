@@ -15,12 +15,14 @@ from exchange.core.instruments import rank_of
 from exchange.core.invariants_orders import InvariantError, must
 from exchange.core.layout import (
     A_CASH,
+    A_KIN,
     A_LIQUIDATION,
     A_LOCKED,
     A_MAIN,
     A_MODEL,
     A_ORDER_HEAD,
     A_ORDERS,
+    A_PENDING,
     A_REQUIREMENT,
     A_SEAT_HEAD,
     A_SEATS,
@@ -295,12 +297,19 @@ def _check_conservation(w: World) -> None:
 def _check_held(w: World) -> None:
     """The bridge owes what came in; what is held for withdrawals is what waits; nothing drifts."""
     pending: i64 = 0
+    counts: dict[int, int] = {}
     for ident in w.pending:
         account, amount = w.pending[ident]
         must(0 < ident and ident <= w.last_withdrawal, "a withdrawal has an id from the future", ident)
         must(FIRST_USER_ACCOUNT <= account and account < w.account_count, "a withdrawal is nobody's", ident)
         must(amount > 0, "a withdrawal holds nothing", ident)
         pending += amount
+        counts[account] = counts.get(account, 0) + 1
+    who: i64 = 0
+    while who < w.account_count:
+        known = w.accounts[who * ACCOUNT_WORDS + A_PENDING]
+        must(known == counts.get(who, 0), "an account's withdrawals are miscounted", who)
+        who += 1
     held = w.accounts[ACCOUNT_WITHDRAWALS * ACCOUNT_WORDS + A_CASH]
     must(held == pending, "held cash is not the pending withdrawals'", held)
     bridge = w.accounts[ACCOUNT_BRIDGE * ACCOUNT_WORDS + A_CASH]
@@ -311,6 +320,7 @@ def _check_held(w: World) -> None:
 def _check_families(w: World) -> None:
     """Families are two levels deep and counted; what an account is stays within what there is."""
     counts: dict[int, int] = {}
+    last: dict[int, int] = {}  # of each family so far
     account: i64 = FIRST_USER_ACCOUNT
     while account < w.account_count:
         a = account * ACCOUNT_WORDS
@@ -319,6 +329,9 @@ def _check_families(w: World) -> None:
             must(FIRST_USER_ACCOUNT <= main and main < account, "a main account comes later", account)
             must(w.accounts[main * ACCOUNT_WORDS + A_MAIN] == 0, "a subaccount has a subaccount", main)
             counts[main] = counts.get(main, 0) + 1
+            following = w.accounts[last.get(main, main) * ACCOUNT_WORDS + A_KIN]
+            must(following == account, "a family's list is torn", account)
+            last[main] = account
         switches = w.accounts[a + A_MODEL] | w.accounts[a + A_LOCKED]
         must(switches == 0 or switches == 1, "a switch is off scale", account)
         must(w.accounts[a + A_TIER] < MAX_TIERS, "a tier is off scale", account)
@@ -330,6 +343,9 @@ def _check_families(w: World) -> None:
         known = w.accounts[account * ACCOUNT_WORDS + A_SUBACCOUNTS]
         must(known == counts.get(account, 0), "subaccounts miscounted", account)
         must(known <= MAX_SUBACCOUNTS, "too many subaccounts", account)
+        if w.accounts[account * ACCOUNT_WORDS + A_MAIN] == 0:
+            end = w.accounts[last.get(account, account) * ACCOUNT_WORDS + A_KIN]
+            must(end == 0, "a family's list goes on", account)
         account += 1
     sharing = w.share_phase != 0
     must((w.share_account != 0) == sharing, "a loss is shared for nobody", w.share_account)

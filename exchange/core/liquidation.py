@@ -171,11 +171,11 @@ def _cover(w: World, account: i64) -> None:
 
 
 def _family_pays(w: World, account: i64, missing: i64) -> i64:
-    """Have the rest of the family, in id order, give what it has free. Returns what is still missing."""
+    """Have the rest of the family, in id order, give what it has to spare. Returns what is still missing."""
     payer = family.main_of(w, account)
     while payer != 0 and missing > 0:
         if w.accounts[payer * ACCOUNT_WORDS + A_LIQUIDATION] == r.LIQUIDATION_NONE:
-            given = family.free_micro(w, payer)
+            given = family.spare_micro(w, payer)
             if given > missing:
                 given = missing
             if given > 0:

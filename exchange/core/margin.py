@@ -98,7 +98,8 @@ def hold_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64)
     if data[i + I_KIND] == r.KIND_OPTION:
         standard_model = w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD
         if standard_model and sell != 0:
-            return 0
+            # The premium pays a capped fee, and any other as far as it goes (rules 2).
+            return 0 if fee <= value or data[i + I_FEE_CAP] > 0 or w.rules < 2 else fee - value
         fee = fee_held(w, instrument, price)
         if standard_model:
             return value + fee
@@ -251,7 +252,7 @@ def initial_with(
     total = isolated_with(w, a, seat, instrument, size, open_buy, open_sell, hold)
     if w.accounts[a + A_MODEL] != r.MODEL_STANDARD:
         return total + portfolio.initial(w, account, instrument, size, open_buy, open_sell)
-    return total - standard.saved(w, account, True, True, instrument, size - open_sell)
+    return total - standard.saved(w, account, True, True, instrument, size, open_sell)
 
 
 def isolated_with(
@@ -292,7 +293,7 @@ def _maintenance(w: World, account: i64, instrument: i64, lots: i64) -> i64:
         seat = seats[s + S_NEXT]
     if changed:
         total += _held(w, instrument, lots) * data[instrument * INSTRUMENT_WORDS + I_MM]
-    return total - standard.saved(w, account, False, False, instrument, lots)
+    return total - standard.saved(w, account, False, False, instrument, lots, 0)
 
 
 def _held(w: World, instrument: i64, size: i64) -> i64:

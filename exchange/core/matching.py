@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, ledger, margin, protection
+from exchange.core import emit, fees, ledger, margin, protection, sufficiency
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
@@ -150,6 +150,9 @@ def match(
                 quantity = cap
         if quantity > w.rest:
             quantity = w.rest
+        if sufficiency.is_stale(w, m) and not sufficiency.keeps_maintenance(w, m, quantity):
+            cancel(w, maker, r.CANCEL_MARGIN)
+            continue
         _fill(w, book, maker, level, who, seat, order_id, label, sell, quantity)
 
 
@@ -183,8 +186,11 @@ def _holds_own(w: World, level: i64, who: i64) -> bool:
     return False
 
 
-def _counts(w: World, order: i64) -> bool:
-    return w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY == 0
+def counts(w: World, order: i64) -> bool:
+    """Whether a look at what the book offers counts a resting order (by its record)."""
+    if w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
+        return False
+    return w.null_ledger or not sufficiency.is_stale(w, order)
 
 
 def _shown_before_own(w: World, level: i64, who: i64) -> i64:
@@ -192,7 +198,7 @@ def _shown_before_own(w: World, level: i64, who: i64) -> i64:
     found: i64 = 0
     slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
     while data[slot * ORDER_WORDS + O_WHO] != who:
-        if _counts(w, slot * ORDER_WORDS):
+        if counts(w, slot * ORDER_WORDS):
             found += data[slot * ORDER_WORDS + O_LOTS] >> 32
         slot = data[slot * ORDER_WORDS + O_QUEUE] & r.U32
     return found
@@ -204,7 +210,7 @@ def _open_of_others(w: World, level: i64, who: i64) -> i64:
     slot = w.levels.data[level * LEVEL_WORDS + L_HEAD]
     while slot != 0:
         o = slot * ORDER_WORDS
-        if (data[o + O_WHO] != who or w.null_ledger) and _counts(w, o):
+        if (data[o + O_WHO] != who or w.null_ledger) and counts(w, o):
             found += data[o + O_LOTS] & r.U32
         slot = data[o + O_QUEUE] & r.U32
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from exchange.core import emit, fees, ledger, margin, sufficiency
-from exchange.core.arithmetic import ceil_div
+from exchange.core.arithmetic import ceil_div, ppm_floor
 from exchange.core.book import Book
 from exchange.core.instruments import (
     keeps_trading,
@@ -20,7 +20,6 @@ from exchange.core.instruments import (
 )
 from exchange.core.layout import (
     A_CURSOR,
-    A_MODEL,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     I_DELTA_LOT,
@@ -29,8 +28,6 @@ from exchange.core.layout import (
     I_INDEX_PER_LOT,
     I_KIND,
     I_MARK,
-    I_MARK_HIGH,
-    I_MARK_LOW,
     I_MARKED,
     I_MULTIPLIER,
     I_TICK_MICRO,
@@ -39,7 +36,6 @@ from exchange.core.layout import (
     L_HEAD,
     L_RANK,
     LEVEL_WORDS,
-    O_FLAGS,
     O_LOTS,
     O_QUEUE,
     ORDER_WORDS,
@@ -56,6 +52,7 @@ from exchange.core.layout import (
     U_STATE,
     UNDERLYING_WORDS,
 )
+from exchange.core.matching import counts
 from exchange.core.orders import place
 from exchange.core.world import World, pack
 from exchange.domain import limits
@@ -200,7 +197,7 @@ def offered_lots(w: World, book: Book, sell: i64, rank: i64, most: i64) -> i64:
         while slot != 0 and looks > 0 and found < most:
             looks -= 1
             o = slot * ORDER_WORDS
-            if data[o + O_FLAGS] & r.FLAG_REDUCE_ONLY == 0:
+            if counts(w, o):
                 found += data[o + O_LOTS] & r.U32
             slot = data[o + O_QUEUE] & r.U32
         level = book.next_level(other, at)
@@ -220,25 +217,25 @@ def _freed(w: World, account: i64, instrument: i64, sell: i64, lots: i64) -> i64
 
 
 def _helps(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64, freed: i64) -> bool:
-    """Whether balance less maintenance margin is not lower after `lots` at `price`, fees paid."""
+    """Whether balance less maintenance margin is not lower after `lots` at `price`, fees paid, and what they
+    lose at the marks is no more than the equity and a tenth of the band."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    value = price * data[i + I_MULTIPLIER]
-    option = data[i + I_KIND] == r.KIND_OPTION
-    if option and w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD:
-        gained = value * lots if sell != 0 else -value * lots
-    else:
-        lost = data[i + I_MARK_HIGH] - value if sell != 0 else value - data[i + I_MARK_LOW]
-        gained = -lost * lots if lost > 0 else 0
+    u = data[i + I_UNDERLYING] * UNDERLYING_WORDS + U_RISK
+    allowed = ppm_floor(data[i + I_INDEX_PER_LOT] * lots, w.underlyings[u + R_LIQ_BAND] // 10)
+    if w.m_equity > 0:
+        allowed += w.m_equity
+    if sufficiency.lost_per_lot(w, instrument, sell, price) * lots > allowed:
+        return False
     paid = ceil_div(fees.taker_nano(w, account, instrument), 1000) * lots
     paid += ceil_div(liquidation_nano(w, instrument) * lots, 1000)
     cap = data[i + I_FEE_CAP]
-    if option and 0 < cap and cap <= limits.DOUBLE_CAP_PERMILLE:
+    if data[i + I_KIND] == r.KIND_OPTION and 0 < cap and cap <= limits.DOUBLE_CAP_PERMILLE:
         # Both fees are capped; each fill rounds its own down.
-        most = value * lots * cap // limits.DOUBLE_CAP_PERMILLE
+        most = price * data[i + I_MULTIPLIER] * lots * cap // limits.DOUBLE_CAP_PERMILLE
         if paid > most:
             paid = most
-    return gained - paid + freed >= 0
+    return sufficiency.gained_micro(w, account, instrument, sell, price, lots) - paid + freed >= 0
 
 
 def close(w: World, account: i64, instrument: i64) -> None:

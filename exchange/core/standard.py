@@ -16,6 +16,7 @@ from exchange.core.layout import (
     ACCOUNT_WORDS,
     GATHER_1,
     GATHER_2,
+    GATHER_3,
     I_DELIVERY_LOT,
     I_EXPIRY,
     I_FORWARD,
@@ -47,18 +48,21 @@ from exchange.domain import records as r
 
 _E8: Final = 100_000_000
 # Columns of `World.gather_words`: the record offsets of the instruments (-1 once their group is done), the
-# lots, and for one group the sorted strikes with, below them, the row.
+# lots that count, for one group the sorted strikes with, below them, the row, and the lots that may come to
+# delivery.
 _ROW_BITS: Final = 12
 _ROW: Final = (1 << 12) - 1
 
 
-def saved(w: World, account: i64, orders: bool, initial: bool, instrument: i64, lots: i64) -> i64:
+def saved(
+    w: World, account: i64, orders: bool, initial: bool, instrument: i64, size: i64, open_sell: i64
+) -> i64:
     """What spread relief takes off the account's isolated requirements, micro-USDC.
 
-    What counts is size, with `orders` less open sells, at the initial rates or those of maintenance; `lots`
-    are added to what counts of `instrument`.
+    What counts is size, with `orders` less open sells, at the initial rates or those of maintenance; size and
+    open sells are added to those of `instrument`.
     """
-    count = _gather(w, account, orders, instrument, lots)
+    count = _gather(w, account, orders, instrument, size, open_sell)
     rows = w.gather_words
     total: i64 = 0
     row: i64 = 0
@@ -69,35 +73,43 @@ def saved(w: World, account: i64, orders: bool, initial: bool, instrument: i64, 
     return total
 
 
-def _gather(w: World, account: i64, orders: bool, instrument: i64, lots: i64) -> i64:
-    """One row per option with lots that count; returns how many."""
+def _gather(w: World, account: i64, orders: bool, instrument: i64, size: i64, open_sell: i64) -> i64:
+    """One row per option with a position or lots that count; returns how many."""
     data = w.instruments
     seats = w.seats.data
-    rows = w.gather_words
     count: i64 = 0
-    changed = lots != 0
+    changed = size != 0 or open_sell != 0
     seat = w.accounts[account * ACCOUNT_WORDS + A_SEAT_HEAD]
     while seat != 0:
         s = seat * SEAT_WORDS
         this = seats[s + S_KEY] & SEAT_INSTRUMENT
         i = this * INSTRUMENT_WORDS
         if data[i + I_KIND] == r.KIND_OPTION:
-            counts = seats[s + S_SIZE]
-            if orders:
-                counts -= seats[s + S_OPEN_SELL]
+            held = seats[s + S_SIZE]
+            sells = seats[s + S_OPEN_SELL] if orders else 0
             if changed and this == instrument:
-                counts += lots
+                held += size
+                sells += open_sell
                 changed = False
-            if counts != 0:
-                rows[count] = i
-                rows[GATHER_1 + count] = counts
+            if held != 0 or sells != 0:
+                _row(w, count, i, held, held - sells)
                 count += 1
         seat = seats[s + S_NEXT]
     if changed and data[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION:
-        rows[count] = instrument * INSTRUMENT_WORDS
-        rows[GATHER_1 + count] = lots
+        _row(w, count, instrument * INSTRUMENT_WORDS, size, size - open_sell)
         count += 1
     return count
+
+
+def _row(w: World, row: i64, i: i64, held: i64, counts: i64) -> None:
+    """Fill a row: the instrument's record, the lots that count, and those that may come to delivery."""
+    if held < 0:
+        held = -held
+    most = counts if counts > 0 else -counts
+    rows = w.gather_words
+    rows[row] = i
+    rows[GATHER_1 + row] = counts
+    rows[GATHER_3 + row] = held if held > most else most
 
 
 def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
@@ -120,9 +132,7 @@ def _group(w: World, first: i64, count: i64, initial: bool) -> i64:
             lots = rows[GATHER_1 + row]
             if lots < 0:
                 isolated -= lots * data[i + rate]
-                delivery -= lots * data[i + I_DELIVERY_LOT]
-            else:
-                delivery += lots * data[i + I_DELIVERY_LOT]
+            delivery += rows[GATHER_3 + row] * data[i + I_DELIVERY_LOT]
             if data[i + I_OPTION_TYPE] == r.OPTION_CALL:
                 uncovered -= lots
             if data[i + I_FORWARD_PER_LOT] > forward:

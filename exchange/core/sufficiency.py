@@ -9,19 +9,27 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import margin, standard
+from exchange.core import fees, margin, standard
 from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below, price_of, rank_of
 from exchange.core.layout import (
     A_MODEL,
+    A_REQUIREMENT,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     I_KIND,
     I_MARK,
+    I_MARK_HIGH,
+    I_MARK_LOW,
     I_MM,
     I_MULTIPLIER,
     I_TICK_MICRO,
     INSTRUMENT_WORDS,
+    O_FLAGS,
+    O_HOLD,
+    O_PLACE,
+    O_PRICE,
+    O_WHO,
     R_PM_MM,
     R_SCENARIOS,
     S_HOLD,
@@ -111,11 +119,62 @@ def _improves(
         filled = margin.initial_with(w, account, seat, instrument, size, buys, sells, held)
         if filled + lots * w.c_hold > margin.initial_with(w, account, 0, instrument, 0, 0, 0, 0):
             return False
-    before = maintenance_with_orders(w, account, 0, instrument, 0, 0, 0, 0)
-    after = maintenance_with_orders(w, account, seat, instrument, size, buys, sells, held)
-    if _borne(w, account, lots * _cost_per_lot(w, account, instrument, sell, w.c_price), before, after):
+    case = _Case(account, instrument, sell, lots)
+    case.has = margin.balance(w, account)
+    case.equity = margin.equity(w, account)
+    case.before = maintenance_with_orders(w, account, 0, instrument, 0, 0, 0, 0)
+    case.after = maintenance_with_orders(w, account, seat, instrument, size, buys, sells, held)
+    case.held_before = margin.maintenance(w, account)
+    case.held_after = margin.maintenance_with(w, account, instrument, size)
+    return _borne_at(w, case, w.c_price) or (market and closing and _clipped(w, case))
+
+
+class _Case:
+    """An order whose cost is looked at, and what its account must keep and has for it, micro-USDC."""
+
+    def __init__(self, account: i64, instrument: i64, sell: i64, lots: i64) -> None:
+        self.account: i64 = account
+        self.instrument: i64 = instrument
+        self.sell: i64 = sell
+        self.lots: i64 = lots
+        self.has: i64 = 0
+        self.equity: i64 = 0
+        # Maintenance margin now and as filled: open orders counted, and of the positions alone.
+        self.before: i64 = 0
+        self.after: i64 = 0
+        self.held_before: i64 = 0
+        self.held_after: i64 = 0
+
+
+def _borne_at(w: World, case: _Case, price: i64) -> bool:
+    """Whether the order's cost at a price may be borne."""
+    cost = case.lots * _cost_per_lot(w, case.account, case.instrument, case.sell, price)
+    if case.after + cost <= case.has and (cost >= 0 or _keeps_no_more(case)):
         return True
-    return market and closing and _clipped(w, account, instrument, sell, lots, before, after)
+    if case.has < 0 or case.has >= case.held_before:
+        return False
+    lost = case.lots * lost_per_lot(w, case.instrument, case.sell, price)
+    if lost > 0 and lost > case.equity:
+        return False
+    return _no_further(case.has, cost, case.before, case.after) and _no_further(
+        case.has, cost, case.held_before, case.held_after
+    )
+
+
+def _keeps_no_more(case: _Case) -> bool:
+    """Whether the account need keep no more than now or than it has: receipts may come in parts or never."""
+    if case.after > case.before and case.after > case.has:
+        return False
+    return case.held_after <= case.held_before or case.held_after <= case.has
+
+
+def _no_further(has: i64, cost: i64, before: i64, after: i64) -> bool:
+    """Whether a cost leaves an account that has less than the margin `before` no further from that margin
+    `after`, and takes no larger a part of what it has than of what it must have."""
+    if cost <= 0:
+        return after + cost <= before
+    # Python's own integers: the products need more than 64 bits.
+    return int(cost) * int(before) <= int(has) * int(before - after)
 
 
 def _cost_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64) -> i64:
@@ -127,55 +186,34 @@ def _cost_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64
     return margin.hold_per_lot(w, account, instrument, sell, price)
 
 
-def _borne(w: World, account: i64, cost: i64, before: i64, after: i64) -> bool:
-    """Whether a cost may be borne where maintenance with orders is `before` now and `after` as filled."""
-    has = margin.balance(w, account)
-    if after + cost <= has:
-        return True
-    if has < 0 or has >= before:
-        return False
-    if cost <= 0:
-        return after + cost <= before
-    # Python's own integers: the products need more than 64 bits.
-    return int(cost) * int(before) <= int(has) * int(before - after)
-
-
-def _clipped(
-    w: World, account: i64, instrument: i64, sell: i64, lots: i64, before: i64, after: i64
-) -> bool:
+def _clipped(w: World, case: _Case) -> bool:
     """Rule 3: the first price from the order's own to the mark at which its cost is borne, if there is one.
 
     The nearer the mark, the lower the cost, but for the last price alone: beyond the mark nothing more is
     gained, while a capped fee still grows.
     """
-    last = rank_of(w, instrument, price_at_mark(w, instrument, sell))
-    step: i64 = 1 if sell != 0 else -1
+    at_mark = price_at_mark(w, case.instrument, case.sell)
+    last = rank_of(w, case.instrument, at_mark)
+    step: i64 = 1 if case.sell != 0 else -1
     rank = w.c_rank  # here it is not borne
     if rank == last:
         return False
     near = last - step
-    if near != rank and _borne_at(w, account, instrument, sell, near, lots, before, after):
+    if near != rank and _borne_at(w, case, price_of(w, case.instrument, near)):
         while (near - rank) * step > 1:
             middle = (rank + near) // 2
-            if _borne_at(w, account, instrument, sell, middle, lots, before, after):
+            if _borne_at(w, case, price_of(w, case.instrument, middle)):
                 near = middle
             else:
                 rank = middle
-    elif _borne_at(w, account, instrument, sell, last, lots, before, after):
+    elif _borne_at(w, case, at_mark):
         near = last
     else:
         return False
     w.c_rank = near
-    w.c_price = price_of(w, instrument, near)
-    w.c_hold = margin.hold_per_lot(w, account, instrument, sell, w.c_price)
+    w.c_price = price_of(w, case.instrument, near)
+    w.c_hold = margin.hold_per_lot(w, case.account, case.instrument, case.sell, w.c_price)
     return True
-
-
-def _borne_at(
-    w: World, account: i64, instrument: i64, sell: i64, rank: i64, lots: i64, before: i64, after: i64
-) -> bool:
-    cost = lots * _cost_per_lot(w, account, instrument, sell, price_of(w, instrument, rank))
-    return _borne(w, account, cost, before, after)
 
 
 def price_at_mark(w: World, instrument: i64, sell: i64) -> i64:
@@ -212,7 +250,7 @@ def maintenance_with_orders(
             )
             total += counted * data[this * INSTRUMENT_WORDS + I_MM]
         at = seats[at * SEAT_WORDS + S_NEXT]
-    lots = size - open_sell  # what relief has besides what the seat holds
+    saved = standard.saved(w, account, True, False, instrument, size, open_sell)
     if seat != 0:
         s = seat * SEAT_WORDS
         size += seats[s + S_SIZE]
@@ -220,7 +258,66 @@ def maintenance_with_orders(
         open_sell += seats[s + S_OPEN_SELL]
     counted = margin.lots_required(w, instrument, size, open_buy, open_sell)
     total += counted * data[instrument * INSTRUMENT_WORDS + I_MM]
-    return total - standard.saved(w, account, True, False, instrument, lots)
+    return total - saved
+
+
+def gained_micro(w: World, account: i64, instrument: i64, sell: i64, price: i64, lots: i64) -> i64:
+    """What a fill of `lots` at `price` adds to the balance (negative: takes), fees apart, micro-USDC.
+
+    At the marks: in the standard model an option's premium, else at most nothing, what is lost against them.
+    """
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    value = price * data[i + I_MULTIPLIER]
+    if data[i + I_KIND] == r.KIND_OPTION:
+        if w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD:
+            return value * lots if sell != 0 else -value * lots
+    lost = lost_per_lot(w, instrument, sell, price)
+    return -lost * lots if lost > 0 else 0
+
+
+def lost_per_lot(w: World, instrument: i64, sell: i64, price: i64) -> i64:
+    """What a lot bought or sold at `price` loses against the mark (negative: gains), micro-USDC."""
+    i = instrument * INSTRUMENT_WORDS
+    value = price * w.instruments[i + I_MULTIPLIER]
+    return w.instruments[i + I_MARK_HIGH] - value if sell != 0 else value - w.instruments[i + I_MARK_LOW]
+
+
+def is_stale(w: World, order: i64) -> bool:
+    """Whether a resting order (by its record) loses more against the mark than is held for it."""
+    if w.rules < 2:
+        return False
+    orders = w.orders.data
+    instrument = orders[order + O_WHO] >> 32
+    sell = orders[order + O_FLAGS] & 1
+    lost = lost_per_lot(w, instrument, sell, orders[order + O_PRICE])
+    held = orders[order + O_HOLD]
+    if lost <= held:
+        return False
+    i = instrument * INSTRUMENT_WORDS
+    if sell != 0 and w.instruments[i + I_KIND] == r.KIND_OPTION:
+        a = (orders[order + O_WHO] & r.U32) * ACCOUNT_WORDS
+        s = (orders[order + O_PLACE] >> 32) * SEAT_WORDS
+        if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and w.seats.data[s + S_SIZE] <= 0:
+            return lost > held + w.instruments[i + I_MM] - w.instruments[i + I_MARK_HIGH]
+    return True
+
+
+def keeps_maintenance(w: World, order: i64, lots: i64) -> bool:
+    """Whether a match of `lots` of a resting order (by its record) leaves its account with its maintenance
+    margin, the maker's fee paid."""
+    orders = w.orders.data
+    account = orders[order + O_WHO] & r.U32
+    instrument = orders[order + O_WHO] >> 32
+    sell = orders[order + O_FLAGS] & 1
+    margin.refresh(w, account)
+    a = account * ACCOUNT_WORDS
+    has = margin.balance(w, account)
+    has += gained_micro(w, account, instrument, sell, orders[order + O_PRICE], lots)
+    has -= lots * ceil_div(fees.maker_nano(w, account, instrument), 1000)
+    if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and has >= w.accounts[a + A_REQUIREMENT]:
+        return True  # initial margin without relief, this order filled or not, is no less
+    return has >= margin.maintenance_with(w, account, instrument, -lots if sell != 0 else lots)
 
 
 def _holds(w: World, account: i64) -> i64:

@@ -66,6 +66,7 @@ class Lot:
         self.discount: i64 = 0
         self.given: i64 = 0
         self.topped: i64 = 0
+        self.room: i64 = 0  # balance less maintenance margin of the target before
 
 
 def takeover(w: World, who: i64, target: i64, fraction_ppm: i64, max_pay: i64) -> i64:
@@ -93,6 +94,10 @@ def takeover(w: World, who: i64, target: i64, fraction_ppm: i64, max_pay: i64) -
     if w.m_equity < 0 or w.m_initial > w.m_balance:
         _book(w, lot, -1)
         return no.INSUFFICIENT_FUNDS
+    margin.figures(w, target)
+    if fraction_ppm < limits.PPM and w.m_balance - w.m_maintenance < lot.room:
+        _book(w, lot, -1)  # the parts would tear what covers from what it covers
+        return no.BAD_SIZE
     _tell(w, lot, fraction_ppm)
     return 0
 
@@ -242,12 +247,13 @@ def price(w: World, lot: Lot, fraction_ppm: i64) -> None:
             of_others += discount
         number += 1
     margin.figures(w, lot.target)
+    lot.room = w.m_balance - w.m_maintenance
     freed = ppm_floor(w.m_maintenance, fraction_ppm)
     lot.discount = of_longs + (of_others if of_others < freed else freed)
     given = ppm_floor(w.m_equity, fraction_ppm) if w.m_equity > 0 else 0
     lot.given = given if given < lot.discount else lot.discount
     topped = lot.discount - lot.given
-    missing = ppm_floor(-w.m_equity, fraction_ppm) if w.m_equity < 0 else 0
+    missing = -w.m_equity if w.m_equity < 0 and fraction_ppm == limits.PPM else 0
     if topped > missing:
         topped = missing
     fund = w.accounts[limits.ACCOUNT_INSURANCE * ACCOUNT_WORDS + A_CASH]
@@ -257,7 +263,7 @@ def price(w: World, lot: Lot, fraction_ppm: i64) -> None:
 
 
 def most_ppm(w: World, target: i64) -> i64:
-    """The largest fraction that may be taken over: what restores maintenance, or a lot of the largest seat.
+    """The largest fraction that may be taken over: what restores maintenance, or two lots of the largest.
 
     The target's maintenance margin is above its balance.
     """
@@ -277,7 +283,9 @@ def most_ppm(w: World, target: i64) -> i64:
             largest = size
     # Python's own integers: the product needs more than 64 bits.
     most = i64(-(-int(short) * limits.PPM // int(frees)))
-    least = ceil_div(limits.PPM, largest)
+    least = ceil_div(2 * limits.PPM, largest)
+    if least > limits.PPM:
+        least = limits.PPM
     return most if most > least else least
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger
-from exchange.core.family import free_micro, in_liquidation
+from exchange.core.family import free_micro, in_need
 from exchange.core.layout import A_CASH, A_LOCKED, A_PENDING, ACCOUNT_WORDS
 from exchange.core.orders import is_user
 from exchange.core.world import World
@@ -23,7 +23,7 @@ def withdraw(w: World, account: i64, amount: i64, ident: i64) -> i64:
     if not is_user(w, account):
         return no.UNKNOWN_ACCOUNT
     a = account * ACCOUNT_WORDS
-    if w.accounts[a + A_LOCKED] != 0 or in_liquidation(w, account):
+    if w.accounts[a + A_LOCKED] != 0 or in_need(w, account):
         return no.ACCOUNT_LOCKED
     if w.share_phase != 0:
         return no.LOSS_SHARING

@@ -14,6 +14,7 @@ from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.core.margin_queries import MarginFigures
 from exchange.domain.commands import FeeTier
+from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import OracleView
@@ -311,6 +312,13 @@ class Figures:
         if view.is_option:
             return rates.option_maker_ppm, rates.option_taker_ppm
         return rates.perp_maker_ppm, rates.perp_taker_ppm
+
+    def max_leverage(self, view: InstrumentView) -> int:
+        """A perpetual's value over its initial margin, rounded down; 1 where nothing is lent."""
+        if view.is_option or risk_queries.rules(self._engine) < 2:
+            return 1
+        parameters = risk_queries.risk_parameters(self._engine, view.terms.underlying)
+        return 1 if parameters is None else PPM // parameters.perp_im_ppm
 
     # --- delivery and funding ------------------------------------------------------------------------
 

@@ -72,14 +72,22 @@ def get_instruments(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_instruments {currency?, kind?, expired?}`."""
     ended = boolean(request.params, "expired")
     chosen = _selected(venue, request.params, ended=ended)
-    fees, tiers = venue.figures.fees_ppm, venue.figures.fee_tiers()
-    session.reply(request, [instrument_object(view, *fees(view, tiers=tiers)) for view in chosen])
+    figures, tiers = venue.figures, venue.figures.fee_tiers()
+    found = [
+        instrument_object(
+            view, *figures.fees_ppm(view, tiers=tiers), max_leverage=figures.max_leverage(view)
+        )
+        for view in chosen
+    ]
+    session.reply(request, found)
 
 
 def get_instrument(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_instrument {instrument_name}`."""
     view = instrument_of(venue, request.params)
-    session.reply(request, instrument_object(view, *venue.figures.fees_ppm(view)))
+    figures = venue.figures
+    found = instrument_object(view, *figures.fees_ppm(view), max_leverage=figures.max_leverage(view))
+    session.reply(request, found)
 
 
 def get_index_price(venue: Venue, session: Session, request: Request) -> None:

@@ -31,8 +31,8 @@ def venue_commands(venue: Venue, session: Session, request: Request) -> None:
     """`public/strikebook_venue_commands {count?}`: the venue's last orders that concern all, newest first."""
     count = integer(request.params, "count", 100, minimum=1, maximum=COUNT_MAX)
     # A change of mode is noted when its command is answered, a moment behind its batch.
-    newest = sorted(venue.views.notices, key=lambda said: cast(int, said["seq"]), reverse=True)
-    session.reply(request, newest[:count])
+    found = sorted(venue.views.notices, key=lambda said: cast(int, said["seq"]))
+    session.reply(request, found[: -count - 1 : -1])
 
 
 def risk_parameters(venue: Venue, session: Session, request: Request) -> None:

@@ -44,6 +44,9 @@ from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, has, integer, micro_usdc, text
 from exchange.wire.session import Request, RpcError, Session
 
+WITHDRAWAL_MIN_MICRO: Final = 1_000_000
+"""Each takes one of the slots there are for held withdrawals, and a transaction on the L1."""
+_USDC: Final = 1_000_000
 _OFFSET_MAX: Final = 100_000
 _STATES: Final = {
     r.CASH_WITHDRAWAL: WITHDRAWAL_HELD,
@@ -137,7 +140,9 @@ def withdraw(venue: Venue, session: Session, request: Request) -> None:
     """`private/withdraw {currency, amount, address?}`: held at once, paid to the account's owner.
 
     Raises:
-        RpcError: 11090 an address that is not the owner's; 10009 more than is free; 11098 locked.
+        RpcError: 11090 an address that is not the owner's; 10009 more than is free; 11098 locked, or one of
+            the family in liquidation; 13028 while a loss is being shared; -32602 below 1 USDC, unless that is
+            all that is free; 11030 `other_reject limit_reached`, too many are held.
     """
     params = request.params
     account = account_of(session)
@@ -147,6 +152,11 @@ def withdraw(venue: Venue, session: Session, request: Request) -> None:
     if has(params, "address") and text(params, "address").lower() != owner:
         raise error(errors.INVALID_ADDRESS, reason="coins go to the account's owner alone", owner=owner)
     risk_views.must_have_rules(venue.engine)
+    if amount_micro < WITHDRAWAL_MIN_MICRO:
+        free_micro = venue.figures.account(account).withdrawable_micro
+        if amount_micro != free_micro:
+            least = f"{WITHDRAWAL_MIN_MICRO / _USDC:g} {QUOTE_CURRENCY}"
+            raise invalid_param("amount", f"at least {least}, or all that is free ({free_micro / _USDC:g})")
 
     def finish(packed: bytes) -> None:
         event = _cash(packed)
@@ -173,7 +183,8 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
     """`private/cancel_withdrawal {currency, id}`: of one that is held and whose payment has not begun.
 
     Raises:
-        RpcError: 13020 none of this id is held for the account; 11030 `other_reject payment_under_way`.
+        RpcError: 13020 none of this id is held for the account; 11030 `other_reject payment_under_way`, or
+            `cancel_under_way`.
     """
     account = account_of(session)
     _must_be_usdc(request.params)
@@ -181,17 +192,35 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
     holder, _ = account_queries.pending_withdrawal(venue.engine, ident)
     if holder != account:
         raise error(errors.NOT_FOUND, reason="no such withdrawal is held")
+    if ident in venue.cancelling:
+        raise _under_way("cancel")
     if not venue.withdrawals.give_up(ident):
-        reason = "payment_under_way"
-        raise RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
+        raise _under_way("payment")
 
     def finish(packed: bytes) -> None:
         event = _cash(packed)
         found = next((item for item in _withdrawals(venue, account) if item["id"] == ident), None)
         session.reply(request, found, event.head.counter)
 
-    command = commands.resolve_withdrawal(ident, r.WITHDRAWAL_CANCELLED)
-    venue.submit(command, guarded(session, request, finish, venue))
+    reply = guarded(session, request, finish, venue)
+
+    def done(packed: bytes) -> None:
+        venue.cancelling.discard(ident)
+        if packed and packed[0] == r.EV_REJECTED:  # after a halt nobody knows: it stays unpaid
+            venue.withdrawals.resume(ident)
+        reply(packed)
+
+    try:
+        venue.submit(commands.resolve_withdrawal(ident, r.WITHDRAWAL_CANCELLED), done)
+    except RpcError:  # it was never sequenced
+        venue.withdrawals.resume(ident)
+        raise
+    venue.cancelling.add(ident)
+
+
+def _under_way(what: str) -> RpcError:
+    reason = f"{what}_under_way"
+    return RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
 
 
 def get_withdrawals(venue: Venue, session: Session, request: Request) -> None:

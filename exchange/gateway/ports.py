@@ -238,7 +238,10 @@ class WithdrawalPort(Protocol):
     """The L1 side of withdrawals: it pays what is held and resolves it by a sequenced command."""
 
     def give_up(self, withdrawal_id: int) -> bool:
-        """Whether the payment has not begun and, from now on, never will: only then it may be cancelled."""
+        """Whether the payment has not begun and, until `resume`, will not: only then it may be cancelled."""
+
+    def resume(self, withdrawal_id: int) -> None:
+        """It was not cancelled after all: pay it."""
 
 
 class NoWithdrawals:
@@ -248,6 +251,10 @@ class NoWithdrawals:
         """Always."""
         del withdrawal_id
         return True
+
+    def resume(self, withdrawal_id: int) -> None:
+        """Nobody pays."""
+        del withdrawal_id
 
 
 class StoredTrade(Protocol):

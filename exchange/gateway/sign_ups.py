@@ -106,7 +106,7 @@ class SignUps:
             self._buckets[address] = (left, now_ms)
             raise error(
                 errors.TOO_MANY_REQUESTS,
-                reason=f"an address may sign up {per_hour} times an hour",
+                reason=f"an address may sign up {per_hour}x an hour",
                 retry_after_s=math.ceil((1 - left) * HOUR_MS / per_hour / 1_000),
             )
         self._buckets[address] = (left - 1, now_ms)

@@ -100,6 +100,8 @@ class Venue:
         self.withdrawals: WithdrawalPort = withdrawals or NoWithdrawals()
         self.retiring: set[int] = set()
         """Subaccounts whose removal is under way."""
+        self.cancelling: set[int] = set()
+        """Withdrawals whose cancelling is under way."""
         self._last_withdrawal = 0
         self._last_transfer = 0
         self.sign_up_enabled = sign_up_enabled

@@ -89,8 +89,9 @@ class VenueFeeds:
         if touched.states:
             self._tell_states(touched.states.values())
         for view in touched.created:
+            fees, most = self._figures.fees_ppm(view), self._figures.max_leverage(view)
             for topic in self._of("instrument_creation", view):
-                topic.publish(instrument_object(view, *self._figures.fees_ppm(view)))
+                topic.publish(instrument_object(view, *fees, max_leverage=most))
         for said in touched.notices:
             for topic in self._topics["venue"]:
                 topic.publish(said)

@@ -32,7 +32,7 @@ _STATE_NAMES: Final = {
 }
 # The reasons the dialect's `cancel_reason` enumerates; the others stand in `end_reason` alone.
 _CANCEL_REASONS: Final = frozenset(
-    {"user_request", "edit_post_only_reject", "settlement", "autoliquidation"}
+    {"user_request", "edit_post_only_reject", "settlement", "autoliquidation", "risk_mitigation"}
 )
 _INSTRUMENT_STATES: Final = {
     r.STATE_OPEN: "open",

@@ -185,10 +185,14 @@ def user_trade_object(
 
 
 def instrument_object(
-    view: InstrumentView, maker_fee_ppm: int | None = None, taker_fee_ppm: int | None = None
+    view: InstrumentView,
+    maker_fee_ppm: int | None = None,
+    taker_fee_ppm: int | None = None,
+    *,
+    max_leverage: int = 1,
 ) -> JsonObject:
     """`<instrument>`. Commissions are fractions of the index notional: those of its listing, or of the
-    fee schedule that is in force."""
+    fee schedule that is in force. `max_leverage` is shown of perpetuals."""
     terms = view.terms
     maker_fee_ppm = terms.maker_fee_ppm if maker_fee_ppm is None else maker_fee_ppm
     taker_fee_ppm = terms.taker_fee_ppm if taker_fee_ppm is None else taker_fee_ppm
@@ -228,7 +232,7 @@ def instrument_object(
         found["option_type"] = "call" if terms.option_type == r.OPTION_CALL else "put"
     else:
         found["future_type"] = "linear"
-        found["max_leverage"] = 1
+        found["max_leverage"] = max_leverage
     return found
 
 

@@ -1,18 +1,21 @@
 """A venue whose market and time the test writes, and real traders on real sockets.
 
 The journal is on disk, commits call fdatasync, traders speak the public API over WebSocket with the project's
-own session. What the oracle, the calendar and the risk driver would do the test does itself, one sequenced
-command at a time, so that every figure can be worked out by hand.
+own session, and over HTTP. What the oracle, the calendar and the risk driver would do the test does itself,
+one sequenced command at a time, so that every figure can be worked out by hand. A stage on a folder that has
+been played on goes on from its journal, as a restart does.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from clients.session import Session
+from exchange.app.calls import call
 from exchange.app.ports import SystemEntropy
 from exchange.app.snapshots import machine
 from exchange.attest import chain
@@ -25,8 +28,9 @@ from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import ThreadCommitter
+from exchange.gateway.recovery import recent_events
 from exchange.gateway.server import Server
-from exchange.gateway.venue import Venue
+from exchange.gateway.venue import OPEN, Venue
 from exchange.journal import DiskStorage, recover
 
 
@@ -48,7 +52,7 @@ class StageL1:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self.deposits = 0
+        self.deposits = stage.engine.last_deposit_id
 
     def faucet(self, owner: bytes, account: int, amount_micro: int) -> None:
         self.deposits += 1
@@ -67,11 +71,12 @@ class Stage:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         journal = self._folder / "journal"
-        journal.mkdir(parents=True)
+        journal.mkdir(parents=True, exist_ok=True)
         self._storage = DiskStorage(journal, writer=True)
         recovered = recover(self._storage, machine(), chain=chain)
         assert recovered.chain_log is not None
         self.engine: Engine = recovered.engine
+        self._writer = recovered.writer
         self._credentials = Credentials(self._folder / "credentials.sqlite", SystemEntropy(), self.clock)
         self._committer = ThreadCommitter(loop)
         self.l1 = StageL1(self)
@@ -87,6 +92,8 @@ class Stage:
             sign_up_enabled=True,
             faucet_micro=self._faucet_micro,
         )
+        self.venue.remember(recent_events(self._storage, self.engine.next_seq))
+        self._credentials.reconcile(self.engine.account_count, self.venue.owner_of)
         self._server = Server(
             Dispatcher(self.venue, METHODS),
             self.clock,
@@ -94,6 +101,7 @@ class Stage:
             on_close=self.venue.on_close,
         )
         self._port = await self._server.start("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._port}"
         self.venue.start()
         return self
 
@@ -105,6 +113,7 @@ class Stage:
         await self._server.stop()
         self.venue.stop()
         self._committer.close()
+        self._writer.sync_events()
         self._credentials.close()
         self._storage.close()
 
@@ -129,27 +138,66 @@ class Stage:
 
     async def trader(self, name: str) -> Trader:
         """A new trader with the faucet's coins, connected and authenticated."""
-        url = f"ws://127.0.0.1:{self._port}/ws/api/v2"
-        async with Session(url) as public:
+        async with Session(self._socket) as public:
             await public.wait_ready()
             made = await public.call("public/strikebook_sign_up", {"name": name})
-        session = await Session(url, made["client_id"], made["client_secret"]).__aenter__()
+        return await self._connected(made)
+
+    async def back(self, trader: Trader) -> Trader:
+        """A trader of the stage before, connected again."""
+        return await self._connected(trader.key)
+
+    async def http(self, method: str, **params: Any) -> Any:
+        """One request over HTTP; its result. Raises `exchange.app.calls.CallError`."""
+        return await asyncio.to_thread(call, self.url, method, params)
+
+    async def wait_open(self) -> None:
+        """Wait until orders are taken: a start is cancel-only."""
+
+        async def is_open() -> bool:
+            return self.venue.phase == OPEN
+
+        await self.wait_until(is_open, "the venue to open")
+
+    async def wait_until(self, reached: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Wait for what the venue does by itself. Raises TimeoutError with `what`."""
+        try:
+            async with asyncio.timeout(5):
+                while not await reached():
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise TimeoutError(f"waited for {what}") from None
+
+    @property
+    def _socket(self) -> str:
+        return f"ws://127.0.0.1:{self._port}/ws/api/v2"
+
+    async def _connected(self, key: Any) -> Trader:
+        session = await Session(self._socket, key["client_id"], key["client_secret"]).__aenter__()
         self._sessions.append(session)
         await session.wait_ready()
-        return Trader(session, made["account"], made["owner"])
+        return Trader(self, session, key)
 
 
 class Trader:
     """A user of the public API."""
 
-    def __init__(self, session: Session, account: int, owner: str) -> None:
+    def __init__(self, stage: Stage, session: Session, key: Any) -> None:
         self.session = session
-        self.account = account
-        self.owner = owner  # 0x and the address's digits
+        self.key = key  # what the sign-up replied
+        self.account: int = key["account"]
+        self.owner: str = key["owner"]  # 0x and the address's digits
+        self._stage = stage
 
     async def call(self, method: str, **params: Any) -> Any:
         """One request; its result. Raises `clients.rpc.RpcError`."""
         return await self.session.call(method, params)
+
+    async def http(self, method: str, **params: Any) -> Any:
+        """One request over HTTP, under the trader's key. Raises `exchange.app.calls.CallError`."""
+        key = {name: self.key[name] for name in ("client_id", "client_secret")}
+        grant = await self._stage.http("public/auth", grant_type="client_credentials", **key)
+        return await self._stage.http(method, access_token=grant["access_token"], **params)
 
     async def order(self, side: str, instrument: str, amount: float, price: float, **more: Any) -> Any:
         """A limit order; the reply's `order` and `trades`."""

@@ -119,17 +119,18 @@ async def test_a_trader_from_deposit_to_withdrawal(tmp_path: Path) -> None:
         bought = await trader.order("buy", HIGH, 1, 2_000)
         assert bought["trades"][0]["fee"] == 30
         await figures(trader, balance=10_070, initial_margin=0)
-        # With the wing, a short call can lose the difference of the strikes and no more.
+        # With the wing, a short call can lose the difference of the strikes, and the delivery of both costs
+        # 0.015 % of 100,000 each.
         await trader.order("sell", LOW, 1, 5_000)
         await figures(
             trader,
             balance=15_040,  # 10,070 + 5,000 - 30
             equity=12_040,  # - 5,000 + 2,000 at the marks
             margin_balance=15_040,
-            initial_margin=10_000,
-            maintenance_margin=10_000,
-            available_funds=5_040,
-            available_withdrawal_funds=5_040,
+            initial_margin=10_030,
+            maintenance_margin=10_030,
+            available_funds=5_010,
+            available_withdrawal_funds=5_010,
         )
 
         # --- the hedge ---------------------------------------------------------------------------------
@@ -138,27 +139,28 @@ async def test_a_trader_from_deposit_to_withdrawal(tmp_path: Path) -> None:
         sold = await trader.order("sell", PERPETUAL, 0.6, 100_000)
         assert sold["trades"][0]["fee"] == 30
         await figures(
-            trader, balance=15_010, margin_balance=15_010, initial_margin=11_200, maintenance_margin=10_600
+            trader, balance=15_010, margin_balance=15_010, initial_margin=11_230, maintenance_margin=10_630
         )
         # What is free may leave, not a micro-dollar more.
         with pytest.raises(RpcError) as refused:
-            await withdraw(trader, 3_810.000001)
+            await withdraw(trader, 3_780.000001)
         assert refused.value.code == NOT_ENOUGH_FUNDS
 
         # --- the rally ---------------------------------------------------------------------------------
-        # At 107,500 the hedge has lost 0.6 · 7,500 = 4,500; it needs 1 % of 64,500 = 645.
+        # At 107,500 the hedge has lost 0.6 · 7,500 = 4,500; it needs 1 % of 64,500 = 645,
+        # and the spread's delivery 2 · 16.125.
         await stage.operate(market(2, 107_500, 9_300, 78, 3_300, 42))
         await figures(
             trader,
             margin_balance=10_510,
-            maintenance_margin=10_645,
-            initial_margin=11_290,
+            maintenance_margin=10_677.25,
+            initial_margin=11_322.25,
             equity=4_510,  # 10,510 - 9,300 + 3,300
         )
         # The margin call: the sweep finds the account, which may cancel and nothing else.
         (called,) = liquidations(await stage.operate(commands.risk_sweep(64, 1_024)))
         assert (called.head.account, called.kind) == (trader.account, r.LIQ_STARTED)
-        assert (called.maintenance_micro, called.balance_micro) == (10_645 * USDC, 10_510 * USDC)
+        assert (called.maintenance_micro, called.balance_micro) == (10_677_250_000, 10_510 * USDC)
         with pytest.raises(RpcError):
             await trader.order("buy", HIGH, 0.1, 3_300)
 
@@ -169,9 +171,9 @@ async def test_a_trader_from_deposit_to_withdrawal(tmp_path: Path) -> None:
         (part,) = liquidations(await stage.operate(commands.liquidate(trader.account)))
         # 0.1 BTC: taker's fee 0.05 % of 10,750 = 5.375, liquidation fee 0.1 % = 10.75.
         assert (part.kind, part.lots, part.amount_micro) == (r.LIQ_PERPETUAL, 100, 10_750_000)
-        await figures(trader, margin_balance=10_493.875, maintenance_margin=10_537.5)
+        await figures(trader, margin_balance=10_493.875, maintenance_margin=10_569.75)
         await stage.operate(commands.liquidate(trader.account))
-        await figures(trader, margin_balance=10_477.75, maintenance_margin=10_430)
+        await figures(trader, margin_balance=10_477.75, maintenance_margin=10_462.25)
         (ended,) = liquidations(await stage.operate(commands.liquidate(trader.account)))
         assert ended.kind == r.LIQ_ENDED
         assert (await trader.position(PERPETUAL))["size"] == pytest.approx(-0.4)

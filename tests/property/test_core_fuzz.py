@@ -18,7 +18,7 @@ from exchange.domain.commands_orders import MmpLimits
 from tests.reference import invariants
 from tests.reference import outcome as reference_outcome
 from tests.reference.engine import ReferenceEngine
-from tests.reference.risk_scenarios import activation
+from tests.reference.risk_opening import activation
 from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
 from tests.reference.shapes import UNITS
 

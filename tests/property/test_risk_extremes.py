@@ -7,19 +7,24 @@ tables at their bound, the most open lots on both sides. Where 64 bits were too 
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import product
+
 import pytest
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import matching
+from tests.reference import margin, matching
 from tests.reference.accounts import Account, Order, Seat
+from tests.reference.branches import MODELS
 from tests.reference.differential import compare_batch, compare_margins, compare_state
 from tests.reference.engine import ReferenceEngine
 from tests.reference.funds import hold_per_lot
-from tests.reference.risk_scenarios import CAROL, DAVE, PARAMETERS, more_accounts
+from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, more_accounts
 from tests.reference.scenarios import ALICE, BOB, PERPETUAL
+from tests.reference.toward_mark import last_price
 
 PRICE_MICRO = limits.MAX_PRICE_MICRO
 LOT_E8 = 10**6
@@ -159,3 +164,42 @@ def test_the_largest_portfolio_is_taken_over() -> None:
     compare_batch(0, reference, engine, batch)
     compare_batch(0, reference, engine, c.takeover(DAVE, BOB, 1_000, 1 << 62) + c.liquidate(BOB) * 3)
     compare_state(0, reference, engine)
+
+
+@pytest.mark.parametrize("model", [r.MODEL_STANDARD, r.MODEL_PORTFOLIO])
+def test_the_largest_portfolio_closes_short_of_maintenance(model: int) -> None:
+    judged: Counter[str] = Counter()
+    for fifths in (1, 4):
+        reference = market()
+        fill(reference, aligned=False, orders=False)
+        world = reference.world
+        for account in (world.accounts[ALICE], world.accounts[BOB]):
+            account.model = model
+            for seat in account.seats.values():  # of which balances are made up instead
+                seat.entry_value_micro = 0
+            wanted = margin.maintenance_now(world, account) * fifths // 5
+            account.cash_micro += wanted - margin.worth(account).balance
+            assert abs(account.cash_micro) < limits.ACCUMULATION_LIMIT
+        engine = Engine.restore(reference.state_bytes())
+        compare_margins(0, reference, engine)
+        for batch in ways_out(reference):
+            compare_batch(0, reference, engine, batch)
+        compare_state(0, reference, engine)
+        judged += world.taken
+    closing = [branch for branch in judged if branch.startswith("check 16: closing")]
+    assert len(closing) > 1, judged
+    assert all(MODELS[model] in branch for branch in closing)
+
+
+def ways_out(reference: ReferenceEngine) -> list[bytes]:
+    """Closing orders of both accounts: all or a lot, at the market, near the mark, at the worst price."""
+    made = []
+    for account, instrument, lots in product((ALICE, BOB), (0, 1), (POSITION_LIMIT,)):
+        listed = reference.world.instruments[instrument]
+        sell = reference.world.accounts[account].seats[instrument].size_lots > 0
+        mark = last_price(listed, is_sell=sell)
+        worst = listed.lowest_price if sell else listed.highest_price
+        made.append(c.new_order(account, instrument, sell | r.TYPE_MARKET << r.TYPE_SHIFT, 0, lots))
+        made += [c.new_order(account, instrument, sell, price, lots) for price in (mark, worst)]
+        made.append(c.cancel_many(account))
+    return [*made, c.risk_sweep(64, 16), c.liquidate(ALICE) * 2]

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 MODELS = ("standard", "portfolio")
 BORNE = ("maintenance met", "no further below", "no larger a part given up")
-NOT_BORNE = ("balance negative", "maintenance was met", "further below", "too large a part given up")
+NOT_BORNE = (
+    "balance negative",
+    "maintenance was met",
+    "loses more than there is",
+    "further below",
+    "too large a part given up",
+    "further below by positions alone",
+    "too large a part given up by positions alone",
+)
 
 _CHECK_16 = (
     "check 16: covered",
@@ -25,6 +33,7 @@ _CHECK_16 = (
         for of, how, model in product(("closing", "reducing"), BORNE, MODELS)
     ),
     *(f"check 16: closing, not borne, {how}, {model}" for how, model in product(NOT_BORNE, MODELS)),
+    "check 16: closing, not borne, met by receipts, standard",
     *(f"check 16: reducing, not borne, {model}" for model in MODELS),
     "check 16: neither closing nor reducing",
 )
@@ -44,6 +53,7 @@ _AMEND = (
 )
 _MONEY = (
     "withdrawal: family in liquidation",
+    "withdrawal: family below maintenance",
     "withdrawal: loss being shared",
     "withdrawal: too many of its own",
     "transfer: loss being shared",
@@ -57,7 +67,8 @@ _MARGIN = (
 _FAMILY = (
     "family: nobody else",
     "family: passed over in liquidation",
-    "family: passed over with nothing free",
+    "family: passed over with nothing to spare",
+    "family: gives what its orders or initial margin hold",
     "family: one pays all",
     "family: several pay all",
     "family: pays, then the fund",
@@ -69,6 +80,7 @@ _SLICES = (
     *(f"slice: at the mark, {model}" for model in MODELS),
     *(f"slice: at no price, {model}" for model in MODELS),
     "slice: helps whole, not as cut",
+    *(f"slice: loses more than there is, {model}" for model in MODELS),
     "slice: its fees capped",
     "slice: looked at as many orders as it may",
 )
@@ -80,7 +92,7 @@ _TAKEOVER = (
     "takeover: too large a fraction",
     "takeover: all may be taken",
     "takeover: most by what is short",
-    "takeover: most by one lot",
+    "takeover: most by two lots",
     "takeover: whole discount given",
     "takeover: discount cut by half the value",
     "takeover: discount cut by maintenance",
@@ -88,9 +100,22 @@ _TAKEOVER = (
     "takeover: topped up whole",
     "takeover: top-up cut by negative equity",
     "takeover: top-up cut by the fund",
+    "takeover: no top-up of a part",
+    "takeover: cover torn away",
 )
 
-BRANCHES = frozenset((*_CHECK_16, *_MARKET, *_AMEND, *_MONEY, *_MARGIN, *_FAMILY, *_SLICES, *_TAKEOVER))
+_STALE = (
+    *(
+        f"stale maker: {outcome}, {kind}, {model}"
+        for outcome, kind, model in product(("trades", "cancelled"), ("perpetual", "option sold"), MODELS)
+    ),
+    *(f"stale maker: {outcome}, option bought, portfolio" for outcome in ("trades", "cancelled")),
+    "stale maker: not counted by a look",
+)
+
+BRANCHES = frozenset(
+    (*_STALE, *_CHECK_16, *_MARKET, *_AMEND, *_MONEY, *_MARGIN, *_FAMILY, *_SLICES, *_TAKEOVER)
+)
 
 
 def note(world: World, branch: str) -> None:

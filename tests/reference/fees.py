@@ -40,6 +40,11 @@ def taker_nano(world: World, account: Account, instrument: Instrument) -> int:
     return nano_per_lot(instrument, _rates(world, account, instrument)[1])
 
 
+def maker_nano(world: World, account: Account, instrument: Instrument) -> int:
+    """Nano-USDC a lot costs the account as a maker; nothing where it gets a rebate."""
+    return nano_per_lot(instrument, max(0, _rates(world, account, instrument)[0]))
+
+
 def taker_fee(world: World, account: Account, instrument: Instrument, lots: int, value_micro: int) -> int:
     """The taker's fee of a match."""
     return charge(instrument, taker_nano(world, account, instrument), lots, value_micro)

@@ -29,11 +29,15 @@ def hold_per_lot(
     """What one open lot of an order at this price sets aside; fixed when the order is placed.
 
     A portfolio account's options hold what a fill at this price loses against the mark, as perpetuals do.
+    A standard account's sale holds nothing under rules 1; under rules 2 what an uncapped fee leaves unpaid.
     """
     value = price_ticks * instrument.multiplier_micro
     fee = fee_hold(world, instrument, price_ticks)
     if instrument.is_option and account.model == r.MODEL_STANDARD:
-        return 0 if is_sell else value + fee
+        if not is_sell:
+            return value + fee
+        uncapped = world.has_risk_rules and not instrument.terms.fee_cap_permille
+        return max(0, fee - value) if uncapped else 0
     if is_sell:
         return fee + max(0, instrument.mark_high - value)
     return fee + max(0, value - instrument.mark_low)

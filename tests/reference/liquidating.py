@@ -16,6 +16,7 @@ from tests.reference.branches import MODELS, note
 from tests.reference.instruments import Instrument
 from tests.reference.lines import line_of, lines_of
 from tests.reference.outcome import require
+from tests.reference.stale import balance_change, loss_at_mark
 from tests.reference.sweeping import covered, tell
 from tests.reference.toward_mark import first_price, last_price
 from tests.reference.world import Head, World
@@ -86,10 +87,14 @@ def _from_family(world: World, account: Account, payer: Account, missing: int) -
     if payer.liquidation != r.LIQUIDATION_NONE:
         note(world, "family: passed over in liquidation")
         return 0
-    given = min(missing, margin.free_micro(world, payer))
-    if given <= 0:
-        note(world, "family: passed over with nothing free")
+    has = margin.worth(payer)
+    spare = min(payer.cash_micro, has.balance) - margin.maintenance_now(world, payer)
+    if has.equity < 0 or spare <= 0:
+        note(world, "family: passed over with nothing to spare")
         return 0
+    given = min(missing, spare)
+    if given > margin.free_micro(world, payer):
+        note(world, "family: gives what its orders or initial margin hold")
     payer.cash_micro -= given
     account.cash_micro += given
     world.events.cash(payer, 0, -given, r.CASH_TRANSFER, world.now_ms, counter=account.id)
@@ -149,8 +154,8 @@ def _plan(world: World, account: Account, seat: Seat) -> Order | None:
     if price_ticks is None:
         return None
     order.price_ticks = price_ticks
-    whole = matching.offered_lots(order)
-    offered = matching.offered_lots(order, limits.OFFER_LOOKS)
+    whole = matching.offered_lots(world, order)
+    offered = matching.offered_lots(world, order, limits.OFFER_LOOKS)
     if offered < min(lots, whole):
         note(world, "slice: looked at as many orders as it may")
     order.size_lots = order.open_lots = min(lots, max(1, offered))
@@ -221,15 +226,13 @@ def _liquidation_nano(instrument: Instrument, risk: RiskParameters) -> int:
 
 
 def _helps(world: World, order: Order, risk: RiskParameters) -> bool:
-    """Filled at its price, fees paid: is the balance no less above maintenance than before?"""
+    """Filled at its price, fees paid: is the balance no less above maintenance than before?
+
+    And it loses against the mark no more than there is, and a tenth of the band.
+    """
     account, instrument, lots = order.account, order.instrument, order.open_lots
     price = order.price_ticks * instrument.multiplier_micro
-    if instrument.is_option and account.model == r.MODEL_STANDARD:
-        change = price * lots if order.is_sell else -price * lots
-    elif order.is_sell:
-        change = -max(0, instrument.mark_high - price) * lots
-    else:
-        change = -max(0, price - instrument.mark_low) * lots
+    change = balance_change(account, instrument, order.price_ticks, lots, is_sell=order.is_sell)
     costs = ceil_div(fees.taker_nano(world, account, instrument), 1000) * lots
     costs += ceil_div(_liquidation_nano(instrument, risk) * lots, 1000)
     cap = instrument.terms.fee_cap_permille
@@ -243,6 +246,11 @@ def _helps(world: World, order: Order, risk: RiskParameters) -> bool:
     freed = margin.maintenance_now(world, account) - margin.maintenance(
         world, account.model, lines_of(account, closed)
     )
+    lost = lots * max(0, loss_at_mark(instrument, order.price_ticks, is_sell=order.is_sell))
+    tenth = ppm_floor(instrument.index_per_lot * lots, floor_div(risk.liquidation_band_ppm, 10))
+    if change - costs + freed >= 0 and lost > max(0, margin.worth(account).equity) + tenth:
+        note(world, f"slice: loses more than there is, {MODELS[account.model]}")
+        return False
     return change - costs + freed >= 0
 
 

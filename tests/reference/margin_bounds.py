@@ -22,6 +22,8 @@ PERPETUAL = 2.0
 """ppm_ceil(mark_high, p ≤ 1): < p + 1."""
 UNCOVERED = 3.0
 """ppm_ceil(F̂, p ≤ 2) < 2 + 1 above, per net short call."""
+DELIVERY = 1.102
+"""⌈⌈F̂·ppm/1000⌉/1000⌉ with F̂ < F + 1, ppm ≤ 10⁵: < 0.1 + 0.001 + 1, per lot that may be delivered."""
 NOISE = 1e-12
 """Of floats: some hundred operations at 1.1e-16 of the largest intermediate value."""
 
@@ -78,9 +80,10 @@ def standard_spans(holdings: Sequence[Holding], cash: float) -> Spans:
 def _expiry(legs: Sequence[tuple[Holding, float]], rate: float) -> float:
     """A minimum is off by no more than the larger of what its two sides are off by."""
     alone = sum(max(0.0, -lots) * rate for _, lots in legs)
+    delivery = DELIVERY * sum(max(abs(lots), abs(held.size)) for held, lots in legs)
     # Payoffs: ⌊⌋ of long, ⌈⌉ of short lots, each less than 1 a lot.
     naked = max(0.0, -sum(lots for held, lots in legs if held.kind == CALL))
-    return max(alone, sum(abs(lots) for _, lots in legs) + UNCOVERED * naked)
+    return max(alone, sum(abs(lots) for _, lots in legs) + UNCOVERED * naked + delivery)
 
 
 def portfolio_spans(
@@ -121,6 +124,7 @@ def _underlying(group: Sequence[Holding], p: Parameters, quantum: int, *, with_o
         high += orders(max(h.bids, h.offers)) * ((p.roll + p.shock) * _delta(h) + 1)
         if h.gains is None and h.is_option:
             high += short * (OPTION_IM if with_orders else OPTION_MM)
+            high += max(0.0, h.size + orders(h.bids))  # mark_high
         elif h.gains is None:
             high += PERPETUAL * (h.worst_size if with_orders else abs(h.size))
     return Span(low, high)

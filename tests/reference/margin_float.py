@@ -63,7 +63,8 @@ class Holding:
     """A position and the open orders of one account in one instrument.
 
     `size`, `bids` and `offers` are in lots; `gains` is what one lot long gains in each scenario, weights of
-    extended scenarios applied, None where the instrument has no table; `hold` and `entry` are sums.
+    extended scenarios applied, None where the instrument has no table; `hold` and `entry` are sums;
+    `delivery` is the fee of a delivery as a share of the underlying's price.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Holding:
     offers: float = 0.0
     hold: float = 0.0
     entry: float = 0.0
+    delivery: float = 0.0
     gains: Sequence[float] | None = None
 
     @property
@@ -146,7 +148,7 @@ def standard(holdings: Iterable[Holding], parameters: Callable[[object], Paramet
 
 def expiry_margin(legs: Sequence[tuple[Holding, float, float]], uncovered: float) -> float:
     """The better of each short by itself and the worst loss at expiry; `legs`: (holding, lots, rate)."""
-    legs = [leg for leg in legs if leg[1]]
+    legs = [leg for leg in legs if leg[1] or leg[0].size]
     alone = sum(max(0.0, -lots) * option.unit * rate for option, lots, rate in legs)
     if len({option.unit for option, _, _ in legs}) > 1:
         return alone  # lots of different sizes do not net
@@ -155,7 +157,12 @@ def expiry_margin(legs: Sequence[tuple[Holding, float, float]], uncovered: float
     # Beyond the highest strike the loss grows with the net short calls, without end.
     naked = max(0.0, -sum(lots * option.unit for option, lots, _ in legs if option.kind == CALL))
     forward = max((option.forward for option, _, _ in legs), default=0.0)
-    return min(alone, max(0.0, worst) + naked * forward * uncovered)
+    # All that is held may come to delivery, and costs its fee; an open sale takes nothing of that away.
+    fees = sum(
+        max(abs(lots), abs(option.size)) * option.unit * option.forward * option.delivery
+        for option, lots, _ in legs
+    )
+    return min(alone, max(0.0, worst) + naked * forward * uncovered + fees)
 
 
 # --- portfolio margin ---------------------------------------------------------------------------------
@@ -238,6 +245,8 @@ def charge(held: Holding, p: Parameters, *, with_orders: bool) -> float:
     if held.gains is None:
         lots = short if held.is_option else held.worst_size if with_orders else abs(held.size)
         total += lots * isolated(held, p)[0 if with_orders else 1]
+        if held.is_option:  # what nobody knows the scenarios of may become worthless
+            total += max(0.0, held.size + (held.bids if with_orders else 0.0)) * held.mark
     return total * held.unit
 
 
@@ -264,5 +273,7 @@ def order_hold(held: Holding, price: float, *, sell: bool, fee_rate: float, fee_
     if held.is_option and fee_cap is not None:
         fee = min(fee, fee_cap * price)
     if held.is_option and not portfolio_model:
-        return 0.0 if sell else price + fee
+        if not sell:
+            return price + fee
+        return max(0.0, fee - price) if fee_cap is None else 0.0
     return fee + max(0.0, held.mark - price if sell else price - held.mark)

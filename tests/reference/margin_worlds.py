@@ -267,6 +267,7 @@ class World:
             underlying=line.underlying,
             unit=line.unit,
             delta=line.delta_e9 / 1e9,
+            delivery=line.terms.delivery_fee_ppm / MICRO,
             bids=bids,
             offers=offers,
             gains=line.gains,

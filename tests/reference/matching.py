@@ -8,8 +8,9 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import fees, tripping
 from tests.reference.accounts import Order
-from tests.reference.branches import note
+from tests.reference.branches import MODELS, note
 from tests.reference.groups import Group
+from tests.reference.stale import is_stale, may_trade
 from tests.reference.world import World
 
 
@@ -103,7 +104,7 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
 
 def _cancel_reason(world: World, order: Order) -> int:
     """Match; why what remains is cancelled, or 0."""
-    if order.time_in_force == r.TIF_FOK and offered_lots(order) < order.open_lots:
+    if order.time_in_force == r.TIF_FOK and offered_lots(world, order) < order.open_lots:
         return r.CANCEL_FOK
     stopped = match(world, order)
     tripped = _stop_tripped(world, order)
@@ -135,11 +136,20 @@ def _stop_tripped(world: World, taker: Order) -> list[Group]:
     return tripped
 
 
-def offered_lots(taker: Order, looks: int | None = None) -> int:
+def offered_lots(world: World, taker: Order, looks: int | None = None) -> int:
     """The fill-or-kill look: what the opposite side surely offers at the order's price or better.
 
     With `looks`, what the first so many orders offer, those that count nothing looked at too.
     """
+
+    def counts(maker: Order) -> bool:
+        if maker.reduce_only:
+            return False
+        stale = is_stale(world, maker)
+        if stale:
+            note(world, "stale maker: not counted by a look")
+        return not stale
+
     offered = 0
     for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
         if not _acceptable(taker, price):
@@ -150,12 +160,10 @@ def offered_lots(taker: Order, looks: int | None = None) -> int:
             looks -= len(makers)
         own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
         if own_at is not None and not taker.account.cancels_maker:
-            offered += sum(maker.shown_lots for maker in makers[:own_at] if not maker.reduce_only)
+            offered += sum(maker.shown_lots for maker in makers[:own_at] if counts(maker))
             break
         offered += sum(
-            maker.open_lots
-            for maker in makers
-            if maker.account is not taker.account and not maker.reduce_only
+            maker.open_lots for maker in makers if maker.account is not taker.account and counts(maker)
         )
     return offered
 
@@ -183,8 +191,20 @@ def match(world: World, taker: Order) -> bool:
             if lots == 0:
                 cancel(world, maker, r.CANCEL_REDUCE_ONLY)
                 continue
+        if is_stale(world, maker) and not _passes_stale(world, maker, lots):
+            cancel(world, maker, r.CANCEL_MARGIN)
+            continue
         _trade(world, maker, taker, lots)
     return False
+
+
+def _passes_stale(world: World, maker: Order, lots: int) -> bool:
+    passes = may_trade(world, maker, lots)
+    kind = "option sold" if maker.instrument.is_option and maker.is_sell else "option bought"
+    kind = kind if maker.instrument.is_option else "perpetual"
+    outcome = "trades" if passes else "cancelled"
+    note(world, f"stale maker: {outcome}, {kind}, {MODELS[maker.account.model]}")
+    return passes
 
 
 def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:

@@ -10,7 +10,7 @@ from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
-from tests.reference.risk_scenarios import CAROL, DAVE, PARAMETERS, more_accounts
+from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, more_accounts
 from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening
 
 SELL, PROTECTED = r.FLAG_SELL, r.FLAG_MMP

@@ -18,6 +18,7 @@ from tests.reference.generator import Profile, Traffic
 from tests.reference.hostile import FRAGILE, Hostile
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.risk_listings import RiskListings, fee_tiers, parameters
+from tests.reference.sweeping import covered
 from tests.reference.takeover import most_ppm
 from tests.reference.toward_mark import last_price
 
@@ -314,9 +315,11 @@ class RiskTraffic(Traffic):
         rng, auctions = self.rng, self._in_liquidation(r.LIQUIDATION_AUCTION)
         target = rng.choice(auctions).id if auctions and not self._one_in(12) else self._account()
         fraction = rng.choice((1_000_000, 1_000_000, 500_000, 300_000, 1, 50_000))
-        if target in (account.id for account in auctions) and not self._one_in(3):
-            account = self.world.accounts[target]
-            if any(seat.size_lots for seat in account.seats.values()):
+        below = [account for account in auctions if not covered(self.world, account)]
+        if below and not self._one_in(3):
+            account = rng.choice(below)
+            target, fraction = account.id, fraction if self._one_in(4) else 0
+            if not fraction and any(seat.size_lots for seat in account.seats.values()):
                 fraction = most_ppm(self.world, account) + rng.choice((0, 0, -1, 1))
         if self._one_in(30):
             fraction = rng.choice((0, 1_000_001, -1))

@@ -7,51 +7,13 @@ from collections.abc import Iterator
 from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference.corner_scenarios import CORNER_SCENARIOS
+from tests.reference.crowd_scenarios import CROWD_SCENARIOS
+from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, activation, marked, more_accounts
 from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
 
-CAROL, DAVE = BOB + 1, BOB + 2
-PARAMETERS = c.RiskParameters(
-    scenarios=2,
-    quantum_micro=1_000,
-    extended_from=2,
-    dampener_micro=0,
-    sm_im_ppm=150_000,
-    sm_floor_ppm=100_000,
-    sm_mm_ppm=75_000,
-    perp_im_ppm=20_000,
-    perp_mm_ppm=10_000,
-    uncovered_im_ppm=1_000_000,
-    uncovered_mm_ppm=1_000_000,
-    pm_mm_ppm=800_000,
-    roll_ppm=10_000,
-    shock_ppm=10_000,
-    shock_threshold_micro=10**12,
-    short_ppm=5_000,
-    liquidation_fee_ppm=1_000,
-    liquidation_slice_micro=10**12,
-    liquidation_band_ppm=5_000,
-    jump_factor=10,
-    auction_ms=10_000,
-    auction_discount_ppm=100_000,
-)
 SELL = r.FLAG_SELL
 DEEP = limits.MAX_SWEEP
-
-
-def activation(*underlyings: int) -> bytes:
-    """Rules 2, and parameters of these underlyings."""
-    return c.set_rules(2) + b"".join(c.risk(n, PARAMETERS) for n in underlyings or (0,))
-
-
-def more_accounts(*accounts: int, amount_micro: int = limits.MAX_DEPOSIT_MICRO) -> bytes:
-    """Accounts behind those of `opening`, with money."""
-    made = [c.create_account(n) + c.deposit(n, amount_micro, 100 + n) for n in accounts]
-    return b"".join(made)
-
-
-def marked(feed_seq: int, index_micro: int, instrument: int = 0) -> bytes:
-    """One instrument's mark and forward at a new index."""
-    return c.marks(0, index_micro, feed_seq, [c.Mark(instrument, 0, index_micro, 0, index_micro)])
 
 
 def families() -> Iterator[bytes]:
@@ -316,9 +278,12 @@ def large_portfolios() -> Iterator[bytes]:
 def pending_withdrawals() -> Iterator[bytes]:
     """The most withdrawals pending, one more, one resolved, one more again."""
     yield opening(PERPETUAL) + activation()
-    count = limits.MAX_PENDING_WITHDRAWALS
+    each, count = limits.MAX_PENDING_PER_ACCOUNT, limits.MAX_PENDING_WITHDRAWALS
     for first in range(0, count, 512):
-        yield b"".join(c.withdraw(ALICE, 1, n + 1) for n in range(first, first + 512))
+        accounts = range(CAROL + first // each, CAROL + (first + 512) // each)
+        yield more_accounts(*accounts, amount_micro=each + 1)
+        yield b"".join(c.withdraw(CAROL + n // each, 1, n + 1) for n in range(first, first + 512))
+    yield c.withdraw(CAROL, 1, count + 1)
     yield c.withdraw(BOB, 1, count + 1) + c.resolve_withdrawal(5, 0) + c.withdraw(BOB, 1, count + 1)
 
 
@@ -337,4 +302,6 @@ RISK_SCENARIOS = {
     "volume": volume,
     "large_portfolios": large_portfolios,
     "pending_withdrawals": pending_withdrawals,
+    **CROWD_SCENARIOS,
+    **CORNER_SCENARIOS,
 }

@@ -15,11 +15,17 @@ from tests.reference.world import World
 
 
 class Held(NamedTuple):
-    """One option of a group: q lots (worst case of open sells for initial margin) and its rate."""
+    """One option of a group: q lots (open sells taken off where orders count), its rate, and its size."""
 
     instrument: Instrument
     lots: int
     rate: int
+    size: int
+
+    @property
+    def delivery_lots(self) -> int:
+        """Lots that may come to delivery: an open sale takes none of them away."""
+        return max(abs(self.lots), abs(self.size))
 
 
 def initial(world: World, lines: list[Line]) -> int:
@@ -53,7 +59,7 @@ def _positions(world: World, lines: list[Line], *, is_initial: bool, with_orders
         rate = per_lot(line.instrument, risk)
         if line.instrument.is_option:
             lots = line.size - line.open_sell if with_orders else line.size
-            groups.setdefault(_group_of(line), []).append(Held(line.instrument, lots, rate))
+            groups.setdefault(_group_of(line), []).append(Held(line.instrument, lots, rate, line.size))
         else:
             total += (line.worst if with_orders else abs(line.size)) * rate
     return total + sum(_group(world, held, is_initial=is_initial) for held in groups.values())
@@ -65,7 +71,7 @@ def _group_of(line: Line) -> tuple[int, int]:
 
 def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
     """min(isolated, relief) of one underlying and expiry."""
-    held = [each for each in held if each.lots != 0]
+    held = [each for each in held if each.lots != 0 or each.size != 0]
     if not held:
         return 0
     isolated = sum(max(0, -each.lots) * each.rate for each in held)
@@ -73,7 +79,7 @@ def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
         return isolated
     risk = world.underlying_of(held[0].instrument).risk
     assert risk is not None
-    delivery = sum(abs(each.lots) * _delivery_fee(each.instrument) for each in held)
+    delivery = sum(each.delivery_lots * _delivery_fee(each.instrument) for each in held)
     relief = _relief(held, risk, is_initial=is_initial)
     if delivery and relief < isolated:
         better = relief + delivery < isolated

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
@@ -11,6 +11,7 @@ from tests.reference import funds, margin
 from tests.reference.branches import MODELS, note
 from tests.reference.lines import Line, line_of, lines_of
 from tests.reference.outcome import require
+from tests.reference.stale import loss_at_mark
 from tests.reference.toward_mark import first_price, last_price
 from tests.reference.world import World
 
@@ -18,29 +19,51 @@ if TYPE_CHECKING:
     from tests.reference.placing import Draft
 
 
+class Price(NamedTuple):
+    """What filling the whole order at a price comes to: its cost, and what it loses against the mark."""
+
+    cost: int
+    lost: int
+
+
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """What a cost is held against: balance now, MM° before (`m0`) and as filled (`m1`)."""
+    """What a cost is held against: balance and equity now; MM° before and as filled, and MM (`n0`, `n1`)."""
 
     balance: int
+    equity: int
     m0: int
     m1: int
+    n0: int
+    n1: int
 
-    def judge(self, cost: int) -> tuple[bool, str]:
+    def judge(self, price: Price) -> tuple[bool, str]:
         """Is the cost borne, and how; or why not."""
-        if self.m1 + cost <= self.balance:
+        cost = price.cost
+        met = self.m1 + cost <= self.balance
+        if met and (cost >= 0 or self._needs_no_receipts()):
             return True, "maintenance met"
         if self.balance < 0:
             return False, "balance negative"
-        if self.balance >= self.m0:
-            return False, "maintenance was met"
+        if self.balance >= self.n0:
+            return False, "met by receipts" if met else "maintenance was met"
+        if price.lost > max(0, self.equity):
+            return False, "loses more than there is"
+        with_orders = self._is_no_worse(cost, self.m0, self.m1)
+        if with_orders and self._is_no_worse(cost, self.n0, self.n1):
+            return True, "no further below" if cost <= 0 else "no larger a part given up"
+        how = "further below" if cost <= 0 else "too large a part given up"
+        return False, f"{how} by positions alone" if with_orders else how
+
+    def _needs_no_receipts(self) -> bool:
+        """What is received, perhaps in parts or never, pays for no more maintenance than there was."""
+        return self.m1 <= max(self.m0, self.balance) and self.n1 <= max(self.n0, self.balance)
+
+    def _is_no_worse(self, cost: int, before: int, filled: int) -> bool:
+        """No further below maintenance, and no larger a part of the balance given up than of that."""
         if cost <= 0:
-            if self.m1 + cost <= self.m0:
-                return True, "no further below"
-            return False, "further below"
-        if cost * self.m0 <= self.balance * (self.m0 - self.m1):
-            return True, "no larger a part given up"
-        return False, "too large a part given up"
+            return filled + cost <= before
+        return cost * before <= self.balance * (before - filled)
 
 
 def check(world: World, draft: Draft, open_lots: int) -> None:
@@ -59,14 +82,17 @@ def check(world: World, draft: Draft, open_lots: int) -> None:
     before, filled = lines_of(account), lines_of(account, _filled(draft, open_lots))
     footing = Footing(
         now.balance,
+        now.equity,
         margin.maintenance_with_orders(world, account.model, before),
         margin.maintenance_with_orders(world, account.model, filled),
+        margin.maintenance(world, account.model, before),
+        margin.maintenance(world, account.model, filled),
     )
     closing = open_lots <= draft.capacity()
     reduced = margin.initial(world, account.model, filled) + open_lots * draft.hold_per_lot
     if closing or reduced <= margin.initial(world, account.model, before):
         assert draft.use_price is not None
-        borne, how = footing.judge(_cost(world, draft, open_lots, draft.use_price))
+        borne, how = footing.judge(_price(world, draft, open_lots, draft.use_price))
         of = "closing" if closing else "reducing"
         if borne:
             note(world, f"check 16: {of}, {how}, {model}")
@@ -90,7 +116,7 @@ def _clip(world: World, draft: Draft, lots: int, footing: Footing) -> bool:
     assert draft.use_price is not None
 
     def is_borne(price_ticks: int) -> bool:
-        return footing.judge(_cost(world, draft, lots, price_ticks))[0]
+        return footing.judge(_price(world, draft, lots, price_ticks))[0]
 
     found = first_price(instrument, draft.use_price, is_sell=draft.is_sell, will_do=is_borne)
     if found is None:
@@ -101,6 +127,11 @@ def _clip(world: World, draft: Draft, lots: int, footing: Footing) -> bool:
     draft.use_price = found
     draft.hold_per_lot = funds.hold_per_lot(world, draft.account, instrument, draft.is_sell, found)
     return True
+
+
+def _price(world: World, draft: Draft, lots: int, price_ticks: int) -> Price:
+    lost = max(0, loss_at_mark(draft.instrument, price_ticks, is_sell=draft.is_sell))
+    return Price(_cost(world, draft, lots, price_ticks), lots * lost)
 
 
 def _cost(world: World, draft: Draft, lots: int, price_ticks: int) -> int:

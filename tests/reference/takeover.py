@@ -60,11 +60,17 @@ def takeover(world: World, head: Head, words: tuple[int, ...]) -> None:
     require(fraction_ppm <= most, why.BAD_SIZE, most)
     _note_parts(world, target, parts, fraction_ppm)
     price = _price(world, target, parts, fraction_ppm)
-    _note_price(world, target, price)
+    _note_price(world, target, price, whole=fraction_ppm == WHOLE_PPM)
     require(price.pay <= max_pay_micro, why.PRICE_TOO_HIGH, price.pay)
     after = _with_parts(bidder, parts, -price.pay)
     affordable = margin.initial_now(world, after) <= margin.worth(after).balance
     require(margin.worth(after).equity >= 0 and affordable, why.INSUFFICIENT_FUNDS)
+    if fraction_ppm < WHOLE_PPM:
+        given = [Part(part.instrument, -part.lots, -part.value_micro) for part in parts]
+        left = _with_parts(target, given, price.worth - price.given)
+        if _room(world, left) < _room(world, target):
+            note(world, "takeover: cover torn away")
+        require(_room(world, left) >= _room(world, target), why.BAD_SIZE)
     _settle(world, bidder, target, parts, price)
     tell(
         world,
@@ -142,9 +148,9 @@ def _price(world: World, target: Account, parts: list[Part], fraction_ppm: int) 
     discount = longs + min(others, ppm_floor(margin.maintenance_now(world, target), fraction_ppm))
     equity = margin.worth(target).equity
     given = min(discount, ppm_floor(max(0, equity), fraction_ppm))
-    topped = min(
-        discount - given, ppm_floor(max(0, -equity), fraction_ppm), max(0, world.insurance.cash_micro)
-    )
+    topped = 0
+    if fraction_ppm == WHOLE_PPM:
+        topped = min(discount - given, max(0, -equity), max(0, world.insurance.cash_micro))
     worth = sum(part.value_micro for part in parts if part.instrument.is_option)
     return Price(worth, discount, given, topped)
 
@@ -169,12 +175,13 @@ def most_ppm(world: World, target: Account) -> int:
         frees += whole.worth
     if short >= frees:
         return WHOLE_PPM
-    return max(ceil_div(short * WHOLE_PPM, frees), _one_lot_ppm(target))
+    return max(ceil_div(short * WHOLE_PPM, frees), _two_lots_ppm(target))
 
 
-def _one_lot_ppm(target: Account) -> int:
-    """The fraction that takes a lot of the largest position."""
-    return ceil_div(WHOLE_PPM, max(abs(seat.size_lots) for seat in target.seats.values()))
+def _two_lots_ppm(target: Account) -> int:
+    """The fraction that takes two lots of the largest position, or all."""
+    largest = max(abs(seat.size_lots) for seat in target.seats.values())
+    return min(WHOLE_PPM, ceil_div(2 * WHOLE_PPM, largest))
 
 
 def _note_most(world: World, target: Account, fraction_ppm: int, most: int) -> None:
@@ -182,8 +189,8 @@ def _note_most(world: World, target: Account, fraction_ppm: int, most: int) -> N
         note(world, "takeover: too large a fraction")
     if most == WHOLE_PPM:
         note(world, "takeover: all may be taken")
-    elif most == _one_lot_ppm(target):
-        note(world, "takeover: most by one lot")
+    elif most == _two_lots_ppm(target):
+        note(world, "takeover: most by two lots")
     else:
         note(world, "takeover: most by what is short")
 
@@ -203,13 +210,15 @@ def _note_parts(world: World, target: Account, parts: list[Part], fraction_ppm: 
         note(world, "takeover: discount cut by maintenance")
 
 
-def _note_price(world: World, target: Account, price: Price) -> None:
+def _note_price(world: World, target: Account, price: Price, *, whole: bool) -> None:
     equity = margin.worth(target).equity
     if price.discount and price.given == price.discount:
         note(world, "takeover: whole discount given")
     elif equity > 0 and price.given < price.discount:
         note(world, "takeover: given cut by equity")
-    if equity < 0 and price.discount:
+    if equity < 0 and price.discount and not whole:
+        note(world, "takeover: no top-up of a part")
+    elif equity < 0 and price.discount:
         if price.topped == price.discount:
             note(world, "takeover: topped up whole")
         elif price.topped < max(0, world.insurance.cash_micro):
@@ -241,14 +250,19 @@ def _move(seat: Seat, lots: int, value_micro: int) -> None:
     seat.entry_value_micro += value_micro
 
 
-def _with_parts(bidder: Account, parts: list[Part], cash_micro: int) -> Account:
-    """The bidder as it would be; the account itself is not touched."""
-    seats = dict(bidder.seats)
+def _room(world: World, account: Account) -> int:
+    """Balance less MM."""
+    return margin.worth(account).balance - margin.maintenance_now(world, account)
+
+
+def _with_parts(account: Account, parts: list[Part], cash_micro: int) -> Account:
+    """An account as it would be with more parts and cash; the account itself is not touched."""
+    seats = dict(account.seats)
     for part in parts:
         seat = replace(seats.get(part.instrument.id, Seat(part.instrument)))
         _move(seat, part.lots, part.value_micro)
         seats[part.instrument.id] = seat
-    return replace(bidder, seats=seats, cash_micro=bidder.cash_micro + cash_micro)
+    return replace(account, seats=seats, cash_micro=account.cash_micro + cash_micro)
 
 
 def _tell_cash(world: World, account: Account, counter: Account, delta_micro: int) -> None:

@@ -8,6 +8,7 @@ from exchange.domain import rejects as why
 from tests.reference import margin
 from tests.reference.branches import note
 from tests.reference.outcome import Reject, require
+from tests.reference.sweeping import covered
 from tests.reference.world import Head, World
 
 
@@ -18,6 +19,9 @@ def withdraw(world: World, head: Head, words: tuple[int, ...]) -> None:
     world.check_free(account)
     if any(other.liquidation != r.LIQUIDATION_NONE for other in world.family_of(account)):
         note(world, "withdrawal: family in liquidation")
+        raise Reject(why.ACCOUNT_LOCKED)
+    if any(not covered(world, other) for other in world.family_of(account)):
+        note(world, "withdrawal: family below maintenance")
         raise Reject(why.ACCOUNT_LOCKED)
     if world.sharing.account:
         note(world, "withdrawal: loss being shared")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exchange.core.engine import Engine
 from exchange.domain.limits import RULES_VERSION
+from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import PROFILES, Traffic
@@ -24,7 +25,18 @@ from tests.reference.risk_scenarios import RISK_SCENARIOS
 
 HERE = Path(__file__).parent
 COMMANDS = 1_200
-SCRIPTED = ("many_cancelled", "takeovers", "refused")
+SCENARIOS = RISK_SCENARIOS | CORNER_SCENARIOS
+SCRIPTED = (
+    "many_cancelled",
+    "takeovers",
+    "refused",
+    "families_pay",
+    "torn_spreads",
+    "cut_slices",
+    "amends",
+    "stale_makers_standard",
+    "stale_makers_portfolio",
+)
 SCRIPTED_3 = ("client_ids", "compare_and_amend", "configuring", "most_to_quote", "windows")
 
 
@@ -48,7 +60,7 @@ def streams_of(version: int) -> dict[str, bytes]:
         streams = {profile.name: stream_of(seed, OrderTraffic) for seed, profile in enumerate(ORDER_PROFILES)}
         return streams | {name: b"".join(ORDER_SCENARIOS[name]()) for name in SCRIPTED_3}
     streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
-    return streams | {name: b"".join(RISK_SCENARIOS[name]()) for name in SCRIPTED}
+    return streams | {name: b"".join(SCENARIOS[name]()) for name in SCRIPTED}
 
 
 def main() -> int:

@@ -60,3 +60,11 @@ def test_the_journals_show_every_step_of_a_liquidation() -> None:
             events = e.read_events(Engine().apply(load(HERE / name)))
             kinds |= {event.kind for event in events if isinstance(event, e.Liquidation)}
     assert kinds == set(r.LIQUIDATION_NAMES)
+
+
+def test_the_journals_show_makers_cancelled_for_their_margin() -> None:
+    reasons: set[int] = set()
+    for name in EXPECTED:
+        events = e.read_events(Engine().apply(load(HERE / name)))
+        reasons |= {event.reason for event in events if isinstance(event, e.Order)}
+    assert r.CANCEL_MARGIN in reasons

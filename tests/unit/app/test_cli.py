@@ -90,6 +90,12 @@ def test_credentials_that_are_no_database(tmp_path: Path, capsys: pytest.Capture
     assert "is not a credentials database" in capsys.readouterr().err
 
 
+def test_a_faucet_file_that_is_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "faucet-given.txt").write_text("a lot\n")
+    assert main(["serve", "--pricing-engine", "numpy", "--port", "0", "--data", str(tmp_path)]) == 1
+    assert "faucet-given.txt is damaged; write what sign-ups drew there" in capsys.readouterr().err
+
+
 def test_account_create_says_why_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["account", "create", "--url", "rubbish"]) == 1
     assert "write http://host:port" in capsys.readouterr().err

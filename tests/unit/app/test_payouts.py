@@ -116,6 +116,10 @@ def test_one_that_is_given_up_is_not_paid_and_one_that_is_begun_is_not_given_up(
     assert venue.chain.l1.payout_of(1) is None
     assert not payouts.give_up(2)
     assert venue.turn(payouts) == [Resolution(2, PAID)]
+    payouts.resume(1)
+    venue.turn(payouts)
+    venue.chain.block()
+    assert Resolution(1, PAID) in venue.turn(payouts)
 
 
 def test_many_withdrawals_take_turns(venue: Venue) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import struct
 
 import pytest
 
@@ -93,6 +94,29 @@ def test_marks_bring_one_sweep_over_all_accounts_in_slices() -> None:
     assert len(rig.venue.sent_of(r.RISK_SWEEP)) == 2 * before  # no marks, no sweeps
 
 
+def test_accounts_with_many_seats_make_slices_shorter() -> None:
+    rig = Rig(accounts=300)
+    rig.venue.run(0.05)
+    for account in range(100, 110):
+        rig.long(account, 1)  # a seat each, and none for the others but the maker
+    rig.driver.stop()
+    rig.driver = rig.begin(dataclasses.replace(RULES, sweep_seats=3))
+    rig.venue.sent.clear()
+    rig.index(INDEX)
+    rig.venue.run(0.5)
+    ranges = [struct.unpack_from("<qq", command, 32) for command in rig.venue.sent_of(r.RISK_SWEEP)]
+    ends = [first + count for first, count in ranges]
+    assert [first for first, _ in ranges] == [64, *ends[:-1]]  # nobody is left out, nobody is looked at twice
+    assert ends[-1] >= rig.venue.engine.account_count
+    seats = [
+        sum(bool(queries.positions(rig.venue.engine, n)) for n in range(first, min(first + count, 364)))
+        for first, count in ranges
+    ]
+    assert max(seats) == 3
+    assert sum(seats) == 11
+    assert max(count for _, count in ranges) == 64
+
+
 def test_ten_thousand_accounts_are_swept_within_a_quarter_of_a_second_of_the_marks() -> None:
     """With a disk that takes 4 ms: what the pace of commands allows, computing left out."""
     rig = Rig(accounts=10_000)
@@ -116,9 +140,11 @@ def test_a_sharing_goes_on_in_the_next_process() -> None:
     rig.driver.stop()
     rig.driver = rig.begin(dataclasses.replace(RULES, share_slice=64, turn_s=0.05))
     rig.long(ALICE)
-    rig.order(MAKER, 96_000, 1_000)
+    rig.order(MAKER, 96_100, 1_000)
     rig.index(96_100)
-    while not rig.venue.sent_of(r.SHARE_LOSS):
+    for _ in range(500):
+        if rig.venue.sent_of(r.SHARE_LOSS):
+            break
         rig.venue.run(0.01)
     assert risk_queries.sharing(rig.venue.engine) == ALICE
     rig.driver.stop()
@@ -167,7 +193,7 @@ def test_without_a_book_it_goes_to_auction_and_is_looked_at_now_and_then(rig: Ri
 
 def test_a_loss_beyond_the_fund_is_shared_and_the_account_ends_at_nothing(rig: Rig) -> None:
     rig.long(ALICE)
-    rig.order(MAKER, 96_000, 1_000)
+    rig.order(MAKER, 96_100, 1_000)
     before = queries.account_figures(rig.venue.engine, BOB).cash_micro
     rig.index(96_100)  # it has lost 1,560 of 1,000
     rig.venue.run(3.0)

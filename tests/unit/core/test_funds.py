@@ -185,3 +185,9 @@ def test_reduce_only_passes_without_funds(market: Market) -> None:
     market.mark(index=1)
     assert reason(market.order(BOB, 500_000, 1, SELL | REDUCE, PERPETUAL)) == "reduce_only"
     market.rests(ALICE, 500_000, 100, SELL | REDUCE, at=PERPETUAL)
+
+
+def test_under_rules_1_a_sale_holds_nothing_for_its_fee(engine_class: type[Engine]) -> None:
+    market = Market(engine_class(), option=CALL._replace(taker_fee_ppm=300))  # 0.15 a lot, without a cap
+    market.send(c.withdraw(ALICE, (1_000_000 - 500) * USDC, 1))
+    market.rests(ALICE, 1, 1, SELL)  # 500 are needed for the forward

@@ -200,25 +200,68 @@ def test_reduce_only_makers_are_met_one_lot_at_a_time(market: RiskMarket) -> Non
     assert [market.told().lots for _ in range(5)] == [-1, -1, -1, -1, 0]
 
 
-def test_a_slice_that_would_make_things_worse_is_not_sent(engine_class: type[Engine]) -> None:
-    # A band of 1.5 %: selling at its end costs 1.5 % and frees 1 %.
-    market = RiskMarket(engine_class(), RISK._replace(liquidation_band_ppm=15_000))
-    long_perpetual(market)
+@pytest.mark.parametrize(
+    ("band_ppm", "fee_ppm", "price"),
+    [
+        # A lot frees 1 % of 484: 4.84.
+        (5_000, 2_000, 48_158),  # the band: 242, a whole tick
+        (5_000, 5_000, 48_158),  # half a per cent each for the band and the fee: just what is freed
+        (5_000, 5_100, 48_163),  # 2.4684 of fee leave 2.3716
+        (15_000, 2_000, 48_013),  # 0.968 of fee leave 3.872
+        (5_000, 9_999, 48_400),  # 4.839516 of fee leave nothing a tick is worth: the mark
+        (5_000, 10_000, 48_400),
+        (5_000, 10_001, None),
+    ],
+)
+def test_a_slice_goes_no_further_than_to_where_it_makes_nothing_worse(
+    engine_class: type[Engine], band_ppm: int, fee_ppm: int, price: int | None
+) -> None:
+    market = RiskMarket(
+        engine_class(), RISK._replace(liquidation_band_ppm=band_ppm, liquidation_fee_ppm=fee_ppm)
+    )
+    long_perpetual(market, index=48_400)
     market.deposit(CAROL, 10_000 * USDC)
-    market.rests(CAROL, PERPETUAL, 48_480, 3)
+    market.rests(CAROL, PERPETUAL, 48_400, 3)
     market.sweep()
-    done = only(market.step(), e.Done)
-    assert (done.command, done.affected) == (r.LIQUIDATE, 0)
-    assert market.told().kind == r.LIQ_AUCTION
+    events = market.step()
+    if price is None:
+        done = only(events, e.Done)
+        assert (done.command, done.affected) == (r.LIQUIDATE, 0)
+        assert market.told().kind == r.LIQ_AUCTION
+        return
+    order = of(events, e.Order)[-1]
+    assert (order.price_ticks, order.filled_lots) == (price, 3)
 
 
-def test_the_fees_count_in_whether_a_slice_helps(engine_class: type[Engine]) -> None:
-    # 0.5 % of band and 0.5 % of fee cost just what is freed; a hundredth of a per cent more does not pass.
-    for fee_ppm, sent in ((5_000, True), (5_100, False)):
-        market = RiskMarket(engine_class(), RISK._replace(liquidation_fee_ppm=fee_ppm))
-        long_perpetual(market, index=48_400)  # 242 of width: a whole tick
-        market.sweep()
-        assert isinstance(market.step()[-1], e.Liquidation) is sent
+@pytest.mark.parametrize(("band_ppm", "price"), [(5_000, 27_426), (5_009, 27_426), (9_990, 27_452)])
+def test_without_equity_a_slice_loses_no_more_than_a_tenth_of_the_band(
+    engine_class: type[Engine], band_ppm: int, price: int
+) -> None:
+    market = RiskMarket(engine_class(), RISK._replace(liquidation_band_ppm=band_ppm))
+    short_calls(market, 27_400)  # worth 2,740, on 1,100
+    market.rests(DORA, CALL_50, price + 1, 4, SELL)
+    market.sweep()
+    events = market.step()
+    assert of(events, e.Order)[-1].price_ticks == price
+    assert (last(events, e.Liquidation).kind, last(events, e.Liquidation).lots) == (r.LIQ_OPTION, 0)
+
+
+@pytest.mark.parametrize(("reduce_only", "lots"), [(0, -1_024), (1, -1_023)])
+def test_a_slice_looks_at_no_more_than_so_many_orders(
+    engine_class: type[Engine], reduce_only: int, lots: int
+) -> None:
+    market = RiskMarket(engine_class(), RISK._replace(liquidation_slice_micro=10**6 * USDC))
+    market.deposit(ALICE, 22_000 * USDC)
+    market.give(ALICE, PERPETUAL, 1_100, 50_000)
+    market.deposit(CAROL, 10**6 * USDC)
+    market.mark(48_480)
+    if reduce_only:
+        market.give(CAROL, PERPETUAL, -1, 48_480)
+        market.rests(CAROL, PERPETUAL, 48_480, 1, r.FLAG_REDUCE_ONLY)
+    market.deposit(BOB, 10**6 * USDC)
+    market.send(*(c.new_order(BOB, PERPETUAL, 0, 48_480, 1) for _ in range(1_100)))
+    market.sweep(ALICE, 1)
+    assert market.told().lots == lots
 
 
 def test_a_perpetual_that_hedges_stays(market: RiskMarket) -> None:
@@ -261,12 +304,12 @@ def test_a_short_option_is_bought_back(market: RiskMarket) -> None:
 
 
 def test_the_fee_never_takes_funds_below_nothing(market: RiskMarket) -> None:
-    short_calls(market, 27_300)
-    market.rests(DORA, CALL_50, 27_450, 4, SELL)
+    short_calls(market, 27_400)
+    market.rests(DORA, CALL_50, 27_426, 4, SELL)
     market.sweep()
     told = market.told()
-    # 1,100 less 4 · 274.50: two are left of a fee of 4.24.
-    assert (told.lots, told.amount_micro, told.balance_micro) == (4, 2 * USDC, 0)
+    # 1,100 less 4 · 274.26: 2.96 are left of a fee of 4.24.
+    assert (told.lots, told.amount_micro, told.balance_micro) == (4, 2_960 * MILLI, 0)
 
 
 def test_the_fee_of_an_option_is_capped_like_a_trade_s(engine_class: type[Engine]) -> None:
@@ -388,3 +431,102 @@ def test_an_empty_fund_pays_nothing(market: RiskMarket) -> None:
     broke(market)
     told = only(market.step(), e.Liquidation)
     assert (told.kind, told.amount_micro) == (r.LIQ_DEFICIT, 1_000 * USDC)
+
+
+# --- the family ------------------------------------------------------------------------------------
+
+CHILDREN = (DORA + 1, DORA + 2, DORA + 3)
+
+
+def family(market: RiskMarket, *usdc: int) -> None:
+    """Subaccounts of ALICE with this much."""
+    for child, amount in zip(CHILDREN, usdc, strict=False):
+        market.must(c.create_account(child, main=ALICE), e.Account)
+        if amount:
+            market.deposit(child, amount * USDC)
+
+
+def test_the_family_pays_before_the_fund(engine_class: type[Engine]) -> None:
+    market = RiskMarket(engine_class(), fund_micro=1_500 * USDC)
+    family(market, 300, 0, 450)
+    broke(market)  # 1,000 are missing
+    events = market.step()
+    given, got, told, *others = events
+    assert isinstance(given, e.Cash)
+    assert isinstance(got, e.Cash)
+    assert isinstance(told, e.Liquidation)
+    assert (given.head.account, given.head.id, given.kind) == (CHILDREN[0], 0, r.CASH_TRANSFER)
+    assert (given.delta_micro, given.balance_micro, given.counter_account) == (-300 * USDC, 0, ALICE)
+    assert (got.head.account, got.head.id, got.kind) == (ALICE, 0, r.CASH_TRANSFER)
+    assert (got.delta_micro, got.balance_micro, got.counter_account) == (
+        300 * USDC, 2_300 * USDC, CHILDREN[0],
+    )  # fmt: skip
+    assert (told.head.account, told.kind, told.counter_account) == (ALICE, r.LIQ_FAMILY, CHILDREN[0])
+    assert (told.amount_micro, told.maintenance_micro, told.balance_micro) == (300 * USDC, 0, -700 * USDC)
+    assert kinds(others) == [r.LIQ_FAMILY, r.LIQ_FUND, r.LIQ_ENDED]
+    assert [event.amount_micro for event in of(others, e.Liquidation)] == [450 * USDC, 250 * USDC, 0]
+    assert market.cash(FUND) == 1_250 * USDC
+
+
+def test_the_family_pays_no_more_than_is_missing(engine_class: type[Engine]) -> None:
+    market = RiskMarket(engine_class(), fund_micro=1_500 * USDC)
+    family(market, 1_200, 500)
+    broke(market)
+    assert kinds(market.step()) == [r.LIQ_FAMILY, r.LIQ_ENDED]
+    assert [market.cash(account) for account in (*CHILDREN[:2], FUND)] == [
+        200 * USDC, 500 * USDC, 1_500 * USDC,
+    ]  # fmt: skip
+
+
+def test_the_main_account_and_siblings_pay_for_a_subaccount_in_id_order(market: RiskMarket) -> None:
+    family(market, 100, 0, 100)
+    second = CHILDREN[1]
+    market.deposit(second, 2_000 * USDC)
+    market.give(second, PERPETUAL, 100, 50_000)
+    market.mark(47_000)
+    market.deposit(CAROL, 10_000 * USDC)
+    market.rests(CAROL, PERPETUAL, 47_000, 100)
+    market.deposit(ALICE, 100 * USDC)
+    market.sweep(second, 1)
+    for _ in range(20):
+        market.step(second)
+    paid = of(market.step(second), e.Liquidation)
+    assert [(event.kind, event.counter_account) for event in paid] == [
+        (r.LIQ_FAMILY, ALICE),
+        (r.LIQ_FAMILY, CHILDREN[0]),
+        (r.LIQ_FAMILY, CHILDREN[2]),
+        (r.LIQ_DEFICIT, 0),
+    ]
+    assert paid[-1].amount_micro == 700 * USDC
+
+
+def test_the_family_gives_down_to_its_maintenance_margin_whatever_it_has_open(market: RiskMarket) -> None:
+    family(market, 800)
+    market.mark(47_000)
+    market.give(CHILDREN[0], PERPETUAL, 10, 47_000)  # to be kept: 1 % of 4,700
+    market.rests(CHILDREN[0], CALL_60, 100, 700)
+    market.mark()
+    market.send(c.funding(PERPETUAL, 30 * USDC))  # 300: DORA has them
+    market.mark()
+    broke(market)
+    told = of(market.step(), e.Liquidation)[0]
+    assert (told.kind, told.amount_micro) == (r.LIQ_FAMILY, 453 * USDC)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_who_is_in_liquidation_itself_does_not_pay_who_is_locked_does(
+    market: RiskMarket, locked: bool
+) -> None:
+    family(market, 200, 500)
+    market.give(CHILDREN[0], PERPETUAL, 10, 50_000)
+    if locked:
+        market.send(c.set_lock(CHILDREN[1], True))
+    market.mark(47_900)
+    assert len(market.sweep(CHILDREN[0], 1)) == 1
+    market.mark(50_000)
+    broke(market)
+    paid = of(market.step(), e.Liquidation)
+    assert [(event.kind, event.counter_account) for event in paid] == [
+        (r.LIQ_FAMILY, CHILDREN[1]),
+        (r.LIQ_DEFICIT, 0),
+    ]

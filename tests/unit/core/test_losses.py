@@ -6,6 +6,7 @@ import pytest
 
 from exchange.domain import commands as c
 from exchange.domain import events as e
+from exchange.domain import limits
 from exchange.domain import records as r
 from tests.unit.core.harness import USDC, Engine, of, only, reason
 from tests.unit.core.liquidations import ALICE, BOB, CAROL, DORA, PERPETUAL, RiskMarket, kinds
@@ -105,11 +106,16 @@ def test_what_nobody_can_pay_stays_a_deficit(engine_class: type[Engine]) -> None
     ruin(market, ALICE, 45_000)
     market.step()
     share(market, 1_024)
-    # Before it is collected, DORA takes out all but the margin of her 100 lots; the shares stay as measured.
-    market.must(c.withdraw(DORA, market.cash(DORA) + 1 - 1_000 * USDC, 1), e.Cash)
+    # Before it is collected, funding of her 100 lots leaves DORA 1,000; the shares stay as measured.
+    spent = market.cash(DORA) + 1 - 1_000 * USDC
+    left = 1_000 * USDC + spent % 100
+    while spent >= 100:
+        part = min(spent, 100 * (limits.MAX_VALUE_MICRO // 10_000))
+        market.send(c.funding(PERPETUAL, -(part // 100)))
+        spent -= part // 100 * 100
     events = share(market, 1_024)
     assert kinds(events) == [r.LIQ_SHARED, r.LIQ_SHARED]
-    assert of(events, e.Liquidation)[1].amount_micro == 1_000 * USDC
+    assert of(events, e.Liquidation)[1].amount_micro == left
     assert only(share(market, 1_024), e.Done).affected == 4  # and it is measured anew
 
 

@@ -86,11 +86,11 @@ def test_below_initial_margin_only_what_closes_or_reduces_risk_passes(market: Ma
     market.rests(ALICE, CALL_50, 2_900, 1)
 
 
-def test_a_hedge_passes_if_it_saves_as_filled_what_it_holds(market: MarginMarket) -> None:
+def test_a_hedge_passes_if_it_can_be_paid_for(market: MarginMarket) -> None:
     squeezed(market, {CALL_50: 3_000})
-    # filled, ten CALL_55 leave a spread that can lose 500 of 1,050: so much may they cost, 55 a lot
-    assert reason(market.order(ALICE, CALL_55, 5_501, 10)) == "insufficient_funds"
-    market.rests(ALICE, CALL_55, 5_500, 10)
+    # filled, ten CALL_55 leave a spread that can lose 500: of 950 they may cost 45 a lot
+    assert reason(market.order(ALICE, CALL_55, 4_501, 10)) == "insufficient_funds"
+    market.rests(ALICE, CALL_55, 4_500, 10)
     # the hold of the bids is margin now: the next one saves nothing more
     assert reason(market.order(ALICE, CALL_55, 100, 1)) == "insufficient_funds"
 
@@ -102,14 +102,18 @@ def test_below_maintenance_closing_must_not_make_it_worse(market: MarginMarket) 
     market.mark(marks={CALL_50: 10_000, CALL_55: 6_000})
     # 500 are kept and needed; without the long calls ten short ones need 10 · (37.5 + 100)
     assert reason(market.order(ALICE, CALL_55, 6_100, 10, SELL)) == "insufficient_funds"
-    market.rests(ALICE, CALL_50, 9_000, 10)
+    # and no price pays for that: the premium may come in parts, or never
+    assert reason(market.order(ALICE, CALL_55, 500_000, 10, SELL)) == "insufficient_funds"
+    assert reason(market.order(ALICE, CALL_50, 5_001, 10)) == "insufficient_funds"
+    market.rests(ALICE, CALL_50, 5_000, 10)
 
 
 def test_negative_equity_is_said_and_still_lets_close(market: MarginMarket) -> None:
     squeezed(market, {CALL_50: 20_000})  # worth 2,000, with 950
     assert reason(market.order(ALICE, CALL_50, 21_000, 1, SELL)) == "negative_equity"
     assert reason(market.order(ALICE, PERPETUAL, 50_000, 1)) == "negative_equity"
-    market.rests(ALICE, CALL_50, 19_000, 10)
+    assert reason(market.order(ALICE, CALL_50, 9_501, 10)) == "negative_equity"
+    market.rests(ALICE, CALL_50, 9_500, 10)  # what there is
 
 
 def test_portfolio_orders_at_their_limit(market: MarginMarket) -> None:

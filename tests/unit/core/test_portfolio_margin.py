@@ -99,6 +99,30 @@ def test_an_option_without_a_table_is_margined_by_its_own_rate(core: MarginMarke
     assert figures(core, ALICE)[:2] == (initial, -(-kept * 8 // 10))
 
 
+def test_an_option_bought_without_a_table_counts_all_it_is_worth(core: MarginMarket) -> None:
+    core.hold(ALICE, CALL_50_LATER, 3)
+    # no scenario; 3 · 30; delta 900 is not beyond the threshold
+    assert figures(core, ALICE)[:2] == (90 * USDC, 72 * USDC)
+    core.rests(ALICE, CALL_50_LATER, 2_900, 2)
+    # as if bought: 2 · 30, and 2 · 300 of delta at 3 %
+    assert figures(core, ALICE)[:2] == (150 * USDC + 18 * USDC, 72 * USDC)
+    core.rests(ALICE, CALL_50_LATER, 3_100, 4, SELL)
+    # or sold: one short at 105.75 and 2.50; the larger side pays for 4 · 300 of delta
+    assert figures(core, ALICE)[0] == 150 * USDC + 108_250_000 + 36 * USDC
+    core.tables({CALL_50_LATER: (-1_000, 0, 1_000, 2_000)})
+    assert figures(core, ALICE)[1] == 24 * 100_000  # worst 3, times 0.8
+
+
+def test_bids_for_what_is_held_short_without_a_table_count_beyond_it(market: MarginMarket) -> None:
+    market.hold(ALICE, CALL_50_LATER, -4)
+    market.rests(ALICE, CALL_50_LATER, 2_900, 4)
+    # 4 · 108.25; delta 1,200: 2 % of 200; 4 · 300 at 3 %
+    needed = 4 * 108_250_000 + 4 * USDC + 36 * USDC
+    market.has_free(ALICE, 10_000 * USDC - needed)
+    market.rests(ALICE, CALL_50_LATER, 2_900, 1)  # one may end up long
+    market.has_free(ALICE, 10_000 * USDC - needed - 30 * USDC - 9 * USDC)
+
+
 def test_so_is_a_perpetual_either_way(market: MarginMarket) -> None:
     market.send(c.risk(0, RISK._replace(quantum_micro=2_000)))  # all tables go
     market.hold(ALICE, PERPETUAL, 2)

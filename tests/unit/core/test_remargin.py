@@ -43,6 +43,7 @@ HELD = {
     "a spread": {CALL_50: -10, CALL_55: 10},
     "a hedge": {CALL_50: -10, PERPETUAL: 5},
     "without a table": {CALL_50_LATER: -3, PUT_50: 4},
+    "bought without a table": {CALL_50_LATER: 3, PUT_50: 4, CALL_50: -2},
     "two underlyings": {CALL_50: -10, ETHER: 100, PERPETUAL: 3, CALL_50_LATER: 2},
     "the second first": {ETHER: -100, CALL_55: -4},
     "nothing": {},

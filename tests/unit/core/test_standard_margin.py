@@ -155,3 +155,64 @@ def test_a_spread_off_the_grid_is_rounded_against_the_holder() -> None:
     market.hold(ALICE, 7, 10, 2_000)
     # at 55,000.00002: ⌈5,000,000,010 / 100⌉ = 50,000,001 a lot
     assert margins(market) == (500_000_010, 500_000_010)
+
+
+def charged(engine: Engine | ReferenceEngine, delivery_fee_ppm: int, forward_micro: int) -> MarginMarket:
+    """Two more calls, of 50,000 and 55,000 and marked 20, whose delivery costs a fee."""
+    market = MarginMarket(engine)
+    call = terms()[CALL_50]._replace(delivery_fee_ppm=delivery_fee_ppm)
+    for number, strike in ((6, 50_000 * USDC), (7, 55_000 * USDC)):
+        market.must(c.list_instrument(number, call._replace(strike_micro=strike)), e.Instrument)
+    units = [c.Mark(n, 0, 2_000 * USDC, 0, forward_micro) for n in (6, 7)]
+    market.feed += 1
+    market.must(c.marks(0, 50_000 * USDC, market.feed, units), e.Marked)
+    return market
+
+
+@pytest.mark.parametrize(
+    ("forward_micro", "fee_micro"),
+    [
+        (50_000_000_000, 500),  # 500 USDC · 10⁻⁶
+        (50_000_000_100, 501),  # 500.000001: 500,000.001 nano-USDC, rounded up twice
+    ],
+)
+def test_a_spread_needs_its_delivery_s_cost_too(forward_micro: int, fee_micro: int) -> None:
+    market = charged(Engine(), 1, forward_micro)
+    market.hold(ALICE, 6, -10, 2_000)
+    market.hold(ALICE, 7, 10, 2_000)
+    assert margins(market) == (500 * USDC + 20 * fee_micro,) * 2
+
+
+def test_delivery_s_cost_counts_in_which_is_less() -> None:
+    # 2,249,999 · 20 lots: 500 and 45 less 20 micro-USDC. Ten calls alone need 950, and 575 are to be kept.
+    market = charged(Engine(), 4_500, 50_000 * USDC)  # 2.25 a lot
+    market.hold(ALICE, 6, -10, 2_000)
+    market.hold(ALICE, 7, 10, 2_000)
+    assert margins(market) == (545 * USDC, 545 * USDC)
+    market = charged(Engine(), 7_502, 50_000 * USDC)  # 3.751: 575.02 together
+    market.hold(ALICE, 6, -10, 2_000)
+    market.hold(ALICE, 7, 10, 2_000)
+    assert margins(market) == (575_020_000, 575 * USDC)
+
+
+def test_an_open_sale_takes_no_seat_out_of_its_group(engine_class: type[Engine]) -> None:
+    market = charged(engine_class(), 100, 50_000 * USDC)  # 0.05 a lot
+    market.hold(ALICE, 6, -10, 2_000)
+    market.hold(ALICE, 7, 10, 2_000)
+    market.hold(ALICE, PUT_40, 100)  # no delivery fee
+    market.hold(ALICE, 7, 50, 2_000)
+    cash = 10_000 * USDC - 300 * USDC - 1_000 * USDC
+    market.has_free(ALICE, cash - 500 * USDC - 70 * 50_000)
+    # Fifty offered: delivery may come for all sixty still.
+    market.rests(ALICE, 7, 2_000, 50, SELL)
+    market.has_free(ALICE, cash - 500 * USDC - 70 * 50_000)
+    # All sixty offered: nothing covers, and the strike of what is held counts on.
+    market.rests(ALICE, 7, 2_000, 10, SELL)
+    market.has_free(ALICE, cash - 950 * USDC)
+
+
+def test_more_offered_than_held_counts_with_what_is_offered(engine_class: type[Engine]) -> None:
+    market = charged(engine_class(), 100, 50_000 * USDC)
+    market.hold(ALICE, 6, 20, 2_000)
+    market.rests(ALICE, 7, 2_000, 15, SELL)  # alone 900: 60 a lot and the mark's other 10
+    market.has_free(ALICE, 9_600 * USDC - 35 * 50_000)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
+from exchange.core.engine import Engine as CoreEngine
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.unit.core.harness import ALICE, BOB, USDC, Market, only, reason
+from tests.reference.engine import ReferenceEngine
+from tests.unit.core import liquidations as small
+from tests.unit.core.harness import ALICE, BOB, USDC, Engine, Market, of, only, reason
 
 ALL = 1_000_000 * USDC
 
@@ -82,3 +87,114 @@ def test_the_insurance_fund_takes_deposits(market_2: Market) -> None:
 
 def test_under_rules_1_the_insurance_fund_takes_none(market: Market) -> None:
     assert reason(market.send(c.deposit(limits.ACCOUNT_INSURANCE, 7, 50))) == "unknown_account"
+
+
+@pytest.mark.parametrize("outcome", [r.WITHDRAWAL_PAID, r.WITHDRAWAL_CANCELLED])
+def test_an_account_has_so_many_pending_at_most(market_2: Market, outcome: int) -> None:
+    for ident in range(1, limits.MAX_PENDING_PER_ACCOUNT + 1):
+        only(market_2.send(c.withdraw(ALICE, 1, ident)), e.Cash)
+    assert reason(market_2.send(c.withdraw(ALICE, 1, 17))) == "limit_reached"
+    assert reason(market_2.send(c.withdraw(ALICE, 1, 16))) == "duplicate", "said first"
+    only(market_2.send(c.withdraw(BOB, 1, 17)), e.Cash)
+    assert reason(market_2.send(c.withdraw(ALICE, ALL, 18))) == "limit_reached", "said before the funds"
+    only(market_2.send(c.resolve_withdrawal(3, outcome)), e.Cash)
+    only(market_2.send(c.withdraw(ALICE, 1, 18)), e.Cash)
+    assert reason(market_2.send(c.withdraw(ALICE, 1, 19))) == "limit_reached"
+    only(market_2.send(c.resolve_withdrawal(17, outcome)), e.Cash)
+    assert reason(market_2.send(c.withdraw(ALICE, 1, 19))) == "limit_reached", "BOB's was another's"
+
+
+def test_a_restored_engine_knows_how_many(market_2: Market) -> None:
+    for ident in range(1, limits.MAX_PENDING_PER_ACCOUNT + 1):
+        market_2.send(c.withdraw(ALICE, 1, ident))
+    if isinstance(market_2.engine, ReferenceEngine):
+        return
+    assert isinstance(market_2.engine, CoreEngine)
+    market_2.engine = CoreEngine.restore(market_2.engine.state_bytes())
+    assert reason(market_2.send(c.withdraw(ALICE, 1, 17))) == "limit_reached"
+    only(market_2.send(c.resolve_withdrawal(3, 0)), e.Cash)
+    only(market_2.send(c.withdraw(ALICE, 1, 17)), e.Cash)
+
+
+CHILDREN = (small.DORA + 1, small.DORA + 2)
+
+
+@pytest.fixture
+def family(engine_class: type[Engine]) -> small.RiskMarket:
+    """ALICE with two subaccounts; the first holds a perpetual on a whole coin bought at 50,000 on 2,000."""
+    market = small.RiskMarket(engine_class())
+    for child in CHILDREN:
+        market.must(c.create_account(child, main=small.ALICE), e.Account)
+    for account in (small.ALICE, CHILDREN[0], CHILDREN[1], small.BOB):
+        market.deposit(account, 2_000 * USDC)
+    market.give(CHILDREN[0], small.PERPETUAL, 100, 50_000)
+    return market
+
+
+def withdrawals(market: small.RiskMarket, ident: int) -> list[bool]:
+    """Whether ALICE, her second subaccount and BOB may withdraw."""
+    found = []
+    for number, account in enumerate((small.ALICE, CHILDREN[1], small.BOB)):
+        events = market.send(c.withdraw(account, 1, ident + number))
+        found.append(isinstance(events[0], e.Cash))
+        if not found[-1]:
+            assert reason(events) == "account_locked"
+    return found
+
+
+def test_nobody_withdraws_while_another_of_the_family_is_short_or_in_liquidation(
+    family: small.RiskMarket,
+) -> None:
+    family.mark(48_500)  # 500 left, 485 to be kept
+    assert withdrawals(family, 10) == [True, True, True]
+    family.mark(48_484)  # 484 and 484.84
+    assert withdrawals(family, 20) == [False, False, True]
+    assert reason(family.send(c.withdraw(CHILDREN[0], 1, 30))) == "insufficient_funds", "its own is told so"
+    family.deposit(CHILDREN[0], 840_000)
+    assert withdrawals(family, 40) == [True, True, True]
+    family.mark(48_480)
+    assert len(family.sweep(CHILDREN[0], 1)) == 1
+    family.mark(50_000)
+    assert withdrawals(family, 50) == [False, False, True]
+    moved = of(family.send(c.transfer(small.ALICE, CHILDREN[1], 1, 1)), e.Cash)
+    assert len(moved) == 2, "within the family it may go round"
+    family.step(CHILDREN[0])
+    assert withdrawals(family, 60) == [True, True, True]
+
+
+def test_the_main_account_s_need_binds_too(family: small.RiskMarket) -> None:
+    family.give(small.ALICE, small.PERPETUAL, -100, 50_000)
+    family.mark(51_486)  # ALICE has 514 left of which 514.86 are to be kept
+    assert reason(family.send(c.withdraw(CHILDREN[1], 1, 1))) == "account_locked"
+
+
+def test_a_restored_family_is_the_same(family: small.RiskMarket) -> None:
+    if isinstance(family.engine, ReferenceEngine):
+        return
+    assert isinstance(family.engine, CoreEngine)
+    family.engine = CoreEngine.restore(family.engine.state_bytes())
+    family.mark(48_484)
+    assert withdrawals(family, 20) == [False, False, True]
+
+
+def test_nothing_leaves_while_a_loss_is_shared(family: small.RiskMarket) -> None:
+    family.deposit(small.CAROL, 2_000 * USDC)
+    family.give(small.CAROL, small.PERPETUAL, 100, 50_000)
+    family.mark(47_000)
+    family.deposit(small.BOB, 10_000 * USDC)
+    family.rests(small.BOB, small.PERPETUAL, 47_000, 100)
+    family.sweep(small.CAROL, 1)
+    for _ in range(21):
+        family.step(small.CAROL)
+    family.mark()
+    withdraw, transfer = c.withdraw(small.BOB, 1, 1), c.transfer(small.ALICE, CHILDREN[1], 1, 1)
+    for count in (1, 1_024):  # measuring, then to be collected
+        family.send(c.share_loss(small.CAROL, count))
+        for command in (withdraw, transfer, c.withdraw(small.BOB, 0, 0), c.transfer(small.ALICE, 99, 0, 0)):
+            expected = "unknown_account" if command == c.transfer(small.ALICE, 99, 0, 0) else "loss_sharing"
+            assert reason(family.send(command)) == expected
+    family.send(c.set_lock(small.BOB, True))
+    assert reason(family.send(withdraw)) == "account_locked", "said first"
+    family.send(c.set_lock(small.BOB, False), c.share_loss(small.CAROL, 1_024))
+    assert isinstance(family.send(withdraw)[0], e.Cash)
+    assert isinstance(family.send(transfer)[0], e.Cash)

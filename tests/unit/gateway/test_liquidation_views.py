@@ -116,6 +116,8 @@ def test_a_portfolio_nobody_bids_for_in_the_book_is_taken_over(
     (position,) = auction["positions"]
     assert (position["instrument_name"], position["size"]) == (PERPETUAL, 1)
     assert position["discount"] == 0.05  # half of the time of 10 %
+    # Equity 750, maintenance 978: all of it may be taken, since the discount would leave nothing.
+    assert (auction["fraction_max"], position["part"]) == (1, 1)
     told = carol.taken("strikebook.venue")
     assert told[-1]["step"] == "auction_started"
     for params, code in (
@@ -140,6 +142,54 @@ def test_a_portfolio_nobody_bids_for_in_the_book_is_taken_over(
     assert carol.taken("strikebook.venue")[-1]["step"] == "taken_over"
     step(rig, alice)
     assert steps(alice)[0] == "ended"
+
+
+def test_no_more_than_restores_maintenance_is_for_sale(rig: RiskRig, pair: tuple[Client, Client]) -> None:
+    alice, _ = pair
+    carol = rig.main(1_000_000, "carol")
+    sub, _ = rig.sub(alice)
+    rig.order(commands.deposit(sub.account or 0, 10**10, rig.engine.last_deposit_id + 1))
+    to_auction(rig, pair, 97_950_000_000)
+    (auction,) = carol.call("public/strikebook_get_auctions")
+    most = auction["fraction_max"]
+    # Maintenance is 979.5, the balance 900: 79.5 of it, in lots of a thousandth.
+    assert pytest.approx(most, abs=1e-5) == 79.5 / 979.5
+    (position,) = auction["positions"]
+    assert (position["size"], position["part"]) == (1, 0.082)
+
+    def refusal(client: Client, fraction: float) -> CallFailed:
+        with pytest.raises(CallFailed) as refused:
+            client.call("private/strikebook_take_over", account=alice.account, fraction=fraction, max_pay=0)
+        return refused.value
+
+    assert refusal(carol, round(most + 0.000001, 6)).data == {"reason": "bad_size", "fraction_max": most}
+    assert refusal(sub, most).data == {"reason": "wrong_family"}
+    won = carol.call("private/strikebook_take_over", account=alice.account, fraction=most, max_pay=0)
+    assert won["positions"][0]["size"] == 0.082
+    assert carol.call("public/strikebook_get_auctions") == []
+    step(rig, alice)
+    assert steps(alice)[0] == "ended"
+
+
+def test_a_family_pays_before_the_fund(rig: RiskRig, pair: tuple[Client, Client]) -> None:
+    alice, _ = pair
+    carol = rig.main(1_000_000, "carol")
+    sub, _ = rig.sub(alice)
+    rig.order(commands.deposit(sub.account or 0, 700_000_000, rig.engine.last_deposit_id + 1))
+    rig.order(commands.deposit(2, 10**10, rig.engine.last_deposit_id + 1))
+    to_auction(rig, pair, 95_000_000_000)  # 2,050 less than nothing
+    carol.call("private/strikebook_take_over", account=alice.account, fraction=1, max_pay=0)
+    step(rig, alice)
+    ended, fund, family = alice.call("private/strikebook_get_liquidations")[:3]
+    assert (family["step"], family["loss"], family["paid_by"]) == ("covered_by_family", 700, sub.account)
+    assert (fund["step"], ended["step"]) == ("covered_by_insurance_fund", "ended")
+    assert family["loss"] + fund["loss"] == pytest.approx(2_050)
+    (sent,) = sub.call("private/get_transfers", currency="USDC")["data"]
+    assert (sent["amount"], sent["direction"], sent["state"]) == (700, "payment", "confirmed")
+    assert sub.call("private/get_account_summary", currency="USDC")["balance"] == 0
+    public = [each.get("step") for each in carol.call("public/strikebook_venue_commands")]
+    assert "covered_by_family" not in public  # who belongs to whom is nobody else's business
+    assert [each["funded"] for each in losses(alice)] == [fund["loss"]]
 
 
 def losses(client: Client) -> list[dict[str, Any]]:

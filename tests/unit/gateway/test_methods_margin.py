@@ -54,6 +54,10 @@ def test_the_account_and_its_positions_show_the_margin_of_their_model(pair: tupl
     assert (call["initial_margin"], call["maintenance_margin"]) == (20_000, 12_500)
     assert (perpetual["initial_margin"], perpetual["maintenance_margin"]) == (1_000, 500)
     assert perpetual["leverage"] == 50
+    assert bob.call("public/get_instrument", instrument_name=PERPETUAL)["max_leverage"] == 50
+    listed = bob.call("public/get_instruments", currency="BTC")
+    shown = [each["max_leverage"] for each in listed if "max_leverage" in each]
+    assert (len(listed), shown) == (3, [50])
     assert call["estimated_liquidation_price"] is None
 
 

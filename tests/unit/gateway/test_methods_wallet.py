@@ -9,6 +9,8 @@ import pytest
 
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.domain.limits import MAX_PENDING_PER_ACCOUNT
+from exchange.gateway import sequencer
 from tests.unit.gateway.rig import PERPETUAL, CallFailed, Client, Rig
 from tests.unit.gateway.risk_rig import RiskRig
 
@@ -25,6 +27,9 @@ class Payer:
             return False
         self.given_up.append(withdrawal_id)
         return True
+
+    def resume(self, withdrawal_id: int) -> None:
+        self.given_up.remove(withdrawal_id)
 
 
 @pytest.fixture
@@ -152,6 +157,55 @@ def test_a_withdrawal_is_cancelled_until_its_payment_has_begun(rig: RiskRig, pay
     states = [each["state"] for each in alice.call("private/get_withdrawals", currency="USDC")["data"]]
     assert states == ["cancelled", "unconfirmed"]
     assert refusal(alice, "private/cancel_withdrawal", currency="USDC", id=2).code == 13020
+
+
+def test_a_cancelling_that_is_not_taken_leaves_the_payment_as_it_was(
+    rig: RiskRig, payer: Payer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = rig.main(1_000)
+    alice.call("private/withdraw", currency="USDC", amount=100)
+    with monkeypatch.context() as full:
+        full.setattr(sequencer, "MAX_PENDING", 0)
+        assert refusal(alice, "private/cancel_withdrawal", currency="USDC", id=1).code == 10047
+    assert (payer.given_up, rig.venue.cancelling) == ([], set())
+    # Paid in the same batch, in front of it: the core refuses the cancelling.
+    rig.venue.submit(commands.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
+    assert refusal(alice, "private/cancel_withdrawal", currency="USDC", id=1).code == 13020
+    assert (payer.given_up, rig.venue.cancelling) == ([], set())
+    assert balance(alice) == 900
+
+
+def test_two_cancellings_at_a_time_are_one(rig: RiskRig, payer: Payer) -> None:
+    alice = rig.main(1_000)
+    alice.call("private/withdraw", currency="USDC", amount=100)
+    first, second = (alice.send("private/cancel_withdrawal", currency="USDC", id=1) for _ in range(2))
+    rig.loop.run()
+    assert alice.reply(first)["state"] == "cancelled"
+    with pytest.raises(CallFailed, match="cancel_under_way"):
+        alice.reply(second)
+    assert payer.given_up == [1]
+
+
+def test_dust_is_withdrawn_only_where_it_is_all_there_is(rig: RiskRig) -> None:
+    alice = rig.main(2)
+    wrong = refusal(alice, "private/withdraw", currency="USDC", amount=0.999999)
+    assert wrong.code == -32602
+    assert wrong.data == {"param": "amount", "reason": "at least 1 USDC, or all that is free (2)"}
+    alice.call("private/withdraw", currency="USDC", amount=1.5)
+    assert refusal(alice, "private/withdraw", currency="USDC", amount=0.4).code == -32602
+    assert alice.call("private/withdraw", currency="USDC", amount=0.5)["state"] == "unconfirmed"
+    assert balance(alice) == 0
+
+
+def test_so_many_withdrawals_are_held_for_an_account(rig: RiskRig) -> None:
+    alice, bob = rig.main(1_000), rig.main(1_000, "bob")
+    for _ in range(MAX_PENDING_PER_ACCOUNT):
+        alice.call("private/withdraw", currency="USDC", amount=1)
+    wrong = refusal(alice, "private/withdraw", currency="USDC", amount=1)
+    assert (wrong.code, wrong.message) == (11030, "other_reject limit_reached")
+    assert bob.call("private/withdraw", currency="USDC", amount=1)["state"] == "unconfirmed"
+    alice.call("private/cancel_withdrawal", currency="USDC", id=3)
+    assert alice.call("private/withdraw", currency="USDC", amount=1)["state"] == "unconfirmed"
 
 
 def test_deposits_are_listed(rig: RiskRig) -> None:

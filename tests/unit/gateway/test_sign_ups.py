@@ -28,7 +28,7 @@ def test_an_address_may_sign_up_so_often_an_hour() -> None:
         gate.admit("192.0.2.1")
     code, data = refused(gate, "192.0.2.1")
     assert (code, data["retry_after_s"]) == (10028, 1_800)
-    assert data["reason"] == "an address may sign up 2 times an hour"
+    assert data["reason"] == "an address may sign up 2x an hour"
     gate.admit("192.0.2.2")  # another one may
     clock.at_us += 1_000 * HOUR_MS // 2
     gate.admit("192.0.2.1")

@@ -68,8 +68,8 @@ def test_from_deposit_to_withdrawal() -> None:
     bob.buy(SHORT_LEG, 1.0, 2_000.0)
     alice.sell(SHORT_LEG, 1.0, 2_000.0)
     # Alone the short call would need max(15,000 - 10,000, 10,000) + 2,000; covered by the lower strike it
-    # can lose nothing at any price.
-    assert shown(alice) == (26_940, 26_940, 29_940, 0, 0)
+    # can lose nothing at any price, but delivery costs 0.015 % of 100,000 for each.
+    assert shown(alice) == (26_940, 26_940, 29_940, 30, 30)
     legs = {each["instrument_name"]: each for each in alice.call("private/get_positions")}
     assert (legs[SHORT_LEG]["size"], legs[SHORT_LEG]["initial_margin"]) == (-1, 12_000)
 
@@ -78,27 +78,27 @@ def test_from_deposit_to_withdrawal() -> None:
     assert (asked["buy"], asked["sell"]) == (20_500, 20_500)
     bob.sell(PERPETUAL, 10.0, 100_000.0)
     alice.buy(PERPETUAL, 10.0, 100_000.0)
-    assert shown(alice) == (26_440, 26_440, 29_440, 20_000, 10_000)
+    assert shown(alice) == (26_440, 26_440, 29_440, 20_030, 10_030)
     # One more below the market: 2,000 of margin and 50 for its fee.
     resting = alice.buy(PERPETUAL, 1.0, 97_000.0)["order"]["order_id"]
-    assert shown(alice) == (26_440, 26_440, 29_440, 22_050, 10_000)
+    assert shown(alice) == (26_440, 26_440, 29_440, 22_080, 10_030)
     with pytest.raises(CallFailed) as refused:
-        alice.buy(PERPETUAL, 2.2, 97_000.0)  # 4,510 more, where 4,390 are free
+        alice.buy(PERPETUAL, 2.2, 97_000.0)  # 4,510 more, where 4,360 are free
     assert refused.value.code == 10009
     (held,) = alice.call("private/get_positions", kind="future")
-    # Balance 26,440 and 10 a dollar must stay above 0.1 a dollar: 100,000 - 16,440 / 9.9.
-    assert held["estimated_liquidation_price"] == pytest.approx(100_000 - 16_440 / 9.9)
+    # Balance 26,440 and 10 a dollar must stay above 30 and 0.1 a dollar: 100,000 - 16,410 / 9.9.
+    assert held["estimated_liquidation_price"] == pytest.approx(100_000 - 16_410 / 9.9)
 
-    # --- the market falls to 98,000: 20,000 are lost, 1 % of 980,000 is needed
+    # --- the market falls to 98,000: 20,000 are lost, 1 % of 980,000 is needed and 29.40 for delivery
     mark(rig, 202, 98_000, 4_000, 1_500)
-    assert shown(alice) == (26_440, 6_440, 8_940, 21_610, 9_800)  # 2 % of 11 at 98,000, and 50
+    assert shown(alice) == (26_440, 6_440, 8_940, 21_639.4, 9_829.4)  # 2 % of 11 at 98,000, and 50
     bob.buy(PERPETUAL, 20.0, 97_900.0)
 
     # --- the margin call: found by a sweep, orders first, then slices until margin suffices
     rig.order(commands.risk_sweep(64, 8))
     (started,) = steps(alice)
     assert started["step"] == "started"
-    assert (started["maintenance_margin"], started["margin_balance"]) == (9_800, 6_440)
+    assert (started["maintenance_margin"], started["margin_balance"]) == (9_829.4, 6_440)
     with pytest.raises(CallFailed) as refused:
         alice.buy(PERPETUAL, 1.0, 98_000.0)
     assert refused.value.code == 11098
@@ -108,7 +108,7 @@ def test_from_deposit_to_withdrawal() -> None:
     rig.order(commands.liquidate(alice.account or 0))
     ended = alice.call("private/get_order_state", order_id=resting)
     assert (ended["order_state"], ended["cancel_reason"]) == ("cancelled", "autoliquidation")
-    assert shown(alice) == (26_440, 6_440, 8_940, 19_600, 9_800)
+    assert shown(alice) == (26_440, 6_440, 8_940, 19_629.4, 9_829.4)
 
     # A slice is 102 lots of 0.001 (10,000 / 98). Sold at 97,900 it costs 10.2 of value, a fee of 4.998 and
     # the liquidation's of 19.992, and frees 99.96 of margin.
@@ -116,26 +116,27 @@ def test_from_deposit_to_withdrawal() -> None:
     first = steps(alice)[-1]
     assert (first["step"], first["amount"], first["fee"]) == ("perpetual_slice", -0.102, 19.992)
     assert shown(alice)[1] == pytest.approx(6_440 - 35.19)
-    assert shown(alice)[4] == pytest.approx(9_800 - 99.96)
-    # 3,360 are missing and each slice brings 64.77: 52 of them.
+    assert shown(alice)[4] == pytest.approx(9_829.4 - 99.96)
+    # 3,389.40 are missing and each slice brings 64.77: 53 of them.
     while alice.call("private/get_user_locks")[0]["enabled"]:
         rig.order(commands.liquidate(alice.account or 0))
     slices = [each for each in steps(alice) if each["step"] == "perpetual_slice"]
-    assert len(slices) == 52
+    assert len(slices) == 53
     assert steps(alice)[-1]["step"] == "ended"
     _, balance, _, _, maintenance = shown(alice)
-    assert (balance, maintenance) == (6_440 - 52 * 35.19, 9_800 - 52 * 99.96) == (4_610.12, 4_602.08)
+    assert (balance, maintenance) == pytest.approx((6_440 - 53 * 35.19, 9_829.4 - 53 * 99.96))
+    assert (balance, maintenance) == (4_574.93, 4_531.52)
     fund = risk_queries.account_state(rig.engine, ACCOUNT_INSURANCE).cash_micro
-    assert fund == 52 * 19_992_000
+    assert fund == 53 * 19_992_000
 
-    # --- she closes the remaining 4.696 at 97,900: a fee of 230.104; the day's settlement realises 21,000
+    # --- she closes the remaining 4.594 at 97,900: a fee of 225.106; the day's settlement realises 21,000
     (held,) = alice.call("private/get_positions", kind="future")
-    assert held["size"] == 4.696
-    alice.sell(PERPETUAL, 4.696, 97_900.0, reduce_only=True)
-    cash = 26_440 - 52 * 24.99 - 230.104
+    assert held["size"] == 4.594
+    alice.sell(PERPETUAL, 4.594, 97_900.0, reduce_only=True)
+    cash = 26_440 - 53 * 24.99 - 225.106
     assert shown(alice)[:2] == pytest.approx((cash, cash - 21_000))
     rig.order(commands.settle_perpetual(2, 196_000))
-    assert shown(alice)[:2] == pytest.approx((3_910.416, 3_910.416))
+    assert shown(alice)[:2] == pytest.approx((3_890.424, 3_890.424))
 
     # --- expiry at 108,000: 8,000 for the lower strike less 0.015 % of the price, nothing for the higher
     rig.clock.ms = EXPIRY_MS
@@ -147,17 +148,17 @@ def test_from_deposit_to_withdrawal() -> None:
     assert (long_leg["position"], long_leg["session_profit_loss"]) == (1, 8_000 - 16.2 - 5_000)
     assert (short_leg["position"], short_leg["session_profit_loss"]) == (-1, 2_000)
     assert alice.call("private/get_positions") == []
-    left = 3_910.416 + 8_000 - 16.2
-    assert shown(alice) == (left, left, left, 0, 0) == (11_894.216, 11_894.216, 11_894.216, 0, 0)
+    left = 11_874.224  # 3,890.424 + 8,000 - 16.20
+    assert shown(alice) == (left, left, left, 0, 0)
 
     # --- she withdraws all of it, and not a micro-dollar more
     with pytest.raises(CallFailed) as refused:
-        alice.call("private/withdraw", currency="USDC", amount=11_894.216001)
+        alice.call("private/withdraw", currency="USDC", amount=11_874.224001)
     assert refused.value.code == 10009
-    held = alice.call("private/withdraw", currency="USDC", amount=11_894.216)
+    held = alice.call("private/withdraw", currency="USDC", amount=11_874.224)
     assert shown(alice)[0] == 0
     rig.order(commands.resolve_withdrawal(held["id"], r.WITHDRAWAL_PAID))
     (paid,) = alice.call("private/get_withdrawals", currency="USDC")["data"]
-    assert (paid["state"], paid["amount"]) == ("completed", 11_894.216)
+    assert (paid["state"], paid["amount"]) == ("completed", 11_874.224)
     assert risk_queries.total_cash(rig.engine) == 0
     rig.close()

@@ -75,6 +75,20 @@ def test_bear_call_spread_loses_the_width_at_most() -> None:
     assert standard(*spread) == close((200, 200))
 
 
+def test_relief_sets_aside_what_delivery_will_cost() -> None:
+    # 0.015 % of 10,000 for each of two lots, on top of the width of 200; a debit spread pays only that.
+    credit = [option(CALL, 9_800, -1, 400), option(CALL, 10_000, 1, 300)]
+    spread = [replace(leg, delivery=0.00015) for leg in credit]
+    assert standard(*spread) == close((203, 203))
+    assert standard(*(replace(leg, size=-leg.size) for leg in spread)) == close((3, 3))
+    # An offer of the debit spread's long leg leaves both lots to be delivered; now the short one is naked:
+    # max(0.15, 0.10)·10,000 + 300 is more than nothing lost below 9,800, 12,000 uncovered and the fees.
+    offered = [replace(spread[0], size=1, offers=1), replace(spread[1], size=-1)]
+    assert standard(*offered) == close((1_800, 3))
+    # Worth less than the fees: as if each stood alone, and nothing is short.
+    assert standard(replace(spread[1], size=5)) == (0, 0)
+
+
 def test_bull_call_spread_cannot_lose_more_than_was_paid() -> None:
     spread = [option(CALL, 1_800, 1, 210, 1_900), option(CALL, 2_000, -1, 120, 1_900)]
     assert standard(*spread) == close((0, 0))
@@ -123,6 +137,11 @@ def test_offers_count_as_sold_and_bids_are_paid_by_what_they_hold() -> None:
     bid = twin.order_hold(option(CALL, 10_500, 0, 200), 190, sell=False, fee_rate=0.0003, fee_cap=0.125,
                           portfolio_model=False)  # fmt: skip
     assert bid == close(190 + 3)  # 0.03 % of 10,000; the cap of 12.5 % of 190 is far away
+    # A sale without a cap on its fee holds what its price leaves unpaid of that.
+    for price, held in ((1.0, 2.0), (3.0, 0.0), (190.0, 0.0)):
+        sold = twin.order_hold(option(CALL, 10_500, 0, 200), price, sell=True, fee_rate=0.0003, fee_cap=None,
+                               portfolio_model=False)  # fmt: skip
+        assert sold == close(held)
     offered = replace(option(CALL, 10_500, 0, 200), offers=2.0)
     assert standard(offered) == close((2_400, 0))
     wide = replace(option(CALL, 10_500, 0, 200), bids=1.0, hold=bid)
@@ -251,9 +270,12 @@ def test_open_orders_count_where_they_would_lose() -> None:
 
 
 def test_without_a_table_a_position_stands_alone() -> None:
-    # As standard margin would: short call 1,200 and 950 (times 0.8); a long one nothing.
+    # As standard margin would: short call 1,200 and 950 (times 0.8).
     assert twin.portfolio([option(CALL, 10_500, -1, 200)], by_name) == close((1_200, 760))
-    assert twin.portfolio([option(CALL, 10_500, 1, 200)], by_name) == (0, 0)
+    # A long one counts in equity and may lose all of it: its mark. Two bid for may, too.
+    assert twin.portfolio([option(CALL, 10_500, 1, 200)], by_name) == close((200, 160))
+    bids = replace(option(CALL, 10_500, 1, 200), delta=0.0, bids=2.0)
+    assert twin.portfolio([bids], by_name) == close((600, 160))
     naked = Holding(PERPETUAL, -2, 10_000, 10_000, 10_000)
     assert twin.portfolio([naked], by_name) == close((1_000, 400))
 

@@ -144,19 +144,26 @@ def auction() -> State:
     return done(state, op.LiquidationSet(65, 1), op.Deposit(2, 50, 3))
 
 
-@pytest.mark.parametrize(("given", "topped"), [(300, 0), (0, 20)])
-def test_a_takeover_moves_the_fraction_and_its_price(given: int, topped: int) -> None:
+def test_a_takeover_moves_the_fraction_and_its_price() -> None:
     state = auction()
     before = cash(state, 65, 66, 2)
     parts = [op.Moved(0, 65, 66, 1, 4_000_000), op.Moved(1, 65, 66, 1, 999_000_000)]
-    done(state, *parts, op.Takeover(66, 65, 500_000, given, topped))  # half of 3 is 1, of 2 is 1
+    done(state, *parts, op.Takeover(66, 65, 500_000, 300, 0))  # half of 3 is 1, of 2 is 1
     assert state.position(66, 0) == (1, 4_000_000)
     assert state.position(66, 1) == (1, 999_000_000)
     assert state.position(65, 0)[0] == 2
-    # The call is paid for, the perpetual passes at its mark; the discount is the target's or the fund's.
-    paid = 4_000_000 - given - topped
-    assert cash(state, 65, 66, 2) == [before[0] + 4_000_000 - given, before[1] - paid, before[2] - topped]
+    # The call is paid for, the perpetual passes at its mark; the discount is the target's.
+    assert cash(state, 65, 66, 2) == [before[0] + 3_999_700, before[1] - 3_999_700, before[2]]
     assert not list(state.conservation_faults())
+
+
+def test_the_fund_tops_up_who_takes_all_that_is_left() -> None:
+    state = auction()
+    before = cash(state, 65, 66, 2)
+    parts = [op.Moved(0, 65, 66, 3, 12_000_000), op.Moved(1, 65, 66, 2, 1_998_000_000)]
+    done(state, *parts, op.Takeover(66, 65, 1_000_000, 0, 20))
+    assert [state.position(65, n)[0] for n in (0, 1)] == [0, 0]
+    assert cash(state, 65, 66, 2) == [before[0] + 12_000_000, before[1] - 11_999_980, before[2] - 20]
 
 
 def test_parts_never_take_cover_away_from_what_stays() -> None:
@@ -168,12 +175,12 @@ def test_parts_never_take_cover_away_from_what_stays() -> None:
 
 
 def test_options_held_long_cost_half_their_worth_at_least() -> None:
-    """Two calls of 3 each for 6: a discount of 3 at most, whoever gives it."""
-    for given, topped in ((3, 0), (0, 3)):
-        done(longs(), op.Moved(0, 65, 66, 2, 6), op.Takeover(66, 65, 700_000, given, topped))
+    """Three calls of 3 each for 9: a discount of 4 at most, whoever gives it."""
     for given, topped in ((4, 0), (0, 4)):
-        with pytest.raises(TransitionError, match="at most 3"):
-            done(longs(), op.Moved(0, 65, 66, 2, 6), op.Takeover(66, 65, 700_000, given, topped))
+        done(longs(), op.Moved(0, 65, 66, 3, 9), op.Takeover(66, 65, 1_000_000, given, topped))
+    for given, topped in ((5, 0), (0, 5)):
+        with pytest.raises(TransitionError, match="at most 4"):
+            done(longs(), op.Moved(0, 65, 66, 3, 9), op.Takeover(66, 65, 1_000_000, given, topped))
 
 
 def longs() -> State:
@@ -194,7 +201,8 @@ TAKEOVERS: list[list[op.Operation]] = [
     [op.Takeover(66, 65, 500_000, 0, 0)],
     [op.Moved(0, 65, 66, 1, 8), op.Moved(1, 65, 66, 1, 9), op.Takeover(66, 65, 500_000, 0, 51)],  # the fund
     [op.Moved(0, 65, 66, 1, 8), op.Moved(1, 65, 66, 1, 9), op.Takeover(66, 65, 500_000, -1, 0)],
-    [op.Moved(0, 65, 66, 1, 8), op.Moved(1, 65, 66, 1, 9), op.Takeover(66, 65, 500_000, 1, 1)],  # of both
+    [op.Moved(0, 65, 66, 1, 8), op.Moved(1, 65, 66, 1, 9), op.Takeover(66, 65, 500_000, 0, 1)],  # of a part
+    [op.Moved(0, 65, 66, 3, 9), op.Moved(1, 65, 66, 2, 8), op.Takeover(66, 65, 1_000_000, 1, 1)],  # of both
     [op.Moved(1, 64, 66, -2, -9), op.Moved(0, 64, 66, -3, -9), op.Takeover(66, 64, 1_000_000, 0, 0)],
 ]
 

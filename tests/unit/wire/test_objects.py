@@ -54,6 +54,7 @@ def test_an_iceberg_shows_its_displayed_part() -> None:
         (r.CANCEL_USER, "user_request", "user_request"),
         (r.CANCEL_FOK, None, "fill_or_kill"),
         (r.CANCEL_DELIVERY, "settlement", "settlement"),
+        (r.CANCEL_MARGIN, "risk_mitigation", "risk_mitigation"),
     ],
 )
 def test_a_cancelled_order_says_why(reason: int, cancel_reason: str | None, end_reason: str) -> None:
@@ -150,6 +151,8 @@ def test_a_perpetual_on_the_list() -> None:
         "linear",
     )
     assert "strike" not in found
+    assert found["max_leverage"] == 1
+    assert objects.instrument_object(PERPETUAL, max_leverage=50)["max_leverage"] == 50
 
 
 def test_book_frames() -> None:

@@ -1,0 +1,413 @@
+"""A venue with nobody in it but accounts of one attacker, and what a liquidation there may never do.
+
+Two families and a friend under a third name, both margin models, a book that holds their orders alone, an
+insurance fund. Options are marked by a curve that is decreasing and convex in the strike, so that no spread
+is worth less than nothing. Terms and parameters are those of the venue (docs/risk.md), slices larger.
+
+Every step of a liquidation and every takeover is held against docs/rules-2.md as it happens:
+
+- a step never makes balance less maintenance of its account worse;
+- a takeover does not either, takes no more than restores maintenance, leaves no spread torn, and gives the
+  bidder no more than the bounded discount;
+- the fund pays for an account what it owes and its family has not, and tops up at most as much again.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import NamedTuple
+
+from exchange.core import margin_queries
+from exchange.core.engine import Engine
+from exchange.core.layout import A_CASH, A_LIQUIDATION, ACCOUNT_WORDS, S_SIZE, SEAT_WORDS
+from exchange.core.ledger import find_seat
+from exchange.core.margin_queries import MarginFigures
+from exchange.domain import commands as c
+from exchange.domain import events as e
+from exchange.domain import records as r
+from tests.unit.core.harness import CALL, IOC, MICRO, PERP, SELL, USDC, of
+
+# Two accounts of one family, one of another, and a rich friend under a third name.
+MAIN, SUB, SYBIL, FRIEND = 64, 65, 66, 67
+ATTACKERS = (MAIN, SUB, SYBIL, FRIEND)
+FAMILIES = {MAIN: (SUB,), SUB: (MAIN,), SYBIL: (), FRIEND: ()}
+FEES_EARNED, FUND, HELD = 1, 2, 4
+FUND_MICRO = 10_000_000 * USDC
+RICH_MICRO = 50_000_000 * USDC
+INDEX = 50_000
+EXPIRY_MS = 10**9
+LOT_E8 = 1_000_000
+PPM = 1_000_000
+
+PERPETUAL, CALL_40, CALL_50, CALL_51, PUT_30, CALL_60 = range(6)
+STRIKES = {CALL_40: 40_000, CALL_50: 50_000, CALL_51: 51_000, PUT_30: 30_000, CALL_60: 60_000}
+UNTABLED = CALL_60
+INSTRUMENTS = (PERPETUAL, *STRIKES)
+LISTED = CALL._replace(
+    price_limit_ticks=400_000,
+    maker_fee_ppm=300,
+    taker_fee_ppm=300,
+    fee_cap_permille=125,
+    delivery_fee_ppm=150,
+    band_ppm=40_000,
+    expiry_ms=EXPIRY_MS,
+)
+TERMS = {
+    PERPETUAL: PERP._replace(maker_fee_ppm=0, taker_fee_ppm=500, band_ppm=50_000),
+    **{n: LISTED._replace(strike_micro=strike * MICRO) for n, strike in STRIKES.items()},
+}
+TERMS[PUT_30] = TERMS[PUT_30]._replace(option_type=r.OPTION_PUT)
+MOVES_PPM = (-160_000, -80_000, 0, 80_000, 160_000, -500_000, 1_000_000)
+RISK = c.RiskParameters(
+    scenarios=len(MOVES_PPM),
+    quantum_micro=10_000,
+    extended_from=5,
+    dampener_micro=500 * USDC,
+    sm_im_ppm=150_000,
+    sm_floor_ppm=100_000,
+    sm_mm_ppm=75_000,
+    perp_im_ppm=20_000,
+    perp_mm_ppm=10_000,
+    uncovered_im_ppm=1_200_000,
+    uncovered_mm_ppm=1_100_000,
+    pm_mm_ppm=800_000,
+    roll_ppm=6_000,
+    shock_ppm=10_000,
+    shock_threshold_micro=20_000_000 * USDC,
+    short_ppm=10_000,
+    liquidation_fee_ppm=2_000,
+    liquidation_slice_micro=25_000 * USDC,
+    liquidation_band_ppm=5_000,
+    jump_factor=10,
+    auction_ms=60_000,
+    auction_discount_ppm=50_000,
+)
+FEES = (c.FeeTier(300, 300, 0, 500),)
+STEPS_MOST = 2_000
+SLICES = (r.LIQ_PERPETUAL, r.LIQ_OPTION)
+
+
+def option_ticks(instrument: int, index: int, spread: int) -> int:
+    """An option's mark in USDC: intrinsic value and half of `spread` at the money."""
+    distance = index - STRIKES[instrument]
+    call = (distance + isqrt(distance * distance + spread * spread)) // 2
+    return call - distance if instrument == PUT_30 else call
+
+
+def table(instrument: int, index: int, spread: int) -> list[int]:
+    """What a lot long gains where the index moves, in quanta, rounded down; far moves weigh a third."""
+    row = []
+    for number, move in enumerate(MOVES_PPM):
+        moved = index + index * move // PPM
+        if instrument == PERPETUAL:
+            gain = moved - index
+        else:
+            gain = option_ticks(instrument, moved, spread) - option_ticks(instrument, index, spread)
+        if number >= RISK.extended_from:
+            gain //= 3
+        row.append(gain * MICRO * LOT_E8 // 10**8 // RISK.quantum_micro)
+    return row
+
+
+class Told(NamedTuple):
+    """What happened to one account in liquidation, micro-USDC."""
+
+    account: int
+    kind: int
+    amount_micro: int
+
+
+class AttackWorld:
+    """The engine, the attacker's accounts and what was seen of them."""
+
+    def __init__(
+        self,
+        models: tuple[int, ...] = (0, 0, 0, 0),
+        fund_micro: int = FUND_MICRO,
+        fee_cap_permille: int = 125,
+    ) -> None:
+        self.engine = self.make_engine()
+        self.numbers = self.withdrawals = self.feed = self.now_ms = 0
+        self.index, self.spread = INDEX, 4_000
+        self.tables: dict[int, list[int]] = {}
+        self.marks: dict[int, int] = {}
+        self.deltas: dict[int, int] = {}
+        self.told: list[Told] = []
+        self.closed: list[int] = []  # lots of slices
+        self.placed: dict[int, list[tuple[int, int]]] = {account: [] for account in ATTACKERS}
+        self.send(c.set_rules(2), c.time(1), c.list_underlying(0, "BTC"))
+        capped = {PERPETUAL: TERMS[PERPETUAL]}
+        capped.update((n, TERMS[n]._replace(fee_cap_permille=fee_cap_permille)) for n in STRIKES)
+        self.send(*(c.list_instrument(n, capped[n]) for n in INSTRUMENTS))
+        self.send(c.risk(0, RISK), c.set_fees(FEES), c.deposit(FUND, fund_micro, 1))
+        self.numbers = 1
+        for account in ATTACKERS:
+            self.send(c.create_account(account, bytes(20), MAIN if account == SUB else 0))
+        self.deposit(FRIEND, RICH_MICRO)
+        self.mark()
+        for account, model in zip(ATTACKERS, models, strict=True):
+            if model != r.MODEL_STANDARD:
+                self.send(c.set_margin_model(account, model))
+
+    # --- the engine --------------------------------------------------------------------------------
+
+    def make_engine(self) -> Engine:
+        """The production engine."""
+        return Engine()
+
+    def margins(self, account: int) -> MarginFigures:
+        """Margins, balance and equity."""
+        return margin_queries.margins(self.engine, account)
+
+    def cash(self, account: int) -> int:
+        """Cash in micro-USDC."""
+        cash: int = self.engine.world.accounts[account * ACCOUNT_WORDS + A_CASH]
+        return cash
+
+    def liquidation(self, account: int) -> int:
+        """0 none, 1 closing, 2 auction, 3 deficit."""
+        found: int = self.engine.world.accounts[account * ACCOUNT_WORDS + A_LIQUIDATION]
+        return found
+
+    def size(self, account: int, instrument: int) -> int:
+        """The position in lots."""
+        w = self.engine.world
+        seat = find_seat(w, account, instrument)
+        size: int = w.seats.data[seat * SEAT_WORDS + S_SIZE] if seat else 0
+        return size
+
+    def send(self, *commands: bytes) -> list[e.Event]:
+        """Apply commands as one batch; their events. Remembers whose orders were placed."""
+        events = list(e.read_events(self.engine.apply(b"".join(commands))))
+        for order in of(events, e.Order):
+            if order.state == r.ORDER_STATE_OPEN:
+                self.placed[order.head.account].append((order.order_id, order.head.instrument))
+        return events
+
+    def deposit(self, account: int, amount_micro: int) -> None:
+        self.numbers += 1
+        self.send(c.deposit(account, amount_micro, self.numbers))
+
+    def wait(self, span_ms: int) -> None:
+        """Time passes."""
+        self.now_ms += span_ms
+        self.send(c.time(1 + self.now_ms))
+
+    def mark(self, index: int | None = None, spread: int | None = None) -> None:
+        """A risk snapshot at another index or with dearer options."""
+        self.index, self.spread = index or self.index, spread or self.spread
+        self.feed += 1
+        units, rows = [], []
+        for n in INSTRUMENTS:
+            ticks = self.index if n == PERPETUAL else option_ticks(n, self.index, self.spread)
+            self.marks[n] = ticks
+            self.deltas[n] = 10**9 if n == PERPETUAL else self._delta(n)
+            units.append(c.Mark(n, self.deltas[n], ticks * MICRO, 0, self.index * MICRO))
+            if n != UNTABLED:
+                new = table(n, self.index, self.spread)
+                old = self.tables.get(n, [0] * len(new))
+                rows.append((n, [a - b for a, b in zip(new, old, strict=True)]))
+                self.tables[n] = new
+        stream = c.table_stream(rows)
+        (told,) = self.send(c.risk_snapshot(0, self.index * MICRO, self.feed, units, len(rows), stream))
+        assert isinstance(told, e.Marked), told
+
+    def _delta(self, instrument: int) -> int:
+        step = self.index // 100
+        up = option_ticks(instrument, self.index + step, self.spread)
+        return (up - option_ticks(instrument, self.index, self.spread)) * 10**9 // step
+
+    def prices(self, instrument: int) -> tuple[int, int]:
+        """The band: the lowest price a seller and the highest a buyer may name."""
+        width = self.index * TERMS[instrument].band_ppm // PPM
+        mark = self.marks[instrument]
+        return max(1, mark - width), min(mark + width, TERMS[instrument].price_limit_ticks)
+
+    # --- wealth ------------------------------------------------------------------------------------
+
+    @property
+    def fund(self) -> int:
+        """What the insurance fund has."""
+        return self.cash(FUND)
+
+    @property
+    def fees(self) -> int:
+        """What the venue has earned in fees."""
+        return self.cash(FEES_EARNED)
+
+    @property
+    def wealth(self) -> int:
+        """The attacker's equity at marks, with what was asked to be withdrawn."""
+        return sum(self.margins(account).equity_micro for account in ATTACKERS) + self.cash(HELD)
+
+    def room(self, account: int) -> int:
+        """Balance less maintenance margin."""
+        figures = self.margins(account)
+        return figures.balance_micro - figures.maintenance_micro
+
+    # --- trading -----------------------------------------------------------------------------------
+
+    def order(self, account: int, at: int, price: int, lots: int, flags: int = 0) -> list[e.Event]:
+        return self.send(c.new_order(account, at, flags, price, lots))
+
+    def trade(self, seller: int, buyer: int, at: int, price: int, lots: int, *, maker: int) -> int:
+        """A trade between two accounts at a price; what the maker had left is cancelled. Lots filled."""
+        sides = ((seller, SELL), (buyer, 0))
+        (first, first_flag), (second, second_flag) = sides if maker == seller else sides[::-1]
+        placed = self.order(first, at, price, lots, first_flag)
+        if not isinstance(placed[-1], e.Order):
+            return 0
+        taken = self.order(second, at, price, lots, second_flag | IOC)
+        self.send(c.cancel(first, placed[-1].order_id))
+        return sum(trade.size_lots for trade in of(placed + taken, e.Trade))
+
+    def fitting(self, seller: int, buyer: int, at: int, price: int, lots: int, *, maker: int) -> int:
+        """As `trade`, as many lots of it as margin allows, by halves."""
+        while lots:
+            done = self.trade(seller, buyer, at, price, lots, maker=maker)
+            if done:
+                return done
+            lots //= 2
+        return 0
+
+    def withdraw_all(self, account: int, to: int = 0) -> None:
+        """Withdraw what may be withdrawn, or transfer it to an account of the family."""
+        figures = self.margins(account)
+        free = min(self.cash(account), figures.balance_micro) - figures.initial_micro
+        if free <= 0 or figures.equity_micro < 0:
+            return
+        self.withdrawals += 1
+        number = self.withdrawals
+        self.send(c.transfer(account, to, free, number) if to else c.withdraw(account, free, number))
+
+    # --- liquidation -------------------------------------------------------------------------------
+
+    def sweep(self) -> list[int]:
+        """A sweep over all; who is in liquidation."""
+        self.send(c.risk_sweep(MAIN, len(ATTACKERS)))
+        return [account for account in ATTACKERS if self.liquidation(account)]
+
+    def step(self, account: int) -> int:
+        """One step; the kind of its LIQUIDATION, 0 where it was a DONE or refused."""
+        room, fund, equity = self.room(account), self.fund, self.margins(account).equity_micro
+        owed = max(0, -equity)
+        could = sum(self.gives(other) for other in FAMILIES[account])
+        told = of(self.send(c.liquidate(account)), e.Liquidation)
+        for each in told:
+            if each.head.account == account:
+                self.told.append(Told(account, each.kind, each.amount_micro))
+            if each.kind in SLICES:
+                self.closed.append(abs(each.lots))
+                lost = equity - self.margins(account).equity_micro
+                assert lost <= max(0, equity) + self.slice_most(abs(each.lots)), "a slice lost too much"
+            if each.kind == r.LIQ_FUND:
+                assert each.amount_micro <= max(0, owed - could), "the fund paid what the family had"
+                assert fund - self.fund == each.amount_micro
+        assert self.room(account) >= room, "a step made things worse"
+        return told[-1].kind if told else 0
+
+    def slice_most(self, lots: int) -> int:
+        """What a slice may lose beyond the account's equity: a tenth of the band, its fees, rounding."""
+        fees_ppm = FEES[0].perp_taker_ppm + RISK.liquidation_fee_ppm
+        return lots * (self.index * 10_000 * (RISK.liquidation_band_ppm // 10 + fees_ppm) // PPM + 3) + 3
+
+    def gives(self, account: int) -> int:
+        """What the account gives for its family: cash down to maintenance margin, if it is sound itself."""
+        figures = self.margins(account)
+        if self.liquidation(account) or figures.equity_micro < 0:
+            return 0
+        return max(0, min(self.cash(account), figures.balance_micro) - figures.maintenance_micro)
+
+    def take(self, bidder: int, target: int, fraction_ppm: int) -> e.Rejected | None:
+        """A takeover at any price, held against its bounds; what it was refused for."""
+        before, fund = self.margins(target), self.fund
+        own = self.margins(bidder).equity_micro
+        sizes = {n: self.size(target, n) for n in INSTRUMENTS}
+        events = self.send(c.takeover(bidder, target, fraction_ppm, 1 << 60))
+        if isinstance(events[0], e.Rejected):
+            return events[0]
+        after, topped = self.margins(target), fund - self.fund
+        gained = self.margins(bidder).equity_micro - own
+        owed = max(0, -before.equity_micro)
+        assert 0 <= topped <= (owed if fraction_ppm == PPM else 0), "the fund topped up more than is owed"
+        assert gained <= self._discount_most(before, sizes, fraction_ppm), "more than the discount"
+        assert gained <= topped + max(0, before.equity_micro) * fraction_ppm // PPM
+        if fraction_ppm < PPM:
+            room = before.balance_micro - before.maintenance_micro
+            assert after.balance_micro - after.maintenance_micro >= room, "a takeover made things worse"
+        left = -(-before.maintenance_micro * (PPM - fraction_ppm) // PPM)
+        assert after.maintenance_micro <= left + self._lots_worth(sizes), "a takeover tore a spread"
+        taken = sum(abs(sizes[n] - self.size(target, n)) for n in INSTRUMENTS)
+        self.told.append(Told(target, r.LIQ_TAKEOVER, topped))
+        self._enough(target, taken, sum(map(abs, sizes.values())))
+        return None
+
+    def _discount_most(self, before: MarginFigures, sizes: dict[int, int], fraction_ppm: int) -> int:
+        """5 % of the index of what is taken; of longs half their value, of all else what they free."""
+        longs = others = 0
+        for n, size in sizes.items():
+            part = -(-abs(size) * fraction_ppm // PPM)
+            notional = part * self.index * 10_000 * RISK.auction_discount_ppm // PPM
+            if n != PERPETUAL and size > 0:
+                longs += min(notional, part * self.marks[n] * 10_000 // 2)
+            else:
+                others += notional
+        return longs + min(others, before.maintenance_micro * fraction_ppm // PPM)
+
+    def _lots_worth(self, sizes: dict[int, int]) -> int:
+        """The most that one lot of every position adds to maintenance margin."""
+        return sum((self.index * 2 + self.marks[n]) * 10_000 for n, size in sizes.items() if size)
+
+    def _enough(self, target: int, taken: int, held: int) -> None:
+        """Maintenance is not exceeded by more than one lot of every position restores."""
+        if taken == held:
+            return
+        sizes = {n: self.size(target, n) for n in INSTRUMENTS}
+        assert self.room(target) <= self._lots_worth(sizes) * 2, "a takeover took more than it needs"
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    def settle(self, bidders: tuple[int, ...] = (FRIEND, SYBIL), fractions: tuple[int, ...] = (PPM,)) -> None:
+        """Liquidate to the end; the friend stands ready at the worst prices slices may have."""
+        for _ in range(6):
+            waiting = self.sweep()
+            if not waiting:
+                return
+            self._offer()
+            for account in waiting:
+                self.close_out(account)
+            self.wait(RISK.auction_ms)
+            for target in waiting:
+                self._auction(target, bidders, fractions)
+
+    def _offer(self) -> None:
+        """The friend's orders where slices end."""
+        if self.liquidation(FRIEND):
+            return
+        width = self.index * RISK.liquidation_band_ppm // PPM
+        self.send(c.cancel_many(FRIEND))
+        for n in INSTRUMENTS:
+            self.order(FRIEND, n, max(1, self.marks[n] - width), 4_000)
+            self.order(FRIEND, n, self.marks[n] + width, 4_000, SELL)
+
+    def close_out(self, account: int) -> None:
+        """Steps until the liquidation ends, waits for bidders or leaves a deficit."""
+        idle = 0
+        for _ in range(STEPS_MOST):
+            if self.liquidation(account) == r.LIQUIDATION_NONE:
+                return
+            kind = self.step(account)
+            if kind in (r.LIQ_AUCTION, r.LIQ_DEFICIT):
+                return
+            idle = 0 if kind else idle + 1
+            if self.liquidation(account) == r.LIQUIDATION_AUCTION and idle > len(INSTRUMENTS):
+                return
+        raise AssertionError("a liquidation goes on and on")
+
+    def _auction(self, target: int, bidders: tuple[int, ...], fractions: tuple[int, ...]) -> None:
+        for fraction in fractions:
+            for bidder in bidders:
+                if self.liquidation(target) == r.LIQUIDATION_AUCTION and bidder != target:
+                    refused = self.take(bidder, target, fraction)
+                    if refused is not None and refused.detail > 0:
+                        self.take(bidder, target, refused.detail)
