@@ -181,11 +181,14 @@ def windows() -> Iterator[bytes]:
     for account, number in product((CAROL, ALICE, BOB), (1, 0)):
         yield co.set_mmp(account, 0, number, ten._replace(frozen_ms=500 * number))
     ask = c.Quote(0, 0, None, 50_000, 9)
-    for now, lots in ((1_000, 9), (1_999, 1), (2_000, 9), (2_999, 1)):
+    for now, lots in ((1_000, 9), (2_000, 9), (2_999, 1)):  # a window ends with its last millisecond
+        yield c.time(now) + quotes(BOB, 1, ask) + order(DAVE, 50_000, lots)
+    yield c.time(3_000) + co.reset_mmp(BOB, 0, 0)
+    for now, lots in ((3_000, 9), (3_999, 1), (4_000, 9), (4_498, 1)):
         yield quotes(ALICE, 2, ask) + c.time(now) + order(DAVE, 50_000, lots) + c.cancel_many(DAVE)
         yield quotes(ALICE, 2, ask) + order(ALICE, 50_000, 1, SELL | PROTECTED) + c.cancel_many(ALICE)
     yield quotes(ALICE, 2, ask, ask) + order(DAVE, 50_000, 30) + c.cancel_many(DAVE)
-    for now in (3_000, 3_498, 3_499, 3_500):
+    for now in (4_499, 4_500, 4_501, 4_998, 4_999, 5_000):
         yield c.time(now) + quotes(ALICE, 2, ask, ask._replace(ask_lots=0)) + co.set_mmp(ALICE, 0, 1, ten)
     groups = tuple(product((ALICE, BOB, CAROL), (0, 1)))
     yield b"".join(co.reset_mmp(account, 0, n) + co.set_mmp(account, 0, n, ten) for account, n in groups)
