@@ -5,10 +5,24 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger, margin, protection, sufficiency, tripping
+from exchange.core import (
+    amend_words,
+    checks,
+    emit,
+    extras,
+    ledger,
+    margin,
+    protection,
+    sufficiency,
+    tripping,
+    waiting_amends,
+)
+from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
+    EXTRA,
+    EXTRA_WORDS,
     HIGH,
     I_MIN_SIZE,
     INSTRUMENT_WORDS,
@@ -32,9 +46,10 @@ from exchange.core.layout import (
     S_REQUIREMENT,
     S_SIZE,
     SEAT_WORDS,
+    X_VOLATILITY,
 )
 from exchange.core.matching import cancel, forget, level_lots, match, rest
-from exchange.core.orders import closed, is_bound, is_user
+from exchange.core.waiting import are_due
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -58,70 +73,55 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
     old = orders[o + O_FLAGS]
     if old & r.FLAG_QUOTE != 0:
         return no.QUOTE_ORDER
+    if w.due_count != 0 and are_due(w, orders[o + O_WHO] >> 32):
+        return no.TRIGGERS_DUE
     reason = closed(w, orders[o + O_WHO] >> 32)
     if reason != 0:
         return reason
     if valid_until != 0 and valid_until < w.now_ms:
         return no.TIMED_OUT
+    extra = extras.find(w, slot)
+    if extra != 0 and extras.is_untriggered(w, slot):
+        return waiting_amends.amend(w, data, at, flags, slot)
     price = read_i64_le(data, at + 40)
     total = read_i64_le(data, at + 48)
-    display = read_i64_le(data, at + 56)
-    allowed: i64 = r.AMEND_FLAGS_ALLOWED
+    more: i64 = 0
     if w.rules >= 3:
-        allowed |= r.AMEND_REMAINING | r.AMEND_EXPECTED
-    if not _amend_flags_valid(flags, allowed, price, total, display):
+        more = r.AMEND_REMAINING | r.AMEND_EXPECTED
+        if extra != 0 and w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY] != 0:
+            more |= r.AMEND_VOLATILITY
+    w.c_volatility = -1
+    if not amend_words.fit(data, at, flags, more):
         return no.BAD_FLAGS
-    if w.rules >= 3:
-        expected = read_i64_le(data, at + 72)
-        if not _words_given(flags, expected, read_i64_le(data, at + 80), read_i64_le(data, at + 88)):
+    if more & r.AMEND_VOLATILITY != 0:
+        if flags & r.AMEND_VOLATILITY != 0:
+            w.c_volatility = read_i64_le(data, at + 88)
+        elif flags & r.AMEND_PRICE != 0:
+            w.c_volatility = 0  # its price is the sender's from now on
+        if w.c_volatility != 0 and flags & r.FLAG_POST_ONLY != 0:
             return no.BAD_FLAGS
-        filled = (orders[o + O_SIZE] & r.U32) - (orders[o + O_LOTS] & r.U32)
-        if flags & r.AMEND_EXPECTED != 0 and expected != filled:
-            w.detail = filled
-            return no.FILLED_MISMATCH
-        if flags & r.AMEND_REMAINING != 0:
-            if total < 1 or total > limits.MAX_ORDER_LOTS:
-                return no.BAD_SIZE
-            total += filled
-    kept = old & r.U32
-    if flags & r.AMEND_POST != 0:
-        kept = (kept & ~(r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)) | (
-            flags & (r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)
-        )
-    if flags & r.AMEND_REDUCE != 0:
-        kept = (kept & ~r.FLAG_REDUCE_ONLY) | (flags & r.FLAG_REDUCE_ONLY)
+    filled = (orders[o + O_SIZE] & r.U32) - (orders[o + O_LOTS] & r.U32)
+    if flags & r.AMEND_EXPECTED != 0 and read_i64_le(data, at + 72) != filled:
+        w.detail = filled
+        return no.FILLED_MISMATCH
+    if flags & r.AMEND_VOLATILITY != 0:
+        if w.c_volatility < 1 or w.c_volatility > limits.MAX_VOLATILITY_E6:
+            return no.BAD_VALUE
+    if flags & r.AMEND_REMAINING != 0:
+        if total < 1 or total > limits.MAX_ORDER_LOTS:
+            return no.BAD_SIZE
+        total += filled
+    kept = amend_words.post_kept(flags, old & r.U32)
     if flags & r.AMEND_PRICE == 0:
         price = orders[o + O_PRICE]
-    return _amend_checked(w, slot, flags, kept, price, total, display)
+    return change(w, slot, flags, kept, price, total, read_i64_le(data, at + 56))
 
 
-def _words_given(flags: i64, expected: i64, trigger: i64, volatility: i64) -> bool:
-    """Whether what rules 3 add to AMEND fits together: each word with the bit that gives it."""
-    if flags & r.AMEND_REMAINING != 0 and flags & r.AMEND_SIZE == 0:
-        return False
-    if flags & r.AMEND_EXPECTED == 0 and expected != 0:
-        return False
-    return trigger == 0 and volatility == 0
+def change(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, display: i64) -> i64:
+    """The checks of an amend from those of the size on, then its effect. Returns a reject reason or 0.
 
-
-def _amend_flags_valid(flags: i64, allowed: i64, price: i64, total: i64, display: i64) -> bool:
-    if flags & ~allowed != 0 or flags & 0x1F0000 == 0:
-        return False
-    if flags & r.FLAG_REJECT_POST_ONLY != 0 and flags & r.FLAG_POST_ONLY == 0:
-        return False
-    if flags & r.AMEND_POST == 0 and flags & (r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY) != 0:
-        return False
-    if flags & r.AMEND_REDUCE == 0 and flags & r.FLAG_REDUCE_ONLY != 0:
-        return False
-    if flags & r.AMEND_PRICE == 0 and price != 0:
-        return False
-    if flags & r.AMEND_SIZE == 0 and total != 0:
-        return False
-    return flags & r.AMEND_DISPLAY != 0 or display == 0
-
-
-def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, display: i64) -> i64:
-    """The remaining checks of an amend, then its effect."""
+    `kept`: the order flags after it; `w.c_volatility`: the volatility after it, -1 where that stays.
+    """
     orders = w.orders.data
     o = slot * ORDER_WORDS
     instrument = orders[o + O_WHO] >> 32
@@ -166,9 +166,11 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
     same_display = display == (old_display if old_display < total else total)
     in_place = w.c_price == orders[o + O_PRICE] and same_display and opened <= old_open
     if not w.null_ledger:
-        reason = _amend_refused(w, slot, instrument, sell, opened, in_place)
+        reason = demand_refused(w, slot, instrument, sell, opened, in_place)
         if reason != 0:
             return reason
+    if w.c_volatility >= 0:
+        kept = _set_volatility(w, slot, kept)
     if in_place:
         shrink(w, slot, opened, total | display << 32, kept)
     else:
@@ -176,7 +178,19 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
     return 0
 
 
-def _amend_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64, in_place: bool) -> i64:
+def _set_volatility(w: World, slot: i64, kept: i64) -> i64:
+    """Give the order another volatility, or end it. Returns its flags, `kept` before."""
+    extra = extras.find(w, slot)
+    w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY] = w.c_volatility
+    emit.extended(w, extra)
+    if w.c_volatility == 0:
+        extras.drop(w, extra)
+        kept &= ~EXTRA
+    w.c_volatility = -1
+    return kept
+
+
+def demand_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64, in_place: bool) -> i64:
     """Checks 14 to 16 for an amend, as far as they apply; leaves the new hold in `w.c_hold`."""
     orders = w.orders.data
     o = slot * ORDER_WORDS
@@ -281,9 +295,10 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
         orders[o + O_VALUE] += w.value
         if w.stopped != 0:
             ended = r.CANCEL_SELF_TRADE
-        if len(w.tripped) != 0:
-            if tripping.take_effect(w, slot) and ended == 0 and w.rest > 0:
-                ended = r.CANCEL_MMP
+        tripped = len(w.tripped) != 0
+        if w.rules >= 3 and tripping.through(w, slot, opened, slot) and ended == 0 and w.rest > 0:
+            ended = r.CANCEL_MMP
+        if tripped:
             # Orders that stood beside it may be gone.
             old_lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, old_price)
     if ended == 0 and orders[o + O_LOTS] > 0:
@@ -296,6 +311,12 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
         return
     lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, price)
     orders[o + O_LOTS] &= r.U32
+    if ended == 0 and flags & EXTRA != 0 and extras.is_spent(w, slot):
+        _moved(w, slot, r.ORDER_STATE_UNTRIGGERED, 0, lots, old_price, old_lots)
+        if flags & r.FLAG_MMP != 0:
+            protection.leave(w, orders[o + O_FLAGS], 0)
+        extras.spend(w, slot)
+        return
     if ended != 0:
         _moved(w, slot, r.ORDER_STATE_CANCELLED, ended, lots, old_price, old_lots)
         orders[o + O_LOTS] = 0  # nothing of it is held any more

@@ -95,6 +95,15 @@ def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
     return 0
 
 
+def price_as_sent_refused(w: World, instrument: i64, flags: i64, price: i64) -> i64:
+    """Check 7 alone, for an order that will be priced later. Returns a reject reason or 0."""
+    if (flags >> r.TYPE_SHIFT) & r.TYPE_MASK != r.TYPE_LIMIT:
+        return no.BAD_PRICE if price != 0 else 0
+    if price < 1 or price > w.instruments[instrument * INSTRUMENT_WORDS + I_PRICE_LIMIT]:
+        return no.BAD_PRICE
+    return no.PRICE_OFF_TICK if rank_of(w, instrument, price) < 0 else 0
+
+
 def new_refused(
     w: World,
     book: Book,

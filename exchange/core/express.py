@@ -16,6 +16,7 @@ from exchange.core import checks, ledger, remembered
 from exchange.core.layout import (
     A_ORDER_TAIL,
     ACCOUNT_WORDS,
+    EXTRA,
     HIGH,
     I_EXPIRY,
     I_MIN_SIZE,
@@ -63,6 +64,8 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
 
     The arrays are held in locals over the whole run: whatever may move one of them is followed by a reload.
     """
+    if w.due_count != 0:
+        return at  # triggered orders come first
     terms = w.instruments
     instruments_count = w.instrument_count
     bare = w.null_ledger
@@ -191,6 +194,8 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
             queue = data[o + O_QUEUE]
             level = data[o + O_PLACE] & LOW
             flags = data[o + O_FLAGS]
+            if flags & EXTRA != 0:
+                break
             lots = data[o + O_LOTS]
             total = data[o + O_SIZE] & LOW
             shown = 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, tripping
+from exchange.core import emit, links, tripping
+from exchange.core.admission import is_user
 from exchange.core.layout import G_FROZEN_UNTIL, G_INTERVAL, G_KEY, G_WINDOW, GROUP_WORDS
-from exchange.core.orders import is_user
 from exchange.core.protection import key_of
 from exchange.core.world import World
 from exchange.domain import limits
@@ -28,6 +28,7 @@ def set_mmp(w: World, batch: bytes, body: i64, account: i64, underlying: i64, nu
     if read_i64_le(batch, body) == 0:
         if group != 0:
             tripping.cancel_all(w, group, r.CANCEL_MMP_CONFIG, 0)
+            links.follow(w)
             w.group_ids.remove(key, group)
             w.groups.release(group)
         emit.mmp(w, key, r.MMP_REMOVED, 0, 0, 0, 0)
@@ -42,6 +43,7 @@ def set_mmp(w: World, batch: bytes, body: i64, account: i64, underlying: i64, nu
         word += 1
     tripping.end_window(w, group)
     tripping.cancel_excess(w, group)
+    links.follow(w)
     emit.mmp(w, key, r.MMP_SET, groups[g + G_FROZEN_UNTIL], 0, 0, 0)
     return 0
 

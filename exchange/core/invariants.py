@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import folios, invariants_orders, margin, state
+from exchange.core import folios, invariants_extras, invariants_orders, margin, state
 from exchange.core.book import Book
 from exchange.core.engine import Engine
 from exchange.core.instruments import rank_of
@@ -93,6 +93,7 @@ def check(engine: Engine) -> None:
         _check_held(w)
         _check_families(w)
         invariants_orders.check(w)
+        invariants_extras.check(w)
 
 
 def _check_books(w: World) -> None:
@@ -161,9 +162,9 @@ def _check_queue(w: World, level: i64, instrument: i64, sell: i64) -> None:
 
 
 def _check_ids(w: World) -> None:
-    """Every resting order, and nothing else, is found by its id."""
+    """Every open order, and nothing else, is found by its id."""
     ids = state.order_ids(w)
-    must(i64(len(ids)) == w.open_orders, "open orders miscounted", w.open_orders)
+    must(i64(len(ids)) + w.untriggered == w.open_orders, "open orders miscounted", w.open_orders)
     must(w.order_ids.used == w.open_orders, "ids miscounted", w.order_ids.used)
     for ident in ids:
         slot = w.order_ids.find(ident)

@@ -222,7 +222,8 @@ def _protected(w: World) -> i64:
     while account < w.account_count:
         slot = w.accounts[account * ACCOUNT_WORDS + A_ORDER_HEAD]
         while slot != 0:
-            if w.orders.data[slot * ORDER_WORDS + O_FLAGS] & r.FLAG_MMP != 0:
+            # An untriggered order with bit 9 joins when it fires.
+            if w.orders.data[slot * ORDER_WORDS + O_FLAGS] >> 32 != 0:
                 found += 1
             slot = w.orders.data[slot * ORDER_WORDS + O_LIST] & LOW
         account += 1

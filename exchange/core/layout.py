@@ -32,6 +32,8 @@ ORDER_WORDS: Final = 16
 
 LOW: Final = 0xFFFFFFFF
 HIGH: Final = -0x100000000
+EXTRA: Final = 0x80000000  # bit 31 of O_FLAGS: a record of the pool of extras belongs to the order
+ORDER_FLAGS: Final = 0x7FFFFFFF  # those that are told
 
 # --- price level -----------------------------------------------------------------------------------
 L_PRICE: Final = 0
@@ -136,6 +138,7 @@ I_INDEX_PER_LOT: Final = 47
 I_TERMS: Final = 48  # 24 words, as listed
 I_FORWARD_PER_LOT: Final = 72
 I_STRIKE_PER_LOT: Final = 73
+I_LAST: Final = 74  # price_ticks of the last trade, 0: none (rules 3)
 # From rules version 2 on; per lot, derived from marks and parameters.
 I_TABLED: Final = 75
 I_IM: Final = 76
@@ -278,6 +281,43 @@ Q_LOTS: Final = 1
 Q_QUOTE: Final = 2  # slot of the resting quote
 Q_ORDERS: Final = 3
 STAKE_WORDS: Final = 4
+
+# --- extra: what an order has beyond its price and size (trigger, links, volatility) --------------------
+X_ID: Final = 0  # the order's
+X_ORDER: Final = 1  # its slot
+X_WHO: Final = 2  # account | instrument << 32
+X_TERMS: Final = 3  # trigger | source << 8 | link << 16 | condition << 24 | members << 32
+X_TRIGGER: Final = 4  # of a stop or take
+X_OFFSET: Final = 5  # of a trailing one
+X_VOLATILITY: Final = 6
+X_BEST: Final = 7  # the best price a trailing one has seen; -1: none
+X_OTHER: Final = 8  # order_id of the other of its pair
+X_PRIMARY: Final = 9  # order_id of the primary of a member
+X_FIRST: Final = 10  # order_ids of a primary's members
+X_SECOND: Final = 11
+X_SIZE: Final = 12  # of an incremental primary's member: its size as sent
+X_WOKEN: Final = 13  # and how many lots of it have woken
+X_FIRED: Final = 14
+X_FIELDS: Final = 12  # from X_TERMS on: what is state
+X_WHERE: Final = 15  # see below
+X_AT: Final = 16  # its position there
+X_KEY: Final = 17  # in a heap: its trigger upwards, minus its trigger downwards
+X_NEXT: Final = 18  # in the queue of due ones
+X_PREV: Final = 19
+X_HERE_NEXT: Final = 20  # in the list of its instrument's untriggered ones
+X_HERE_PREV: Final = 21
+X_FILLED: Final = 22  # lots
+X_NOTED: Final = 23  # whether something follows from its links; never between commands, as the next two
+X_ENDED: Final = 24
+X_COMPLETE: Final = 25  # it ended, filled whole
+EXTRA_WORDS: Final = 26
+# X_WHERE
+IN_BOOK: Final = 0  # or on its way there
+DORMANT: Final = 1  # a member whose primary has not woken it, or has to wake more of it
+WAITS_UP: Final = 2
+WAITS_DOWN: Final = 3
+TRAILS: Final = 4
+IS_DUE: Final = 5
 
 # --- ladder ----------------------------------------------------------------------------------------
 LADDER_LEVELS: Final = 1024

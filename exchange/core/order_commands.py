@@ -7,7 +7,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, groups
+from exchange.core import emit, extended, firing, groups, repricing
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -27,7 +27,16 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         return groups.reset_mmp(w, account, underlying, number)
     if kind == r.SET_ID_WINDOW:
         return _set_id_window(w, who, read_i64_le(batch, at + 16), read_i64_le(batch, at + _BODY))
-    return no.MALFORMED
+    if w.null_ledger:
+        return no.MALFORMED  # without accounts there is nothing to keep
+    if kind == r.EXTENDED_ORDER:
+        return extended.extended_order(w, batch, at, (read_i64_le(batch, at) >> 32) & r.U32, who)
+    fired = firing.fire(w)
+    if kind == r.FIRE:
+        emit.done(w, r.FIRE, who, read_i64_le(batch, at + 16), fired)
+    else:
+        repricing.reprice(w, batch, at + _BODY, who, read_i64_le(batch, at + 16))
+    return 0
 
 
 def _set_id_window(w: World, who: i64, client: i64, window: i64) -> i64:

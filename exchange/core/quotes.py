@@ -5,7 +5,8 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger, protection
+from exchange.core import checks, emit, firing, ledger, links, protection
+from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.amending import move, shrink
 from exchange.core.book import Book
 from exchange.core.layout import (
@@ -25,7 +26,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.matching import cancel
-from exchange.core.orders import closed, is_bound, is_user, place
+from exchange.core.orders import place
 from exchange.core.world import World, pack
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -47,6 +48,8 @@ def mass_quote(w: World, data: bytes, at: i64, units: i64, who: i64) -> i64:
         if sizes < 0 or sizes & 0x80000000 != 0:  # bit 31 of either side
             return no.MALFORMED
         entry += 1
+    if w.due_count != 0:
+        firing.fire(w)
     if not is_user(w, who & r.U32):
         return no.UNKNOWN_ACCOUNT
     if is_bound(w, who & r.U32):
@@ -55,6 +58,8 @@ def mass_quote(w: World, data: bytes, at: i64, units: i64, who: i64) -> i64:
     if w.now_ms < frozen:
         w.detail = frozen
         return no.QUOTES_FROZEN
+    if w.due_count != 0:
+        return no.TRIGGERS_DUE
     if w.mode != r.MODE_OPEN:
         return no.VENUE_CANCEL_ONLY
     if valid_until != 0 and valid_until < w.now_ms:
@@ -193,9 +198,11 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
         return 0
     if slot == 0:
         place(w, book, flags | marks, who, client, label)
-        return 1
-    _restamp(w, slot, client, label)
-    _requote(w, book, slot, lots, flags | marks)
+    else:
+        _restamp(w, slot, client, label)
+        _requote(w, book, slot, lots, flags | marks)
+    if len(w.noted) != 0:
+        links.follow(w)
     return 1
 
 

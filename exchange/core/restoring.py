@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import family, ledger, restoring_orders
+from exchange.core import family, ledger, restoring_extras, restoring_orders
 from exchange.core.instruments import load_terms, rank_of
 from exchange.core.layout import (
     A_MAIN,
@@ -38,6 +38,7 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    ORDER_FLAGS,
     ORDER_WORDS,
     R_SCENARIOS,
     S_ENTRY,
@@ -60,6 +61,7 @@ from exchange.core.state import (
     FORMAT_3,
     ORDER_FIELDS,
     format_of,
+    order_ids,
     scenarios_of,
 )
 from exchange.core.state_reader import Reader, StateError
@@ -105,7 +107,9 @@ def read(data: bytes, reserve_orders: i64) -> World:
     if form >= FORMAT_2:
         _read_withdrawals(w, reader)
     if form >= FORMAT_3:
+        in_books = _slots(w)
         restoring_orders.read(w, reader, protected)
+        restoring_extras.read(w, reader, in_books)
     if reader.at != i64(len(data)):
         raise StateError("bytes follow the state")
     return w
@@ -235,6 +239,14 @@ def _read_orders(w: World, reader: Reader) -> list[tuple[int, int]]:
     return protected
 
 
+def _slots(w: World) -> list[int]:
+    """The slots of the orders in books, in order of id."""
+    found: list[int] = []
+    for ident in sorted(order_ids(w)):
+        found.append(int(w.order_ids.find(ident)))
+    return found
+
+
 def _read_order(w: World, reader: Reader, slot: i64) -> None:
     data = w.orders.data
     o = slot * ORDER_WORDS
@@ -253,7 +265,7 @@ def _read_order(w: World, reader: Reader, slot: i64) -> None:
     data[o + O_SIZE] = total | reader.word() << 32
     data[o + O_VALUE] = reader.word()
     data[o + O_FLAGS] = reader.word()
-    if data[o + O_FLAGS] >> 32 != 0:
+    if data[o + O_FLAGS] & ~ORDER_FLAGS != 0:
         raise StateError("an order's flags are out of range")
     data[o + O_CLIENT] = reader.word()
     label = reader.word()

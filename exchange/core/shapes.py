@@ -116,6 +116,8 @@ def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
 
 
 def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
+    if kind == r.EXTENDED_ORDER:
+        return _extended(batch, at, units)
     if flags != 0:
         return False
     if kind == r.SET_MMP:
@@ -124,7 +126,42 @@ def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
         return units == 1
     if kind == r.SET_ID_WINDOW:
         return units == 2 and zero(batch, at + 40, 3)
-    return False
+    if kind == r.FIRE:
+        return units == 1
+    return kind == r.REPRICE and _reprices(batch, at, units)
+
+
+def _extended(batch: bytes, at: i64, units: i64) -> bool:
+    """EXTENDED_ORDER: it has the members it names, and what has no meaning is zero."""
+    if units < 3:
+        return False
+    word = read_i64_le(batch, at + 64)
+    members = (word >> 32) & 0xFF
+    if members > 2 or units != 3 + 2 * members or word >> 40 != 0:
+        return False
+    time_ms = read_i64_le(batch, at + 56)
+    if time_ms < 0 or time_ms > limits.MAX_TIME_MS:
+        return False
+    while members > 0:
+        members -= 1
+        place = at + 96 + 64 * members
+        if read_i64_le(batch, place + 32) >> 16 != 0 or read_i64_le(batch, place + 56) != 0:
+            return False
+    return True
+
+
+def _reprices(batch: bytes, at: i64, units: i64) -> bool:
+    """REPRICE: it has the units it names, and what has no meaning is zero."""
+    if units < 2:
+        return False
+    count = read_i64_le(batch, at + 32)
+    if count < 0 or count > limits.MAX_REPRICES or units != 2 + count or not zero(batch, at + 40, 3):
+        return False
+    while count > 0:
+        count -= 1
+        if not zero(batch, at + 64 + 32 * count + 16, 2):
+            return False
+    return True
 
 
 def _snapshot(batch: bytes, at: i64, units: i64) -> bool:

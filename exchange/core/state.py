@@ -41,6 +41,18 @@ Format 3 (written while the rules are 3 or above; all are read) adds, at these p
         frozen_ms, quantity_limit_e8, delta_limit_e8, vega_limit_micro, max_quote_e8, frozen_until
         (0: not frozen, -1: until it is reset), window_start (-1: none runs), quantity_e8, delta_e8,
         vega_micro
+    11. count of instruments with a last price (a trade under rules 3), then by id: instrument, price_ticks of
+        the last trade
+    12. count of untriggered orders, then in order_id order: order_id, account, instrument, price_ticks (0
+        of a market order), open_lots, total lots, display_lots, filled_value, order flags,
+        client_order_id, label, grant, created_ms, updated_ms
+    13. count of untriggered orders and of those in books that have a volatility or name another order
+        below, then in order_id order: order_id, w8 as in EXTENDED's w4, trigger_micro, offset_micro, best
+        price seen (-1: none, or it trails nothing), volatility_e6, the other of its pair, its primary, its
+        first and second member (order_ids, 0: none), size as sent and lots woken (of a member of an
+        incremental primary, else 0), fired (0 or 1), place (0 in a book, 1 dormant, 2 waits for its price,
+        3 due)
+    14. count of due orders, then their order_ids in the order of the queue
 
 Counters (next_…) hold the counter without shard bits; order_id has them. `priority` numbers every queueing
 of an order (placing, requeueing after an amend or an iceberg's refresh) from 1: orders of one level
@@ -56,7 +68,7 @@ from librt.strings import BytesWriter, write_i64_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from exchange.core import state_orders
+from exchange.core import state_extras, state_orders
 from exchange.core.layout import (
     A_AUCTION,
     A_BASIS,
@@ -106,6 +118,7 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    ORDER_FLAGS,
     ORDER_WORDS,
     R_SCENARIOS,
     S_ENTRY,
@@ -179,6 +192,7 @@ def write(w: World) -> bytes:
         _write_withdrawals(w, b)
     if w.rules >= 3:
         state_orders.write(w, b)
+        state_extras.write(w, b)
     return b.getvalue()
 
 
@@ -324,7 +338,7 @@ def _write_orders(w: World, b: BytesWriter) -> None:
                 data[o + O_SIZE] & r.U32,
                 data[o + O_SIZE] >> 32,
                 data[o + O_VALUE],
-                data[o + O_FLAGS] & r.U32,
+                data[o + O_FLAGS] & ORDER_FLAGS,
                 data[o + O_CLIENT],
                 data[o + O_LABEL] & r.U32,
                 (data[o + O_LABEL] >> 32) & r.U32,

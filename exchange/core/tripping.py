@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit
+from exchange.core import emit, extras, waiting
 from exchange.core.layout import (
+    EXTRA,
     G_DELTA,
     G_FROZEN_MS,
     G_FROZEN_UNTIL,
@@ -38,6 +39,20 @@ def end_window(w: World, group: i64) -> None:
     groups[g + G_QUANTITY] = 0
     groups[g + G_DELTA] = 0
     groups[g + G_VEGA] = 0
+
+
+def through(w: World, slot: i64, lots: i64, taker: i64) -> bool:
+    """The order in `slot`, which entered with `lots`, is through with matching under rules 3.
+
+    `taker`: as `take_effect` wants it. Returns whether the order's own group has tripped.
+    """
+    orders = w.orders.data
+    o = slot * ORDER_WORDS
+    if w.rest < lots:
+        waiting.traded(w, orders[o + O_WHO] >> 32)
+        if orders[o + O_FLAGS] & EXTRA != 0:
+            extras.hit(w, orders[o + O_ID], lots - w.rest)
+    return len(w.tripped) != 0 and take_effect(w, taker)
 
 
 def take_effect(w: World, taker: i64) -> bool:

@@ -9,9 +9,11 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from exchange.core.book import Book
+from exchange.core.heaps import Source
 from exchange.core.ids import IdMap
 from exchange.core.layout import (
     ACCOUNT_WORDS,
+    EXTRA_WORDS,
     FEE_WORDS,
     FOLIO_WORDS,
     GATHER_WORDS,
@@ -129,6 +131,21 @@ class World:
         self.stakes = Pool(STAKE_WORDS, 64)
         self.stake_ids = IdMap(self.stakes, 64)
         self.tripped: list[i64] = []  # keys of groups; empty between commands
+        self.extras = Pool(EXTRA_WORDS, 64)  # see `extras`
+        self.extra_ids = IdMap(self.extras, 64)
+        self.untriggered: i64 = 0  # orders: how many wait, are due or dormant
+        self.untriggered_in: dict[int, int] = {}  # instrument: the first extra of its list
+        self.trailing_at: dict[int, int] = {}  # source (`waiting.cap_key`): how many trail it
+        self.sources: dict[int, Source] = {}  # by `waiting.source_key`; those that something waits for
+        self.indexed: dict[int, list[int]] = {}  # underlying: instruments of its index sources
+        self.armed: i64 = 0  # how many wait for a price
+        self.due_count: i64 = 0
+        self.due_head: i64 = 0
+        self.due_tail: i64 = 0
+        self.due_in: dict[int, int] = {}  # instrument: how many of its orders are due
+        self.met_up: list[tuple[int, int, int]] = []  # empty but while a price is looked at
+        self.met_down: list[tuple[int, int, int]] = []
+        self.noted: list[i64] = []  # extras whose links something follows from; empty between commands
 
         # What one command's bookings add up to: zero, or the engine halts.
         self.cash_drift: i64 = 0
@@ -150,6 +167,7 @@ class World:
         self.rest: i64 = 0
         self.value: i64 = 0
         self.stopped: i64 = 0
+        self.last_ticks: i64 = 0  # price of its last trade
 
         # What `checks` leaves: the order as it will trade.
         self.c_price: i64 = 0
@@ -160,6 +178,7 @@ class World:
         self.c_needed: i64 = 0
         self.c_seat: i64 = 0
         self.placed: i64 = 0  # what `orders.place` leaves: the order_id it gave
+        self.c_volatility: i64 = -1  # of an order being amended, after it; -1: as it is
         self.c_group: i64 = 0  # the order's protection group; set by whoever calls `checks.new_refused`
 
         # What a taker's caller leaves for `matching.match`: its protection group.
@@ -191,6 +210,8 @@ class World:
         self.members = Pool(MEMBER_WORDS, reserve + 2)
         self.stakes = Pool(STAKE_WORDS, reserve // 2 + 2)
         self.stake_ids = IdMap(self.stakes, 1 << 12)
+        self.extras = Pool(EXTRA_WORDS, reserve // 4 + 2)
+        self.extra_ids = IdMap(self.extras, 1 << 12)
 
     def reserve_out(self, words: i64) -> None:
         """Make room for one event of at most `words` words."""
