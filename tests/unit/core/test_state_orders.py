@@ -16,8 +16,10 @@ from exchange.domain import records as r
 from exchange.domain import rejects
 from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, SELL, Market, under_rules_3
 
-# From the end: 2 streams of 3 words, 3 remembered of 6, 2 groups of 14, and the three counts.
+# 2 streams of 3 words, 3 remembered of 6, 2 groups of 14, and the three counts; behind them one last price
+# and the counts of what `test_state_extras` is about.
 TAIL_WORDS = 3 + 2 * 3 + 3 * 6 + 2 * 14
+BEHIND_WORDS = 6
 
 
 def full_market() -> tuple[Engine, Market]:
@@ -38,7 +40,7 @@ def full_market() -> tuple[Engine, Market]:
 
 def tail(engine: Engine) -> list[int]:
     data = engine.state_bytes()
-    return list(struct.unpack(f"<{TAIL_WORDS}q", data[-8 * TAIL_WORDS :]))
+    return list(struct.unpack_from(f"<{TAIL_WORDS}q", data, len(data) - 8 * (TAIL_WORDS + BEHIND_WORDS)))
 
 
 def test_the_format_word() -> None:
@@ -112,7 +114,7 @@ def test_everything_comes_back_and_goes_on_alike() -> None:
 def test_nonsense_is_refused(word: int, value: int, said: str) -> None:
     engine, _ = full_market()
     data = bytearray(engine.state_bytes())
-    at = len(data) - 8 * TAIL_WORDS + 8 * word
+    at = len(data) - 8 * (TAIL_WORDS + BEHIND_WORDS) + 8 * word
     data[at : at + 8] = struct.pack("<q", value)
     with pytest.raises(StateError, match=said):
         Engine.restore(bytes(data))
@@ -121,7 +123,7 @@ def test_nonsense_is_refused(word: int, value: int, said: str) -> None:
 def test_a_state_cut_anywhere_is_refused() -> None:
     engine, _ = full_market()
     data = engine.state_bytes()
-    for words in range(1, TAIL_WORDS + 3):
+    for words in range(1, TAIL_WORDS + BEHIND_WORDS + 3):
         with pytest.raises(StateError):
             Engine.restore(data[: -8 * words])
 
