@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference.extras import Extra, Place
 from tests.reference.groups import Group
 from tests.reference.instruments import Instrument
 
@@ -108,12 +109,19 @@ class Order:
     shown_lots: int = 0
     priority: int = 0  # numbers every joining of a queue, over the whole shard
     updated_ms: int = 0
-    group: Group | None = None  # rules 3: protects it
+    group: Group | None = None  # rules 3, from here on: protects it
+    place: Place = Place.BOOK
+    extra: Extra | None = None
 
     @property
     def group_word(self) -> int:
         """The number of its protection group + 1, or 0."""
         return self.group.number + 1 if self.group else 0
+
+    @property
+    def untriggered(self) -> bool:
+        """Not in the book; its seat counts for nothing and is none of its account's."""
+        return self.place is not Place.BOOK
 
     @property
     def instrument(self) -> Instrument:

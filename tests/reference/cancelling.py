@@ -7,9 +7,10 @@ from itertools import islice
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import matching
+from tests.reference import following, matching
 from tests.reference.accounts import Order
 from tests.reference.branches import note
+from tests.reference.instruments import Instrument
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
 
@@ -50,7 +51,7 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
             return False
         if kind and terms.kind != kind:
             return False
-        if type_filter > r.FILTER_PLAIN:  # untriggered orders; those here are in the book
+        if not _is_of_type(order, type_filter):
             return False
         return which == 0 or order.is_quote == (which == r.WHICH_QUOTES)
 
@@ -62,17 +63,44 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
     note(world, f"cancel many: type {type_filter}")
     for order in found:
         matching.cancel(world, order, reason)
+    following.carry_out(world)
     if head.flags & r.FREEZE_QUOTES:
         note(world, "cancel many: quotes frozen")
         account.quotes_frozen_until_ms = world.now_ms + limits.FREEZE_QUOTES_MS
     world.events.done(head, len(found), world.now_ms)
 
 
+def _is_of_type(order: Order, type_filter: int) -> bool:
+    """Of CANCEL_MANY's type: in the book, or untriggered with any or a certain trigger."""
+    if type_filter == r.FILTER_ANY:
+        return True
+    if type_filter == r.FILTER_PLAIN:
+        return not order.untriggered
+    if type_filter == r.FILTER_TRIGGERS:
+        return order.untriggered
+    kinds = {
+        r.FILTER_STOP: r.TRIGGER_STOP,
+        r.FILTER_TAKE: r.TRIGGER_TAKE,
+        r.FILTER_TRAILING: r.TRIGGER_TRAILING,
+    }
+    return order.untriggered and order.extra is not None and order.extra.trigger.kind == kinds[type_filter]
+
+
+def untriggered_of(world: World, instrument: Instrument) -> list[Order]:
+    """The untriggered orders of an instrument, by order_id."""
+    everything = sorted(world.orders.items())
+    return [order for _, order in everything if order.untriggered and order.instrument is instrument]
+
+
 def expire_day(world: World, head: Head, words: tuple[int, ...]) -> None:
     """EXPIRE_DAY."""
     instrument = world.instrument(head.instrument)
-    of_the_day = (order for order in instrument.book.orders() if order.time_in_force == r.TIF_GTD)
+    everything = (*instrument.book.orders(), *untriggered_of(world, instrument))
+    of_the_day = (order for order in everything if order.time_in_force == r.TIF_GTD)
     found = list(islice(of_the_day, limits.MAX_EXPIRE_DAY_CANCELS))
     for order in found:
+        if order.untriggered:
+            note(world, f"day end: {order.place.name.lower()}")
         matching.cancel(world, order, r.CANCEL_DAY_END)
+    following.carry_out(world)
     world.events.done(head, len(found), world.now_ms)

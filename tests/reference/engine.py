@@ -12,14 +12,18 @@ from exchange.domain import rejects as why
 from tests.reference import (
     amending,
     cancelling,
+    extending,
     families,
+    firing,
+    following,
     lifecycle,
     liquidating,
     parameters,
     placing,
-    protection,
+    protecting,
     quoting,
     remembered,
+    repricing,
     settling,
     shapes,
     sharing,
@@ -54,7 +58,7 @@ BY_WORDS: dict[int, ByWords] = {
     r.SET_CAPS: families.set_caps,
     r.TAKEOVER: takeover.takeover,
     r.SHARE_LOSS: sharing.share_loss,
-    r.SET_MMP: protection.set_mmp,
+    r.SET_MMP: protecting.set_mmp,
     r.SET_ID_WINDOW: remembered.set_id_window,
 }
 BY_HEAD: dict[int, Callable[[World, Head], None]] = {
@@ -68,7 +72,8 @@ BY_HEAD: dict[int, Callable[[World, Head], None]] = {
     r.SET_LOCK: families.set_lock,
     r.SET_UNDERLYING_STATE: parameters.set_underlying_state,
     r.LIQUIDATE: liquidating.liquidate,
-    r.RESET_MMP: protection.reset_mmp,
+    r.RESET_MMP: protecting.reset_mmp,
+    r.FIRE: firing.fire,
 }
 BY_BODY: dict[int, Callable[[World, Head, bytes], None]] = {
     r.CREATE_ACCOUNT: lifecycle.create_account,
@@ -76,6 +81,8 @@ BY_BODY: dict[int, Callable[[World, Head, bytes], None]] = {
     r.RISK: parameters.set_risk,
     r.SET_FEES: parameters.set_fees,
     r.RISK_SNAPSHOT: snapshots.risk_snapshot,
+    r.EXTENDED_ORDER: extending.extended_order,
+    r.REPRICE: repricing.reprice,
 }
 
 
@@ -141,7 +148,10 @@ class ReferenceEngine:
             words = shapes.words_of(record[:128])
             if head.type in (r.AMEND, r.CANCEL):
                 order_id = words[0]
+            firing.before(self.world, head)
             self._dispatch(head, words, record)
+            following.carry_out(self.world)
+            firing.after(self.world, head)
         except Reject as rejected:
             self.events.rejected(
                 head, head.instrument, order_id, rejected.reason, rejected.detail, at=-1

@@ -61,6 +61,8 @@ class Instrument:
     mark_high: int = 0
     min_price: int = 0
     max_price: int = 0
+    last_ticks: int = 0  # price of the last trade; of the last of an order that was through:
+    last_micro: int = 0  # rules 3; 0 before the first
     table: tuple[int, ...] | None = None  # rules 2: gains of one lot long by scenario, in quanta
     book: Book = field(default_factory=Book)
 

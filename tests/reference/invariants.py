@@ -7,8 +7,7 @@ from exchange.domain import records as r
 from tests.reference import order_invariants
 from tests.reference.accounts import Account, Seat
 from tests.reference.instruments import Instrument
-from tests.reference.order_invariants import must
-from tests.reference.outcome import BrokenInvariant
+from tests.reference.outcome import BrokenInvariant, must
 from tests.reference.world import World
 
 __all__ = ["BrokenInvariant", "check", "must"]

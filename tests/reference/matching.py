@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import fees, tripping
+from tests.reference import fees, triggers, tripping
 from tests.reference.accounts import Order
 from tests.reference.branches import MODELS, note
+from tests.reference.extras import Place
 from tests.reference.groups import Group
 from tests.reference.stale import is_stale, may_trade
 from tests.reference.world import World
@@ -73,10 +74,25 @@ def _forget(world: World, order: Order) -> None:
 
 
 def cancel(world: World, order: Order, reason: int) -> None:
-    """Cancel a resting order and tell it."""
-    leave(world, order)
+    """Cancel an open order and tell it."""
+    if order.untriggered:
+        triggers.leave(world, order)
+    else:
+        leave(world, order)
     order.open_lots = 0
+    tell_ended(world, order, reason)
+
+
+def tell_ended(world: World, order: Order, reason: int) -> None:
+    """Tell an order that was just cancelled, and note that it ended."""
+    follow(world, order)
     tell(world, order, r.ORDER_CANCELLED, reason)
+
+
+def follow(world: World, order: Order) -> None:
+    """Note that an order traded or ended: what that means for others is looked at later, once."""
+    if order.extra is not None and order not in world.followed:
+        world.followed.append(order)
 
 
 def tell(
@@ -84,7 +100,16 @@ def tell(
 ) -> None:
     """The order's ORDER event, which dates its last change."""
     order.updated_ms = world.now_ms
-    world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
+    spent = not reason and not order.untriggered and order.open_lots == 0 and _may_get_more(world, order)
+    world.events.order(order, kind, reason, world.now_ms, old_price_ticks, spent=spent)
+    if spent:
+        note(world, f"spent: as {'maker' if kind == r.ORDER_FILLED else 'taker'}")
+        triggers.join(world, order, Place.SPENT)
+
+
+def _may_get_more(world: World, order: Order) -> bool:
+    """Is it a member whose primary may still bring it lots?"""
+    return order.extra is not None and order.extra.primary is not None and world.lives(order.extra.primary)
 
 
 # --- an order's whole way ----------------------------------------------------------------------------
@@ -97,6 +122,7 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
         reason = _cancel_reason(world, order)
     if reason:
         order.open_lots = 0
+        follow(world, order)
     elif order.open_lots:
         rest(world, order)
     tell(world, order, kind, reason, old_price_ticks)
@@ -106,7 +132,10 @@ def _cancel_reason(world: World, order: Order) -> int:
     """Match; why what remains is cancelled, or 0."""
     if order.time_in_force == r.TIF_FOK and offered_lots(world, order) < order.open_lots:
         return r.CANCEL_FOK
+    traded = order.instrument.trade_seq
     stopped = match(world, order)
+    if order.instrument.trade_seq > traded:
+        triggers.see_last(world, order.instrument)
     tripped = _stop_tripped(world, order)
     if order.open_lots == 0:
         return 0
@@ -226,6 +255,9 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     world.events.trade(fill, world.now_ms)
     tripping.count(world, maker, lots, role="maker")
     tripping.count(world, taker, lots, role="taker")
+    instrument.last_ticks = maker.price_ticks
+    follow(world, maker)
+    follow(world, taker)
     _after_fill(world, maker, lots)
     tell(world, maker, r.ORDER_FILLED)
 

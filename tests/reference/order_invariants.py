@@ -6,15 +6,11 @@ from collections import Counter
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference import trigger_invariants
 from tests.reference.accounts import Order
 from tests.reference.groups import NO_WINDOW, Group
-from tests.reference.outcome import BrokenInvariant
+from tests.reference.outcome import must
 from tests.reference.world import World
-
-
-def must(condition: bool, what: str) -> None:
-    if not condition:
-        raise BrokenInvariant(what)
 
 
 def check(world: World) -> None:
@@ -23,12 +19,14 @@ def check(world: World) -> None:
     must(not world.tripped, "a group that tripped goes on")
     of_group: dict[Group, list[Order]] = {}
     for order in world.orders.values():
-        must(bool(order.flags & r.FLAG_MMP) == (order.group is not None), f"order {order.id} protection bit")
+        protected = bool(order.flags & r.FLAG_MMP) and not order.untriggered
+        must(protected == (order.group is not None), f"order {order.id} protection bit")
         if order.group is not None:
             of_group.setdefault(order.group, []).append(order)
     for key, group in world.groups.items():
         must(key == group.key and key[0] in world.accounts, f"group {key} is misplaced")
         _check_group(world, group, of_group.pop(group, []))
+    trigger_invariants.check(world)
     must(not of_group, "orders of a group that is not there")
     if not world.has_order_rules:
         must(not (world.groups or world.ids.last), "kept before rules 3")

@@ -20,6 +20,12 @@ class Reject(Exception):
         self.detail = detail
 
 
+def must(condition: bool, what: str) -> None:
+    """An invariant. Raises BrokenInvariant, naming it, unless it holds."""
+    if not condition:
+        raise BrokenInvariant(what)
+
+
 def require(condition: bool, reason: int, detail: int = 0) -> None:
     """Refuse with `reason` unless the condition holds."""
     if not condition:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching, protection, remembered, sufficiency
+from tests.reference import funds, matching, protection, remembered, sufficiency, triggers
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.groups import Group
 from tests.reference.instruments import Instrument
@@ -69,6 +69,7 @@ def _place(world: World, head: Head, account: Account, words: tuple[int, ...]) -
     price_ticks, size_lots, display_lots, valid_until_ms = words
     world.check_free(account)
     instrument = world.instrument(head.instrument)
+    triggers.check_none_due(world, instrument)
     world.check_venue_open()
     world.check_instrument_open(instrument)
     world.check_valid_until(valid_until_ms)
@@ -86,10 +87,10 @@ def _place(world: World, head: Head, account: Account, words: tuple[int, ...]) -
     return order.id
 
 
-def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
-    """The order of a draft that passed: the seat is made, the next order_id taken."""
+def accept(world: World, draft: Draft, head: Head, *, label: int, order_id: int = 0) -> Order:
+    """The order of a draft that passed: the seat is made, the next order_id taken unless one is given."""
     return Order(
-        world.take_order_id(),
+        order_id or world.take_order_id(),
         draft.account,
         draft.account.seats.setdefault(draft.instrument.id, Seat(draft.instrument)),
         flags=draft.flags,
@@ -112,6 +113,11 @@ def check(world: World, draft: Draft) -> None:
     check_size(draft)
     check_protected(draft, draft.size_lots)
     check_price(draft)
+    check_live(world, draft)
+
+
+def check_live(world: World, draft: Draft) -> None:
+    """Checks 8 to 16: what an order in the book needs besides its own shape."""
     world.check_marked(draft.instrument)
     if draft.type == r.TYPE_LIMIT:
         check_band(draft)
@@ -137,7 +143,7 @@ def check_flags(draft: Draft) -> None:
     tif = flags >> r.TIF_SHIFT & r.TIF_MASK
     rests = tif in (r.TIF_GTC, r.TIF_GTD)
     defined = r.NEW_FLAGS_ALLOWED | (r.FLAG_QUOTE if _is_quote(draft) else 0)
-    if draft.group:
+    if draft.group or isinstance(draft, ExtendedDraft):
         defined |= r.FLAG_MMP
     good = not flags & ~defined and kind <= r.TYPE_MARKET_LIMIT
     if flags & r.FLAG_POST_ONLY:
@@ -159,6 +165,10 @@ def _is_quote(draft: Draft) -> bool:
 
 class QuoteDraft(Draft):
     """A side of a mass quote: its quote bit is set by the exchange, not by the sender."""
+
+
+class ExtendedDraft(Draft):
+    """An order of EXTENDED_ORDER: it may have the protection bit before its group is looked at."""
 
 
 def check_size(draft: Draft) -> None:

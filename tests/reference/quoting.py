@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import matching, placing, protection
+from tests.reference import following, matching, placing, protection
 from tests.reference.accounts import Account, Order
 from tests.reference.branches import note
 from tests.reference.instruments import Instrument
@@ -68,6 +68,7 @@ def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -
     world.check_free(account)
     until = account.quotes_frozen_until_ms
     require(world.now_ms >= until, why.QUOTES_FROZEN, until)
+    require(not world.due, why.TRIGGERS_DUE)
     world.check_venue_open()
     world.check_valid_until(valid_until_ms)
     require(group_word == 0 or world.has_order_rules, why.BAD_FLAGS)
@@ -130,6 +131,7 @@ def _quote_entry(world: World, entry: Entry, present: list[QuoteSide]) -> int:
             failed = entry.resting(side.is_sell)
             if failed is not None:
                 matching.cancel(world, failed, r.CANCEL_QUOTE_FAILED)
+        following.carry_out(world)
     return effective
 
 

@@ -6,11 +6,11 @@ import struct
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import lifecycle, quoting, snapshots
+from tests.reference import extending, lifecycle, quoting, repricing, snapshots
 from tests.reference.world import Head
 
 # Units of the commands of one size. The others: MASS_QUOTE, MARKS, SET_FEES (2 + n), RISK_SNAPSHOT,
-# LABEL (1 + ⌈bytes/32⌉).
+# LABEL (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE (2 + n).
 UNITS = {
     r.NEW_ORDER: 2,
     r.AMEND: 3,
@@ -45,6 +45,7 @@ UNITS = {
     r.SET_MMP: 3,
     r.RESET_MMP: 1,
     r.SET_ID_WINDOW: 2,
+    r.FIRE: 1,
 }
 FROM_RULES_2 = frozenset(range(r.RISK, r.SET_LOCK + 1))
 FROM_RULES_3 = frozenset(range(r.SET_MMP, r.SET_ID_WINDOW + 1))
@@ -62,6 +63,7 @@ HAVE_FLAGS = {
     r.SET_TIER,
     r.SET_UNDERLYING_STATE,
     r.SET_LOCK,
+    r.EXTENDED_ORDER,
 }
 # Flag bits of commands that have some from rules 3 on only.
 FLAGS_3 = {r.CANCEL: r.ONE_DISCONNECTED}
@@ -95,7 +97,7 @@ BODY_WORDS_3 = {r.AMEND: 8}
 # Commands whose second unit alone is a body; a block of units follows.
 WITH_BLOCK = frozenset({r.MASS_QUOTE, r.MARKS, r.SET_FEES})
 # The body word that holds valid_until_ms.
-VALID_UNTIL = {r.NEW_ORDER: 3, r.AMEND: 4, r.MASS_QUOTE: 1}
+VALID_UNTIL = {r.NEW_ORDER: 3, r.EXTENDED_ORDER: 3, r.AMEND: 4, r.MASS_QUOTE: 1}
 BLOCK = slice(64, None)
 
 
@@ -113,6 +115,8 @@ def _units_fit(head: Head) -> bool:
         return 2 + 1 <= head.units <= 2 + limits.MAX_TIERS
     if head.type == r.RISK_SNAPSHOT:
         return head.units >= 2
+    if head.type in (r.EXTENDED_ORDER, r.REPRICE):
+        return head.units >= 2  # the rest with what it holds
     if head.type == r.LABEL:
         length = head.client_order_id
         return 1 <= length <= limits.MAX_LABEL_BYTES and head.units == 1 + -(-length // 32)
@@ -133,6 +137,10 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
         return lifecycle.listing_well_formed(record[32:])
     if head.type == r.RISK_SNAPSHOT:
         return snapshots.snapshot_well_formed(head.units, record[32:])
+    if head.type == r.EXTENDED_ORDER:
+        return extending.well_formed(head.units, record[32:])
+    if head.type == r.REPRICE:
+        return repricing.well_formed(head.units, record[32:])
     if head.type == r.MASS_QUOTE:
         mmp_high = record[36:40]
         if any(mmp_high) or not quoting.well_formed(record[BLOCK]):

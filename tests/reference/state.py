@@ -17,7 +17,7 @@ FORMAT_3 = 3  # the newest: from rules 3 on
 
 def pack(world: World, next_seq: int) -> bytes:
     """All sections, in id order."""
-    orders = [order for _, order in sorted(world.orders.items())]
+    orders = [order for _, order in sorted(world.orders.items()) if not order.untriggered]
     seats = [
         (account.id, instrument_id, seat.size_lots, seat.entry_value_micro)
         for _, account in sorted(world.accounts.items())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.reference.accounts import Order
+from tests.reference.triggers import extra_of
 from tests.reference.world import World
 
 
 def words(world: World) -> Iterator[int]:
-    """8 streams of client order ids, 9 remembered ids, 10 protection groups."""
+    """8 streams of client order ids, 9 remembered ids, 10 protection groups; 11 and up: triggers, links."""
     ids = world.ids
     yield len(ids.last)
     for (account, grant), last in sorted(ids.last.items()):
@@ -20,3 +22,48 @@ def words(world: World) -> Iterator[int]:
     for key, group in sorted(world.groups.items()):
         yield from (*key, *group.limits, group.frozen_until_ms, group.window_start_ms)
         yield from (group.quantity_e8, group.delta_e8, group.vega_micro)
+    yield from _of_orders(world)
+
+
+def _of_orders(world: World) -> Iterator[int]:
+    """11 untriggered orders, 12 what orders have beyond price and size, 13 the queue, 14 last prices."""
+    in_order = [order for _, order in sorted(world.orders.items())]
+    untriggered = [order for order in in_order if order.untriggered]
+    yield len(untriggered)
+    for order in untriggered:
+        yield from _untriggered(order)
+    extended = [order for order in in_order if order.untriggered or _keeps_something(order)]
+    yield len(extended)
+    for order in extended:
+        yield from _extra(order)
+    yield len(world.due)
+    yield from (order.id for order in world.due)
+    traded = [instrument for instrument in world.instruments if instrument.last_micro]
+    yield len(traded)
+    for instrument in traded:
+        yield from (instrument.id, instrument.last_micro)
+
+
+def _keeps_something(order: Order) -> bool:
+    return order.extra is not None and order.extra.keeps_something()
+
+
+def _untriggered(order: Order) -> Iterator[int]:
+    yield from (order.id, order.account.id, order.instrument.id, order.price_ticks, order.size_lots)
+    yield from (order.filled_lots, order.display_lots, order.filled_value, order.flags)
+    yield from (order.client_order_id, order.label, order.grant, order.created_ms, order.updated_ms)
+    yield order.place
+
+
+def _extra(order: Order) -> Iterator[int]:
+    extra = extra_of(order)
+    yield from (order.id, extra.word, extra.trigger.trigger_micro, extra.trigger.offset_micro)
+    yield from (extra.best_micro, extra.fired, extra.volatility_e6)
+    members = [member.id for member in extra.members]
+    yield from (_id(extra.other), _id(extra.primary), *members, *[0] * (2 - len(members)))
+    incremental = extra.is_incremental and extra.primary is not None
+    yield from (extra.sent_lots, extra.woken_lots) if incremental else (0, 0)
+
+
+def _id(order: Order | None) -> int:
+    return order.id if order else 0

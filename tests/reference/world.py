@@ -68,7 +68,7 @@ class World:
     accounts: dict[int, Account] = field(default_factory=dict)
     underlyings: list[Underlying] = field(default_factory=list)
     instruments: list[Instrument] = field(default_factory=list)
-    orders: dict[int, Order] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)  # open ones: in the book, or untriggered (rules 3)
     last_withdrawal_id: int = 0
     withdrawals: dict[int, tuple[Account, int]] = field(default_factory=dict)  # pending: who, how much
     tiers: tuple[FeeTier, ...] = ()  # none before SET_FEES
@@ -78,6 +78,8 @@ class World:
     ids: RememberedIds = field(default_factory=RememberedIds)  # from here on: rules 3
     groups: dict[GroupKey, Group] = field(default_factory=dict)
     tripped: set[GroupKey] = field(default_factory=set)  # by the order that is trading
+    due: list[Order] = field(default_factory=list)  # the queue of triggered orders
+    followed: list[Order] = field(default_factory=list)  # traded or ended; their links are to be looked at
     taken: Counter[str] = field(default_factory=Counter)  # branches.note: for tests, no part of the state
 
     def __post_init__(self) -> None:
@@ -160,6 +162,10 @@ class World:
 
     def check_valid_until(self, valid_until_ms: int) -> None:
         require(valid_until_ms == 0 or valid_until_ms >= self.now_ms, why.TIMED_OUT)
+
+    def lives(self, order: Order) -> bool:
+        """Is an order open, in the book or untriggered?"""
+        return self.orders.get(order.id) is order
 
     def own_order(self, account: Account, order_id: int) -> Order:
         """An open order of the account, or ORDER_NOT_FOUND or NOT_OWNER."""
