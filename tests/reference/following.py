@@ -49,9 +49,9 @@ def _at_once(world: World, primary: Order, extra: Extra, *, ended: bool) -> None
     wakes = filled > 0 if extra.condition == r.FILL_FIRST_HIT else filled == primary.size_lots
     if not wakes and not ended:
         return
-    members, extra.members = [m for m in extra.members if world.lives(m)], []
-    for member in members:
+    for member in extra.members:
         extra_of(member).primary = None
+    members, extra.members = [m for m in extra.members if world.lives(m)], []
     how = "wake" if wakes else "cancelled"
     note(world, f"link {extra.link}: {CONDITIONS[extra.condition]}, {how}")
     if wakes and extra.link == r.LINK_OTOCO:

@@ -1,0 +1,268 @@
+"""Short plays for `triggers_generator`: prices that reach many, primaries filled in parts, pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exchange.domain import commands as c
+from exchange.domain import commands_orders as co
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain.commands_orders import Member, Trigger
+from tests.reference.extras import Place
+from tests.reference.instruments import Instrument
+
+if TYPE_CHECKING:
+    from tests.reference.triggers_generator import TriggerTraffic
+
+SELL = r.FLAG_SELL
+MARKET = r.TYPE_MARKET << r.TYPE_SHIFT
+IOC = r.TIF_IOC << r.TIF_SHIFT
+DAY = r.TIF_GTD << r.TIF_SHIFT
+CROWD = 2 * limits.FIRE_MOST + 12
+
+
+def play(traffic: TriggerTraffic, *, most: int) -> bytes:
+    """One of the plays, of at most `most` commands (20 or more)."""
+    rng = traffic.rng
+    instruments = [i for underlying in (0, 1) for i in traffic.open_of(underlying)]
+    if not instruments:
+        return b""
+    waiting = [o for o in traffic.untriggered() if o.place is Place.WAITS]
+    if len(waiting) > CROWD + 40 or (len(waiting) > CROWD and rng.random() < 0.4):
+        return _stampede(traffic, rng.choice(waiting).instrument)
+    if most > limits.FIRE_MOST and rng.random() < 0.5:
+        return _crowd(traffic, rng.choice(instruments), most - 2)
+    plays = (_bracket, _bracket, _bracket, _pair, _pair, _reached, _volatile, _day)
+    return rng.choice(plays)(traffic, rng.choice(instruments))
+
+
+def _prices(instrument: Instrument) -> tuple[int, int]:
+    """Two neighbouring valid prices near the mark, within the band where there is room."""
+    centre = max(1, instrument.mark_micro // instrument.terms.tick_micro)
+    low = instrument.valid_at_most(min(centre, instrument.max_price)) or instrument.lowest_price
+    return low, instrument.valid_at_least(low + 1) or low
+
+
+def _lots(traffic: TriggerTraffic, instrument: Instrument) -> int:
+    least = instrument.terms.min_size_lots
+    most = min(traffic.profile.sizes, instrument.terms.position_limit_lots) // 4
+    return least + traffic.rng.randrange(max(1, most))
+
+
+def _marks(traffic: TriggerTraffic, instrument: Instrument, factor: float) -> bytes:
+    """The index and all marks of an instrument's underlying move by a factor."""
+    underlying = traffic.world.underlying_of(instrument)
+    mine = traffic._of_underlying(underlying)
+    index, units = traffic.listings.moved_by(factor, underlying, mine)
+    return c.marks(underlying.id, index, traffic._next_feed(underlying), units)
+
+
+def _user(traffic: TriggerTraffic) -> int:
+    return limits.FIRST_USER_ACCOUNT + traffic.rng.randrange(traffic.profile.accounts)
+
+
+# --- many at once --------------------------------------------------------------------------------------
+
+
+def _crowd(traffic: TriggerTraffic, instrument: Instrument, most: int) -> bytes:
+    """Many orders a little above the index, all to be reached by one price."""
+    rng, made = traffic.rng, []
+    low, _ = _prices(instrument)
+    index = traffic.source_micro(instrument, r.SOURCE_INDEX)
+    for n in range(most):
+        at = min(int(index * (1.012 + 0.0001 * rng.randrange(60))), limits.MAX_PRICE_MICRO)
+        sells = bool(rng.getrandbits(1))
+        kind = r.TRIGGER_TAKE if sells else r.TRIGGER_STOP
+        flags = (SELL if sells else 0) | rng.choice((0, IOC, MARKET | IOC, DAY, r.FLAG_REDUCE_ONLY))
+        price = 0 if flags & MARKET else low
+        trigger, lots = Trigger(kind, r.SOURCE_INDEX, at), _lots(traffic, instrument)
+        members, link = [], 0
+        if n % 9 == 0:
+            link, members = 1, [Member(flags ^ SELL, price, lots, trigger=trigger._replace(kind=3 - kind))]
+        made.append(
+            co.extended_order(
+                _user(traffic), instrument.id, flags, price, lots, trigger=trigger, link=link, members=members
+            )
+        )
+    return b"".join(made)
+
+
+def _stampede(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """A price reaches a crowd; orders come while some are due, or the instrument or the venue closes."""
+    rng, lots = traffic.rng, _lots(traffic, instrument)
+    low, high = _prices(instrument)
+    user, other = _user(traffic), _user(traffic)
+    bracket = co.extended_order(
+        user, instrument.id, 0, high, lots * 4, link=2, condition=2, members=[Member(SELL, high, lots * 4)]
+    )
+    order = c.new_order(other, instrument.id, SELL, low, lots)
+    quote = c.mass_quote(other, [c.Quote(instrument.id, low, 1)])
+    mine = [o for o in traffic.world.orders.values() if o.account.id == user]
+    amend = co.amend(user, rng.choice(mine).id, size_lots=3) if mine else quote
+    what = rng.randrange(7)
+    if what == 0:
+        then = [c.set_instrument_state(instrument.id, r.STATE_HALTED), quote]
+    elif what == 1:
+        then = [c.set_mode(r.MODE_CANCEL_ONLY), c.set_mode(r.MODE_OPEN), order]
+    elif what == 2:
+        then = [traffic.reprice(), co.fire(), quote]
+    elif what == 3:
+        then = [co.fire(), c.cancel_many(user), c.expire_day(instrument.id)]
+    else:
+        then = rng.sample([order, quote, amend, traffic.reprice(), co.fire(), traffic.extended_order()], k=4)
+    return b"".join((bracket, _marks(traffic, instrument, 1.03), *then))
+
+
+# --- links ---------------------------------------------------------------------------------------------
+
+
+def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """A primary filled in parts wakes its members; they trade, are refused or cancelled."""
+    rng, lots = traffic.rng, _lots(traffic, instrument)
+    low, high = _prices(instrument)
+    owner, other = rng.sample(range(limits.FIRST_USER_ACCOUNT, limits.FIRST_USER_ACCOUNT + 4), k=2)
+    sells = bool(rng.getrandbits(1))
+    side, back = (SELL, 0) if sells else (0, SELL)
+    at = low if sells else high
+    members = []
+    for _ in (1, 2):
+        flags = back | rng.choice((0, 0, 0, r.FLAG_REDUCE_ONLY, MARKET | IOC, IOC, r.FLAG_MMP))
+        price = 0 if flags & MARKET else rng.choice((low, high, instrument.max_price if sells else high))
+        trigger = co.NO_TRIGGER
+        if rng.random() < 0.4:
+            trigger = Trigger(3, rng.choice((1, 2, 3)), 0, 1 + traffic.source_micro(instrument, 1) // 500)
+        if rng.random() < 0.3:
+            trigger = traffic.trigger(instrument, 0.002)
+        members.append(Member(flags, price, lots * rng.choice((3, 3, 2, 5)), trigger=trigger))
+    link, condition = rng.choice((2, 3)), rng.choice((0, 1, 2, 2, 2, 2))
+    primary = traffic.with_id(
+        co.extended_order(
+            owner,
+            instrument.id,
+            side,
+            at,
+            lots * 3,
+            link=link,
+            condition=condition,
+            members=members[: link - 1],
+        )
+    )
+    fill = c.new_order(other, instrument.id, back | IOC, at, lots)
+    takers = [c.new_order(other, instrument.id, side, rng.choice((low, high)), lots * 2) for _ in (1, 2)]
+    first = traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
+    ends = rng.choice(
+        (
+            c.cancel(owner, first),
+            c.cancel(owner, first + 1),
+            c.set_lock(owner, True),
+            co.amend(owner, first + 1, remaining_lots=lots),
+            _marks(traffic, instrument, rng.choice((0.99, 1.01))),
+            b"",
+        )
+    )
+    steps = [primary, fill, *(rng.sample([takers[0], takers[1], fill, ends], k=4)), fill]
+    if rng.random() < 0.5:
+        steps.append(c.cancel(owner, first))
+    if rng.random() < 0.4:
+        steps.insert(0, c.cancel_many(other))
+    return b"".join(steps)
+
+
+def _pair(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """Two orders of which one is to go: live, waiting, or one of each; then one of them trades or ends."""
+    rng, lots = traffic.rng, _lots(traffic, instrument)
+    low, high = _prices(instrument)
+    owner, other = rng.sample(range(limits.FIRST_USER_ACCOUNT, limits.FIRST_USER_ACCOUNT + 4), k=2)
+    flags, price = rng.choice(((0, low), (0, instrument.min_price), (IOC, low), (MARKET | IOC, 0)))
+    trigger = traffic.trigger(instrument, 0.003) if rng.random() < 0.4 else co.NO_TRIGGER
+    other_price = rng.choice((high, instrument.max_price, low))
+    member = Member(SELL | rng.choice((0, r.FLAG_REDUCE_ONLY, IOC, r.FLAG_MMP)), other_price, lots)
+    if rng.random() < 0.4:
+        member = member._replace(trigger=traffic.trigger(instrument, 0.003))
+    pair = co.extended_order(
+        owner, instrument.id, flags, price, lots, trigger=trigger, link=1, members=[member]
+    )
+    first = traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
+    ends = (
+        c.new_order(other, instrument.id, SELL, low, lots),
+        c.new_order(other, instrument.id, 0, high, 1 + lots // 2),
+        c.cancel(owner, first + rng.getrandbits(1)),
+        _marks(traffic, instrument, rng.choice((0.99, 1.01))),
+    )
+    return b"".join((traffic.with_id(pair), *rng.sample(ends, k=2)))
+
+
+# --- others --------------------------------------------------------------------------------------------
+
+
+def _reached(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """Triggers of every kind on one source, then a price past some of them."""
+    rng, made = traffic.rng, []
+    low, high = _prices(instrument)
+    for source in (1, 2, 3):
+        price = traffic.source_micro(instrument, source)
+        for kind in rng.sample((1, 2, 3), k=2):
+            at = max(1, min(int(price * rng.choice((0.994, 1.006))), limits.MAX_PRICE_MICRO))
+            trigger = Trigger(kind, source, at) if kind < 3 else Trigger(3, source, 0, 1 + price // 400)
+            flags = rng.choice((0, SELL)) | rng.choice((0, DAY, r.FLAG_MMP))
+            flags |= rng.choice((0, 0, r.FLAG_POST_ONLY))
+            lots = _lots(traffic, instrument)
+            made.append(
+                co.extended_order(_user(traffic), instrument.id, flags, low, lots, trigger=trigger)
+            )
+    moves = [_marks(traffic, instrument, factor) for factor in rng.choice(((0.99,), (1.01,), (1.006,)))]
+    trades = [
+        c.new_order(_user(traffic), instrument.id, flags, price, 1 + _lots(traffic, instrument))
+        for price in (low, high)
+        for flags in (0, SELL)
+    ]
+    if rng.random() < 0.2:
+        closed = c.set_instrument_state(instrument.id, r.STATE_CANCEL_ONLY)
+        moves = [closed, *moves, c.set_instrument_state(instrument.id, r.STATE_OPEN)]
+    return b"".join((*made, *moves, *trades))
+
+
+def _volatile(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """Orders priced in volatility, filled in part, repriced into each other, out of the band, or closed."""
+    rng = traffic.rng
+    options = [i for u in (0, 1) for i in traffic.open_of(u) if i.is_option]
+    if not options:
+        return b""
+    instrument = rng.choice(options)
+    low, high = _prices(instrument)
+    first = traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
+    made = [
+        co.extended_order(
+            _user(traffic), instrument.id, flags, price, _lots(traffic, instrument) + 1, volatility_e6=500_000
+        )
+        for flags, price in ((0, low), (SELL, high), (DAY, low))
+    ]
+    made.append(c.new_order(_user(traffic), instrument.id, SELL | IOC, low, 1))
+    beyond = instrument.max_price + instrument.step_at(instrument.max_price)
+    prices = (high, low, beyond, 0, instrument.min_price)
+    units = [(first + n, rng.choice(prices)) for n in range(3)]
+    made.append(co.reprice(units))
+    amends = ({"price_ticks": high, "volatility_e6": 3}, {"price_ticks": low}, {"volatility_e6": 600_000})
+    made.append(co.amend(_user(traffic), first, **rng.choice(amends)))
+    if rng.random() < 0.2:
+        halt = c.set_underlying_state(instrument.terms.underlying, r.STATE_CANCEL_ONLY)
+        made += [halt, co.reprice(units), c.set_underlying_state(instrument.terms.underlying, r.STATE_OPEN)]
+    return b"".join(made)
+
+
+def _day(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """Orders of the day that wait or sleep, and the day's end."""
+    low, high = _prices(instrument)
+    lots, user = _lots(traffic, instrument), _user(traffic)
+    waits = Trigger(1, 2, limits.MAX_PRICE_MICRO)
+    member = Member(DAY | SELL, high, lots)
+    return b"".join(
+        (
+            co.extended_order(user, instrument.id, DAY, low, lots, trigger=waits),
+            co.extended_order(
+                user, instrument.id, 0, instrument.min_price, lots, link=2, condition=1, members=[member]
+            ),
+            c.expire_day(instrument.id),
+        )
+    )
