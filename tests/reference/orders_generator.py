@@ -60,7 +60,7 @@ class OrderTraffic(RiskTraffic):
     """An endless, seeded stream that ends under rules 3 and uses what they add."""
 
     profile: OrderProfile
-    filters = (0, 0, 1, 1, 2, 3, 4, 5, 6, 7)  # types of CANCEL_MANY
+    filters: tuple[int, ...] = (0, 0, 1, 1, 2, 3, 4, 5, 6, 7)  # types of CANCEL_MANY
 
     def __init__(self, seed: int, engine: ReferenceEngine, profile: OrderProfile | None = None) -> None:
         super().__init__(seed, engine, profile or order_profile_for(seed))

@@ -48,7 +48,7 @@ def check_trigger(trigger: Trigger) -> None:
 
 
 def check_room(world: World, instrument: Instrument, wanted: list[Trigger]) -> None:
-    """Room for the last of `wanted` beside those before it: in the shard, and with a trailing one's source."""
+    """Room for the last of `wanted` beside those before it: in the shard, and at a trailing one's source."""
     untriggered = [order for order in world.orders.values() if order.untriggered]
     require(len(untriggered) + len(wanted) <= limits.MAX_TRIGGERS, why.TOO_MANY_TRIGGERS)
     last = wanted[-1]

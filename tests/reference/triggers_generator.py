@@ -17,6 +17,7 @@ from tests.reference.instruments import Instrument
 from tests.reference.orders_generator import ORDER_PROFILES, OrderProfile, OrderTraffic
 
 LEAST_PLAY = 20
+POST_BITS = r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY
 TRIGGER_PROFILES = tuple(replace(profile, name=f"triggers_{profile.name}") for profile in ORDER_PROFILES)
 
 
@@ -168,7 +169,7 @@ class TriggerTraffic(OrderTraffic):
         """Display and bits 5 to 7 as well."""
         rng, flags = self.rng, int.from_bytes(raw[4:8], "little")
         if self._one_in(2):
-            flags |= r.AMEND_POST | rng.choice((0, r.FLAG_POST_ONLY, r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY))
+            flags |= r.AMEND_POST | rng.choice((0, r.FLAG_POST_ONLY, POST_BITS))
         if self._one_in(2):
             flags |= r.AMEND_REDUCE | rng.choice((0, r.FLAG_REDUCE_ONLY))
         if self._one_in(2):
