@@ -100,6 +100,7 @@ MAX_ID_WINDOW: Final = 1 << 16  # client order ids an account has remembered
 MAX_REMEMBERED: Final = 1 << 20  # and the shard: 64 bytes each
 FORGET_MOST: Final = 64  # ids an account forgets with one command
 MAX_MMP_GROUPS: Final = 16  # of an account in an underlying
+MAX_GROUPS: Final = 1 << 16  # protection groups of the shard
 MMP_ORDERS: Final = 4_096  # open orders of a group: what one trip cancels
 MAX_MMP_MS: Final = 3_600_000
 MAX_MMP_LIMIT: Final = 1 << 50

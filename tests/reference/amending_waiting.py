@@ -36,6 +36,8 @@ def amend(world: World, order: Order, wanted: Wanted) -> None:
     order.size_lots, order.display_lots = draft.size_lots, draft.display_lots
     order.open_lots = draft.size_lots - order.filled_lots
     if moved:
+        if order.place is Place.WAITS:
+            triggers.follow_now(world, order)
         world.events.extended(order, world.now_ms)
     matching.tell(world, order, r.ORDER_AMENDED)
     if moved and order.place is Place.WAITS:

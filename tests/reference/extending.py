@@ -211,6 +211,8 @@ def _place_primary(
         order.extra = extra
     note(world, f"extended: {KINDS[leg.trigger.kind]}, link {asked.link}")
     partner = ids[1] if asked.link == r.LINK_OCO else 0
+    if leg.waits:
+        triggers.follow_now(world, order)
     world.events.extended(order, world.now_ms, other_id=partner)
     if leg.waits:
         matching.tell(world, order, r.ORDER_PLACED)
@@ -252,7 +254,7 @@ def _place_dormant(world: World, head: Head, asked: Asked, leg: Leg, order_id: i
     """A member that its primary's fills will wake."""
     order = _member(world, head, asked, leg, order_id, primary)
     extra = extra_of(order)
-    extra.primary = primary
+    extra.primary, extra.number = primary, len(extra_of(primary).members)
     if extra.is_incremental:
         extra.sent_lots = leg.size_lots
     extra_of(primary).members.append(order)
@@ -269,6 +271,7 @@ def _place_beside(world: World, head: Head, asked: Asked, leg: Leg, order_id: in
     elif leg.waits:
         _join_pair(order, primary)
         triggers.join(world, order, Place.WAITS)
+        triggers.follow_now(world, order)
         _tell_placed(world, order)
         triggers.look(world, order)
     else:

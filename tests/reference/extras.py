@@ -43,6 +43,7 @@ class Extra:
     other: Order | None = None  # of its pair
     primary: Order | None = None
     members: list[Order] = field(default_factory=list)
+    number: int = 0  # of a member, from 0
     sent_lots: int = 0
     woken_lots: int = 0
 

@@ -74,6 +74,8 @@ def _pair(world: World, members: list[Order]) -> None:
 def _wake(world: World, member: Order) -> None:
     """A dormant member becomes an untriggered order like any, or is due at once."""
     member.place = Place.WAITS
+    if extra_of(member).has_trigger:
+        triggers.follow_now(world, member)
     world.events.extended(member, world.now_ms)
     matching.tell(world, member, r.ORDER_AMENDED)
     if extra_of(member).has_trigger:

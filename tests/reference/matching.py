@@ -109,7 +109,10 @@ def tell(
 
 def _may_get_more(world: World, order: Order) -> bool:
     """Is it a member whose primary may still bring it lots?"""
-    return order.extra is not None and order.extra.primary is not None and world.lives(order.extra.primary)
+    extra = order.extra
+    if extra is None or extra.primary is None or not world.lives(extra.primary):
+        return False
+    return extra.woken_lots < extra.sent_lots
 
 
 # --- an order's whole way ----------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def set_mmp(world: World, head: Head, words: tuple[int, ...]) -> None:
         world.events.mmp(Group(*key, wanted), r.MMP_REMOVED, world.now_ms)
         return
     if group is None:
+        require(len(world.groups) < limits.MAX_GROUPS, why.LIMIT_REACHED)
         group = world.groups[key] = Group(*key, wanted)
     else:
         note(world, "group: set anew, frozen" if group.is_frozen(world.now_ms) else "group: set anew")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.reference.accounts import Order
+from tests.reference.extras import Place
 from tests.reference.triggers import extra_of
 from tests.reference.world import World
+
+_PLACES = {Place.BOOK: 0, Place.DORMANT: 1, Place.SPENT: 1, Place.WAITS: 2, Place.DUE: 3}
 
 
 def words(world: World) -> Iterator[int]:
@@ -26,7 +29,11 @@ def words(world: World) -> Iterator[int]:
 
 
 def _of_orders(world: World) -> Iterator[int]:
-    """11 untriggered orders, 12 what orders have beyond price and size, 13 the queue, 14 last prices."""
+    """11 last prices, 12 untriggered orders, 13 what orders have beyond price and size, 14 the queue."""
+    traded = [instrument for instrument in world.instruments if instrument.last_seen_ticks]
+    yield len(traded)
+    for instrument in traded:
+        yield from (instrument.id, instrument.last_seen_ticks)
     in_order = [order for _, order in sorted(world.orders.items())]
     untriggered = [order for order in in_order if order.untriggered]
     yield len(untriggered)
@@ -38,10 +45,6 @@ def _of_orders(world: World) -> Iterator[int]:
         yield from _extra(order)
     yield len(world.due)
     yield from (order.id for order in world.due)
-    traded = [instrument for instrument in world.instruments if instrument.last_micro]
-    yield len(traded)
-    for instrument in traded:
-        yield from (instrument.id, instrument.last_micro)
 
 
 def _keeps_something(order: Order) -> bool:
@@ -49,20 +52,22 @@ def _keeps_something(order: Order) -> bool:
 
 
 def _untriggered(order: Order) -> Iterator[int]:
-    yield from (order.id, order.account.id, order.instrument.id, order.price_ticks, order.size_lots)
-    yield from (order.filled_lots, order.display_lots, order.filled_value, order.flags)
+    yield from (order.id, order.account.id, order.instrument.id, order.price_ticks, order.open_lots)
+    yield from (order.size_lots, order.display_lots, order.filled_value, order.flags)
     yield from (order.client_order_id, order.label, order.grant, order.created_ms, order.updated_ms)
-    yield order.place
 
 
 def _extra(order: Order) -> Iterator[int]:
     extra = extra_of(order)
     yield from (order.id, extra.word, extra.trigger.trigger_micro, extra.trigger.offset_micro)
-    yield from (extra.best_micro, extra.fired, extra.volatility_e6)
-    members = [member.id for member in extra.members]
-    yield from (_id(extra.other), _id(extra.primary), *members, *[0] * (2 - len(members)))
+    yield from (extra.best_micro, extra.volatility_e6, _id(extra.other), _id(extra.primary))
+    members = [0, 0]
+    for member in extra.members:
+        members[extra_of(member).number] = member.id
+    yield from members
     incremental = extra.is_incremental and extra.primary is not None
     yield from (extra.sent_lots, extra.woken_lots) if incremental else (0, 0)
+    yield from (int(extra.fired), _PLACES[order.place])
 
 
 def _id(order: Order | None) -> int:

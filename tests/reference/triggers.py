@@ -22,7 +22,6 @@ KINDS = {
     r.TRIGGER_TRAILING: "trailing",
 }
 SOURCES = {r.SOURCE_INDEX: "index", r.SOURCE_MARK: "mark", r.SOURCE_LAST: "last"}
-MAX_LAST_MICRO = 1 << 60
 
 
 def extra_of(order: Order) -> Extra:
@@ -113,7 +112,14 @@ def _price_now(world: World, order: Order) -> int | None:
         return instrument.mark_micro if instrument.marked else None
     if source == r.SOURCE_INDEX:
         return world.underlying_of(instrument).index_micro or None
-    return instrument.last_micro or None
+    return instrument.last_micro or None  # 0: no trade yet
+
+
+def follow_now(world: World, order: Order) -> None:
+    """A trailing order that is to wait begins with, or takes note of, the price of the moment."""
+    price_micro = _price_now(world, order)
+    if price_micro is not None:
+        extra_of(order).follow(price_micro, is_sell=order.is_sell)
 
 
 def look(world: World, order: Order) -> None:
@@ -143,7 +149,7 @@ def see_last(world: World, instrument: Instrument) -> None:
     """An order is through with matching; the price of its last trade is seen."""
     if not world.has_order_rules:
         return
-    instrument.last_micro = min(instrument.last_ticks * instrument.terms.tick_micro, MAX_LAST_MICRO)
+    instrument.last_seen_ticks = instrument.last_ticks
     mine = [order for order in _waiting(world, r.SOURCE_LAST) if order.instrument is instrument]
     _see(world, mine, instrument.last_micro)
 
