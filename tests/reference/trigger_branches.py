@@ -74,4 +74,6 @@ _PLACED = (
 )
 
 TRIGGER_BRANCHES = frozenset((*_TRIGGERS, *_FIRE, *_PAIRS, *_LINKS, *_AMEND, *_PLACED))
-RARE_TRIGGER_BRANCHES = frozenset(("day end: due", "day end: spent"))
+RARE_TRIGGER_BRANCHES = frozenset(
+    ("day end: due", "day end: spent", "pair: filled, the other spent", "pair: ended, the other spent")
+)

@@ -34,7 +34,9 @@ class TriggerTraffic(OrderTraffic):
         made = b""
         if self.under_orders and count >= LEAST_PLAY and not self._one_in(4):
             self.tradable = [i for i in self.world.instruments if i.state < r.STATE_DELISTED]
-            made = triggers_plays.play(self, most=count)
+            for _ in range(1 + count // 30):
+                left = count - len(c.split(made))
+                made += triggers_plays.play(self, most=left) if left >= LEAST_PLAY else b""
         left = count - len(c.split(made))
         return made + super().batch(left) if left > 0 else made
 
@@ -101,7 +103,7 @@ class TriggerTraffic(OrderTraffic):
         rng, instrument = self.rng, self._instrument()
         kind = rng.random()
         link = rng.choice((1, 2, 2, 3, 3)) if kind < 0.55 else 0
-        trigger = self.trigger(instrument) if kind > 0.7 or (link and self._one_in(4)) else co.NO_TRIGGER
+        trigger = self.trigger(instrument) if kind > 0.7 or (link and self._one_in(2)) else co.NO_TRIGGER
         volatility, flags = 0, self._flags()
         if 0.55 <= kind < 0.7:
             options = [i for i in self.tradable if i.is_option]
@@ -140,10 +142,12 @@ class TriggerTraffic(OrderTraffic):
         """AMEND of an untriggered order, or of one with a volatility: trigger, offset, volatility, others."""
         rng = self.rng
         kept = [o for o in self.world.orders.values() if o.extra and o.extra.volatility_e6]
-        pool = kept if kept and self._one_in(3) else self.untriggered()
-        if not pool:
+        waiting = self.untriggered()
+        if not waiting:
             return self.amend()
-        order = rng.choice(pool)
+        place = rng.choice(sorted({order.place for order in waiting}))
+        pool = [order for order in waiting if order.place is place]
+        order = rng.choice(kept if kept and self._one_in(3) else pool)
         extra = order.extra
         assert extra is not None
         near = self.trigger(order.instrument, 0.004)

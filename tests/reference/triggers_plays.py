@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
-from exchange.domain.commands_orders import Member, Trigger
+from exchange.domain.commands_orders import Member, MmpLimits, Trigger
 from tests.reference.extras import Place
 from tests.reference.instruments import Instrument
 
@@ -20,6 +21,17 @@ MARKET = r.TYPE_MARKET << r.TYPE_SHIFT
 IOC = r.TIF_IOC << r.TIF_SHIFT
 DAY = r.TIF_GTD << r.TIF_SHIFT
 CROWD = 2 * limits.FIRE_MOST + 12
+SCRIPTS = (
+    ("fill", "rest", "rest", "take", "end"),
+    ("fill", "take", "end"),
+    ("fill", "take", "lock", "rest"),
+    ("fill", "take", "grow", "rest", "rest"),
+    ("fill", "narrow", "rest", "rest"),
+    ("fill", "out", "rest", "rest"),
+    ("fill", "bid", "cross", "rest", "end"),
+    ("member", "fill", "rest"),
+    ("trigger", "grow", "fill", "marks", "rest"),
+)
 
 
 def play(traffic: TriggerTraffic, *, most: int) -> bytes:
@@ -29,11 +41,13 @@ def play(traffic: TriggerTraffic, *, most: int) -> bytes:
     if not instruments:
         return b""
     waiting = [o for o in traffic.untriggered() if o.place is Place.WAITS]
+    crowded = Counter(o.instrument for o in waiting if o.instrument in instruments)
+    busiest = max(crowded, key=lambda i: (crowded[i], i.id)) if crowded else rng.choice(instruments)
     if len(waiting) > CROWD + 40 or (len(waiting) > CROWD and rng.random() < 0.4):
-        return _stampede(traffic, rng.choice(waiting).instrument)
-    if most > limits.FIRE_MOST and rng.random() < 0.5:
-        return _crowd(traffic, rng.choice(instruments), most - 2)
-    plays = (_bracket, _bracket, _bracket, _pair, _pair, _reached, _volatile, _day)
+        return _stampede(traffic, busiest)
+    if most > limits.FIRE_MOST and rng.random() < 0.1:
+        return _crowd(traffic, busiest, most - 2)
+    plays = (*[_bracket] * 6, _pair, _pair, _reached, _volatile, _volatile, _day, _missed)
     return rng.choice(plays)(traffic, rng.choice(instruments))
 
 
@@ -92,7 +106,8 @@ def _stampede(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     """A price reaches a crowd; orders come while some are due, or the instrument or the venue closes."""
     rng, lots = traffic.rng, _lots(traffic, instrument)
     low, high = _prices(instrument)
-    user, other = _user(traffic), _user(traffic)
+    user, other, first = _user(traffic), _user(traffic), _next_id(traffic)
+    volatile = co.extended_order(user, instrument.id, 0, instrument.min_price, lots, volatility_e6=9)
     bracket = co.extended_order(
         user, instrument.id, 0, high, lots * 4, link=2, condition=2, members=[Member(SELL, high, lots * 4)]
     )
@@ -100,80 +115,119 @@ def _stampede(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     quote = c.mass_quote(other, [c.Quote(instrument.id, low, 1)])
     mine = [o for o in traffic.world.orders.values() if o.account.id == user]
     amend = co.amend(user, rng.choice(mine).id, size_lots=3) if mine else quote
-    what = rng.randrange(7)
+    what = rng.choice((0, 1, 2, 2, 3, 4, 4))
     if what == 0:
         then = [c.set_instrument_state(instrument.id, r.STATE_HALTED), quote]
     elif what == 1:
         then = [c.set_mode(r.MODE_CANCEL_ONLY), c.set_mode(r.MODE_OPEN), order]
     elif what == 2:
-        then = [traffic.reprice(), co.fire(), quote]
+        then = [co.reprice([(first, instrument.lowest_price)]), traffic.reprice(), co.fire(), quote]
     elif what == 3:
         then = [co.fire(), c.cancel_many(user), c.expire_day(instrument.id)]
     else:
         then = rng.sample([order, quote, amend, traffic.reprice(), co.fire(), traffic.extended_order()], k=4)
-    return b"".join((bracket, _marks(traffic, instrument, 1.03), *then))
+    return b"".join((volatile, bracket, _marks(traffic, instrument, 1.03), *then))
 
 
 # --- links ---------------------------------------------------------------------------------------------
 
 
-def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
-    """A primary filled in parts wakes its members; they trade, are refused or cancelled."""
-    rng, lots = traffic.rng, _lots(traffic, instrument)
+def _inside(instrument: Instrument, *, sells: bool) -> int:
+    """The best price of a side that does not cross, or about the mark."""
+    best = instrument.book.side(not sells).best_price()
     low, high = _prices(instrument)
-    owner, other = rng.sample(range(limits.FIRST_USER_ACCOUNT, limits.FIRST_USER_ACCOUNT + 4), k=2)
+    if best is None:
+        return low if sells else high
+    found = instrument.valid_at_least(best + 1) if sells else instrument.valid_at_most(best - 1)
+    return found or best
+
+
+def _strangers_lots(instrument: Instrument, price_ticks: int, known: list[int], *, sells: bool) -> int:
+    """What others than these show at a price."""
+    queue = instrument.book.side(sells).queue(price_ticks).values()
+    return sum(order.shown_lots for order in queue if order.account.id not in known)
+
+
+def _next(instrument: Instrument, price_ticks: int, *, up: bool) -> int:
+    """The valid price beside one."""
+    found = instrument.valid_at_least(price_ticks + 1) if up else instrument.valid_at_most(price_ticks - 1)
+    return found or price_ticks
+
+
+def _next_id(traffic: TriggerTraffic) -> int:
+    """The order_id of the next order, if it is accepted."""
+    return traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
+
+
+def _two(traffic: TriggerTraffic) -> list[int]:
+    users = range(limits.FIRST_USER_ACCOUNT, limits.FIRST_USER_ACCOUNT + 4)
+    return traffic.rng.sample(users, k=2)
+
+
+def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """A primary filled in parts wakes its members; they grow, trade, are refused or cancelled."""
+    rng, lots, owner_other = traffic.rng, _lots(traffic, instrument), _two(traffic)
+    owner, other = owner_other
     sells = bool(rng.getrandbits(1))
     side, back = (SELL, 0) if sells else (0, SELL)
-    at = low if sells else high
-    members = []
-    for _ in (1, 2):
-        flags = back | rng.choice((0, 0, 0, r.FLAG_REDUCE_ONLY, MARKET | IOC, IOC, r.FLAG_MMP))
-        price = 0 if flags & MARKET else rng.choice((low, high, instrument.max_price if sells else high))
-        trigger = co.NO_TRIGGER
-        if rng.random() < 0.4:
-            trigger = Trigger(3, rng.choice((1, 2, 3)), 0, 1 + traffic.source_micro(instrument, 1) // 500)
-        if rng.random() < 0.3:
-            trigger = traffic.trigger(instrument, 0.002)
-        members.append(Member(flags, price, lots * rng.choice((3, 3, 2, 5)), trigger=trigger))
+    at = _inside(instrument, sells=sells)
+    beyond = _next(instrument, at, up=not sells)
     link, condition = rng.choice((2, 3)), rng.choice((0, 1, 2, 2, 2, 2))
-    primary = traffic.with_id(
-        co.extended_order(
-            owner,
-            instrument.id,
-            side,
-            at,
-            lots * 3,
-            link=link,
-            condition=condition,
-            members=members[: link - 1],
-        )
+    aside = beyond if rng.random() < 0.7 else _next(instrument, beyond, up=not sells)
+    members = [_member_of(traffic, instrument, back, aside, lots) for _ in range(link - 1)]
+    first = _next_id(traffic)
+    primary = co.extended_order(
+        owner, instrument.id, side, at, lots * 3, link=link, condition=condition, members=members
     )
-    fill = c.new_order(other, instrument.id, back | IOC, at, lots)
-    takers = [c.new_order(other, instrument.id, side, rng.choice((low, high)), lots * 2) for _ in (1, 2)]
-    first = traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
-    ends = rng.choice(
-        (
-            c.cancel(owner, first),
-            c.cancel(owner, first + 1),
-            c.set_lock(owner, True),
-            co.amend(owner, first + 1, remaining_lots=lots),
-            _marks(traffic, instrument, rng.choice((0.99, 1.01))),
-            b"",
-        )
-    )
-    steps = [primary, fill, *(rng.sample([takers[0], takers[1], fill, ends], k=4)), fill]
-    if rng.random() < 0.5:
-        steps.append(c.cancel(owner, first))
-    if rng.random() < 0.4:
-        steps.insert(0, c.cancel_many(other))
-    return b"".join(steps)
+    shown = _strangers_lots(instrument, at, owner_other, sells=sells)
+    behind = _strangers_lots(instrument, beyond, owner_other, sells=not sells)
+    fill = c.new_order(other, instrument.id, back | IOC, at, traffic._fit(lots + shown))
+    rest = c.new_order(other, instrument.id, back | IOC, at, lots)
+    take = c.new_order(other, instrument.id, side | IOC, beyond, traffic._fit(2 * lots + behind))
+    spoil = {
+        "end": c.cancel(owner, first),
+        "member": c.cancel(owner, first + 1),
+        "lock": c.set_lock(owner, True),
+        "grow": co.amend(owner, first + 1, remaining_lots=lots + 1),
+        "trigger": co.amend(owner, first + 1, trigger_micro=traffic.source_micro(instrument, r.SOURCE_INDEX)),
+        "narrow": co.set_mmp(owner, instrument.terms.underlying, 0, _narrow(instrument, lots)),
+        "marks": _marks(traffic, instrument, rng.choice((0.99, 1.01))),
+        "out": c.new_order(owner, instrument.id, back | MARKET | IOC, 0, lots * 4),
+        "fill": fill,
+        "rest": rest,
+        "take": take,
+        "bid": c.new_order(other, instrument.id, side, beyond, traffic._fit(lots + behind)),
+        "cross": co.amend(owner, first + 1, price_ticks=beyond),
+    }
+    made = [c.cancel_many(n, r.SCOPE_INSTRUMENT, target=instrument.id) for n in owner_other]
+    made.append(traffic.with_id(primary))
+    script = rng.choice(SCRIPTS) if rng.random() < 0.6 else ("fill", *rng.choices(tuple(spoil), k=5))
+    return b"".join((*made, *(spoil[step] for step in script)))
+
+
+def _narrow(instrument: Instrument, lots: int) -> MmpLimits:
+    """A group that may quote just so many lots."""
+    return MmpLimits(60_000, 0, 0, 0, 0, min(lots * instrument.terms.lot_e8, limits.MAX_MMP_LIMIT))
+
+
+def _member_of(traffic: TriggerTraffic, instrument: Instrument, flags: int, beyond: int, lots: int) -> Member:
+    """A member against its primary: beside its price, or through the book; sometimes with a trigger."""
+    rng = traffic.rng
+    flags |= rng.choice((0, 0, 0, 0, r.FLAG_REDUCE_ONLY, MARKET | IOC, IOC, r.FLAG_MMP))
+    trigger = co.NO_TRIGGER
+    if rng.random() < 0.15:
+        trigger = Trigger(3, rng.choice((1, 2, 3)), 0, 1 + traffic.source_micro(instrument, 1) // 500)
+    elif rng.random() < 0.2:
+        trigger = traffic.trigger(instrument, 0.002)
+    price = 0 if flags & MARKET else beyond
+    return Member(flags, price, lots * rng.choice((3, 3, 2, 5)), trigger=trigger)
 
 
 def _pair(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     """Two orders of which one is to go: live, waiting, or one of each; then one of them trades or ends."""
     rng, lots = traffic.rng, _lots(traffic, instrument)
     low, high = _prices(instrument)
-    owner, other = rng.sample(range(limits.FIRST_USER_ACCOUNT, limits.FIRST_USER_ACCOUNT + 4), k=2)
+    owner, other = _two(traffic)
     flags, price = rng.choice(((0, low), (0, instrument.min_price), (IOC, low), (MARKET | IOC, 0)))
     trigger = traffic.trigger(instrument, 0.003) if rng.random() < 0.4 else co.NO_TRIGGER
     other_price = rng.choice((high, instrument.max_price, low))
@@ -183,7 +237,7 @@ def _pair(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     pair = co.extended_order(
         owner, instrument.id, flags, price, lots, trigger=trigger, link=1, members=[member]
     )
-    first = traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
+    first = _next_id(traffic)
     ends = (
         c.new_order(other, instrument.id, SELL, low, lots),
         c.new_order(other, instrument.id, 0, high, 1 + lots // 2),
@@ -230,11 +284,11 @@ def _volatile(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     if not options:
         return b""
     instrument = rng.choice(options)
-    low, high = _prices(instrument)
-    first = traffic.world.shard << limits.SHARD_SHIFT | traffic.world.next_order
+    user, (low, high) = _user(traffic), _prices(instrument)
+    first = _next_id(traffic)
     made = [
         co.extended_order(
-            _user(traffic), instrument.id, flags, price, _lots(traffic, instrument) + 1, volatility_e6=500_000
+            user, instrument.id, flags, price, _lots(traffic, instrument) + 1, volatility_e6=500_000
         )
         for flags, price in ((0, low), (SELL, high), (DAY, low))
     ]
@@ -244,7 +298,7 @@ def _volatile(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     units = [(first + n, rng.choice(prices)) for n in range(3)]
     made.append(co.reprice(units))
     amends = ({"price_ticks": high, "volatility_e6": 3}, {"price_ticks": low}, {"volatility_e6": 600_000})
-    made.append(co.amend(_user(traffic), first, **rng.choice(amends)))
+    made.append(co.amend(user, first, **rng.choice(amends)))
     if rng.random() < 0.2:
         halt = c.set_underlying_state(instrument.terms.underlying, r.STATE_CANCEL_ONLY)
         made += [halt, co.reprice(units), c.set_underlying_state(instrument.terms.underlying, r.STATE_OPEN)]
@@ -264,5 +318,29 @@ def _day(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
                 user, instrument.id, 0, instrument.min_price, lots, link=2, condition=1, members=[member]
             ),
             c.expire_day(instrument.id),
+        )
+    )
+
+
+def _missed(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """While an instrument is halted its orders see no price; the next one reaches them, and others too."""
+    low, high = _prices(instrument)
+    lots, user = _lots(traffic, instrument), _user(traffic)
+    index = traffic.source_micro(instrument, r.SOURCE_INDEX)
+    falls = Trigger(r.TRIGGER_STOP, r.SOURCE_INDEX, int(index * 0.992))
+    rises = falls._replace(trigger_micro=int(index * 0.986))
+    others = [i for i in traffic.open_of(instrument.terms.underlying) if i is not instrument]
+    other = traffic.rng.choice(others) if others else instrument
+    other_lots = _lots(traffic, other)
+    return b"".join(
+        (
+            co.extended_order(user, instrument.id, SELL, high, lots, trigger=falls),
+            co.extended_order(user, instrument.id, SELL, high, lots, trigger=Trigger(3, 1, 0, index // 300)),
+            c.set_instrument_state(instrument.id, r.STATE_HALTED),
+            _marks(traffic, instrument, 0.98),
+            co.extended_order(user, other.id, 0, _prices(other)[0], other_lots, trigger=rises),
+            c.set_instrument_state(instrument.id, r.STATE_OPEN),
+            _marks(traffic, instrument, 1.007),
+            c.new_order(user, instrument.id, 0, low, lots),
         )
     )
