@@ -132,14 +132,21 @@ def _rouse(w: World, slot: i64) -> None:
 
 def _disown(w: World, slot: i64, first: i64, second: i64) -> None:
     """Primary and living members forget each other. (One that has ended does so itself.)"""
-    data = w.extras.data
     x = slot * EXTRA_WORDS
     if first != 0:
-        data[first * EXTRA_WORDS + X_PRIMARY] = 0
-        data[x + X_FIRST] = 0
+        _orphan(w, first)
+        w.extras.data[x + X_FIRST] = 0
     if second != 0:
-        data[second * EXTRA_WORDS + X_PRIMARY] = 0
-        data[x + X_SECOND] = 0
+        _orphan(w, second)
+        w.extras.data[x + X_SECOND] = 0
+
+
+def _orphan(w: World, member: i64) -> None:
+    data = w.extras.data
+    m = member * EXTRA_WORDS
+    data[m + X_PRIMARY] = 0
+    data[m + X_SIZE] = 0
+    data[m + X_WOKEN] = 0
 
 
 def _close(w: World, member: i64) -> None:

@@ -144,7 +144,8 @@ class TestPair:
     def test_any_end_does(self, market_x: Market, which: int) -> None:
         ids = self.pair(market_x)
         events = market_x.send(c.cancel(ALICE, ids[which]))
-        assert [(o.order_id, o.reason) for o in of(events, e.Order)] == [(ids[which], 1), (ids[1 - which], 15)]
+        found = [(o.order_id, o.reason) for o in of(events, e.Order)]
+        assert found == [(ids[which], 1), (ids[1 - which], 15)]
 
     def test_cancel_many_takes_both_itself(self, market_x: Market) -> None:
         first, second = self.pair(market_x)
@@ -453,7 +454,7 @@ class TestIncremental:
         assert told(events, stop_) == [(ENDED, CANCELLED, 15)]
         # The other goes on growing.
         events = market_x.order(BOB, 100, 1, SELL)
-        grown = [o for o in of(events, e.Order) if o.order_id == exit_][0]
+        grown = next(o for o in of(events, e.Order) if o.order_id == exit_)
         assert (grown.size_lots, grown.open_lots, grown.filled_lots) == (3, 2, 1)
         assert told(market_x.send(c.cancel(ALICE, exit_)), exit_) == [(ENDED, CANCELLED, 1)]
         assert states(market_x.send(c.cancel(ALICE, primary))) == [(ENDED, CANCELLED, 1)]

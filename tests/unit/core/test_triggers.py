@@ -158,8 +158,9 @@ class TestPlacing:
         waits(market_x, 100, 1, SELL, trailing(5, r.SOURCE_MARK))
         waits(market_x, 100, 1, SELL, stop(5, r.SOURCE_INDEX))
         market_x.send(c.cancel(ALICE, kept))
-        pair = {"link": r.LINK_OCO, "members": (co.Member(SELL, 100, 1, trigger=trailing(7, r.SOURCE_INDEX)),)}
-        events = extended(market_x, 100, 1, SELL, trailing(5, r.SOURCE_INDEX), **pair)  # type: ignore[arg-type]
+        members = (co.Member(SELL, 100, 1, trigger=trailing(7, r.SOURCE_INDEX)),)
+        trails = trailing(5, r.SOURCE_INDEX)
+        events = extended(market_x, 100, 1, SELL, trails, link=r.LINK_OCO, members=members)
         refused = only(events, e.Rejected)
         assert (refused.reason, refused.detail) == (53, -1)
         waits(market_x, 100, 1, SELL, trailing(5, r.SOURCE_INDEX))

@@ -56,7 +56,7 @@ def priced(market: Market, price: int = 100, lots: int = 4, flags: int = 0, vola
 class TestPlacing:
     @pytest.mark.parametrize(
         ("volatility", "name"),
-        [(-1, "bad_value"), (limits.MAX_VOLATILITY_E6 + 1, "bad_value"), (1, ""), (limits.MAX_VOLATILITY_E6, "")],
+        [(-1, "bad_value"), (10**9 + 1, "bad_value"), (1, ""), (10**9, "")],
     )
     def test_bounds(self, market_x: Market, volatility: int, name: str) -> None:
         events = extended(market_x, 100, 1, volatility=volatility)
@@ -71,7 +71,8 @@ class TestPlacing:
     def test_no_trigger_and_no_link(self, market_x: Market) -> None:
         assert reason(extended(market_x, 100, 1, 0, stop(20_000), volatility=5)) == "bad_flags"
         members = (co.Member(SELL, 130, 1),)
-        assert reason(extended(market_x, 100, 1, link=r.LINK_OTO, members=members, volatility=5)) == "bad_flags"
+        events = extended(market_x, 100, 1, link=r.LINK_OTO, members=members, volatility=5)
+        assert reason(events) == "bad_flags"
 
     def test_good_til_day(self, market_x: Market) -> None:
         priced(market_x, flags=DAY)
@@ -109,7 +110,8 @@ class TestReprice:
         assert only(market_x.send(co.reprice(units)), e.Done).affected == 0
 
     @pytest.mark.parametrize(
-        ("price", "flags"), [(0, 0), (-1, 0), (500_001, 0), (15_001, 0), (8_999, SELL), (15_000, 0), (9_000, SELL)]
+        ("price", "flags"),
+        [(0, 0), (-1, 0), (500_001, 0), (15_001, 0), (8_999, SELL), (15_000, 0), (9_000, SELL)],
     )
     def test_a_price_that_fails_ends_it(self, price: int, flags: int) -> None:
         # Band: 12,000 ± 6 % of 50,000.
@@ -199,10 +201,10 @@ class TestAmend:
         assert [type(event).__name__ for event in events] == ["Order"]
         assert last(market_x.send(co.reprice([(order_id, 99)])), e.Done).affected == 1
 
-    @pytest.mark.parametrize(("volatility", "name"), [(0, "bad_value"), (limits.MAX_VOLATILITY_E6 + 1, "bad_value")])
-    def test_bounds(self, market_x: Market, volatility: int, name: str) -> None:
+    @pytest.mark.parametrize("volatility", [0, limits.MAX_VOLATILITY_E6 + 1])
+    def test_bounds(self, market_x: Market, volatility: int) -> None:
         order_id = priced(market_x)
-        assert reason(market_x.send(co.amend(ALICE, order_id, volatility_e6=volatility))) == name
+        assert reason(market_x.send(co.amend(ALICE, order_id, volatility_e6=volatility))) == "bad_value"
 
     def test_a_plain_order_has_none(self, market_x: Market) -> None:
         order_id = market_x.rests(ALICE, 100, 1)
