@@ -139,6 +139,7 @@ def _cancel_reason(world: World, order: Order) -> int:
     stopped = match(world, order)
     if order.instrument.trade_seq > traded:
         triggers.see_last(world, order.instrument)
+        follow(world, order)
     tripped = _stop_tripped(world, order)
     if order.open_lots == 0:
         return 0
@@ -260,7 +261,6 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     tripping.count(world, taker, lots, role="taker")
     instrument.last_ticks = maker.price_ticks
     follow(world, maker)
-    follow(world, taker)
     _after_fill(world, maker, lots)
     tell(world, maker, r.ORDER_FILLED)
 
