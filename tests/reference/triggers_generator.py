@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -18,7 +17,11 @@ from tests.reference.orders_generator import ORDER_PROFILES, OrderProfile, Order
 
 LEAST_PLAY = 20
 POST_BITS = r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY
-TRIGGER_PROFILES = tuple(replace(profile, name=f"triggers_{profile.name}") for profile in ORDER_PROFILES)
+TRIGGER_PROFILES = (
+    *(replace(profile, name=f"triggers_{profile.name}") for profile in ORDER_PROFILES),
+    OrderProfile("triggers_calm", accounts=6, options=1, deposit_micro=10**14, sizes=16, jumps=0.0),
+    OrderProfile("triggers_thin", accounts=5, options=1, deposit_micro=10**14, sizes=6, cancels=30.0),
+)
 
 
 class TriggerTraffic(OrderTraffic):
@@ -30,15 +33,13 @@ class TriggerTraffic(OrderTraffic):
         super().__init__(seed, engine, profile or TRIGGER_PROFILES[seed % len(TRIGGER_PROFILES)])
 
     def batch(self, count: int) -> bytes:
-        """`count` commands, mostly with a play in front."""
-        made = b""
-        if self.under_orders and count >= LEAST_PLAY and not self._one_in(4):
+        """A play alone (it names orders by the ids they will have), or `count` commands."""
+        if self.under_orders and count >= LEAST_PLAY and not self._one_in(6):
             self.tradable = [i for i in self.world.instruments if i.state < r.STATE_DELISTED]
-            for _ in range(1 + count // 30):
-                left = count - len(c.split(made))
-                made += triggers_plays.play(self, most=left) if left >= LEAST_PLAY else b""
-        left = count - len(c.split(made))
-        return made + super().batch(left) if left > 0 else made
+            made = triggers_plays.play(self, most=count)
+            if made:
+                return made
+        return super().batch(count)
 
     def _mix_orders(self) -> None:
         super()._mix_orders()

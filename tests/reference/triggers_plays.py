@@ -16,20 +16,29 @@ from tests.reference.instruments import Instrument
 if TYPE_CHECKING:
     from tests.reference.triggers_generator import TriggerTraffic
 
-SELL = r.FLAG_SELL
+SELL, PROTECTED = r.FLAG_SELL, r.FLAG_MMP
 MARKET = r.TYPE_MARKET << r.TYPE_SHIFT
 IOC = r.TIF_IOC << r.TIF_SHIFT
 DAY = r.TIF_GTD << r.TIF_SHIFT
-CROWD = 2 * limits.FIRE_MOST + 12
+CROWD = 2 * limits.FIRE_MOST + 30
+STEPS = (
+    *("end", "member", "lock", "grow", "trigger", "narrow", "marks", "out"),
+    *("fill", "rest", "rest", "take", "take", "bid", "cross"),
+)
 SCRIPTS = (
     ("fill", "rest", "rest", "take", "end"),
     ("fill", "take", "end"),
     ("fill", "take", "lock", "rest"),
+    ("fill", "take", "take", "lock", "rest", "rest"),
+    ("fill", "take", "trigger", "grow", "rest"),
     ("fill", "take", "grow", "rest", "rest"),
     ("fill", "narrow", "rest", "rest"),
     ("fill", "out", "rest", "rest"),
     ("fill", "bid", "cross", "rest", "end"),
+    ("fill", "bid", "cross", "end"),
+    ("fill", "bid", "bid", "cross", "rest"),
     ("member", "fill", "rest"),
+    ("member", "fill", "end"),
     ("trigger", "grow", "fill", "marks", "rest"),
 )
 
@@ -42,7 +51,8 @@ def play(traffic: TriggerTraffic, *, most: int) -> bytes:
         return b""
     waiting = [o for o in traffic.untriggered() if o.place is Place.WAITS]
     crowded = Counter(o.instrument for o in waiting if o.instrument in instruments)
-    busiest = max(crowded, key=lambda i: (crowded[i], i.id)) if crowded else rng.choice(instruments)
+    options = [i for i in instruments if i.is_option] or instruments
+    busiest = max(crowded, key=lambda i: (crowded[i], i.id)) if crowded else rng.choice(options)
     if len(waiting) > CROWD + 40 or (len(waiting) > CROWD and rng.random() < 0.4):
         return _stampede(traffic, busiest)
     if most > limits.FIRE_MOST and rng.random() < 0.1:
@@ -115,17 +125,19 @@ def _stampede(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     quote = c.mass_quote(other, [c.Quote(instrument.id, low, 1)])
     mine = [o for o in traffic.world.orders.values() if o.account.id == user]
     amend = co.amend(user, rng.choice(mine).id, size_lots=3) if mine else quote
-    what = rng.choice((0, 1, 2, 2, 3, 4, 4))
+    what = rng.choice((0, 1, 2, 2, 2, 3, 4, 4))
     if what == 0:
         then = [c.set_instrument_state(instrument.id, r.STATE_HALTED), quote]
     elif what == 1:
         then = [c.set_mode(r.MODE_CANCEL_ONLY), c.set_mode(r.MODE_OPEN), order]
     elif what == 2:
-        then = [co.reprice([(first, instrument.lowest_price)]), traffic.reprice(), co.fire(), quote]
+        then = [traffic.reprice(), co.fire(), quote]
     elif what == 3:
         then = [co.fire(), c.cancel_many(user), c.expire_day(instrument.id)]
     else:
         then = rng.sample([order, quote, amend, traffic.reprice(), co.fire(), traffic.extended_order()], k=4)
+    if rng.random() < 0.5:
+        then.insert(0, co.reprice([(first, _next(instrument, instrument.min_price, up=True))]))
     return b"".join((volatile, bracket, _marks(traffic, instrument, 1.03), *then))
 
 
@@ -173,8 +185,10 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     at = _inside(instrument, sells=sells)
     beyond = _next(instrument, at, up=not sells)
     link, condition = rng.choice((2, 3)), rng.choice((0, 1, 2, 2, 2, 2))
-    aside = beyond if rng.random() < 0.7 else _next(instrument, beyond, up=not sells)
-    members = [_member_of(traffic, instrument, back, aside, lots) for _ in range(link - 1)]
+    script = rng.choice(SCRIPTS) if rng.random() < 0.6 else ("fill", *rng.choices(STEPS, k=5))
+    aside = beyond if "cross" not in script else _next(instrument, beyond, up=not sells)
+    kind = PROTECTED if "narrow" in script else r.FLAG_REDUCE_ONLY if "out" in script else None
+    members = [_member_of(traffic, instrument, back, aside, lots, kind) for _ in range(link - 1)]
     first = _next_id(traffic)
     primary = co.extended_order(
         owner, instrument.id, side, at, lots * 3, link=link, condition=condition, members=members
@@ -184,7 +198,7 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     fill = c.new_order(other, instrument.id, back | IOC, at, traffic._fit(lots + shown))
     rest = c.new_order(other, instrument.id, back | IOC, at, lots)
     take = c.new_order(other, instrument.id, side | IOC, beyond, traffic._fit(2 * lots + behind))
-    spoil = {
+    steps = {
         "end": c.cancel(owner, first),
         "member": c.cancel(owner, first + 1),
         "lock": c.set_lock(owner, True),
@@ -201,8 +215,7 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     }
     made = [c.cancel_many(n, r.SCOPE_INSTRUMENT, target=instrument.id) for n in owner_other]
     made.append(traffic.with_id(primary))
-    script = rng.choice(SCRIPTS) if rng.random() < 0.6 else ("fill", *rng.choices(tuple(spoil), k=5))
-    return b"".join((*made, *(spoil[step] for step in script)))
+    return b"".join((*made, *(steps[step] for step in script)))
 
 
 def _narrow(instrument: Instrument, lots: int) -> MmpLimits:
@@ -210,10 +223,13 @@ def _narrow(instrument: Instrument, lots: int) -> MmpLimits:
     return MmpLimits(60_000, 0, 0, 0, 0, min(lots * instrument.terms.lot_e8, limits.MAX_MMP_LIMIT))
 
 
-def _member_of(traffic: TriggerTraffic, instrument: Instrument, flags: int, beyond: int, lots: int) -> Member:
+def _member_of(
+    traffic: TriggerTraffic, instrument: Instrument, flags: int, beyond: int, lots: int, kind: int | None
+) -> Member:
     """A member against its primary: beside its price, or through the book; sometimes with a trigger."""
     rng = traffic.rng
-    flags |= rng.choice((0, 0, 0, 0, r.FLAG_REDUCE_ONLY, MARKET | IOC, IOC, r.FLAG_MMP))
+    kinds = (0, 0, 0, 0, r.FLAG_REDUCE_ONLY, MARKET | IOC, IOC, PROTECTED)
+    flags |= rng.choice(kinds) if kind is None else kind
     trigger = co.NO_TRIGGER
     if rng.random() < 0.15:
         trigger = Trigger(3, rng.choice((1, 2, 3)), 0, 1 + traffic.source_micro(instrument, 1) // 500)
@@ -297,7 +313,12 @@ def _volatile(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     prices = (high, low, beyond, 0, instrument.min_price)
     units = [(first + n, rng.choice(prices)) for n in range(3)]
     made.append(co.reprice(units))
-    amends = ({"price_ticks": high, "volatility_e6": 3}, {"price_ticks": low}, {"volatility_e6": 600_000})
+    amends: tuple[dict[str, int], ...] = (
+        {"price_ticks": high, "volatility_e6": 3},
+        {"price_ticks": low},
+        {"volatility_e6": 600_000},
+        {"volatility_e6": 500_000},
+    )
     made.append(co.amend(user, first, **rng.choice(amends)))
     if rng.random() < 0.2:
         halt = c.set_underlying_state(instrument.terms.underlying, r.STATE_CANCEL_ONLY)
