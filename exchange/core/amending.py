@@ -107,6 +107,8 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
     if flags & r.AMEND_VOLATILITY != 0:
         if w.c_volatility < 1 or w.c_volatility > limits.MAX_VOLATILITY_E6:
             return no.BAD_VALUE
+        if w.c_volatility == w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY]:
+            w.c_volatility = -1
     if flags & r.AMEND_REMAINING != 0:
         if total < 1 or total > limits.MAX_ORDER_LOTS:
             return no.BAD_SIZE

@@ -31,9 +31,3 @@ def market_2(request: pytest.FixtureRequest) -> Market:
 def market_3(request: pytest.FixtureRequest) -> Market:
     """A market under rules version 3."""
     return under_rules_3(Market(request.param()))
-
-
-@pytest.fixture(params=[Engine], ids=["engine"])
-def market_x(request: pytest.FixtureRequest) -> Market:
-    """A market under rules version 3, for what the reference does not know yet: triggers, links."""
-    return under_rules_3(Market(request.param()))
