@@ -1,4 +1,4 @@
-"""State format 3, sections 11 to 14: word for word, read back, and nonsense refused (`exchange.core.state`)."""
+"""State format 3, sections 11 to 14: written, read back, nonsense refused (`exchange.core.state`)."""
 
 from __future__ import annotations
 

@@ -673,3 +673,28 @@ def test_states_are_whole() -> None:
         assert restored.apply(command) == engine.apply(command)
         assert restored.state_bytes() == engine.state_bytes()
         check(restored)
+
+
+def test_a_risk_snapshot_is_seen_like_marks(market_3: Market) -> None:
+    order_id = waits(market_3, 13_000, 1, SELL, stop(11_900))
+    market_3.feed += 1
+    units = [c.Mark(OPTION, 0, 11_900 * MICRO, 0, 50_000 * MICRO)]
+    events = market_3.send(c.risk_snapshot(0, 50_000 * MICRO, market_3.feed, units, 0, b""))
+    assert [type(event).__name__ for event in events] == ["Marked", "Order"]
+    assert told(events, order_id) == [(TRIGGERED, OPEN, 0)]
+
+
+def test_a_refused_block_is_not_seen(market_3: Market) -> None:
+    waits(market_3, 13_000, 1, SELL, stop(49_000, r.SOURCE_INDEX))
+    units = [c.Mark(OPTION, 0, -1, 0, 50_000 * MICRO)]
+    assert reason(market_3.send(c.marks(0, 49_000 * MICRO, 99, units))) == "bad_value"
+
+
+@pytest.mark.parametrize("kind", [r.EXTENDED_ORDER, r.FIRE, r.REPRICE])
+def test_nothing_of_it_before_rules_3(market_2: Market, kind: int) -> None:
+    commands = {
+        r.EXTENDED_ORDER: co.extended_order(ALICE, OPTION, 0, 100, 1),
+        r.FIRE: co.fire(),
+        r.REPRICE: co.reprice([]),
+    }
+    assert reason(market_2.send(commands[kind])) == "malformed"
