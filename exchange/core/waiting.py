@@ -13,7 +13,7 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core.admission import closed
-from exchange.core.heaps import Source
+from exchange.core.heaps import Heap, Source
 from exchange.core.layout import (
     EXTRA_WORDS,
     I_LAST,
@@ -220,22 +220,20 @@ def traded(w: World, instrument: i64) -> None:
 
 
 def _look(w: World, kind: i64, instrument: i64, price: i64) -> None:
-    """Let what waits for a source see a price; what it reaches is gathered in `w.met_…`."""
+    """Let what waits for a source see a price; what it reaches is gathered in `w.met_…`, or due already."""
     key = source_key(kind, instrument)
     source = w.sources.get(key)
     if source is None or closed(w, instrument) != 0:
         return
+    if source.trailing_count == 0 and kind != r.SOURCE_INDEX:
+        # Nothing has to be merged: the heaps give what is reached in the order that counts.
+        _reach(w, source.ups, price, True)
+        _reach(w, source.downs, -price, True)
+        _tidy(w, key, source)
+        return
+    _reach(w, source.ups, price, False)
+    _reach(w, source.downs, -price, False)
     data = w.extras.data
-    ups = source.ups
-    while ups.count > 0 and data[ups.slots[0] * EXTRA_WORDS + X_KEY] <= price:
-        slot = ups.slots[0]
-        ups.remove(0)
-        _meet(w, slot, True, data[slot * EXTRA_WORDS + X_KEY])
-    downs = source.downs
-    while downs.count > 0 and -data[downs.slots[0] * EXTRA_WORDS + X_KEY] >= price:
-        slot = downs.slots[0]
-        downs.remove(0)
-        _meet(w, slot, False, data[slot * EXTRA_WORDS + X_KEY])
     at = source.trailing_count - 1
     while at >= 0:
         slot = source.trailing[at]
@@ -248,6 +246,23 @@ def _look(w: World, kind: i64, instrument: i64, price: i64) -> None:
             _meet(w, slot, up, data[x + X_BEST] + offset if up else offset - data[x + X_BEST])
         at -= 1
     _tidy(w, key, source)
+
+
+def _reach(w: World, heap: Heap, key: i64, at_once: bool) -> None:
+    """Take what has a key up to this one from a heap; it is due, or gathered in `w.met_…`."""
+    data = w.extras.data
+    while heap.count > 0:
+        slot = heap.slots[0]
+        x = slot * EXTRA_WORDS
+        if data[x + X_KEY] > key:
+            return
+        up = data[x + X_WHERE] == WAITS_UP
+        heap.remove(0)
+        if at_once:
+            w.armed -= 1
+            push_due(w, slot)
+        else:
+            _meet(w, slot, up, data[x + X_KEY])
 
 
 def _meet(w: World, slot: i64, up: bool, key: i64) -> None:
