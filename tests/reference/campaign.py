@@ -18,9 +18,11 @@ from tests.reference.differential import Disagreement, Run, TrafficOf, compare_s
 from tests.reference.generator import Traffic
 from tests.reference.orders_generator import OrderTraffic
 from tests.reference.risk_generator import RiskTraffic
+from tests.reference.triggers_generator import TriggerTraffic
 
 STREAM_COMMANDS = 25_000
-TRAFFIC: dict[int, TrafficOf] = {1: Traffic, 2: RiskTraffic, 3: OrderTraffic}
+TRIGGERS = 4  # rules 3 too: mostly orders with a trigger, linked ones, volatility
+TRAFFIC: dict[int, TrafficOf] = {1: Traffic, 2: RiskTraffic, 3: OrderTraffic, TRIGGERS: TriggerTraffic}
 
 
 def _compare(seed: int, stream_commands: int, rules: int) -> Run:
@@ -31,14 +33,14 @@ def _compare(seed: int, stream_commands: int, rules: int) -> Run:
 
 
 def rules_of(seed: int) -> int:
-    """The rules a stream of a campaign over all versions ends under."""
+    """The rules, or the traffic under rules 3, that a stream of a campaign over all of them ends under."""
     return 1 + seed % len(TRAFFIC)
 
 
 def run(seeds: Iterable[int], stream_commands: int, workers: int, rules: int = 1) -> Iterator[Run]:
     """Compare one stream a seed over worker processes, yielding each as it is done, in seed order.
 
-    `rules`: 1 stays there, 2 and 3 switch to them on the way, 0 takes turns by seed.
+    `rules`: 1 stays there, 2 and 3 switch to them on the way, `TRIGGERS` to 3, 0 takes turns by seed.
 
     Raises:
         Disagreement: of the first stream that fails.

@@ -36,6 +36,10 @@ class TriggerTraffic(OrderTraffic):
         """A play alone (it names orders by the ids they will have), or `count` commands."""
         if self.under_orders and count >= LEAST_PLAY and not self._one_in(6):
             self.tradable = [i for i in self.world.instruments if i.state < r.STATE_DELISTED]
+            for underlying in self.world.underlyings:
+                self.feeds[underlying.id] = underlying.feed_seq
+                if underlying.index_micro:
+                    self.listings.set_index(underlying.id, underlying.index_micro)
             made = triggers_plays.play(self, most=count)
             if made:
                 return made

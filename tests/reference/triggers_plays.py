@@ -20,7 +20,7 @@ SELL, PROTECTED = r.FLAG_SELL, r.FLAG_MMP
 MARKET = r.TYPE_MARKET << r.TYPE_SHIFT
 IOC = r.TIF_IOC << r.TIF_SHIFT
 DAY = r.TIF_GTD << r.TIF_SHIFT
-CROWD = 2 * limits.FIRE_MOST + 30
+CROWD = 3 * limits.FIRE_MOST + 30
 STEPS = (
     *("end", "member", "lock", "grow", "trigger", "narrow", "marks", "out"),
     *("fill", "rest", "rest", "take", "take", "bid", "cross"),
@@ -37,6 +37,8 @@ SCRIPTS = (
     ("fill", "bid", "cross", "rest", "end"),
     ("fill", "bid", "cross", "end"),
     ("fill", "bid", "bid", "cross", "rest"),
+    ("fill", "bid", "fires", "rest", "end"),
+    ("fill", "bid", "fires", "end"),
     ("member", "fill", "rest"),
     ("member", "fill", "end"),
     ("trigger", "grow", "fill", "marks", "rest"),
@@ -50,12 +52,12 @@ def play(traffic: TriggerTraffic, *, most: int) -> bytes:
     if not instruments:
         return b""
     waiting = [o for o in traffic.untriggered() if o.place is Place.WAITS]
-    crowded = Counter(o.instrument for o in waiting if o.instrument in instruments)
     options = [i for i in instruments if i.is_option] or instruments
+    crowded = Counter(o.instrument for o in waiting if o.instrument in options)
     busiest = max(crowded, key=lambda i: (crowded[i], i.id)) if crowded else rng.choice(options)
     if len(waiting) > CROWD + 40 or (len(waiting) > CROWD and rng.random() < 0.4):
         return _stampede(traffic, busiest)
-    if most > limits.FIRE_MOST and rng.random() < 0.1:
+    if most > limits.FIRE_MOST and rng.random() < 0.15:
         return _crowd(traffic, busiest, most - 2)
     plays = (*[_bracket] * 6, _pair, _pair, _reached, _volatile, _volatile, _day, _missed)
     return rng.choice(plays)(traffic, rng.choice(instruments))
@@ -123,21 +125,24 @@ def _stampede(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     )
     order = c.new_order(other, instrument.id, SELL, low, lots)
     quote = c.mass_quote(other, [c.Quote(instrument.id, low, 1)])
-    mine = [o for o in traffic.world.orders.values() if o.account.id == user]
-    amend = co.amend(user, rng.choice(mine).id, size_lots=3) if mine else quote
-    what = rng.choice((0, 1, 2, 2, 2, 3, 4, 4))
+    standing = [o for o in traffic.world.orders.values() if o.instrument is instrument and not o.is_quote]
+    amend = quote
+    if standing:
+        amended = rng.choice(standing)
+        amend = co.amend(amended.account.id, amended.id, size_lots=3)
+    waiting = co.extended_order(other, instrument.id, 0, low, lots, trigger=traffic.trigger(instrument))
+    repriced = co.reprice([(first, _next(instrument, instrument.min_price, up=True))])
+    what = rng.choice((0, 1, 2, 2, 2, 3, 4, 4, 4, 4))
     if what == 0:
         then = [c.set_instrument_state(instrument.id, r.STATE_HALTED), quote]
     elif what == 1:
         then = [c.set_mode(r.MODE_CANCEL_ONLY), c.set_mode(r.MODE_OPEN), order]
     elif what == 2:
-        then = [traffic.reprice(), co.fire(), quote]
+        then = [rng.choice((order, quote, amend, waiting)), repriced, co.fire(), quote]
     elif what == 3:
         then = [co.fire(), c.cancel_many(user), c.expire_day(instrument.id)]
     else:
-        then = rng.sample([order, quote, amend, traffic.reprice(), co.fire(), traffic.extended_order()], k=4)
-    if rng.random() < 0.5:
-        then.insert(0, co.reprice([(first, _next(instrument, instrument.min_price, up=True))]))
+        then = rng.sample([order, quote, amend, waiting], k=3)
     return b"".join((volatile, bracket, _marks(traffic, instrument, 1.03), *then))
 
 
@@ -189,6 +194,10 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     aside = beyond if "cross" not in script else _next(instrument, beyond, up=not sells)
     kind = PROTECTED if "narrow" in script else r.FLAG_REDUCE_ONLY if "out" in script else None
     members = [_member_of(traffic, instrument, back, aside, lots, kind) for _ in range(link - 1)]
+    if "fires" in script:
+        index = traffic.source_micro(instrument, r.SOURCE_INDEX)
+        late = Trigger(r.TRIGGER_STOP, r.SOURCE_INDEX, int(index * (1.005 if sells else 0.995)))
+        members = [member._replace(trigger=late, flags=back) for member in members]
     first = _next_id(traffic)
     primary = co.extended_order(
         owner, instrument.id, side, at, lots * 3, link=link, condition=condition, members=members
@@ -205,7 +214,6 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
         "grow": co.amend(owner, first + 1, remaining_lots=lots + 1),
         "trigger": co.amend(owner, first + 1, trigger_micro=traffic.source_micro(instrument, r.SOURCE_INDEX)),
         "narrow": co.set_mmp(owner, instrument.terms.underlying, 0, _narrow(instrument, lots)),
-        "marks": _marks(traffic, instrument, rng.choice((0.99, 1.01))),
         "out": c.new_order(owner, instrument.id, back | MARKET | IOC, 0, lots * 4),
         "fill": fill,
         "rest": rest,
@@ -213,6 +221,10 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
         "bid": c.new_order(other, instrument.id, side, beyond, traffic._fit(lots + behind)),
         "cross": co.amend(owner, first + 1, price_ticks=beyond),
     }
+    if "fires" in script:
+        steps["fires"] = _marks(traffic, instrument, 1.01 if sells else 0.99)
+    if "marks" in script:
+        steps["marks"] = _marks(traffic, instrument, rng.choice((0.99, 1.01)))
     made = [c.cancel_many(n, r.SCOPE_INSTRUMENT, target=instrument.id) for n in owner_other]
     made.append(traffic.with_id(primary))
     return b"".join((*made, *(steps[step] for step in script)))
