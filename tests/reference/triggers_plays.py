@@ -32,6 +32,7 @@ SCRIPTS = (
     ("fill", "take", "take", "lock", "rest", "rest"),
     ("fill", "take", "trigger", "grow", "rest"),
     ("fill", "take", "grow", "rest", "rest"),
+    ("fill", "take", "grow", "end"),
     ("fill", "narrow", "rest", "rest"),
     ("fill", "out", "rest", "rest"),
     ("fill", "bid", "cross", "rest", "end"),
@@ -59,7 +60,7 @@ def play(traffic: TriggerTraffic, *, most: int) -> bytes:
         return _stampede(traffic, busiest)
     if most > limits.FIRE_MOST and rng.random() < 0.15:
         return _crowd(traffic, busiest, most - 2)
-    plays = (*[_bracket] * 6, _pair, _pair, _reached, _volatile, _volatile, _day, _missed)
+    plays = (*[_bracket] * 6, _pair, _pair, _reached, _volatile, _volatile, _day, _missed, _too_large)
     return rng.choice(plays)(traffic, rng.choice(instruments))
 
 
@@ -226,6 +227,9 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     if "marks" in script:
         steps["marks"] = _marks(traffic, instrument, rng.choice((0.99, 1.01)))
     made = [c.cancel_many(n, r.SCOPE_INSTRUMENT, target=instrument.id) for n in owner_other]
+    if "narrow" in script:
+        key = (owner, instrument.terms.underlying, 0)
+        made += [co.reset_mmp(*key), co.set_mmp(*key, _narrow(instrument, lots * 9))]
     made.append(traffic.with_id(primary))
     return b"".join((*made, *(steps[step] for step in script)))
 
@@ -375,5 +379,21 @@ def _missed(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
             c.set_instrument_state(instrument.id, r.STATE_OPEN),
             _marks(traffic, instrument, 1.007),
             c.new_order(user, instrument.id, 0, low, lots),
+        )
+    )
+
+
+def _too_large(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
+    """A protected order of more than its group may quote, and a pair of which one is."""
+    low, high = _prices(instrument)
+    lots, user = _lots(traffic, instrument), traffic.maker()
+    key = (user, instrument.terms.underlying, 0)
+    pair = [Member(SELL | PROTECTED, high, lots * 2)]
+    return b"".join(
+        (
+            co.reset_mmp(*key),
+            co.set_mmp(*key, _narrow(instrument, lots)),
+            co.extended_order(user, instrument.id, PROTECTED, low, lots * 2),
+            co.extended_order(user, instrument.id, 0, instrument.min_price, lots, link=1, members=pair),
         )
     )
