@@ -5,10 +5,25 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger, margin, sufficiency
+from exchange.core import (
+    amend_words,
+    checks,
+    emit,
+    extras,
+    ledger,
+    margin,
+    protection,
+    sufficiency,
+    tripping,
+    waiting_amends,
+)
+from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
+    EXTRA,
+    EXTRA_WORDS,
+    HIGH,
     I_MIN_SIZE,
     INSTRUMENT_WORDS,
     L_SHOWN,
@@ -31,9 +46,10 @@ from exchange.core.layout import (
     S_REQUIREMENT,
     S_SIZE,
     SEAT_WORDS,
+    X_VOLATILITY,
 )
 from exchange.core.matching import cancel, forget, level_lots, match, rest
-from exchange.core.orders import closed, is_bound, is_user
+from exchange.core.waiting import are_due
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -57,46 +73,57 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
     old = orders[o + O_FLAGS]
     if old & r.FLAG_QUOTE != 0:
         return no.QUOTE_ORDER
+    if w.due_count != 0 and are_due(w, orders[o + O_WHO] >> 32):
+        return no.TRIGGERS_DUE
     reason = closed(w, orders[o + O_WHO] >> 32)
     if reason != 0:
         return reason
     if valid_until != 0 and valid_until < w.now_ms:
         return no.TIMED_OUT
+    extra = extras.find(w, slot)
+    if extra != 0 and extras.is_untriggered(w, slot):
+        return waiting_amends.amend(w, data, at, flags, slot)
     price = read_i64_le(data, at + 40)
     total = read_i64_le(data, at + 48)
-    display = read_i64_le(data, at + 56)
-    if not _amend_flags_valid(flags, price, total, display):
+    more: i64 = 0
+    if w.rules >= 3:
+        more = r.AMEND_REMAINING | r.AMEND_EXPECTED
+        if extra != 0 and w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY] != 0:
+            more |= r.AMEND_VOLATILITY
+    w.c_volatility = -1
+    if not amend_words.fit(data, at, flags, more):
         return no.BAD_FLAGS
-    kept = old & r.U32
-    if flags & r.AMEND_POST != 0:
-        kept = (kept & ~(r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)) | (
-            flags & (r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY)
-        )
-    if flags & r.AMEND_REDUCE != 0:
-        kept = (kept & ~r.FLAG_REDUCE_ONLY) | (flags & r.FLAG_REDUCE_ONLY)
+    if more & r.AMEND_VOLATILITY != 0:
+        if flags & r.AMEND_VOLATILITY != 0:
+            w.c_volatility = read_i64_le(data, at + 88)
+        elif flags & r.AMEND_PRICE != 0:
+            w.c_volatility = 0  # its price is the sender's from now on
+        if w.c_volatility != 0 and flags & r.FLAG_POST_ONLY != 0:
+            return no.BAD_FLAGS
+    filled = (orders[o + O_SIZE] & r.U32) - (orders[o + O_LOTS] & r.U32)
+    if flags & r.AMEND_EXPECTED != 0 and read_i64_le(data, at + 72) != filled:
+        w.detail = filled
+        return no.FILLED_MISMATCH
+    if flags & r.AMEND_VOLATILITY != 0:
+        if w.c_volatility < 1 or w.c_volatility > limits.MAX_VOLATILITY_E6:
+            return no.BAD_VALUE
+        if w.c_volatility == w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY]:
+            w.c_volatility = -1
+    if flags & r.AMEND_REMAINING != 0:
+        if total < 1 or total > limits.MAX_ORDER_LOTS:
+            return no.BAD_SIZE
+        total += filled
+    kept = amend_words.post_kept(flags, old & r.U32)
     if flags & r.AMEND_PRICE == 0:
         price = orders[o + O_PRICE]
-    return _amend_checked(w, slot, flags, kept, price, total, display)
+    return change(w, slot, flags, kept, price, total, read_i64_le(data, at + 56))
 
 
-def _amend_flags_valid(flags: i64, price: i64, total: i64, display: i64) -> bool:
-    if flags & ~r.AMEND_FLAGS_ALLOWED != 0 or flags & 0x1F0000 == 0:
-        return False
-    if flags & r.FLAG_REJECT_POST_ONLY != 0 and flags & r.FLAG_POST_ONLY == 0:
-        return False
-    if flags & r.AMEND_POST == 0 and flags & (r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY) != 0:
-        return False
-    if flags & r.AMEND_REDUCE == 0 and flags & r.FLAG_REDUCE_ONLY != 0:
-        return False
-    if flags & r.AMEND_PRICE == 0 and price != 0:
-        return False
-    if flags & r.AMEND_SIZE == 0 and total != 0:
-        return False
-    return flags & r.AMEND_DISPLAY != 0 or display == 0
+def change(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, display: i64) -> i64:
+    """The checks of an amend from those of the size on, then its effect. Returns a reject reason or 0.
 
-
-def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, display: i64) -> i64:
-    """The remaining checks of an amend, then its effect."""
+    `kept`: the order flags after it; `w.c_volatility`: the volatility after it, -1 where that stays.
+    """
     orders = w.orders.data
     o = slot * ORDER_WORDS
     instrument = orders[o + O_WHO] >> 32
@@ -114,6 +141,9 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
         display = old_display if old_display < total else total
     if checks.display_refused(w, display, total):
         return no.BAD_DISPLAY
+    group = protection.group_of(w, orders[o + O_FLAGS])
+    if group != 0 and protection.too_much(w, group, instrument, sell, total - filled, old_open):
+        return no.MMP_QUANTITY
     w.detail = 0
     book = w.books[instrument]
     w.c_price = price
@@ -138,9 +168,11 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
     same_display = display == (old_display if old_display < total else total)
     in_place = w.c_price == orders[o + O_PRICE] and same_display and opened <= old_open
     if not w.null_ledger:
-        reason = _amend_refused(w, slot, instrument, sell, opened, in_place)
+        reason = demand_refused(w, slot, instrument, sell, opened, in_place)
         if reason != 0:
             return reason
+    if w.c_volatility >= 0:
+        kept = _set_volatility(w, slot, kept)
     if in_place:
         shrink(w, slot, opened, total | display << 32, kept)
     else:
@@ -148,7 +180,19 @@ def _amend_checked(w: World, slot: i64, flags: i64, kept: i64, price: i64, total
     return 0
 
 
-def _amend_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64, in_place: bool) -> i64:
+def _set_volatility(w: World, slot: i64, kept: i64) -> i64:
+    """Give the order another volatility, or end it. Returns its flags, `kept` before."""
+    extra = extras.find(w, slot)
+    w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY] = w.c_volatility
+    emit.extended(w, extra)
+    if w.c_volatility == 0:
+        extras.drop(w, extra)
+        kept &= ~EXTRA
+    w.c_volatility = -1
+    return kept
+
+
+def demand_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64, in_place: bool) -> i64:
     """Checks 14 to 16 for an amend, as far as they apply; leaves the new hold in `w.c_hold`."""
     orders = w.orders.data
     o = slot * ORDER_WORDS
@@ -208,8 +252,10 @@ def shrink(w: World, slot: i64, opened: i64, size: i64, flags: i64) -> None:
     w.levels.data[at] += shown - (lots >> 32)
     orders[o + O_LOTS] = opened | shown << 32
     orders[o + O_SIZE] = size
-    orders[o + O_FLAGS] = flags
+    orders[o + O_FLAGS] = flags | orders[o + O_FLAGS] & HIGH
     orders[o + O_UPDATED] = w.now_ms
+    if flags & r.FLAG_MMP != 0:
+        protection.change(w, orders[o + O_FLAGS], -fewer)
     if not w.null_ledger and fewer != 0:
         ledger.change_open(w, slot, -fewer)
     emit.order(w, slot, r.ORDER_AMENDED, r.ORDER_STATE_OPEN, 0, w.levels.data[at])
@@ -223,16 +269,19 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     old_price = orders[o + O_PRICE]
     price = w.c_price
     old_lots = book.dequeue(sell, slot)
+    if flags & r.FLAG_MMP != 0:
+        protection.change(w, orders[o + O_FLAGS], -(orders[o + O_LOTS] & r.U32))
     if not w.null_ledger:
         ledger.change_open(w, slot, -(orders[o + O_LOTS] & r.U32))
     orders[o + O_PRICE] = price
     orders[o + O_LOTS] = opened
     orders[o + O_SIZE] = size
-    orders[o + O_FLAGS] = flags
+    orders[o + O_FLAGS] = flags | orders[o + O_FLAGS] & HIGH
     orders[o + O_HOLD] = w.c_hold
     orders[o + O_UPDATED] = w.now_ms
-    stopped: i64 = 0
+    ended: i64 = 0
     if price != old_price and checks.crosses(book, sell, w.c_rank):
+        w.taker_group = protection.group_of(w, orders[o + O_FLAGS])
         match(
             w,
             book,
@@ -246,17 +295,32 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
         )
         orders[o + O_LOTS] = w.rest
         orders[o + O_VALUE] += w.value
-        stopped = w.stopped
-    if stopped == 0 and orders[o + O_LOTS] > 0:
+        if w.stopped != 0:
+            ended = w.stopped
+        tripped = len(w.tripped) != 0
+        if w.rules >= 3 and tripping.through(w, slot, opened, slot) and ended == 0 and w.rest > 0:
+            ended = r.CANCEL_MMP
+        if tripped:
+            # Orders that stood beside it may be gone.
+            old_lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, old_price)
+    if ended == 0 and orders[o + O_LOTS] > 0:
         lots = rest(w, book, slot, rank_of(w, orders[o + O_WHO] >> 32, price))
         if not w.null_ledger:
             ledger.change_open(w, slot, orders[o + O_LOTS] & r.U32)
+        if flags & r.FLAG_MMP != 0:
+            protection.change(w, orders[o + O_FLAGS], orders[o + O_LOTS] & r.U32)
         _moved(w, slot, r.ORDER_STATE_OPEN, 0, lots, old_price, old_lots)
         return
     lots = level_lots(w, book, sell, orders[o + O_WHO] >> 32, price)
     orders[o + O_LOTS] &= r.U32
-    if stopped != 0:
-        _moved(w, slot, r.ORDER_STATE_CANCELLED, stopped, lots, old_price, old_lots)
+    if ended == 0 and flags & EXTRA != 0 and extras.is_spent(w, slot):
+        _moved(w, slot, r.ORDER_STATE_UNTRIGGERED, 0, lots, old_price, old_lots)
+        if flags & r.FLAG_MMP != 0:
+            protection.leave(w, orders[o + O_FLAGS], 0)
+        extras.spend(w, slot)
+        return
+    if ended != 0:
+        _moved(w, slot, r.ORDER_STATE_CANCELLED, ended, lots, old_price, old_lots)
         orders[o + O_LOTS] = 0  # nothing of it is held any more
     else:
         _moved(w, slot, r.ORDER_STATE_FILLED, 0, lots, old_price, old_lots)

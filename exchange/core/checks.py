@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import ledger, margin, sufficiency
+from exchange.core import ledger, margin, protection, sufficiency
 from exchange.core.book import Book
 from exchange.core.instruments import price_of, rank_of
 from exchange.core.layout import (
@@ -102,6 +102,15 @@ def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
     return 0
 
 
+def price_as_sent_refused(w: World, instrument: i64, flags: i64, price: i64) -> i64:
+    """Check 7 alone, for an order that will be priced later. Returns a reject reason or 0."""
+    if (flags >> r.TYPE_SHIFT) & r.TYPE_MASK != r.TYPE_LIMIT:
+        return no.BAD_PRICE if price != 0 else 0
+    if price < 1 or price > w.instruments[instrument * INSTRUMENT_WORDS + I_PRICE_LIMIT]:
+        return no.BAD_PRICE
+    return no.PRICE_OFF_TICK if rank_of(w, instrument, price) < 0 else 0
+
+
 def new_refused(
     w: World,
     book: Book,
@@ -115,7 +124,9 @@ def new_refused(
     own_hold: i64,
     own_orders: i64,
 ) -> i64:
-    """Checks 5 to 16. `own_…` is a resting quote that the order replaces (0: none).
+    """Checks 5 to 16 of an order of group `w.c_group` (0: none); the flags are without bit 9.
+
+    `own_…` is a resting quote that the order replaces (0: none).
 
     Leaves price, rank, lots, display, hold and seat in `w.c_…`. Returns a reject reason or 0.
     """
@@ -129,6 +140,9 @@ def new_refused(
         return no.BAD_SIZE
     if display_refused(w, display, lots):
         return no.BAD_DISPLAY
+    group = w.c_group
+    if group != 0 and protection.too_much(w, group, instrument, sell, lots, own_lots):
+        return no.MMP_QUANTITY
     kind = (flags >> r.TYPE_SHIFT) & r.TYPE_MASK
     w.c_price = price
     if kind == r.TYPE_LIMIT:
@@ -147,6 +161,8 @@ def new_refused(
     w.c_lots = lots
     w.c_display = display
     if w.open_orders - own_orders >= limits.MAX_OPEN_ORDERS:
+        return no.TOO_MANY_ORDERS
+    if group != 0 and protection.is_full(w, group, own_orders):
         return no.TOO_MANY_ORDERS
     if w.null_ledger:
         w.c_seat = 0

@@ -17,6 +17,7 @@ from exchange.core.layout import (
     A_OWNER,
     A_TIER,
     ACCOUNT_WORDS,
+    EXTRA_WORDS,
     FEE_WORDS,
     I_FORWARD,
     I_INDEX,
@@ -25,14 +26,28 @@ from exchange.core.layout import (
     I_TERMS,
     I_TRADE_SEQ,
     INSTRUMENT_WORDS,
+    MMP_ACCOUNT_SHIFT,
+    MMP_NUMBER_SHIFT,
+    O_FLAGS,
     O_ID,
     O_LABEL,
     O_WHO,
+    ORDER_FLAGS,
     ORDER_START,
     ORDER_WORDS,
     U_RISK,
     U_STATE,
     UNDERLYING_WORDS,
+    X_BEST,
+    X_ID,
+    X_OFFSET,
+    X_ORDER,
+    X_OTHER,
+    X_PRIMARY,
+    X_TERMS,
+    X_TRIGGER,
+    X_VOLATILITY,
+    X_WHO,
 )
 from exchange.core.words import put_16, read_14
 from exchange.core.world import World, pack
@@ -85,7 +100,7 @@ def order(w: World, slot: i64, kind: i64, state: i64, reason: i64, level_lots: i
         shown = 0
     put_16(
         w.out, at, _ORDER4 | w.index << 32, w.seq, who, ident, price, size, filled, opened,
-        (flags & r.U32) | kind << 32 | state << 40 | reason << 48, client, label, value,
+        (flags & ORDER_FLAGS) | kind << 32 | state << 40 | reason << 48, client, label, value,
         updated, created, shown, level_lots,
     )  # fmt: skip
     w.index += 1
@@ -309,6 +324,71 @@ def fees(w: World) -> None:
     while word < w.tier_count * FEE_WORDS:
         out[at + 4 + word] = w.fees[word]
         word += 1
+
+
+def repeated(w: World, who: i64, client: i64, order_id: i64, reason: i64, seq: i64) -> None:
+    """REPEATED: a client order id came before, and what became of it then."""
+    at = begin(w, r.EV_REPEATED, 2, who, order_id)
+    out = w.out
+    out[at] = reason
+    out[at + 1] = client
+    out[at + 2] = seq
+    out[at + 3] = w.now_ms
+
+
+def mmp(w: World, key: i64, kind: i64, frozen_until: i64, quantity: i64, delta: i64, vega: i64) -> None:
+    """MMP: a protection group (by its key) was set, removed or reset, or has tripped."""
+    underlying = (key >> MMP_NUMBER_SHIFT) & ((1 << (MMP_ACCOUNT_SHIFT - MMP_NUMBER_SHIFT)) - 1)
+    who = key >> MMP_ACCOUNT_SHIFT | underlying << 32
+    at = begin(w, r.EV_MMP, 3, who, key & ((1 << MMP_NUMBER_SHIFT) - 1))
+    out = w.out
+    out[at] = kind
+    out[at + 1] = frozen_until
+    out[at + 2] = quantity
+    out[at + 3] = delta
+    out[at + 4] = vega
+    out[at + 5] = w.now_ms
+    clear(w, at + 6, 2)
+
+
+def extended(w: World, slot: i64) -> None:
+    """EXTENDED of the extra in `slot`: what its order has beyond price and size."""
+    data = w.extras.data
+    x = slot * EXTRA_WORDS
+    at = begin(w, r.EV_EXTENDED, 3, data[x + X_WHO], data[x + X_ID])
+    out = w.out
+    data = w.extras.data
+    out[at] = data[x + X_TERMS]
+    out[at + 1] = stands(w, slot)
+    out[at + 2] = data[x + X_OFFSET]
+    out[at + 3] = data[x + X_VOLATILITY]
+    out[at + 4] = data[x + X_OTHER] if data[x + X_OTHER] != 0 else data[x + X_PRIMARY]
+    out[at + 5] = w.now_ms
+    clear(w, at + 6, 2)
+
+
+def stands(w: World, slot: i64) -> i64:
+    """The trigger of the extra in `slot` as it stands; 0 of a trailing one that has seen no price."""
+    data = w.extras.data
+    x = slot * EXTRA_WORDS
+    if data[x + X_TERMS] & 0xFF != r.TRIGGER_TRAILING:
+        return data[x + X_TRIGGER]
+    best = data[x + X_BEST]
+    if best < 0:
+        return 0
+    if w.orders.data[data[x + X_ORDER] * ORDER_WORDS + O_FLAGS] & r.FLAG_SELL != 0:
+        return best - data[x + X_OFFSET]
+    return best + data[x + X_OFFSET]
+
+
+def due(w: World, waiting: i64) -> None:
+    """DUE: triggered orders are left for FIRE."""
+    at = begin(w, r.EV_DUE, 2, 0, 0)
+    out = w.out
+    out[at] = waiting
+    out[at + 1] = w.now_ms
+    out[at + 2] = 0
+    out[at + 3] = 0
 
 
 def clear(w: World, at: i64, words: i64) -> None:

@@ -14,12 +14,16 @@ from mypy_extensions import i64
 
 from exchange.core import (
     amending,
+    cancelling,
     emit,
     express,
     family,
+    firing,
     instruments,
     lifecycle,
+    links,
     marks,
+    order_commands,
     orders,
     quotes,
     restoring,
@@ -28,6 +32,7 @@ from exchange.core import (
     state,
     withdrawals,
 )
+from exchange.core.admission import is_user
 from exchange.core.shapes import zero
 from exchange.core.warm import touch
 from exchange.core.world import World
@@ -193,15 +198,22 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
     ident: i64 = 0
     if (w0 >> 8) & 0xFF == limits.RECORD_VERSION:
         if kind == r.NEW_ORDER:
-            if units == 2:
+            if units == 2 and _time_fits(read_i64_le(batch, at + 56)):
+                if w.due_count != 0:
+                    firing.fire(w)
                 reason = orders.new_order(w, batch, at, flags, who)
         elif kind == r.CANCEL:
-            if units == 2 and flags == 0 and zero(batch, at + 40, 3):
+            known: i64 = r.ONE_DISCONNECTED if w.rules >= 3 else 0
+            if units == 2 and flags <= known and zero(batch, at + 40, 3):
                 ident = read_i64_le(batch, at + 32)
-                reason = orders.cancel_order(w, who & r.U32, ident)
+                reason = cancelling.cancel_order(w, who & r.U32, ident, flags != 0)
         elif kind == r.AMEND:
-            if units == 3 and zero(batch, at + 72, 3) and _time_fits(read_i64_le(batch, at + 64)):
+            # From rules 3 on the last three words have meanings, which `amend` judges.
+            whole = units == 3 and (w.rules >= 3 or zero(batch, at + 72, 3))
+            if whole and _time_fits(read_i64_le(batch, at + 64)):
                 ident = read_i64_le(batch, at + 32)
+                if w.due_count != 0:
+                    firing.fire(w)
                 reason = amending.amend(w, batch, at, flags, who & r.U32)
         elif kind == r.MASS_QUOTE:
             if 2 <= units and units <= 2 + limits.MAX_QUOTES and flags == 0:
@@ -211,6 +223,11 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
     if reason != 0:
         client = read_i64_le(batch, at + 16)
         emit.rejected(w, kind, who, client, reason, ident, w.detail, -1)
+        return
+    if len(w.noted) != 0:
+        links.follow(w)
+    if w.due_count != 0:
+        firing.after(w, kind != r.FIRE)
 
 
 def _time_fits(time_ms: i64) -> bool:
@@ -223,6 +240,8 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
         return no.MALFORMED
     if w.rules >= 2 and not risk_commands.authorised(batch, at, kind):
         return no.NOT_AUTHORISED
+    if kind > r.SET_LOCK:
+        return order_commands.command(w, batch, at, kind, who)
     if kind > r.SET_MODE:
         return risk_commands.command(w, batch, at, units, kind, flags, who)
     if kind >= r.LIST_UNDERLYING:
@@ -230,9 +249,9 @@ def _rare(w: World, batch: bytes, at: i64, units: i64, kind: i64, flags: i64, wh
     account = who & r.U32
     client = read_i64_le(batch, at + 16)
     if kind == r.CANCEL_MANY:
-        return orders.cancel_many(w, flags, who, client, (read_i64_le(batch, at + 24) >> 32) & r.U32)
+        return cancelling.cancel_many(w, flags, who, client, (read_i64_le(batch, at + 24) >> 32) & r.U32)
     if kind == r.LABEL:
-        if not orders.is_user(w, account):
+        if not is_user(w, account):
             return no.UNKNOWN_ACCOUNT
         emit.done(w, r.LABEL, who, client, 0)
         return 0
@@ -294,6 +313,8 @@ def _set_rules(w: World, version: i64, flags: i64, who: i64, client: i64) -> i64
     if version < w.rules or version > limits.RULES_VERSION or (version >= 2 and flags == 0):
         return no.BAD_VALUE
     if version != w.rules:
+        if w.rules < 3 and version >= 3:
+            w.reserve_kept()
         w.rules = version
         marks.rederive(w, -1)  # what is kept per lot and per account follows the old rules
     emit.done(w, r.SET_RULES, who, client, 0)

@@ -12,10 +12,11 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, ledger
+from exchange.core import checks, ledger, remembered
 from exchange.core.layout import (
     A_ORDER_TAIL,
     ACCOUNT_WORDS,
+    EXTRA,
     HIGH,
     I_EXPIRY,
     I_MIN_SIZE,
@@ -63,6 +64,8 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
 
     The arrays are held in locals over the whole run: whatever may move one of them is followed by a reload.
     """
+    if w.due_count != 0:
+        return at  # triggered orders come first
     terms = w.instruments
     instruments_count = w.instrument_count
     bare = w.null_ledger
@@ -77,6 +80,7 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
     prefix = w.prefix
     seq = w.next_seq
     normal = w.mode == 0
+    remembering = w.rules >= 3
     next_order = w.next_order
     next_priority = w.next_priority
     open_orders = w.open_orders
@@ -117,12 +121,19 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
                     break
             elif book.best_ask >= 0 and rank >= book.best_ask:
                 break
+            client = read_i64_le(batch, at + 16)
+            label = read_i64_le(batch, at + 24)
             seat: i64 = 0
             last: i64 = 0
+            stream: i64 = 0
             if not bare:
                 seat = checks.accepting_seat(w, who & r.U32, instrument, sell, price, lots)
                 if seat == 0:
                     break
+                if remembering and client != 0:
+                    stream = remembered.fresh(w, who & r.U32, label & r.U32, client)
+                    if stream == 0:
+                        break
                 last = w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_ORDER_TAIL]
             # What does not cross shares its rank with its own side alone: no need to ask whose level it is.
             place = rank - book.base
@@ -141,8 +152,6 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
             orders.free = data[o + O_ID]
             order_id = prefix | next_order
             next_order += 1
-            client = read_i64_le(batch, at + 16)
-            label = read_i64_le(batch, at + 24)
             if label != 0:
                 label = pack((label >> 32) & r.U32, label & r.U32)
             v = level * LEVEL_WORDS
@@ -163,6 +172,8 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
             open_orders += 1
             if seat != 0:
                 ledger.add_resting(w, slot, who & r.U32, last, seat, sell, lots)
+            if stream != 0:
+                remembered.keep(w, stream, client, order_id, 0, prefix | seq)
             put_16(
                 out, e, _ORDER4, prefix | seq, who, order_id, price, lots, 0, lots, sell | _PLACED, client,
                 label, 0, now, now, lots, shown,
@@ -183,6 +194,8 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
             queue = data[o + O_QUEUE]
             level = data[o + O_PLACE] & LOW
             flags = data[o + O_FLAGS]
+            if flags & EXTRA != 0:
+                break
             lots = data[o + O_LOTS]
             total = data[o + O_SIZE] & LOW
             shown = 0

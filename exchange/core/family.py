@@ -6,6 +6,7 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger, margin, remargin
+from exchange.core.admission import is_bound, is_user
 from exchange.core.layout import (
     A_CASH,
     A_CREATED,
@@ -20,7 +21,6 @@ from exchange.core.layout import (
     A_TIER,
     ACCOUNT_WORDS,
 )
-from exchange.core.orders import is_bound, is_user
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import folios, margin, state
+from exchange.core import folios, invariants_extras, invariants_orders, margin, state
 from exchange.core.book import Book
-from exchange.core.engine import Engine, InvariantError
+from exchange.core.engine import Engine
 from exchange.core.instruments import rank_of
+from exchange.core.invariants_orders import InvariantError, must
 from exchange.core.layout import (
     A_CASH,
     A_KIN,
@@ -91,24 +92,21 @@ def check(engine: Engine) -> None:
         _check_conservation(w)
         _check_held(w)
         _check_families(w)
-
-
-def _must(holds: bool, what: str, where: i64) -> None:
-    if not holds:
-        raise InvariantError(f"{what} ({where})")
+        invariants_orders.check(w)
+        invariants_extras.check(w)
 
 
 def _check_books(w: World) -> None:
     """Books are uncrossed, levels sorted, counted and complete, queues linked, totals right."""
     instrument: i64 = 0
     for book in w.books:
-        _must(
+        must(
             book.best_bid < 0 or book.best_ask < 0 or book.best_bid < book.best_ask,
             "a book is crossed: instrument",
             instrument,
         )
-        _must(_check_side(w, book, instrument, 0) == book.bid_levels, "bid levels miscounted", instrument)
-        _must(_check_side(w, book, instrument, 1) == book.ask_levels, "ask levels miscounted", instrument)
+        must(_check_side(w, book, instrument, 0) == book.bid_levels, "bid levels miscounted", instrument)
+        must(_check_side(w, book, instrument, 1) == book.ask_levels, "ask levels miscounted", instrument)
         instrument += 1
 
 
@@ -118,17 +116,17 @@ def _check_side(w: World, book: Book, instrument: i64, sell: i64) -> i64:
     found: i64 = 0
     best = book.best_ask if sell != 0 else book.best_bid
     level = book.best_level(sell)
-    _must((level == 0) == (best < 0), "the touch names no level: instrument", instrument)
+    must((level == 0) == (best < 0), "the touch names no level: instrument", instrument)
     before: i64 = -1
     while level != 0:
         v = level * LEVEL_WORDS
         rank = levels[v + L_RANK]
         if before < 0:
-            _must(rank == best, "the best level is not at the touch: instrument", instrument)
+            must(rank == best, "the best level is not at the touch: instrument", instrument)
         else:
-            _must(rank > before if sell != 0 else rank < before, "levels out of order", instrument)
-        _must(rank == rank_of(w, instrument, levels[v + L_PRICE]), "a level's rank is not its price's", level)
-        _must(book.level_at(sell, rank) == level, "a level is not found at its rank", level)
+            must(rank > before if sell != 0 else rank < before, "levels out of order", instrument)
+        must(rank == rank_of(w, instrument, levels[v + L_PRICE]), "a level's rank is not its price's", level)
+        must(book.level_at(sell, rank) == level, "a level is not found at its rank", level)
         _check_queue(w, level, instrument, sell)
         before = rank
         found += 1
@@ -143,34 +141,34 @@ def _check_queue(w: World, level: i64, instrument: i64, sell: i64) -> None:
     shown: i64 = 0
     last: i64 = 0
     slot = levels[v + L_HEAD]
-    _must(slot != 0, "a level is empty", level)
+    must(slot != 0, "a level is empty", level)
     while slot != 0:
         o = slot * ORDER_WORDS
         queue = orders[o + O_QUEUE]
         level_there = orders[o + O_PLACE] & r.U32
-        _must(queue >> 32 == last and level_there == level, "a queue is torn at order", slot)
-        _must(orders[o + O_WHO] >> 32 == instrument, "an order stands in another's book", slot)
-        _must(orders[o + O_PRICE] == levels[v + L_PRICE], "an order stands at another price", slot)
-        _must(orders[o + O_FLAGS] & 1 == sell, "an order stands on the wrong side", slot)
+        must(queue >> 32 == last and level_there == level, "a queue is torn at order", slot)
+        must(orders[o + O_WHO] >> 32 == instrument, "an order stands in another's book", slot)
+        must(orders[o + O_PRICE] == levels[v + L_PRICE], "an order stands at another price", slot)
+        must(orders[o + O_FLAGS] & 1 == sell, "an order stands on the wrong side", slot)
         opened = orders[o + O_LOTS] & r.U32
-        _must(0 < opened and opened <= orders[o + O_SIZE] & r.U32, "open lots beyond an order's size", slot)
+        must(0 < opened and opened <= orders[o + O_SIZE] & r.U32, "open lots beyond an order's size", slot)
         visible = orders[o + O_LOTS] >> 32
-        _must(0 < visible and visible <= opened, "an order shows what it lacks", slot)
+        must(0 < visible and visible <= opened, "an order shows what it lacks", slot)
         shown += visible
         last = slot
         slot = queue & r.U32
-    _must(last == levels[v + L_TAIL], "a level's tail is not its last order", level)
-    _must(shown == levels[v + L_SHOWN], "a level's total is not its orders'", level)
+    must(last == levels[v + L_TAIL], "a level's tail is not its last order", level)
+    must(shown == levels[v + L_SHOWN], "a level's total is not its orders'", level)
 
 
 def _check_ids(w: World) -> None:
-    """Every resting order, and nothing else, is found by its id."""
+    """Every open order, and nothing else, is found by its id."""
     ids = state.order_ids(w)
-    _must(i64(len(ids)) == w.open_orders, "open orders miscounted", w.open_orders)
-    _must(w.order_ids.used == w.open_orders, "ids miscounted", w.order_ids.used)
+    must(i64(len(ids)) + w.untriggered == w.open_orders, "open orders miscounted", w.open_orders)
+    must(w.order_ids.used == w.open_orders, "ids miscounted", w.order_ids.used)
     for ident in ids:
         slot = w.order_ids.find(ident)
-        _must(slot != 0 and w.orders.data[slot * ORDER_WORDS + O_ID] == ident, "an id is lost", ident)
+        must(slot != 0 and w.orders.data[slot * ORDER_WORDS + O_ID] == ident, "an id is lost", ident)
 
 
 def _check_accounts(w: World) -> None:
@@ -184,8 +182,8 @@ def _check_accounts(w: World) -> None:
         seats += w.accounts[a + A_SEATS]
         orders += w.accounts[a + A_ORDERS]
         account += 1
-    _must(seats == w.seat_ids.used, "seats miscounted", seats)
-    _must(orders == w.open_orders, "accounts' orders miscounted", orders)
+    must(seats == w.seat_ids.used, "seats miscounted", seats)
+    must(orders == w.open_orders, "accounts' orders miscounted", orders)
 
 
 def _check_seats(w: World, account: i64) -> None:
@@ -200,20 +198,20 @@ def _check_seats(w: World, account: i64) -> None:
     while seat != 0:
         s = seat * SEAT_WORDS
         key = data[s + S_KEY]
-        _must(key >> SEAT_SHIFT == account and data[s + S_PREV] == last, "a list of seats is torn", seat)
-        _must(w.seat_ids.find(key) == seat, "a seat is lost", seat)
+        must(key >> SEAT_SHIFT == account and data[s + S_PREV] == last, "a list of seats is torn", seat)
+        must(w.seat_ids.find(key) == seat, "a seat is lost", seat)
         needed = margin.needed(
             w, a, key & SEAT_INSTRUMENT, data[s + S_SIZE], data[s + S_OPEN_BUY], data[s + S_OPEN_SELL],
             data[s + S_HOLD],
         )  # fmt: skip
-        _must(needed == data[s + S_REQUIREMENT], "a seat's requirement is stale", seat)
+        must(needed == data[s + S_REQUIREMENT], "a seat's requirement is stale", seat)
         required += needed
         found += 1
         last = seat
         seat = data[s + S_NEXT]
-    _must(found == w.accounts[a + A_SEATS], "an account's seats are miscounted", account)
-    _must(required == w.accounts[a + A_REQUIREMENT], "an account's requirement is not its seats'", account)
-    _must(folios.follows(w, account), "an account's scenario sums are not its seats'", account)
+    must(found == w.accounts[a + A_SEATS], "an account's seats are miscounted", account)
+    must(required == w.accounts[a + A_REQUIREMENT], "an account's requirement is not its seats'", account)
+    must(folios.follows(w, account), "an account's scenario sums are not its seats'", account)
 
 
 def _check_orders(w: World, account: i64) -> None:
@@ -228,8 +226,8 @@ def _check_orders(w: World, account: i64) -> None:
     while slot != 0:
         o = slot * ORDER_WORDS
         theirs = orders[o + O_WHO] & r.U32 == account
-        _must(orders[o + O_LIST] >> 32 == last and theirs, "a list is torn", slot)
-        _must(orders[o + O_ID] > last_id, "an account's orders are out of id order", slot)
+        must(orders[o + O_LIST] >> 32 == last and theirs, "a list is torn", slot)
+        must(orders[o + O_ID] > last_id, "an account's orders are out of id order", slot)
         opened = orders[o + O_LOTS] & r.U32
         buy, sold, hold = lots.get(orders[o + O_PLACE] >> 32, (0, 0, 0))
         if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
@@ -242,17 +240,17 @@ def _check_orders(w: World, account: i64) -> None:
         last_id = orders[o + O_ID]
         found += 1
         slot = orders[o + O_LIST] & r.U32
-    _must(found == w.accounts[a + A_ORDERS], "an account's orders are miscounted", account)
+    must(found == w.accounts[a + A_ORDERS], "an account's orders are miscounted", account)
     _check_open_lots(w, account, lots)
 
 
 def _check_quote(w: World, slot: i64) -> None:
     o = slot * ORDER_WORDS
     flags = w.orders.data[o + O_FLAGS]
-    if flags & r.FLAG_QUOTE != 0:
+    if flags & r.FLAG_QUOTE != 0 and flags & r.FLAG_MMP == 0:
         side = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
         seat = w.orders.data[o + O_PLACE] >> 32
-        _must(w.seats.data[seat * SEAT_WORDS + side] == slot, "a quote is not its seat's", slot)
+        must(w.seats.data[seat * SEAT_WORDS + side] == slot, "a quote is not its seat's", slot)
 
 
 def _check_open_lots(w: World, account: i64, lots: dict[int, tuple[int, int, int]]) -> None:
@@ -261,8 +259,8 @@ def _check_open_lots(w: World, account: i64, lots: dict[int, tuple[int, int, int
     while seat != 0:
         s = seat * SEAT_WORDS
         buy, sold, hold = lots.get(seat, (0, 0, 0))
-        _must(data[s + S_OPEN_BUY] == buy and data[s + S_OPEN_SELL] == sold, "a seat's open lots", seat)
-        _must(data[s + S_HOLD] == hold, "a seat's hold is not its orders'", seat)
+        must(data[s + S_OPEN_BUY] == buy and data[s + S_OPEN_SELL] == sold, "a seat's open lots", seat)
+        must(data[s + S_HOLD] == hold, "a seat's hold is not its orders'", seat)
         seat = data[s + S_NEXT]
 
 
@@ -286,14 +284,14 @@ def _check_conservation(w: World) -> None:
                 longs[key] = longs.get(key, 0) + size
             seat = w.seats.data[s + S_NEXT]
         account += 1
-    _must(cash == 0, "cash is not conserved: the sum is", cash)
+    must(cash == 0, "cash is not conserved: the sum is", cash)
     for key in sizes:
-        _must(sizes[key] == 0, "positions are not conserved: instrument", key)
-        _must(entries[key] == 0, "entry values are not conserved: instrument", key)
+        must(sizes[key] == 0, "positions are not conserved: instrument", key)
+        must(entries[key] == 0, "entry values are not conserved: instrument", key)
     instrument: i64 = 0
     while instrument < w.instrument_count:
         held = w.instruments[instrument * INSTRUMENT_WORDS + I_OPEN_INTEREST]
-        _must(held == longs.get(instrument, 0), "open interest is not the longs: instrument", instrument)
+        must(held == longs.get(instrument, 0), "open interest is not the longs: instrument", instrument)
         instrument += 1
 
 
@@ -303,21 +301,21 @@ def _check_held(w: World) -> None:
     counts: dict[int, int] = {}
     for ident in w.pending:
         account, amount = w.pending[ident]
-        _must(0 < ident and ident <= w.last_withdrawal, "a withdrawal has an id from the future", ident)
-        _must(FIRST_USER_ACCOUNT <= account and account < w.account_count, "a withdrawal is nobody's", ident)
-        _must(amount > 0, "a withdrawal holds nothing", ident)
+        must(0 < ident and ident <= w.last_withdrawal, "a withdrawal has an id from the future", ident)
+        must(FIRST_USER_ACCOUNT <= account and account < w.account_count, "a withdrawal is nobody's", ident)
+        must(amount > 0, "a withdrawal holds nothing", ident)
         pending += amount
         counts[account] = counts.get(account, 0) + 1
     who: i64 = 0
     while who < w.account_count:
         known = w.accounts[who * ACCOUNT_WORDS + A_PENDING]
-        _must(known == counts.get(who, 0), "an account's withdrawals are miscounted", who)
+        must(known == counts.get(who, 0), "an account's withdrawals are miscounted", who)
         who += 1
     held = w.accounts[ACCOUNT_WITHDRAWALS * ACCOUNT_WORDS + A_CASH]
-    _must(held == pending, "held cash is not the pending withdrawals'", held)
+    must(held == pending, "held cash is not the pending withdrawals'", held)
     bridge = w.accounts[ACCOUNT_BRIDGE * ACCOUNT_WORDS + A_CASH]
-    _must(bridge == -w.deposits_net, "the bridge's cash is not the net of deposits", bridge)
-    _must(w.cash_drift == 0 and w.size_drift == 0 and w.entry_drift == 0, "bookings drift", w.cash_drift)
+    must(bridge == -w.deposits_net, "the bridge's cash is not the net of deposits", bridge)
+    must(w.cash_drift == 0 and w.size_drift == 0 and w.entry_drift == 0, "bookings drift", w.cash_drift)
 
 
 def _check_families(w: World) -> None:
@@ -329,29 +327,29 @@ def _check_families(w: World) -> None:
         a = account * ACCOUNT_WORDS
         main = w.accounts[a + A_MAIN]
         if main != 0:
-            _must(FIRST_USER_ACCOUNT <= main and main < account, "a main account comes later", account)
-            _must(w.accounts[main * ACCOUNT_WORDS + A_MAIN] == 0, "a subaccount has a subaccount", main)
+            must(FIRST_USER_ACCOUNT <= main and main < account, "a main account comes later", account)
+            must(w.accounts[main * ACCOUNT_WORDS + A_MAIN] == 0, "a subaccount has a subaccount", main)
             counts[main] = counts.get(main, 0) + 1
             following = w.accounts[last.get(main, main) * ACCOUNT_WORDS + A_KIN]
-            _must(following == account, "a family's list is torn", account)
+            must(following == account, "a family's list is torn", account)
             last[main] = account
         switches = w.accounts[a + A_MODEL] | w.accounts[a + A_LOCKED]
-        _must(switches == 0 or switches == 1, "a switch is off scale", account)
-        _must(w.accounts[a + A_TIER] < MAX_TIERS, "a tier is off scale", account)
+        must(switches == 0 or switches == 1, "a switch is off scale", account)
+        must(w.accounts[a + A_TIER] < MAX_TIERS, "a tier is off scale", account)
         volume = w.accounts[a + A_VOLUME]
-        _must(0 <= volume and volume <= MAX_VOLUME_MICRO, "a volume is off scale", account)
+        must(0 <= volume and volume <= MAX_VOLUME_MICRO, "a volume is off scale", account)
         account += 1
     account = FIRST_USER_ACCOUNT
     while account < w.account_count:
         known = w.accounts[account * ACCOUNT_WORDS + A_SUBACCOUNTS]
-        _must(known == counts.get(account, 0), "subaccounts miscounted", account)
-        _must(known <= MAX_SUBACCOUNTS, "too many subaccounts", account)
+        must(known == counts.get(account, 0), "subaccounts miscounted", account)
+        must(known <= MAX_SUBACCOUNTS, "too many subaccounts", account)
         if w.accounts[account * ACCOUNT_WORDS + A_MAIN] == 0:
             end = w.accounts[last.get(account, account) * ACCOUNT_WORDS + A_KIN]
-            _must(end == 0, "a family's list goes on", account)
+            must(end == 0, "a family's list goes on", account)
         account += 1
     sharing = w.share_phase != 0
-    _must((w.share_account != 0) == sharing, "a loss is shared for nobody", w.share_account)
+    must((w.share_account != 0) == sharing, "a loss is shared for nobody", w.share_account)
     if sharing:
         state = w.accounts[w.share_account * ACCOUNT_WORDS + A_LIQUIDATION]
-        _must(state == r.LIQUIDATION_DEFICIT, "a loss is shared that is none", w.share_account)
+        must(state == r.LIQUIDATION_DEFICIT, "a loss is shared that is none", w.share_account)

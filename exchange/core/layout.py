@@ -20,7 +20,7 @@ O_SIZE: Final = 15  # total lots | display lots << 32
 O_QUEUE: Final = 16  # slot of the next order in its level | of the one before << 32
 O_PLACE: Final = 17  # level | seat << 32
 O_VALUE: Final = 18  # sum of price * lots over its fills
-O_FLAGS: Final = 19  # order flags | quote-set label << 32
+O_FLAGS: Final = 19  # order flags | slot of what protection keeps of it << 32 (0: not protected)
 O_CLIENT: Final = 20
 O_LABEL: Final = 21  # label | grant << 32
 O_CREATED: Final = 22
@@ -32,6 +32,8 @@ ORDER_WORDS: Final = 16
 
 LOW: Final = 0xFFFFFFFF
 HIGH: Final = -0x100000000
+EXTRA: Final = 0x80000000  # bit 31 of O_FLAGS: a record of the pool of extras belongs to the order
+ORDER_FLAGS: Final = 0x7FFFFFFF  # those that are told
 
 # --- price level -----------------------------------------------------------------------------------
 L_PRICE: Final = 0
@@ -80,7 +82,7 @@ A_SEAT_HEAD: Final = 15
 A_SEATS: Final = 16
 A_FLAGS: Final = 17
 A_FOLIO: Final = 18  # derived: the first of its folios (portfolio model)
-A_CREATED: Final = 19
+A_QUOTES_FROZEN: Final = 19  # no quotes before this time, ms (rules 3)
 A_MAX_POSITIONS: Final = 20
 A_TIER: Final = 21
 A_VOLUME: Final = 22
@@ -93,7 +95,8 @@ A_KIN: Final = 28  # derived: the next account of its family in id order; 0 behi
 A_PENDING: Final = 29  # derived: how many of its withdrawals are pending
 A_GOING: Final = 30  # derived: which order's way the next is of; see `verdicts`
 A_APART: Final = 31
-ACCOUNT_WORDS: Final = 32
+A_CREATED: Final = 32  # the rest of this line is free
+ACCOUNT_WORDS: Final = 40
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
 I_STATE: Final = 0
@@ -137,6 +140,7 @@ I_INDEX_PER_LOT: Final = 47
 I_TERMS: Final = 48  # 24 words, as listed
 I_FORWARD_PER_LOT: Final = 72
 I_STRIKE_PER_LOT: Final = 73
+I_LAST: Final = 74  # price_ticks of the last trade, 0: none (rules 3)
 # From rules version 2 on; per lot, derived from marks and parameters.
 I_TABLED: Final = 75
 I_IM: Final = 76
@@ -226,6 +230,102 @@ FOLIO_WORDS: Final = 112
 
 # --- fee schedule: `World.fees` holds four rates a tier ----------------------------------------------
 FEE_WORDS: Final = 4
+
+# --- client order id remembered: one cache line -----------------------------------------------------
+K_ID: Final = 0  # u64 in a signed word
+K_ORDER: Final = 1  # order_id, 0 where it was rejected
+K_SEQ: Final = 2
+K_STREAM: Final = 3  # its stream | reject reason << 32
+K_LINE: Final = 4  # the shard's next one in order of arrival | the one before << 32
+K_CHAIN: Final = 5  # its stream's one before | its account's next one << 32
+K_INDEX: Final = 6  # how many came in its stream, it included
+K_JUMP: Final = 7  # one further back in its stream, 0: none | how many before this one << 32
+KEPT_WORDS: Final = 8
+
+# --- stream of client order ids: one account under one grant ------------------------------------------
+N_KEY: Final = 0  # grant | account << 32
+N_LAST: Final = 1  # the largest id that came
+N_TAIL: Final = 2  # the newest remembered one
+N_INDEX: Final = 3  # how many came
+N_LIVE: Final = 4  # how many of them are remembered: the newest ones
+STREAM_WORDS: Final = 5
+
+# --- what an account remembers: `World.id_lines` holds LINE_WORDS an account --------------------------
+H_ENDS: Final = 0  # the oldest | the newest << 32
+H_COUNT: Final = 1
+LINE_WORDS: Final = 2
+
+# --- protection group (market-maker protection) ------------------------------------------------------
+G_KEY: Final = 0  # number | underlying << 4 | account << 14
+G_INTERVAL: Final = 1  # w4…w9 of SET_MMP
+G_FROZEN_MS: Final = 2
+G_QUANTITY_LIMIT: Final = 3
+G_DELTA_LIMIT: Final = 4
+G_VEGA_LIMIT: Final = 5
+G_MAX_QUOTE: Final = 6
+G_FROZEN_UNTIL: Final = 7
+G_WINDOW: Final = 8  # when the window began; -1: none runs
+G_QUANTITY: Final = 9
+G_DELTA: Final = 10
+G_VEGA: Final = 11
+G_TRIPPED: Final = 12  # whether it has, and waits for the order that traded; never between commands
+G_HEAD: Final = 13  # its members in order_id order
+G_TAIL: Final = 14
+G_ORDERS: Final = 15
+GROUP_WORDS: Final = 16
+GROUP_FIELDS: Final = 11  # the ones after the key that are state
+MMP_NUMBER_SHIFT: Final = 4
+MMP_ACCOUNT_SHIFT: Final = 14
+
+# --- member of a protection group: a resting order, which names it in O_FLAGS --------------------------
+M_ORDER: Final = 0  # its slot
+M_GROUP: Final = 1  # its group | its stake << 32
+M_LINKS: Final = 2  # the group's next member | the one before << 32
+MEMBER_WORDS: Final = 3
+
+# --- stake: what a group has open on one side of an instrument -----------------------------------------
+Q_KEY: Final = 0  # side | instrument << 1 | group << 21
+Q_LOTS: Final = 1
+Q_QUOTE: Final = 2  # slot of the resting quote
+Q_ORDERS: Final = 3
+STAKE_WORDS: Final = 4
+
+# --- extra: what an order has beyond its price and size (trigger, links, volatility) --------------------
+X_ID: Final = 0  # the order's
+X_ORDER: Final = 1  # its slot
+X_WHO: Final = 2  # account | instrument << 32
+X_TERMS: Final = 3  # trigger | source << 8 | link << 16 | condition << 24 | members << 32
+X_TRIGGER: Final = 4  # of a stop or take
+X_OFFSET: Final = 5  # of a trailing one
+X_BEST: Final = 6  # the best price a trailing one has seen; -1: none
+X_VOLATILITY: Final = 7
+X_OTHER: Final = 8  # order_id of the other of its pair
+X_PRIMARY: Final = 9  # order_id of the primary of a member
+X_FIRST: Final = 10  # order_ids of a primary's members
+X_SECOND: Final = 11
+X_SIZE: Final = 12  # of an incremental primary's member: its size as sent
+X_WOKEN: Final = 13  # and how many lots of it have woken
+X_FIRED: Final = 14
+X_FIELDS: Final = 12  # from X_TERMS on: what is state
+X_WHERE: Final = 15  # see below
+X_AT: Final = 16  # its position there
+X_KEY: Final = 17  # in a heap: its trigger upwards, minus its trigger downwards
+X_NEXT: Final = 18  # in the queue of due ones
+X_PREV: Final = 19
+X_HERE_NEXT: Final = 20  # in the list of its instrument's untriggered ones
+X_HERE_PREV: Final = 21
+X_FILLED: Final = 22  # lots
+X_NOTED: Final = 23  # whether something follows from its links; never between commands, as the next two
+X_ENDED: Final = 24
+X_COMPLETE: Final = 25  # it ended, filled whole
+EXTRA_WORDS: Final = 26
+# X_WHERE
+IN_BOOK: Final = 0  # or on its way there
+DORMANT: Final = 1  # a member whose primary has not woken it, or has to wake more of it
+WAITS_UP: Final = 2
+WAITS_DOWN: Final = 3
+TRAILS: Final = 4
+IS_DUE: Final = 5
 
 # --- ladder ----------------------------------------------------------------------------------------
 LADDER_LEVELS: Final = 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import fees, margin
+from exchange.core import fees, margin, protection
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
@@ -101,6 +101,17 @@ def add_open(w: World, order_slot: i64) -> None:
     """Count a newly resting order: the account's list, the seat's open lots and hold."""
     orders = w.orders.data
     o = order_slot * ORDER_WORDS
+    enlist(w, order_slot)
+    if orders[o + O_FLAGS] & (r.FLAG_QUOTE | r.FLAG_MMP) == r.FLAG_QUOTE:
+        quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
+        w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = order_slot
+    change_open(w, order_slot, orders[o + O_LOTS] & r.U32)
+
+
+def enlist(w: World, order_slot: i64) -> None:
+    """Put a new order at the end of its account's list."""
+    orders = w.orders.data
+    o = order_slot * ORDER_WORDS
     a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
     accounts = w.accounts
     tail = accounts[a + A_ORDER_TAIL]
@@ -111,10 +122,6 @@ def add_open(w: World, order_slot: i64) -> None:
         orders[tail * ORDER_WORDS + O_LIST] |= order_slot
     accounts[a + A_ORDER_TAIL] = order_slot
     accounts[a + A_ORDERS] += 1
-    if orders[o + O_FLAGS] & r.FLAG_QUOTE != 0:
-        quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
-        w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = order_slot
-    change_open(w, order_slot, orders[o + O_LOTS] & r.U32)
 
 
 def add_resting(w: World, slot: i64, account: i64, tail: i64, seat: i64, sell: i64, lots: i64) -> None:
@@ -142,8 +149,8 @@ def add_resting(w: World, slot: i64, account: i64, tail: i64, seat: i64, sell: i
     seats[s + S_REQUIREMENT] = needed
 
 
-def remove_open(w: World, order_slot: i64) -> None:
-    """Undo `add_open` for an order about to be released; what is still open is no longer held."""
+def unlist(w: World, order_slot: i64) -> None:
+    """Take an order out of its account's list."""
     orders = w.orders.data
     o = order_slot * ORDER_WORDS
     a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
@@ -162,12 +169,23 @@ def remove_open(w: World, order_slot: i64) -> None:
         near = following * ORDER_WORDS + O_LIST
         orders[near] = orders[near] & r.U32 | before << 32
     accounts[a + A_ORDERS] -= 1
+
+
+def remove_open(w: World, order_slot: i64) -> None:
+    """Undo `add_open` for an order about to be released; what is still open is no longer held."""
+    orders = w.orders.data
+    o = order_slot * ORDER_WORDS
+    unlist(w, order_slot)
     flags = orders[o + O_FLAGS]
-    if flags & r.FLAG_QUOTE != 0:
-        quote = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
-        w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = 0
     lots = orders[o + O_LOTS] & r.U32
+    if flags & (r.FLAG_QUOTE | r.FLAG_MMP) != 0:
+        if flags & r.FLAG_MMP != 0:
+            protection.leave(w, flags, lots)
+        else:
+            quote = S_QUOTE_ASK if flags & r.FLAG_SELL != 0 else S_QUOTE_BID
+            w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = 0
     if lots != 0:
+        a = (orders[o + O_WHO] & r.U32) * ACCOUNT_WORDS
         _release(w, orders[o + O_PLACE] >> 32, a, flags & r.FLAG_SELL, lots, orders[o + O_HOLD])
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, ledger, margin
+from exchange.core import emit, extras, fees, ledger, links, margin
+from exchange.core.admission import is_user
 from exchange.core.arithmetic import ceil_div
 from exchange.core.layout import (
     A_CASH,
@@ -36,7 +37,6 @@ from exchange.core.layout import (
 )
 from exchange.core.marks import price_fits
 from exchange.core.matching import cancel
-from exchange.core.orders import is_user
 from exchange.core.tables import drop
 from exchange.core.world import World
 from exchange.domain import limits
@@ -110,6 +110,8 @@ def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
         book = w.books[instrument]
         if book.bid_levels != 0 or book.ask_levels != 0 or _has_position(w, instrument):
             return no.NOT_EMPTY
+        _cancel_untriggered(w, instrument, -1, 0)
+        links.follow(w)
         _drop_seats(w, instrument)
         drop(w, instrument)
     w.instruments[i + I_STATE] = state
@@ -259,6 +261,8 @@ def deliver(w: World, instrument: i64, price_micro: i64) -> i64:
     payoff_per_lot = worth * lot // _E8
     nano = ceil_div(ceil_div(price_micro * lot, _E8) * data[i + I_DELIVERY_PPM], 1000)
     _cancel_book(w, instrument, -1)
+    _cancel_untriggered(w, instrument, -1, 0)
+    links.follow(w)
     account: i64 = limits.FIRST_USER_ACCOUNT
     while account < w.account_count:
         seat = ledger.find_seat(w, account, instrument)
@@ -330,11 +334,31 @@ def _cancel_book(w: World, instrument: i64, most: i64) -> i64:
     return affected
 
 
+def _cancel_untriggered(w: World, instrument: i64, most: i64, affected: i64) -> i64:
+    """As `_cancel_book` for orders in no book, by order_id, when `affected` have been cancelled already."""
+    if w.untriggered == 0:
+        return affected
+    for ident in extras.untriggered_ids(w, instrument):
+        if affected == most:
+            break
+        slot = w.order_ids.find(ident)
+        flags = w.orders.data[slot * ORDER_WORDS + O_FLAGS]
+        if most < 0:
+            cancel(w, slot, r.CANCEL_DELIVERY)
+            affected += 1
+        elif (flags >> r.TIF_SHIFT) & r.TIF_MASK == r.TIF_GTD:
+            cancel(w, slot, r.CANCEL_DAY_END)
+            affected += 1
+    return affected
+
+
 def expire_day(w: World, who: i64, client: i64) -> i64:
     """EXPIRE_DAY. Returns a reject reason or 0."""
     instrument = (who >> 32) & r.U32
     if instrument >= w.instrument_count:
         return no.UNKNOWN_INSTRUMENT
     affected = _cancel_book(w, instrument, limits.MAX_EXPIRE_DAY_CANCELS)
+    affected = _cancel_untriggered(w, instrument, limits.MAX_EXPIRE_DAY_CANCELS, affected)
+    links.follow(w)
     emit.done(w, r.EXPIRE_DAY, who, client, affected)
     return 0

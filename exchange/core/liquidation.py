@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from exchange.core import emit, family, ledger, margin, remargin, slices
+from exchange.core import emit, family, ledger, links, margin, remargin, slices
 from exchange.core.layout import (
     A_AUCTION,
     A_CASH,
@@ -124,6 +124,7 @@ def _cancel_orders(w: World, account: i64) -> None:
         cancel(w, slot, r.CANCEL_LIQUIDATION)
         cancelled += 1
         slot = following
+    links.follow(w)
     margin.figures(w, account)
     tell(w, account, r.LIQ_ORDERS, 0, cancelled, 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from exchange.core import emit, margin
+from exchange.core.admission import is_user
 from exchange.core.layout import (
     A_LIQUIDATION,
     A_LOCKED,
@@ -23,7 +24,6 @@ from exchange.core.layout import (
     U_RISK,
     UNDERLYING_WORDS,
 )
-from exchange.core.orders import is_user
 from exchange.core.world import World
 from exchange.domain import records as r
 from exchange.domain import rejects as no

@@ -10,7 +10,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, fees
+from exchange.core import emit, fees, waiting
 from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below
 from exchange.core.layout import (
@@ -133,6 +133,8 @@ def take_effect(w: World, data: bytes, at: i64, units: i64, underlying: i64) -> 
     w.underlyings[u + U_FEED_SEQ] = read_i64_le(data, at + 8)
     w.underlyings[u + U_INDEX] = index_micro
     w.epoch += 1
+    if w.armed != 0:
+        waiting.see_block(w, data, at, units, underlying)
 
 
 def _jumps(price: i64, before: i64, factor: i64) -> bool:

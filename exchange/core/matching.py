@@ -6,7 +6,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, ledger, margin, sufficiency
+from exchange.core import emit, extras, fees, ledger, margin, protection, sufficiency
 from exchange.core.arithmetic import ceil_div
 from exchange.core.book import Book
 from exchange.core.instruments import rank_of
@@ -14,6 +14,7 @@ from exchange.core.layout import (
     A_FLAGS,
     A_LIQUIDATION,
     ACCOUNT_WORDS,
+    EXTRA,
     I_MULTIPLIER,
     I_TRADE_SEQ,
     INSTRUMENT_WORDS,
@@ -22,6 +23,7 @@ from exchange.core.layout import (
     L_RANK,
     L_SHOWN,
     LEVEL_WORDS,
+    LOW,
     O_FLAGS,
     O_ID,
     O_LOTS,
@@ -81,20 +83,37 @@ def forget(w: World, slot: i64) -> None:
     """Release an order that has left its level."""
     if not w.null_ledger:
         ledger.remove_open(w, slot)
+    if w.orders.data[slot * ORDER_WORDS + O_FLAGS] & EXTRA != 0:
+        extras.ended(w, slot)
     w.open_orders -= 1
     w.order_ids.remove(w.orders.data[slot * ORDER_WORDS + O_ID], slot)
     w.orders.release(slot)
 
 
 def cancel(w: World, slot: i64, reason: i64) -> None:
-    """Cancel a resting order: it leaves its level, its ORDER event is written, its slot is free."""
+    """Cancel an open order: it leaves its level, its ORDER event is written, its slot is free."""
     data = w.orders.data
     o = slot * ORDER_WORDS
+    if data[o + O_PLACE] & LOW == 0:
+        _cancel_untriggered(w, slot, reason)
+        return
     book = w.books[data[o + O_WHO] >> 32]
     lots = book.dequeue(data[o + O_FLAGS] & 1, slot)
     data[o + O_UPDATED] = w.now_ms
     emit.order(w, slot, r.ORDER_CANCELLED, r.ORDER_STATE_CANCELLED, reason, lots)
     forget(w, slot)
+
+
+def _cancel_untriggered(w: World, slot: i64, reason: i64) -> None:
+    data = w.orders.data
+    data[slot * ORDER_WORDS + O_UPDATED] = w.now_ms
+    emit.order(w, slot, r.ORDER_CANCELLED, r.ORDER_STATE_CANCELLED, reason, 0)
+    extras.delist(w, extras.find(w, slot))
+    ledger.unlist(w, slot)
+    extras.ended(w, slot)
+    w.open_orders -= 1
+    w.order_ids.remove(data[slot * ORDER_WORDS + O_ID], slot)
+    w.orders.release(slot)
 
 
 def _closing_lots(w: World, seat: i64, sell: i64) -> i64:
@@ -316,6 +335,12 @@ def _fill(
     emit.trade(w, trade_id, who, maker, order_id, label, flags, price, lots, value, maker_fee, taker_fee)
     w.rest -= lots
     w.value += price * lots
+    w.last_ticks = price
+    maker_flags = w.orders.data[maker * ORDER_WORDS + O_FLAGS]
+    if w.taker_group | maker_flags & (r.FLAG_MMP | EXTRA) != 0:
+        protection.fill(w, maker_flags, instrument, sell, lots)
+        if maker_flags & EXTRA != 0:
+            extras.hit(w, w.orders.data[maker * ORDER_WORDS + O_ID], lots)
     margin.revalue_seat(w, seat)
     ledger.change_open(w, maker, -lots)
     margin.revalue_seat(w, maker_seat)
@@ -333,6 +358,12 @@ def _reduce_maker(w: World, book: Book, maker: i64, level: i64, lots: i64) -> No
     if opened == 0:
         left = book.dequeue(data[m + O_FLAGS] & 1, maker)
         data[m + O_LOTS] = 0
+        if data[m + O_FLAGS] & EXTRA != 0 and extras.is_spent(w, maker):
+            emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_UNTRIGGERED, 0, left)
+            if data[m + O_FLAGS] & r.FLAG_MMP != 0:
+                protection.leave(w, data[m + O_FLAGS], 0)
+            extras.spend(w, maker)
+            return
         emit.order(w, maker, r.ORDER_FILLED, r.ORDER_STATE_FILLED, 0, left)
         forget(w, maker)
         return

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mypy_extensions import i64
 
-from exchange.core import emit, margin
+from exchange.core import emit, extras, margin
 from exchange.core.engine import Engine
 from exchange.core.layout import (
     A_CASH,
@@ -114,7 +114,10 @@ def _known_instrument(w: World, instrument: i64) -> bool:
 
 
 def _record(w: World, slot: i64) -> None:
-    """Append the order's ORDER record (kind 0, open) to the buffer."""
+    """Append the order's ORDER record (kind 0, open or untriggered) to the buffer."""
+    if extras.find(w, slot) != 0 and extras.is_untriggered(w, slot):
+        emit.order(w, slot, 0, r.ORDER_STATE_UNTRIGGERED, 0, 0)
+        return
     level = w.orders.data[slot * ORDER_WORDS + O_PLACE] & r.U32
     emit.order(w, slot, 0, r.ORDER_STATE_OPEN, 0, w.levels.data[level * LEVEL_WORDS + L_SHOWN])
 
@@ -126,7 +129,7 @@ def _begin(w: World) -> None:
 
 
 def open_orders(engine: Engine, account: i64, instrument: i64 = -1) -> bytes:
-    """ORDER records (seq 0, kind 0) of an account's resting orders, in order_id order."""
+    """ORDER records (seq 0, kind 0) of an account's open orders, untriggered ones too, in order_id order."""
     w = engine.world
     _begin(w)
     if not _known_account(w, account):
@@ -141,13 +144,24 @@ def open_orders(engine: Engine, account: i64, instrument: i64 = -1) -> bytes:
 
 
 def order_record(engine: Engine, order_id: i64) -> bytes:
-    """The ORDER record of one resting order, or b""."""
+    """The ORDER record of one open order, untriggered ones too, or b""."""
     w = engine.world
     slot = w.order_ids.find(order_id)
     if slot == 0:
         return b""
     _begin(w)
     _record(w, slot)
+    return w.taken()
+
+
+def extended_record(engine: Engine, order_id: i64) -> bytes:
+    """The EXTENDED record (seq 0) of an open order that has a trigger, a link or a volatility, or b""."""
+    w = engine.world
+    extra = w.extra_ids.find(order_id)
+    if extra == 0:
+        return b""
+    _begin(w)
+    emit.extended(w, extra)
     return w.taken()
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, ledger
+from exchange.core import checks, emit, firing, ledger, links, protection
+from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.amending import move, shrink
 from exchange.core.book import Book
 from exchange.core.layout import (
+    A_QUOTES_FROZEN,
+    ACCOUNT_WORDS,
     I_MIN_SIZE,
     INSTRUMENT_WORDS,
     O_CLIENT,
@@ -23,7 +26,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
 )
 from exchange.core.matching import cancel
-from exchange.core.orders import closed, is_bound, is_user, place
+from exchange.core.orders import place
 from exchange.core.world import World, pack
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -45,15 +48,23 @@ def mass_quote(w: World, data: bytes, at: i64, units: i64, who: i64) -> i64:
         if sizes < 0 or sizes & 0x80000000 != 0:  # bit 31 of either side
             return no.MALFORMED
         entry += 1
+    if w.due_count != 0:
+        firing.fire(w)
     if not is_user(w, who & r.U32):
         return no.UNKNOWN_ACCOUNT
     if is_bound(w, who & r.U32):
         return no.ACCOUNT_LOCKED
+    frozen = w.accounts[(who & r.U32) * ACCOUNT_WORDS + A_QUOTES_FROZEN]
+    if w.now_ms < frozen:
+        w.detail = frozen
+        return no.QUOTES_FROZEN
+    if w.due_count != 0:
+        return no.TRIGGERS_DUE
     if w.mode != r.MODE_OPEN:
         return no.VENUE_CANCEL_ONLY
     if valid_until != 0 and valid_until < w.now_ms:
         return no.TIMED_OUT
-    if group != 0:
+    if group != 0 and w.rules < 3:
         return no.BAD_FLAGS
     client = read_i64_le(data, at + 16)
     w3 = read_i64_le(data, at + 24)
@@ -62,15 +73,17 @@ def mass_quote(w: World, data: bytes, at: i64, units: i64, who: i64) -> i64:
     entry = 0
     w.looks_left = limits.QUOTE_LOOKS
     while entry < count:
-        affected += _entry(w, data, at + 64 + 32 * entry, entry, who & r.U32, client, label)
+        affected += _entry(w, data, at + 64 + 32 * entry, entry, who & r.U32, client, label, group)
         entry += 1
     w.looks_left = -1
     emit.done(w, r.MASS_QUOTE, who, client, affected)
     return 0
 
 
-def _entry(w: World, data: bytes, at: i64, entry: i64, account: i64, client: i64, label: i64) -> i64:
-    """One two-sided quote. Returns how many of its sides took effect."""
+def _entry(
+    w: World, data: bytes, at: i64, entry: i64, account: i64, client: i64, label: i64, number: i64
+) -> i64:
+    """One two-sided quote, of protection group `number` - 1. Returns how many of its sides took effect."""
     word = read_i64_le(data, at)
     instrument = word & r.U32
     sizes = read_i64_le(data, at + 24)
@@ -85,12 +98,16 @@ def _entry(w: World, data: bytes, at: i64, entry: i64, account: i64, client: i64
     bids = bid & r.QUOTE_PRESENT != 0 and bid & r.QUOTE_SIZE_MASK != 0
     asks = ask & r.QUOTE_PRESENT != 0 and ask & r.QUOTE_SIZE_MASK != 0
     if reason != 0:
-        if bid & r.QUOTE_PRESENT != 0:
-            emit.rejected(w, r.MASS_QUOTE, who, client, reason, 0, 0, entry * 2)
-        if ask & r.QUOTE_PRESENT != 0:
-            emit.rejected(w, r.MASS_QUOTE, who, client, reason, 0, 0, entry * 2 + 1)
+        _reject(w, who, client, reason, bid, ask, entry)
         return 0
-    if bids and asks and bid_price >= ask_price:
+    w.c_group = 0
+    known = number == 0 or protection.choose(w, account, instrument, number - 1) == 0
+    crossed = bids and asks and bid_price >= ask_price
+    if not known:
+        reason = no.QUOTE_CROSSED if crossed else no.UNKNOWN_MMP_GROUP
+        _reject(w, who, client, reason, bid, ask, entry)
+        return 0
+    if crossed:
         _fail(w, who, client, no.QUOTE_CROSSED, 0, entry * 2)
         _fail(w, who, client, no.QUOTE_CROSSED, 0, entry * 2 + 1)
         return 0
@@ -106,11 +123,21 @@ def _entry(w: World, data: bytes, at: i64, entry: i64, account: i64, client: i64
 
 
 def _resting(w: World, who: i64, sell: i64) -> i64:
-    """The slot of the account's resting quote on a side, or 0."""
+    """The slot of the resting quote of the account, or of group `w.c_group`, on a side; 0: none."""
+    if w.c_group != 0:
+        return protection.resting(w, w.c_group, who >> 32, sell)
     seat = ledger.find_seat(w, who & r.U32, who >> 32)
     if seat == 0:
         return 0
     return w.seats.data[seat * SEAT_WORDS + (S_QUOTE_ASK if sell != 0 else S_QUOTE_BID)]
+
+
+def _reject(w: World, who: i64, client: i64, reason: i64, bid: i64, ask: i64, entry: i64) -> None:
+    """Reject the present sides of an entry; what rests stays."""
+    if bid & r.QUOTE_PRESENT != 0:
+        emit.rejected(w, r.MASS_QUOTE, who, client, reason, 0, 0, entry * 2)
+    if ask & r.QUOTE_PRESENT != 0:
+        emit.rejected(w, r.MASS_QUOTE, who, client, reason, 0, 0, entry * 2 + 1)
 
 
 def _fail(w: World, who: i64, client: i64, reason: i64, detail: i64, position: i64) -> None:
@@ -132,6 +159,12 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
             return 0
         cancel(w, slot, r.CANCEL_USER)
         return 1
+    marks: i64 = r.FLAG_QUOTE
+    if w.c_group != 0:
+        marks |= r.FLAG_MMP
+        if protection.frozen(w, w.c_group) != 0:
+            _fail(w, who, client, no.MMP_FROZEN, w.detail, entry * 2 + sell)
+            return 0
     flags = sell
     if side & r.QUOTE_POST_ONLY != 0:
         flags |= r.FLAG_POST_ONLY
@@ -151,7 +184,7 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
             _fail(w, who, client, reason, 0, entry * 2 + sell)
             return 0
         _restamp(w, slot, client, label)
-        shrink(w, slot, lots, _total(w, slot, lots), flags | r.FLAG_QUOTE)
+        shrink(w, slot, lots, _total(w, slot, lots), flags | marks)
         return 1
     own_lots: i64 = 0
     own_hold: i64 = 0
@@ -166,10 +199,15 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
         _fail(w, who, client, reason, w.detail, entry * 2 + sell)
         return 0
     if slot == 0:
-        place(w, book, flags | r.FLAG_QUOTE, who, client, label)
-        return 1
-    _restamp(w, slot, client, label)
-    _requote(w, book, slot, lots, flags | r.FLAG_QUOTE)
+        place(w, book, flags | marks, who, client, label)
+    else:
+        _restamp(w, slot, client, label)
+        _requote(w, book, slot, lots, flags | marks)
+    if len(w.noted) != 0:
+        looks = w.looks_left
+        w.looks_left = -1  # what follows is of other orders: it is looked at as ever
+        links.follow(w)
+        w.looks_left = looks
     return 1
 
 

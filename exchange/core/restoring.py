@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from librt.strings import read_i64_le
-from librt.vecs import vec
 from mypy_extensions import i64
 
-from exchange.core import family, ledger
+from exchange.core import family, ledger, restoring_extras, restoring_orders
 from exchange.core.instruments import load_terms, rank_of
 from exchange.core.layout import (
     A_MAIN,
     A_PENDING,
+    A_QUOTES_FROZEN,
     ACCOUNT_WORDS,
     FEE_WORDS,
     I_DELTA,
@@ -39,6 +38,7 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    ORDER_FLAGS,
     ORDER_WORDS,
     R_SCENARIOS,
     S_ENTRY,
@@ -58,56 +58,32 @@ from exchange.core.state import (
     ACCOUNT_FIELDS_2,
     FORMAT_1,
     FORMAT_2,
+    FORMAT_3,
     ORDER_FIELDS,
+    format_of,
+    order_ids,
     scenarios_of,
 )
+from exchange.core.state_reader import Reader, StateError
 from exchange.core.world import World, pack
 from exchange.domain import records as r
-from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_SCENARIOS, MAX_TIERS, RULES_VERSION
+from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ID_WINDOW, MAX_SCENARIOS, MAX_TIERS, RULES_VERSION
 
-
-class StateError(ValueError):
-    """Bytes that are not a canonical state this code can read."""
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at: i64 = 0
-
-    def word(self) -> i64:
-        """The next word. Raises StateError at the end."""
-        if self.at + 8 > i64(len(self.data)):
-            raise StateError("the state ends too early")
-        found = read_i64_le(self.data, self.at)
-        self.at += 8
-        return found
-
-    def fill(self, into: vec[i64], at: i64, words: i64) -> None:
-        """Put the next `words` words where the record at `at` has them. Raises StateError at the end."""
-        end = at + words
-        while at < end:
-            into[at] = self.word()
-            at += 1
-
-    def count(self, words: i64) -> i64:
-        """A count of records of `words` words that fit what is left."""
-        found = self.word()
-        if found < 0 or found * words * 8 > i64(len(self.data)) - self.at:
-            raise StateError(f"a count of {found} records does not fit")
-        return found
+__all__ = ["StateError", "read"]
 
 
 def read(data: bytes, reserve_orders: i64) -> World:
     """The world whose canonical bytes these are. Raises StateError."""
-    reader = _Reader(data)
+    reader = Reader(data)
     form = reader.word()
-    if form != FORMAT_1 and form != FORMAT_2:
+    if form < FORMAT_1 or form > FORMAT_3:
         raise StateError(f"unknown state format {form}")
     w = World(reader.word(), False, reserve_orders)
     w.rules = reader.word()
-    if w.rules < 1 or w.rules > RULES_VERSION or (w.rules >= 2) != (form == FORMAT_2):
+    if w.rules < 1 or w.rules > RULES_VERSION or form != format_of(w.rules):
         raise StateError(f"rules {w.rules} in a state of format {form}")
+    if w.rules >= 3:
+        w.reserve_kept()
     w.next_seq = reader.word()
     w.next_order = reader.word()
     w.next_trade = reader.word()
@@ -121,21 +97,25 @@ def read(data: bytes, reserve_orders: i64) -> World:
     accounts = reader.word()
     if underlyings < 0 or instruments < 0 or accounts < FIRST_USER_ACCOUNT:
         raise StateError("a count is out of range")
-    if form == FORMAT_2:
+    if form >= FORMAT_2:
         _read_schedule(w, reader)
     _read_underlyings(w, reader, underlyings)
     _read_instruments(w, reader, instruments)
     _read_accounts(w, reader, accounts)
     _read_seats(w, reader)
-    _read_orders(w, reader)
-    if form == FORMAT_2:
+    protected = _read_orders(w, reader)
+    if form >= FORMAT_2:
         _read_withdrawals(w, reader)
+    if form >= FORMAT_3:
+        in_books = _slots(w)
+        restoring_orders.read(w, reader, protected)
+        restoring_extras.read(w, reader, in_books)
     if reader.at != i64(len(data)):
         raise StateError("bytes follow the state")
     return w
 
 
-def _read_schedule(w: World, reader: _Reader) -> None:
+def _read_schedule(w: World, reader: Reader) -> None:
     w.last_withdrawal = reader.word()
     w.share_account = reader.word()
     w.share_phase = reader.word()
@@ -148,9 +128,13 @@ def _read_schedule(w: World, reader: _Reader) -> None:
     if w.tier_count < 0 or w.tier_count > MAX_TIERS:
         raise StateError("a count of fee tiers is out of range")
     reader.fill(w.fees, 0, MAX_TIERS * FEE_WORDS)
+    if w.rules >= 3:
+        w.id_window = reader.word()
+        if w.id_window < 1 or w.id_window > MAX_ID_WINDOW:
+            raise StateError("a window of ids is out of range")
 
 
-def _read_underlyings(w: World, reader: _Reader, count: i64) -> None:
+def _read_underlyings(w: World, reader: Reader, count: i64) -> None:
     while w.underlying_count < count:
         u = w.add_underlying() * UNDERLYING_WORDS
         w.underlyings[u + U_SYMBOL] = reader.word()
@@ -164,7 +148,7 @@ def _read_underlyings(w: World, reader: _Reader, count: i64) -> None:
                 raise StateError("a count of scenarios is out of range")
 
 
-def _read_instruments(w: World, reader: _Reader, count: i64) -> None:
+def _read_instruments(w: World, reader: Reader, count: i64) -> None:
     while w.instrument_count < count:
         if reader.at + 32 * 8 > i64(len(reader.data)):
             raise StateError("the state ends inside an instrument")
@@ -184,7 +168,7 @@ def _read_instruments(w: World, reader: _Reader, count: i64) -> None:
             derive_from_marks(w, number)
 
 
-def _read_accounts(w: World, reader: _Reader, accounts: i64) -> None:
+def _read_accounts(w: World, reader: Reader, accounts: i64) -> None:
     account: i64 = 0
     while account < accounts:
         if account >= FIRST_USER_ACCOUNT:
@@ -202,10 +186,12 @@ def _read_accounts(w: World, reader: _Reader, accounts: i64) -> None:
                 if w.accounts[main * ACCOUNT_WORDS + A_MAIN] != 0:
                     raise StateError("an account names a subaccount as its main account")
                 family.join(w, main, account)
+        if w.rules >= 3:
+            w.accounts[a + A_QUOTES_FROZEN] = reader.word()
         account += 1
 
 
-def _read_seats(w: World, reader: _Reader) -> None:
+def _read_seats(w: World, reader: Reader) -> None:
     seats = reader.count(4)
     while seats > 0:
         account = reader.word()
@@ -220,7 +206,7 @@ def _read_seats(w: World, reader: _Reader) -> None:
         seats -= 1
 
 
-def _read_withdrawals(w: World, reader: _Reader) -> None:
+def _read_withdrawals(w: World, reader: Reader) -> None:
     count = reader.count(3)
     while count > 0:
         ident = reader.word()
@@ -232,20 +218,36 @@ def _read_withdrawals(w: World, reader: _Reader) -> None:
         count -= 1
 
 
-def _read_orders(w: World, reader: _Reader) -> None:
+def _read_orders(w: World, reader: Reader) -> list[tuple[int, int]]:
+    """Read the resting orders; the slots and group words of those that are protected, in order_id order."""
     count = reader.count(ORDER_FIELDS)
     queue: list[tuple[int, int]] = []
+    protected: list[tuple[int, int]] = []
     while count > 0:
         slot = w.orders.alloc()
         _read_order(w, reader, slot)
+        group = reader.word() if w.rules >= 3 else 0
+        if (group != 0) != (w.orders.data[slot * ORDER_WORDS + O_FLAGS] & r.FLAG_MMP != 0):
+            raise StateError("an order is protected by no group, or a group's that is not protected")
+        if group != 0:
+            protected.append((int(slot), int(group)))
         queue.append((int(w.orders.data[slot * ORDER_WORDS + O_PRIORITY]), int(slot)))
         count -= 1
     queue.sort()
     for _, queued in queue:
         _queue(w, i64(queued))
+    return protected
 
 
-def _read_order(w: World, reader: _Reader, slot: i64) -> None:
+def _slots(w: World) -> list[int]:
+    """The slots of the orders in books, in order of id."""
+    found: list[int] = []
+    for ident in sorted(order_ids(w)):
+        found.append(int(w.order_ids.find(ident)))
+    return found
+
+
+def _read_order(w: World, reader: Reader, slot: i64) -> None:
     data = w.orders.data
     o = slot * ORDER_WORDS
     data[o + O_ID] = reader.word()
@@ -263,6 +265,8 @@ def _read_order(w: World, reader: _Reader, slot: i64) -> None:
     data[o + O_SIZE] = total | reader.word() << 32
     data[o + O_VALUE] = reader.word()
     data[o + O_FLAGS] = reader.word()
+    if data[o + O_FLAGS] & ~ORDER_FLAGS != 0:
+        raise StateError("an order's flags are out of range")
     data[o + O_CLIENT] = reader.word()
     label = reader.word()
     data[o + O_LABEL] = pack(label, reader.word())

@@ -23,6 +23,9 @@ def is_users(kind: i64) -> bool:
         or kind == r.SET_MARGIN_MODEL
         or kind == r.TRANSFER
         or kind == r.TAKEOVER
+        or kind == r.SET_MMP
+        or kind == r.RESET_MMP
+        or kind == r.EXTENDED_ORDER
     )
 
 

@@ -30,6 +30,8 @@ def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules:
         return units == 1
     if kind == r.SET_RULES:
         return units == 1 and _version_twice(batch, at, flags)
+    if kind > r.SET_LOCK:
+        return rules >= 3 and _of_rules_3(batch, at, units, kind, flags)
     if kind > r.SET_MODE:
         return rules >= 2 and _of_rules_2(batch, at, units, kind, flags)
     if flags != 0:
@@ -88,8 +90,6 @@ def _terms(batch: bytes, at: i64) -> bool:
 
 
 def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
-    if kind > r.SET_LOCK:
-        return False
     if kind == r.SET_MARGIN_MODEL or kind == r.SET_TIER:
         return units == 1
     if kind == r.SET_UNDERLYING_STATE or kind == r.SET_LOCK:
@@ -113,6 +113,55 @@ def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
     if kind == r.RISK_SWEEP or kind == r.SET_CAPS:
         return zero(batch, at + 48, 2)
     return zero(batch, at + 56, 1)  # TRANSFER, TAKEOVER
+
+
+def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
+    if kind == r.EXTENDED_ORDER:
+        return _extended(batch, at, units)
+    if flags != 0:
+        return False
+    if kind == r.SET_MMP:
+        return units == 3 and zero(batch, at + 80, 2)
+    if kind == r.RESET_MMP:
+        return units == 1
+    if kind == r.SET_ID_WINDOW:
+        return units == 2 and zero(batch, at + 40, 3)
+    if kind == r.FIRE:
+        return units == 1
+    return kind == r.REPRICE and _reprices(batch, at, units)
+
+
+def _extended(batch: bytes, at: i64, units: i64) -> bool:
+    """EXTENDED_ORDER: it has the members it names, and what has no meaning is zero."""
+    if units < 3:
+        return False
+    word = read_i64_le(batch, at + 64)
+    members = (word >> 32) & 0xFF
+    if members > 2 or units != 3 + 2 * members or word >> 40 != 0:
+        return False
+    time_ms = read_i64_le(batch, at + 56)
+    if time_ms < 0 or time_ms > limits.MAX_TIME_MS:
+        return False
+    while members > 0:
+        members -= 1
+        place = at + 96 + 64 * members
+        if read_i64_le(batch, place + 32) >> 16 != 0 or read_i64_le(batch, place + 56) != 0:
+            return False
+    return True
+
+
+def _reprices(batch: bytes, at: i64, units: i64) -> bool:
+    """REPRICE: it has the units it names, and what has no meaning is zero."""
+    if units < 2:
+        return False
+    count = read_i64_le(batch, at + 32)
+    if count < 0 or count > limits.MAX_REPRICES or units != 2 + count or not zero(batch, at + 40, 3):
+        return False
+    while count > 0:
+        count -= 1
+        if not zero(batch, at + 64 + 32 * count + 16, 2):
+            return False
+    return True
 
 
 def _snapshot(batch: bytes, at: i64, units: i64) -> bool:

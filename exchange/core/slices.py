@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, ledger, margin, sufficiency
+from exchange.core import emit, fees, ledger, links, margin, sufficiency
 from exchange.core.arithmetic import ceil_div, ppm_floor
 from exchange.core.instruments import (
     keeps_trading,
@@ -214,7 +214,11 @@ def close(w: World, account: i64, instrument: i64) -> None:
     who = pack(account, instrument)
     order_id = w.prefix | w.next_order
     w.value = 0  # stays where the book offers nothing
+    w.c_group = 0
     place(w, w.books[instrument], sell | r.TIF_IOC << r.TIF_SHIFT | r.FLAG_LIQUIDATION, who, 0, 0)
+    value = w.value
+    if len(w.noted) != 0:
+        links.follow(w)
     filled = w.seats.data[seat * SEAT_WORDS + S_SIZE] - size
     fee: i64 = 0
     a = account * ACCOUNT_WORDS
@@ -223,7 +227,7 @@ def close(w: World, account: i64, instrument: i64) -> None:
     else:
         w.accounts[a + A_CURSOR] = 0
         lots = filled if filled > 0 else -filled
-        fee = _fee(w, account, instrument, lots, w.value * data[i + I_MULTIPLIER])
+        fee = _fee(w, account, instrument, lots, value * data[i + I_MULTIPLIER])
         ledger.move_cash(w, account, -fee)
         ledger.move_cash(w, limits.ACCOUNT_INSURANCE, fee)
     margin.figures(w, account)

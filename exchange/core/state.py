@@ -29,6 +29,31 @@ Format 2 (written while the rules are 2 or above; both are read) adds, at these 
        auction_start_ms, volume_micro, basis_micro
     7. count of pending withdrawals, then per withdrawal in id order: withdrawal_id, account, amount_micro
 
+Format 3 (written while the rules are 3 or above; all are read) adds, at these places:
+
+    1. the format is 3; behind the tier rates: the window of remembered client order ids
+    4. the time before which quotes are refused, ms
+    6. number of the protection group + 1 (0: not protected); the order flags are bits 0 to 31
+    8. count of streams of client order ids, then by (account, grant): account, grant, last id
+    9. count of remembered ids, then in order of arrival: account, grant, client_order_id, order_id (0:
+       rejected), reject reason (0: accepted), sequence number (with shard bits)
+    10. count of protection groups, then by (account, underlying, number): these three, interval_ms,
+        frozen_ms, quantity_limit_e8, delta_limit_e8, vega_limit_micro, max_quote_e8, frozen_until
+        (0: not frozen, -1: until it is reset), window_start (-1: none runs), quantity_e8, delta_e8,
+        vega_micro
+    11. count of instruments with a last price (a trade under rules 3), then by id: instrument, price_ticks of
+        the last trade
+    12. count of untriggered orders, then in order_id order: order_id, account, instrument, price_ticks (0
+        of a market order), open_lots, total lots, display_lots, filled_value, order flags,
+        client_order_id, label, grant, created_ms, updated_ms
+    13. count of untriggered orders and of those in books that have a volatility or name another order
+        below, then in order_id order: order_id, w8 as in EXTENDED's w4, trigger_micro, offset_micro, best
+        price seen (-1: none, or it trails nothing), volatility_e6, the other of its pair, its primary, its
+        first and second member (order_ids, 0: none), size as sent and lots woken (of a member of an
+        incremental primary, else 0), fired (0 or 1), place (0 in a book, 1 dormant, 2 waits for its price,
+        3 due)
+    14. count of due orders, then their order_ids in the order of the queue
+
 Counters (next_…) hold the counter without shard bits; order_id has them. `priority` numbers every queueing
 of an order (placing, requeueing after an amend or an iceberg's refresh) from 1: orders of one level
 stand in its order. Fields that follow from others (marks per lot, open lots and holds of seats,
@@ -43,6 +68,7 @@ from librt.strings import BytesWriter, write_i64_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from exchange.core import state_extras, state_orders
 from exchange.core.layout import (
     A_AUCTION,
     A_BASIS,
@@ -57,6 +83,7 @@ from exchange.core.layout import (
     A_MAX_POSITIONS,
     A_MODEL,
     A_OWNER,
+    A_QUOTES_FROZEN,
     A_SEAT_HEAD,
     A_TIER,
     A_VOLUME,
@@ -91,6 +118,7 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    ORDER_FLAGS,
     ORDER_WORDS,
     R_SCENARIOS,
     S_ENTRY,
@@ -113,6 +141,7 @@ from exchange.domain.limits import MAX_TIERS
 
 FORMAT_1: Final = 1
 FORMAT_2: Final = 2
+FORMAT_3: Final = 3
 ORDER_FIELDS: Final = 17
 ACCOUNT_FIELDS: Final = (A_CASH, A_FLAGS, A_OWNER, A_OWNER + 1, A_OWNER + 2, A_CREATED)
 ACCOUNT_FIELDS_2: Final = (
@@ -136,7 +165,7 @@ def write(w: World) -> bytes:
     _put(
         b,
         [
-            FORMAT_2 if w.rules >= 2 else FORMAT_1,
+            format_of(w.rules),
             w.shard,
             w.rules,
             w.next_seq,
@@ -161,7 +190,17 @@ def write(w: World) -> bytes:
     _write_orders(w, b)
     if w.rules >= 2:
         _write_withdrawals(w, b)
+    if w.rules >= 3:
+        state_orders.write(w, b)
+        state_extras.write(w, b)
     return b.getvalue()
+
+
+def format_of(rules: i64) -> i64:
+    """The format a state is written in while these rules are in force."""
+    if rules >= 3:
+        return FORMAT_3
+    return FORMAT_2 if rules >= 2 else FORMAT_1
 
 
 def _put(b: BytesWriter, words: list[i64]) -> None:
@@ -192,6 +231,8 @@ def _write_schedule(w: World, b: BytesWriter) -> None:
         ],
     )
     _put_run(b, w.fees, 0, MAX_TIERS * FEE_WORDS)
+    if w.rules >= 3:
+        write_i64_le(b, w.id_window)
 
 
 def _write_underlyings(w: World, b: BytesWriter) -> None:
@@ -248,6 +289,8 @@ def _write_accounts(w: World, b: BytesWriter) -> None:
         if w.rules >= 2:
             for field in ACCOUNT_FIELDS_2:
                 write_i64_le(b, data[a + field])
+        if w.rules >= 3:
+            write_i64_le(b, data[a + A_QUOTES_FROZEN])
         account += 1
 
 
@@ -295,7 +338,7 @@ def _write_orders(w: World, b: BytesWriter) -> None:
                 data[o + O_SIZE] & r.U32,
                 data[o + O_SIZE] >> 32,
                 data[o + O_VALUE],
-                data[o + O_FLAGS],
+                data[o + O_FLAGS] & ORDER_FLAGS,
                 data[o + O_CLIENT],
                 data[o + O_LABEL] & r.U32,
                 (data[o + O_LABEL] >> 32) & r.U32,
@@ -305,6 +348,8 @@ def _write_orders(w: World, b: BytesWriter) -> None:
                 data[o + O_HOLD],
             ],
         )
+        if w.rules >= 3:
+            write_i64_le(b, state_orders.group_word(w, data[o + O_FLAGS]))
 
 
 def order_ids(w: World) -> list[i64]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from exchange.core import emit, ledger
+from exchange.core.admission import is_user
 from exchange.core.family import free_micro, in_need
 from exchange.core.layout import A_CASH, A_LOCKED, A_PENDING, ACCOUNT_WORDS
-from exchange.core.orders import is_user
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r

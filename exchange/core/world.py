@@ -9,20 +9,28 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from exchange.core.book import Book
+from exchange.core.heaps import Source
 from exchange.core.ids import IdMap
 from exchange.core.layout import (
     ACCOUNT_WORDS,
+    EXTRA_WORDS,
     FEE_WORDS,
     FOLIO_WORDS,
     GATHER_WORDS,
+    GROUP_WORDS,
     INSTRUMENT_WORDS,
+    KEPT_WORDS,
     LEVEL_WORDS,
+    LINE_WORDS,
+    MEMBER_WORDS,
     ORDER_START,
     ORDER_WORDS,
     RATE_START,
     RATE_WORDS,
     SEAT_START,
     SEAT_WORDS,
+    STAKE_WORDS,
+    STREAM_WORDS,
     TABLE_WORDS,
     UNDERLYING_WORDS,
 )
@@ -30,7 +38,9 @@ from exchange.core.pool import Pool
 from exchange.core.words import words_to_bytes, zeros
 from exchange.domain.limits import (
     FIRST_USER_ACCOUNT,
+    MAX_ID_WINDOW,
     MAX_OPEN_ORDERS,
+    MAX_REMEMBERED,
     MAX_SCENARIOS,
     MAX_TIERS,
     SHARD_SHIFT,
@@ -70,6 +80,7 @@ class World:
             reserve = 64
         if reserve > MAX_OPEN_ORDERS:
             reserve = MAX_OPEN_ORDERS
+        self.reserve: i64 = reserve
         cells: i64 = 128
         # Few enough to stay near the processor; a busier book than most doubles them in under a millisecond.
         while cells < reserve // 2:
@@ -104,6 +115,38 @@ class World:
         self.share_total: i64 = 0
         self.share_deficit: i64 = 0
         self.share_remaining: i64 = 0
+        # Rules version 3.
+        self.id_window: i64 = MAX_ID_WINDOW
+        self.kept = Pool(KEPT_WORDS, 64)  # see `remembered`
+        self.kept_count: i64 = 0
+        self.kept_oldest: i64 = 0
+        self.kept_newest: i64 = 0
+        self.id_streams = Pool(STREAM_WORDS, 64)
+        self.stream_ids = IdMap(self.id_streams, 64)
+        self.id_lines = zeros(FIRST_USER_ACCOUNT * LINE_WORDS)
+        self.id_stream: i64 = 0  # the stream of the new order under way, 0: it is not remembered
+        self.groups = Pool(GROUP_WORDS, 64)  # see `protection`
+        self.group_ids = IdMap(self.groups, 64)
+        self.members = Pool(MEMBER_WORDS, 64)
+        self.stakes = Pool(STAKE_WORDS, 64)
+        self.stake_ids = IdMap(self.stakes, 64)
+        self.tripped: list[i64] = []  # keys of groups; empty between commands
+        self.extras = Pool(EXTRA_WORDS, 64)  # see `extras`
+        self.extra_ids = IdMap(self.extras, 64)
+        self.untriggered: i64 = 0  # orders: how many wait, are due or dormant
+        self.untriggered_in: dict[int, int] = {}  # instrument: the first extra of its list
+        self.trailing_at: dict[int, int] = {}  # source (`waiting.cap_key`): how many trail it
+        self.sources: dict[int, Source] = {}  # by `waiting.source_key`; those that something waits for
+        self.indexed: dict[int, list[int]] = {}  # underlying: instruments of its index sources
+        self.armed: i64 = 0  # how many wait for a price
+        self.due_count: i64 = 0
+        self.due_head: i64 = 0
+        self.due_tail: i64 = 0
+        self.due_in: dict[int, int] = {}  # instrument: how many of its orders are due
+        self.met_up: list[tuple[int, int, int]] = []  # empty but while a price is looked at
+        self.met_down: list[tuple[int, int, int]] = []
+        self.noted: list[i64] = []  # extras whose links something follows from; empty between commands
+
         # What one command's bookings add up to: zero, or the engine halts.
         self.cash_drift: i64 = 0
         self.size_drift: i64 = 0
@@ -125,6 +168,7 @@ class World:
         self.rest: i64 = 0
         self.value: i64 = 0
         self.stopped: i64 = 0  # the cancel reason of what is left, or 0
+        self.last_ticks: i64 = 0  # price of its last trade
 
         # What `checks` leaves: the order as it will trade.
         self.c_price: i64 = 0
@@ -135,6 +179,12 @@ class World:
         self.c_needed: i64 = 0
         self.c_seat: i64 = 0
         self.looks_left: i64 = -1  # sides of a mass quote that may still be looked at closely; -1: no end
+        self.placed: i64 = 0  # what `orders.place` leaves: the order_id it gave
+        self.c_volatility: i64 = -1  # of an order being amended, after it; -1: as it is
+        self.c_group: i64 = 0  # the order's protection group; set by whoever calls `checks.new_refused`
+
+        # What a taker's caller leaves for `matching.match`: its protection group.
+        self.taker_group: i64 = 0
 
         # What `margin.figures` leaves, micro-USDC.
         self.m_initial: i64 = 0
@@ -149,6 +199,21 @@ class World:
         self.p_gross: i64 = 0
         self.p_net: i64 = 0
         self.p_charges: i64 = 0
+
+    def reserve_kept(self) -> None:
+        """Take room for what rules 3 keep, before there is any, in proportion to the orders reserved for."""
+        reserve = self.reserve
+        kept = reserve * 8
+        if kept > MAX_REMEMBERED:
+            kept = MAX_REMEMBERED
+        self.kept = Pool(KEPT_WORDS, kept + 2)
+        self.id_streams = Pool(STREAM_WORDS, reserve // 2 + 2)
+        self.stream_ids = IdMap(self.id_streams, 1 << 12)
+        self.members = Pool(MEMBER_WORDS, reserve + 2)
+        self.stakes = Pool(STAKE_WORDS, reserve // 2 + 2)
+        self.stake_ids = IdMap(self.stakes, 1 << 12)
+        self.extras = Pool(EXTRA_WORDS, reserve // 4 + 2)
+        self.extra_ids = IdMap(self.extras, 1 << 12)
 
     def reserve_out(self, words: i64) -> None:
         """Make room for one event of at most `words` words."""
@@ -184,6 +249,7 @@ class World:
             accounts = append(accounts, 0)
             at += 1
         self.accounts = accounts
+        self.id_lines = append(append(self.id_lines, 0), 0)
         self.account_count += 1
         return self.account_count - 1
 

@@ -6,9 +6,40 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from exchange.domain import events_orders
 from exchange.domain import records as r
 from exchange.domain.commands import FeeTier, InstrumentTerms, RiskParameters
-from exchange.domain.limits import COUNTER_MASK, SHARD_SHIFT
+from exchange.domain.event_header import EventError, Header
+from exchange.domain.events_orders import Due, Extended, Mmp, OrderEvent, Repeated
+
+__all__ = [
+    "Account",
+    "Cash",
+    "Done",
+    "Due",
+    "Event",
+    "EventError",
+    "Extended",
+    "Fees",
+    "Header",
+    "Instrument",
+    "Liquidation",
+    "Marked",
+    "Mmp",
+    "Moved",
+    "Order",
+    "OrderEvent",
+    "Rejected",
+    "Repeated",
+    "Risk",
+    "Settled",
+    "Trade",
+    "Underlying",
+    "read_event",
+    "read_events",
+    "split_by_seq",
+    "unpack_terms",
+]
 
 _HEADER: Final = struct.Struct("<BBHIQIIq")
 _REJECTED: Final = struct.Struct("<IIQqq")
@@ -22,27 +53,6 @@ _MARKED: Final = struct.Struct("<qqqq")
 _DONE: Final = struct.Struct("<IIQqq")
 _LIQUIDATION: Final = struct.Struct("<qqqqqqqqqqqq")
 _MOVED: Final = struct.Struct("<qqqq")
-
-
-class Header(NamedTuple):
-    """The header every event has; `seq` is shard(8) ‖ counter(56)."""
-
-    type: int
-    version: int
-    units: int
-    event_index: int
-    seq: int
-    account: int
-    instrument: int
-    id: int
-
-    @property
-    def shard(self) -> int:
-        return self.seq >> SHARD_SHIFT
-
-    @property
-    def counter(self) -> int:
-        return self.seq & COUNTER_MASK
 
 
 class Rejected(NamedTuple):
@@ -255,11 +265,8 @@ Event = (
     | Liquidation
     | Moved
     | Fees
+    | OrderEvent
 )
-
-
-class EventError(ValueError):
-    """Bytes that are not a run of known events."""
 
 
 def unpack_terms(data: bytes, at: int) -> InstrumentTerms:
@@ -343,7 +350,7 @@ def _read_parameters(head: Header, data: bytes, body: int) -> Event:
         discount, time_ms = struct.unpack_from("<qq", data, body)
         tiers = [FeeTier(*struct.unpack_from("<4q", data, body + 32 * n)) for n in range(1, head.units - 1)]
         return Fees(head, discount, time_ms, tuple(tiers))
-    raise EventError(f"unknown event type {head.type}")
+    return events_orders.read(head, data, body)
 
 
 def read_events(data: bytes) -> Iterator[Event]:

@@ -95,6 +95,25 @@ MAX_THRESHOLD_MICRO: Final = 1 << 58
 MAX_AUCTION_MS: Final = 86_400_000
 MAX_JUMP_FACTOR: Final = 1_000
 DEFAULT_JUMP_FACTOR: Final = 10
-RULES_VERSION: Final = 2  # the newest; an engine starts at 1 and moves on by SET_RULES
+
+# --- orders and protection (rules version 3) --------------------------------------------------------
+MAX_ID_STREAMS: Final = 1 << 16
+MAX_ID_WINDOW: Final = 1 << 16  # client order ids an account has remembered
+MAX_REMEMBERED: Final = 1 << 20  # and the shard: 64 bytes each
+FORGET_MOST: Final = 64  # ids an account forgets with one command
+MAX_MMP_GROUPS: Final = 16  # of an account in an underlying
+MAX_GROUPS: Final = 1 << 16  # protection groups of the shard
+MMP_ORDERS: Final = 4_096  # open orders of a group: what one trip cancels
+MAX_MMP_MS: Final = 3_600_000
+MAX_MMP_LIMIT: Final = 1 << 50
+# One fill adds at most 2**28 lots * 10**10 lot_e8 < 2**62 to the sums, which stop here.
+MAX_MMP_SUM: Final = 1 << 60
+FREEZE_QUOTES_MS: Final = 1_000
+MAX_TRIGGERS: Final = 1 << 18
+MAX_TRAILING: Final = 256  # of one source: a price looks at each
+FIRE_MOST: Final = 64
+MAX_REPRICES: Final = 64
+MAX_VOLATILITY_E6: Final = 10**9
+RULES_VERSION: Final = 3  # the newest; an engine starts at 1 and moves on by SET_RULES
 FIRST_RULES: Final = 1
 RECORD_VERSION: Final = 1

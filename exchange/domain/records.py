@@ -51,6 +51,13 @@ LIQUIDATE: Final = 41
 TAKEOVER: Final = 42
 SHARE_LOSS: Final = 43
 SET_LOCK: Final = 44
+# From rules version 3 on.
+SET_MMP: Final = 45
+RESET_MMP: Final = 46
+EXTENDED_ORDER: Final = 47
+FIRE: Final = 48
+REPRICE: Final = 49
+SET_ID_WINDOW: Final = 50
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -88,6 +95,12 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     TAKEOVER: "TAKEOVER",
     SHARE_LOSS: "SHARE_LOSS",
     SET_LOCK: "SET_LOCK",
+    SET_MMP: "SET_MMP",
+    RESET_MMP: "RESET_MMP",
+    EXTENDED_ORDER: "EXTENDED_ORDER",
+    FIRE: "FIRE",
+    REPRICE: "REPRICE",
+    SET_ID_WINDOW: "SET_ID_WINDOW",
 }
 
 # --- event types -----------------------------------------------------------------------------------
@@ -105,6 +118,10 @@ EV_RISK: Final = 11
 EV_LIQUIDATION: Final = 12
 EV_MOVED: Final = 13
 EV_FEES: Final = 14
+EV_REPEATED: Final = 15
+EV_MMP: Final = 16
+EV_EXTENDED: Final = 17
+EV_DUE: Final = 18
 
 EVENT_NAMES: Final[dict[int, str]] = {
     EV_REJECTED: "REJECTED",
@@ -121,6 +138,10 @@ EVENT_NAMES: Final[dict[int, str]] = {
     EV_LIQUIDATION: "LIQUIDATION",
     EV_MOVED: "MOVED",
     EV_FEES: "FEES",
+    EV_REPEATED: "REPEATED",
+    EV_MMP: "MMP",
+    EV_EXTENDED: "EXTENDED",
+    EV_DUE: "DUE",
 }
 
 # Units of the fixed-size events (ORDER has one more when the order left another price level; FEES, one a
@@ -139,6 +160,10 @@ EVENT_UNITS: Final[dict[int, int]] = {
     EV_RISK: 7,
     EV_LIQUIDATION: 4,
     EV_MOVED: 2,
+    EV_REPEATED: 2,
+    EV_MMP: 3,
+    EV_EXTENDED: 3,
+    EV_DUE: 2,
 }
 
 # --- order flags -----------------------------------------------------------------------------------
@@ -167,6 +192,14 @@ AMEND_DISPLAY: Final = 1 << 18
 AMEND_POST: Final = 1 << 19
 AMEND_REDUCE: Final = 1 << 20
 AMEND_FLAGS_ALLOWED: Final = 0x1F00E0
+# From rules version 3 on.
+AMEND_REMAINING: Final = 1 << 21
+AMEND_EXPECTED: Final = 1 << 22
+AMEND_TRIGGER: Final = 1 << 23
+AMEND_OFFSET: Final = 1 << 24
+AMEND_VOLATILITY: Final = 1 << 25
+NEW_FLAGS_ALLOWED_3: Final = NEW_FLAGS_ALLOWED | FLAG_MMP
+AMEND_FLAGS_ALLOWED_3: Final = 0x3FF00E0
 
 # --- CANCEL_MANY flags -----------------------------------------------------------------------------
 SCOPE_ALL: Final = 0
@@ -178,6 +211,17 @@ KIND_FILTER_SHIFT: Final = 4
 WHICH_SHIFT: Final = 6
 WHICH_QUOTES: Final = 1
 WHICH_ORDERS: Final = 2
+FREEZE_QUOTES: Final = 1 << 8  # rules 3, as are the type and the next
+MANY_DISCONNECTED: Final = 1 << 12
+ONE_DISCONNECTED: Final = 1  # of CANCEL
+TYPE_FILTER_SHIFT: Final = 9
+TYPE_FILTER_MASK: Final = 7
+FILTER_ANY: Final = 0
+FILTER_PLAIN: Final = 1
+FILTER_TRIGGERS: Final = 2
+FILTER_STOP: Final = 3
+FILTER_TAKE: Final = 4
+FILTER_TRAILING: Final = 5
 
 # --- quote sides -----------------------------------------------------------------------------------
 QUOTE_SIZE_MASK: Final = (1 << 28) - 1
@@ -206,9 +250,11 @@ ORDER_PLACED: Final = 1
 ORDER_FILLED: Final = 2
 ORDER_CANCELLED: Final = 3
 ORDER_AMENDED: Final = 4
+ORDER_TRIGGERED: Final = 5
 ORDER_STATE_OPEN: Final = 1
 ORDER_STATE_FILLED: Final = 2
 ORDER_STATE_CANCELLED: Final = 3
+ORDER_STATE_UNTRIGGERED: Final = 4
 
 CANCEL_USER: Final = 1
 CANCEL_IOC: Final = 2
@@ -221,8 +267,38 @@ CANCEL_POST_ONLY_EDIT: Final = 8
 CANCEL_DAY_END: Final = 9
 CANCEL_DELIVERY: Final = 10
 CANCEL_LIQUIDATION: Final = 11
-CANCEL_MARGIN: Final = 18  # 12 to 17 are kept for orders with more to them
-CANCEL_MEETINGS: Final = 20  # 19 is kept
+CANCEL_MMP: Final = 12
+CANCEL_MMP_CONFIG: Final = 13
+CANCEL_TRIGGER_REFUSED: Final = 14
+CANCEL_OCO: Final = 15
+CANCEL_PRIMARY_CLOSED: Final = 16
+CANCEL_REPRICE_REFUSED: Final = 17
+CANCEL_MARGIN: Final = 18
+CANCEL_DISCONNECTED: Final = 19
+CANCEL_MEETINGS: Final = 20
+
+# --- triggers, links, market-maker protection (rules version 3) -----------------------------------
+TRIGGER_NONE: Final = 0
+TRIGGER_STOP: Final = 1
+TRIGGER_TAKE: Final = 2
+TRIGGER_TRAILING: Final = 3
+SOURCE_NONE: Final = 0
+SOURCE_INDEX: Final = 1
+SOURCE_MARK: Final = 2
+SOURCE_LAST: Final = 3
+LINK_NONE: Final = 0
+LINK_OCO: Final = 1
+LINK_OTO: Final = 2
+LINK_OTOCO: Final = 3
+LINK_MEMBERS: Final[dict[int, int]] = {LINK_NONE: 0, LINK_OCO: 1, LINK_OTO: 1, LINK_OTOCO: 2}
+FILL_FIRST_HIT: Final = 0
+FILL_COMPLETE: Final = 1
+FILL_INCREMENTAL: Final = 2
+MMP_SET: Final = 1
+MMP_REMOVED: Final = 2
+MMP_TRIPPED: Final = 3
+MMP_RESET: Final = 4
+MMP_UNTIL_RESET: Final = -1
 
 # --- CASH and SETTLED kinds ------------------------------------------------------------------------
 CASH_DEPOSIT: Final = 1

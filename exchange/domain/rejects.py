@@ -49,6 +49,16 @@ NOT_IN_AUCTION: Final = 42
 TOO_MANY_ACCOUNTS: Final = 43
 UNKNOWN_WITHDRAWAL: Final = 44
 LOSS_SHARING: Final = 45
+ID_EXPIRED: Final = 46
+FILLED_MISMATCH: Final = 47
+UNKNOWN_MMP_GROUP: Final = 48
+MMP_FROZEN: Final = 49
+MMP_QUANTITY: Final = 50
+QUOTES_FROZEN: Final = 51
+BAD_TRIGGER: Final = 52
+TOO_MANY_TRIGGERS: Final = 53
+TRIGGERS_DUE: Final = 54
+BAD_LINK: Final = 55
 
 REJECT_NAMES: Final[dict[int, str]] = {
     MALFORMED: "malformed",
@@ -96,4 +106,14 @@ REJECT_NAMES: Final[dict[int, str]] = {
     TOO_MANY_ACCOUNTS: "too_many_accounts",
     UNKNOWN_WITHDRAWAL: "unknown_withdrawal",
     LOSS_SHARING: "loss_sharing",
+    ID_EXPIRED: "id_expired",
+    FILLED_MISMATCH: "filled_mismatch",
+    UNKNOWN_MMP_GROUP: "unknown_mmp_group",
+    MMP_FROZEN: "mmp_frozen",
+    MMP_QUANTITY: "mmp_quantity",
+    QUOTES_FROZEN: "quotes_frozen",
+    BAD_TRIGGER: "bad_trigger",
+    TOO_MANY_TRIGGERS: "too_many_triggers",
+    TRIGGERS_DUE: "triggers_due",
+    BAD_LINK: "bad_link",
 }

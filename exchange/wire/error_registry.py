@@ -59,13 +59,15 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(10030, "must_be_websocket_request", False, "", "", "only over a WebSocket"),
     _as(10033, "not_implemented", False, _NAMED, "", "the dialect has it, this venue not (yet)"),
     _as(10036, "invalid_max_show_amount", False, "display_amount", "amount", "not to be shown like that"),
-    _as(10040, "retry", _AGAIN, "", "", "the instrument has no mark yet"),
+    _as(10040, "retry", _AGAIN, "", "", "the instrument has no mark yet, or triggered orders come first"),
     _as(10043, "price_wrong_tick", False, _NAMED, "tick_size, tick_size_steps", "between two ticks"),
     _as(10047, "matching_engine_queue_full", _AGAIN, "", "", "too much waits for the engine"),
     _as(11029, "invalid_arguments", False, "", "data.reason", "the arguments do not go together"),
     _as(
         11030, "other_reject", False, "", "data.reason", "refused by a rule without a code: see the reasons"
     ),
+    _as(11035, "no_more_triggers", _AGAIN, "", "", "as many orders wait for a trigger as may"),
+    _as(11036, "invalid_trigger_price", False, _NAMED, "", "no trigger of this order, or beyond every bound"),
     _as(11044, "not_open_order", False, "order_id", "", "the order has ended"),
     _as(11047, "unsupported_arg_combination", False, _NAMED, "", "two parameters contradict each other"),
     _as(11050, "bad_request", False, "", "data.reason", "JSON, but no request"),
@@ -88,8 +90,11 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(13021, "forbidden", False, _NAMED, "data.reason", "a scope is missing, or it is not yours"),
     _as(13025, "method_switched_off_by_admin", False, "", "", "switched off here"),
     _as(13028, "temporarily_unavailable", _AGAIN, "", "data.reason", "not now: halted, or not set up"),
+    _as(13030, "mmp_trigger", _AGAIN, "", "get_mmp_status", "market maker protection tripped: still frozen"),
     _as(13032, "non_unique_order_label", False, "label", "", "several orders have it"),
+    _as(13040, "mmp_required", False, "mmp_group", "get_mmp_config", "no such group: set_mmp_config first"),
     _as(13042, "cod_not_enabled", False, "", "", "quotes need cancel on disconnect: enable it first"),
+    _as(13043, "quotes_frozen", _AGAIN, "", "1 second", "quotes were cancelled and frozen: try again later"),
     _as(13403, "scope_exceeded", False, "scope", "", "more than the key holds"),
     _as(13503, "unavailable", False, "method", "", "this venue does not have it; the message says why"),
     _as(
@@ -169,6 +174,16 @@ REASONS: Final[dict[int, Reason]] = dict(
         _reason(rej.TOO_MANY_ACCOUNTS, False, "", "no further account"),
         _reason(rej.UNKNOWN_WITHDRAWAL, False, "id", "no such withdrawal, or it has ended"),
         _reason(rej.LOSS_SHARING, True, "", "a loss is being shared: cash stays until that is over"),
+        _reason(rej.ID_EXPIRED, False, "", "an order id below the last, and what became of it is forgotten"),
+        _reason(rej.FILLED_MISMATCH, False, "", "filled otherwise than the sender believed"),
+        _reason(rej.UNKNOWN_MMP_GROUP, False, "mmp_group", "the account has no such protection group"),
+        _reason(rej.MMP_FROZEN, _AGAIN, "mmp_group", "the protection group is frozen"),
+        _reason(rej.MMP_QUANTITY, False, "amount", "more open than the protection group allows"),
+        _reason(rej.QUOTES_FROZEN, _AGAIN, "", "no quotes for a second, as was asked for"),
+        _reason(rej.BAD_TRIGGER, False, "trigger_price", "no such trigger, or its price is beyond bounds"),
+        _reason(rej.TOO_MANY_TRIGGERS, _AGAIN, "", "as many orders wait for a trigger as may"),
+        _reason(rej.TRIGGERS_DUE, _AGAIN, "", "triggered orders of the instrument come first"),
+        _reason(rej.BAD_LINK, False, "linked_order_type", "orders that cannot be linked like that"),
     )
 )
 

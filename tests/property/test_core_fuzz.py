@@ -11,18 +11,22 @@ from hypothesis import strategies as st
 
 from exchange.core.engine import BatchError, Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
+from exchange.domain.commands_orders import MmpLimits
 from tests.reference import invariants
 from tests.reference import outcome as reference_outcome
-from tests.reference.engine import UNITS, ReferenceEngine
+from tests.reference.engine import ReferenceEngine
 from tests.reference.risk_opening import activation
 from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL, opening, order
+from tests.reference.shapes import UNITS
 
 EDGES = (0, 1, -1, 2, 64, 1 << 28, 1 << 40, 1 << 62, limits.I64_MAX, -(1 << 63), 50_000, 1 << 56 | 1)
 words = st.one_of(st.sampled_from(EDGES), st.integers(-5, 70_000), st.integers(-(1 << 63), limits.I64_MAX))
 small = st.one_of(st.integers(0, 5), st.sampled_from((ALICE, BOB, 66, r.U32)))
-flags = st.one_of(st.integers(0, 0x1FF), st.sampled_from((1 << 16, 1 << 17, 3 << 17, 1 << 31)))
+bits = (1 << 9, 1 << 12, 1 << 16, 1 << 17, 3 << 17, 1 << 31, 0x21 << 17, 0x23 << 17, 1 << 22 | 1 << 16)
+flags = st.one_of(st.integers(0, 0x3FF), st.sampled_from(bits))
 
 
 @st.composite
@@ -76,7 +80,23 @@ def under_risk() -> bytes:
     )
 
 
-@pytest.mark.parametrize("market", [traded, under_risk])
+def under_order_rules() -> bytes:
+    """The same under rules 3: ids remembered, groups with quotes and orders, one of them frozen."""
+    some = MmpLimits(1_000, 0, 3 * 10**6, 0, 0, 5 * 10**6)
+    return b"".join(
+        (
+            under_risk(),
+            c.set_rules(3) + co.set_id_window(3),
+            *(co.set_mmp(account, 0, number, some) for account in (ALICE, BOB) for number in (0, 1)),
+            *(c.new_order(BOB, 1, r.FLAG_MMP, 49_000 + n, 1, client_order_id=n + 1) for n in range(4)),
+            c.mass_quote(ALICE, [c.Quote(1, 48_000, 2, 52_000, 2)], mmp_group=2),
+            c.mass_quote(ALICE, [c.Quote(1, 48_000, 2, 53_000, 3)], mmp_group=1),
+            order(BOB, 1, 53_000, 5),
+        )
+    )
+
+
+@pytest.mark.parametrize("market", [traded, under_risk, under_order_rules])
 @settings(max_examples=150, deadline=None)
 @given(made=st.lists(records(), min_size=1, max_size=12))
 def test_any_records_are_answered_alike(market: Callable[[], bytes], made: list[bytes]) -> None:

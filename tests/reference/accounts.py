@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference.extras import Extra, Place
+from tests.reference.groups import Group
 from tests.reference.instruments import Instrument
 
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """One account's position and open orders in one instrument. `hold_micro` = Σ open · hold per lot."""
+    """One account's position and open orders in one instrument. `hold_micro` = Σ open · hold per lot.
+
+    `quotes` are its resting quotes by side (is it a sale?) and protection group (number + 1, 0: none).
+    """
 
     instrument: Instrument
     size_lots: int = 0
@@ -19,11 +24,10 @@ class Seat:
     open_buy_lots: int = 0
     open_sell_lots: int = 0
     hold_micro: int = 0
-    bid_quote: Order | None = None
-    ask_quote: Order | None = None
+    quotes: dict[tuple[bool, int], Order] = field(default_factory=dict)
 
-    def quote(self, is_sell: bool) -> Order | None:
-        return self.ask_quote if is_sell else self.bid_quote
+    def quote(self, is_sell: bool, group_word: int = 0) -> Order | None:
+        return self.quotes.get((is_sell, group_word))
 
     def open_lots(self, is_sell: bool) -> int:
         return self.open_sell_lots if is_sell else self.open_buy_lots
@@ -38,7 +42,8 @@ class Account:
     """A system or user account; `flags` bit 0: self-trade prevention cancels the maker.
 
     From `main` on: rules version 2. `volume_micro` is traded index notional, `basis_micro` what a loss is
-    shared by, `pending_withdrawals` how many of `World.withdrawals` are its own.
+    shared by, `pending_withdrawals` how many of `World.withdrawals` are its own. `quotes_frozen_until_ms`:
+    rules version 3.
     """
 
     id: int
@@ -60,6 +65,7 @@ class Account:
     volume_micro: int = 0
     basis_micro: int = 0
     pending_withdrawals: int = 0
+    quotes_frozen_until_ms: int = 0
 
     @property
     def family(self) -> int:
@@ -103,6 +109,19 @@ class Order:
     shown_lots: int = 0
     priority: int = 0  # numbers every joining of a queue, over the whole shard
     updated_ms: int = 0
+    group: Group | None = None  # rules 3, from here on: protects it
+    place: Place = Place.BOOK
+    extra: Extra | None = None
+
+    @property
+    def group_word(self) -> int:
+        """The number of its protection group + 1, or 0."""
+        return self.group.number + 1 if self.group else 0
+
+    @property
+    def untriggered(self) -> bool:
+        """Not in the book; its seat counts for nothing and is none of its account's."""
+        return self.place is not Place.BOOK
 
     @property
     def instrument(self) -> Instrument:

@@ -1,48 +1,98 @@
-"""Amend (rules: Amend)."""
+"""AMEND of an order in the book (rules: Amend; rules 3: Compare and amend, volatility)."""
 
 from __future__ import annotations
 
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching, placing
+from tests.reference import amending_waiting, changing, matching, placing, triggers
 from tests.reference.accounts import Order
 from tests.reference.branches import note
+from tests.reference.changing import Wanted
 from tests.reference.outcome import Reject, require
-from tests.reference.placing import Draft
 from tests.reference.world import Head, World
 
 _POST_BITS = r.FLAG_POST_ONLY | r.FLAG_REJECT_POST_ONLY
 _GIVEN_BITS = r.AMEND_PRICE | r.AMEND_SIZE | r.AMEND_DISPLAY | r.AMEND_POST | r.AMEND_REDUCE
+_TRIGGER_BITS = r.AMEND_TRIGGER | r.AMEND_OFFSET
+_COMPARE_BITS = r.AMEND_REMAINING | r.AMEND_EXPECTED
 
 
 def amend(world: World, head: Head, words: tuple[int, ...]) -> None:
     """AMEND."""
-    order_id, price_ticks, total_lots, display_lots, valid_until_ms = words[:5]
+    order_id, valid_until_ms = words[0], words[4]
     account = world.user(head.account)
     world.check_free(account)
     order = world.own_order(account, order_id)
     require(not order.is_quote, why.QUOTE_ORDER)
+    triggers.check_none_due(world, order.instrument)
     world.check_venue_open()
     world.check_instrument_open(order.instrument)
     world.check_valid_until(valid_until_ms)
-    _check_flags(head.flags, price_ticks, total_lots, display_lots)
-    draft = _draft(world, order, head.flags, price_ticks, total_lots, display_lots)
+    wanted = Wanted(head.flags, *words[1:4], *words[5:8])
+    _check_flags(world, order, wanted)
+    if head.flags & r.AMEND_EXPECTED:
+        _compare(world, order, wanted.expected_lots)
+    if order.untriggered:
+        amending_waiting.amend(world, order, wanted)
+    else:
+        _amend_in_book(world, order, wanted)
+
+
+def _amend_in_book(world: World, order: Order, wanted: Wanted) -> None:
+    if wanted.flags & r.AMEND_VOLATILITY:
+        require(1 <= wanted.volatility_e6 <= limits.MAX_VOLATILITY_E6, why.BAD_VALUE)
+    draft = changing.draft_of(world, order, wanted)
     if draft.flags & r.FLAG_REDUCE_ONLY:
-        _cut_to_capacity(draft, order)
+        changing.cut_to_capacity(draft, order)
     if draft.flags & r.FLAG_POST_ONLY and draft.price_ticks != order.price_ticks:
         try:
             draft.price_ticks = placing.passive_price(draft)
         except Reject:
             matching.cancel(world, order, r.CANCEL_POST_ONLY_EDIT)
             return
-    in_place = _stays_in_place(draft, order)
-    _check_growth(world, draft, order, in_place)
-    _change(world, order, draft, in_place)
+    in_place = changing.stays_in_place(draft, order)
+    changing.check_growth(world, draft, order, in_place)
+    _change_volatility(world, order, wanted)
+    changing.change(world, order, draft, in_place)
 
 
-def _check_flags(flags: int, price_ticks: int, total_lots: int, display_lots: int) -> None:
-    good = not flags & ~r.AMEND_FLAGS_ALLOWED and bool(flags & _GIVEN_BITS)
+def _change_volatility(world: World, order: Order, wanted: Wanted) -> None:
+    """A new volatility is kept; a price without one ends it. What changes is told."""
+    extra = order.extra
+    if extra is None or not extra.volatility_e6:
+        return
+    before = extra.volatility_e6
+    if wanted.flags & r.AMEND_VOLATILITY:
+        extra.volatility_e6 = wanted.volatility_e6
+    elif wanted.flags & r.AMEND_PRICE:
+        extra.volatility_e6 = 0
+    if extra.volatility_e6 == before:
+        note(world, "volatility: stays")
+        return
+    note(world, "volatility: another" if extra.volatility_e6 else "volatility: ends")
+    world.events.extended(order, world.now_ms)
+
+
+def _allowed(world: World, order: Order) -> int:
+    """The flag bits that an AMEND of this order may have."""
+    if not world.has_order_rules:
+        return r.AMEND_FLAGS_ALLOWED
+    more = _COMPARE_BITS
+    if order.untriggered:
+        more |= _TRIGGER_BITS
+    elif order.extra is not None and order.extra.volatility_e6:
+        more |= r.AMEND_VOLATILITY
+    return r.AMEND_FLAGS_ALLOWED | more
+
+
+def _check_flags(world: World, order: Order, wanted: Wanted) -> None:
+    flags = wanted.flags
+    given = flags & (_GIVEN_BITS | _TRIGGER_BITS | r.AMEND_VOLATILITY)
+    good = not flags & ~_allowed(world, order) and bool(given)
+    good = good and flags & _TRIGGER_BITS != _TRIGGER_BITS
+    if flags & r.AMEND_REMAINING:
+        good = good and bool(flags & r.AMEND_SIZE)
     if flags & r.FLAG_REJECT_POST_ONLY:
         good = good and bool(flags & r.FLAG_POST_ONLY)
     if not flags & r.AMEND_POST:
@@ -50,122 +100,24 @@ def _check_flags(flags: int, price_ticks: int, total_lots: int, display_lots: in
     if not flags & r.AMEND_REDUCE:
         good = good and not flags & r.FLAG_REDUCE_ONLY
     for bit, value in (
-        (r.AMEND_PRICE, price_ticks),
-        (r.AMEND_SIZE, total_lots),
-        (r.AMEND_DISPLAY, display_lots),
+        (r.AMEND_PRICE, wanted.price_ticks),
+        (r.AMEND_SIZE, wanted.lots),
+        (r.AMEND_DISPLAY, wanted.display_lots),
+        (r.AMEND_EXPECTED, wanted.expected_lots),
+        (_TRIGGER_BITS, wanted.trigger_micro),
+        (r.AMEND_VOLATILITY, wanted.volatility_e6),
     ):
         if not flags & bit:
             good = good and value == 0
+    if order.extra is not None and order.extra.volatility_e6:
+        keeps = bool(flags & r.AMEND_VOLATILITY) or not flags & r.AMEND_PRICE
+        good = good and not (keeps and changing.flags_after(order, flags) & r.FLAG_POST_ONLY)
     require(good, why.BAD_FLAGS)
 
 
-def _draft(
-    world: World, order: Order, flags: int, price_ticks: int, total_lots: int, display_lots: int
-) -> Draft:
-    """The order as it would be, with what is given checked. Size is the total, fills included."""
-    new_flags = order.flags
-    if flags & r.AMEND_POST:
-        new_flags = new_flags & ~_POST_BITS | flags & _POST_BITS
-    if flags & r.AMEND_REDUCE:
-        new_flags = new_flags & ~r.FLAG_REDUCE_ONLY | flags & r.FLAG_REDUCE_ONLY
-    total = order.size_lots
-    if flags & r.AMEND_SIZE:
-        total = total_lots
-        least = max(order.instrument.terms.min_size_lots, order.filled_lots + 1)
-        require(least <= total <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
-    display = min(order.display_lots, total)
-    if flags & r.AMEND_DISPLAY:
-        display = display_lots
-    placing.check_display(world, display, total, "given" if flags & r.AMEND_DISPLAY else "kept")
-    draft = Draft(
-        order.account, order.instrument, new_flags, order.price_ticks, total, display, replaces=order
-    )
-    if flags & r.AMEND_PRICE:
-        placing.check_limit_price(order.instrument, price_ticks)
-        draft.price_ticks = price_ticks
-        if price_ticks != order.price_ticks:
-            world.check_marked(order.instrument)
-            placing.check_band(draft)
-    return draft
-
-
-def _cut_to_capacity(draft: Draft, order: Order) -> None:
-    capacity = draft.capacity()
-    require(capacity > 0, why.REDUCE_ONLY)
-    open_lots = min(draft.size_lots - order.filled_lots, capacity)
-    draft.size_lots = order.filled_lots + open_lots
-    draft.display_lots = min(draft.display_lots, draft.size_lots)
-
-
-def _stays_in_place(draft: Draft, order: Order) -> bool:
-    return (
-        draft.price_ticks == order.price_ticks
-        and draft.display_lots == min(order.display_lots, draft.size_lots)
-        and draft.size_lots - order.filled_lots <= order.open_lots
-    )
-
-
-def _check_growth(world: World, draft: Draft, order: Order, in_place: bool) -> None:
-    """Check 14 if the open lots grow; 15 and 16 if what the order requires does."""
-    open_lots = draft.size_lots - order.filled_lots
-    if open_lots > order.open_lots:
-        placing.check_position(draft, open_lots)
-    draft.hold_per_lot = (
-        order.hold_per_lot
-        if in_place
-        else funds.hold_per_lot(world, draft.account, draft.instrument, draft.is_sell, draft.price_ticks)
-    )
-    draft.use_price = draft.price_ticks
-    if _requires_more(world, draft, order, open_lots):
-        placing.check_accumulation(draft)
-        placing.check_covered(world, draft, open_lots)
-    elif world.has_risk_rules:
-        _check_price(world, draft, order, open_lots)
-
-
-def _check_price(world: World, draft: Draft, order: Order, open_lots: int) -> None:
-    """Rules 2: checks 15 and 16 of an order that requires no more, if its price is worse."""
-    if order.is_sell:
-        worse = draft.price_ticks < order.price_ticks
-    else:
-        worse = draft.price_ticks > order.price_ticks
-    if not worse:
-        note(world, "amend: not checked")
-        return
-    try:
-        placing.check_accumulation(draft)
-        placing.check_covered(world, draft, open_lots)
-    except Reject:
-        note(world, "amend: checked for its price alone, refused")
-        raise
-    note(world, "amend: checked for its price alone, passed")
-
-
-def _requires_more(world: World, draft: Draft, order: Order, open_lots: int) -> bool:
-    """Rules 1: the seat's requirement grows. Rules 2: the order's open lots or hold do."""
-    if world.has_risk_rules:
-        held = order.open_lots * order.hold_per_lot
-        if open_lots > order.open_lots or open_lots * draft.hold_per_lot > held:
-            note(world, "amend: checked for lots or hold")
-            return True
-        return False
-    return placing.requirement_with(draft, open_lots) > funds.seat_requirement(order.seat)
-
-
-def _change(world: World, order: Order, draft: Draft, in_place: bool) -> None:
-    open_lots = draft.size_lots - order.filled_lots
-    old_price = order.price_ticks
-    order.flags = draft.flags
-    if in_place:
-        matching.count_open(order, open_lots - order.open_lots)
-        order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
-        order.shown_lots = min(order.shown_lots, open_lots)
-        matching.tell(world, order, r.ORDER_AMENDED)
-        return
-    matching.leave(world, order)
-    order.price_ticks, order.hold_per_lot = draft.price_ticks, draft.hold_per_lot
-    order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
-    moved = draft.price_ticks != old_price
-    matching.run(
-        world, order, r.ORDER_AMENDED, trades=moved, old_price_ticks=old_price if moved else None
-    )
+def _compare(world: World, order: Order, expected_lots: int) -> None:
+    """What the sender believes to be filled is filled."""
+    filled = order.filled_lots
+    how = "otherwise" if expected_lots != filled else f"{'some' if filled else 'nothing'}, as expected"
+    note(world, f"compare: filled {how}")
+    require(expected_lots == filled, why.FILLED_MISMATCH, filled)

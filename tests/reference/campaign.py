@@ -1,7 +1,7 @@
 """Long differential campaigns: `python -m tests.reference.campaign --commands 100000000 --workers 2`.
 
 Work is cut into streams of `--stream` commands, one seed each; a failing stream is named by its seed and
-replayed by `--seeds SEED --commands <stream>`. Odd seeds switch to rules 2 on their way.
+replayed by `--seeds SEED --commands <stream>`. Seeds take turns at the version they end under.
 """
 
 from __future__ import annotations
@@ -16,28 +16,31 @@ from multiprocessing import get_context
 
 from tests.reference.differential import Disagreement, Run, TrafficOf, compare_stream
 from tests.reference.generator import Traffic
+from tests.reference.orders_generator import OrderTraffic
 from tests.reference.risk_generator import RiskTraffic
+from tests.reference.triggers_generator import TriggerTraffic
 
 STREAM_COMMANDS = 25_000
+TRIGGERS = 4  # rules 3 too: mostly orders with a trigger, linked ones, volatility
+TRAFFIC: dict[int, TrafficOf] = {1: Traffic, 2: RiskTraffic, 3: OrderTraffic, TRIGGERS: TriggerTraffic}
 
 
 def _compare(seed: int, stream_commands: int, rules: int) -> Run:
     """`compare_stream`, its batches left behind: they need not travel between processes."""
-    traffic_of: TrafficOf = RiskTraffic if rules >= 2 else Traffic
-    outcome = compare_stream(seed, stream_commands, traffic_of=traffic_of)
+    outcome = compare_stream(seed, stream_commands, traffic_of=TRAFFIC[rules])
     outcome.batches.clear()
     return outcome
 
 
 def rules_of(seed: int) -> int:
-    """The rules a stream of a campaign over all versions ends under."""
-    return 1 + seed % 2
+    """The rules, or the traffic under rules 3, that a stream of a campaign over all of them ends under."""
+    return 1 + seed % len(TRAFFIC)
 
 
 def run(seeds: Iterable[int], stream_commands: int, workers: int, rules: int = 1) -> Iterator[Run]:
     """Compare one stream a seed over worker processes, yielding each as it is done, in seed order.
 
-    `rules`: 1 stays there, 2 switches to them on the way, 0 alternates by seed.
+    `rules`: 1 stays there, 2 and 3 switch to them on the way, `TRIGGERS` to 3, 0 takes turns by seed.
 
     Raises:
         Disagreement: of the first stream that fails.
@@ -76,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stream", type=int, default=STREAM_COMMANDS, help="commands per stream")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
-        "--rules", type=int, choices=(0, 1, 2), default=0, help="end under these rules; 0: both, by seed"
+        "--rules", type=int, choices=(0, *TRAFFIC), default=0, help="end under these rules; 0: all, by seed"
     )
     chosen = parser.parse_args(arguments)
     streams = len(chosen.seeds) if chosen.seeds else -(-chosen.commands // chosen.stream)

@@ -7,16 +7,24 @@ from itertools import islice
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import matching
+from tests.reference import following, matching
 from tests.reference.accounts import Order
+from tests.reference.branches import note
+from tests.reference.instruments import Instrument
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
+
+FLAGS_3 = r.FREEZE_QUOTES | r.TYPE_FILTER_MASK << r.TYPE_FILTER_SHIFT | r.MANY_DISCONNECTED
 
 
 def cancel(world: World, head: Head, words: tuple[int, ...]) -> None:
     """CANCEL."""
     account = world.user(head.account)
-    matching.cancel(world, world.own_order(account, words[0]), r.CANCEL_USER)
+    reason = r.CANCEL_USER
+    if head.flags & r.ONE_DISCONNECTED:
+        reason = r.CANCEL_DISCONNECTED
+        note(world, "cancel: connection lost")
+    matching.cancel(world, world.own_order(account, words[0]), reason)
 
 
 def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
@@ -24,7 +32,10 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
     account = world.user(head.account)
     scope, kind, which = head.flags & 15, head.flags >> 4 & 3, head.flags >> 6 & 3
     defined = scope <= r.SCOPE_LABEL_UNDERLYING and kind <= r.KIND_PERPETUAL and which <= r.WHICH_ORDERS
-    require(defined and head.flags >> 8 == 0, why.BAD_FLAGS)
+    type_filter = head.flags >> r.TYPE_FILTER_SHIFT & r.TYPE_FILTER_MASK
+    more = FLAGS_3 if world.has_order_rules else 0
+    defined = defined and type_filter <= r.FILTER_TRAILING
+    require(defined and not head.flags >> 8 << 8 & ~more, why.BAD_FLAGS)
     if scope == r.SCOPE_INSTRUMENT:
         world.instrument(head.instrument)
     if scope in (r.SCOPE_UNDERLYING, r.SCOPE_LABEL_UNDERLYING):
@@ -40,19 +51,56 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
             return False
         if kind and terms.kind != kind:
             return False
+        if not _is_of_type(order, type_filter):
+            return False
         return which == 0 or order.is_quote == (which == r.WHICH_QUOTES)
 
     found = [order for _, order in sorted(account.orders.items()) if matches(order)]
+    reason = r.CANCEL_USER
+    if head.flags & r.MANY_DISCONNECTED:
+        reason = r.CANCEL_DISCONNECTED
+        note(world, "cancel many: connection lost")
+    note(world, f"cancel many: type {type_filter}")
     for order in found:
-        matching.cancel(world, order, r.CANCEL_USER)
+        matching.cancel(world, order, reason)
+    following.carry_out(world)
+    if head.flags & r.FREEZE_QUOTES:
+        note(world, "cancel many: quotes frozen")
+        account.quotes_frozen_until_ms = world.now_ms + limits.FREEZE_QUOTES_MS
     world.events.done(head, len(found), world.now_ms)
+
+
+def _is_of_type(order: Order, type_filter: int) -> bool:
+    """Of CANCEL_MANY's type: in the book, or untriggered with any or a certain trigger."""
+    if type_filter == r.FILTER_ANY:
+        return True
+    if type_filter == r.FILTER_PLAIN:
+        return not order.untriggered
+    if type_filter == r.FILTER_TRIGGERS:
+        return order.untriggered
+    kinds = {
+        r.FILTER_STOP: r.TRIGGER_STOP,
+        r.FILTER_TAKE: r.TRIGGER_TAKE,
+        r.FILTER_TRAILING: r.TRIGGER_TRAILING,
+    }
+    return order.untriggered and order.extra is not None and order.extra.trigger.kind == kinds[type_filter]
+
+
+def untriggered_of(world: World, instrument: Instrument) -> list[Order]:
+    """The untriggered orders of an instrument, by order_id."""
+    everything = sorted(world.orders.items())
+    return [order for _, order in everything if order.untriggered and order.instrument is instrument]
 
 
 def expire_day(world: World, head: Head, words: tuple[int, ...]) -> None:
     """EXPIRE_DAY."""
     instrument = world.instrument(head.instrument)
-    of_the_day = (order for order in instrument.book.orders() if order.time_in_force == r.TIF_GTD)
+    everything = (*instrument.book.orders(), *untriggered_of(world, instrument))
+    of_the_day = (order for order in everything if order.time_in_force == r.TIF_GTD)
     found = list(islice(of_the_day, limits.MAX_EXPIRE_DAY_CANCELS))
     for order in found:
+        if order.untriggered:
+            note(world, f"day end: {order.place.name.lower()}")
         matching.cancel(world, order, r.CANCEL_DAY_END)
+    following.carry_out(world)
     world.events.done(head, len(found), world.now_ms)

@@ -14,6 +14,7 @@ from tests.reference.book import Book
 from tests.reference.outcome import require
 
 E8 = 100_000_000
+MAX_LAST_MICRO = 1 << 60
 
 
 @dataclass(slots=True, eq=False)
@@ -61,12 +62,19 @@ class Instrument:
     mark_high: int = 0
     min_price: int = 0
     max_price: int = 0
+    last_ticks: int = 0  # price of the last trade
+    last_seen_ticks: int = 0  # rules 3: of the last of an order that was through; 0 before the first
     table: tuple[int, ...] | None = None  # rules 2: gains of one lot long by scenario, in quanta
     book: Book = field(default_factory=Book)
 
     @property
     def is_option(self) -> bool:
         return self.terms.kind == r.KIND_OPTION
+
+    @property
+    def last_micro(self) -> int:
+        """The last price as triggers see it; 0 before the first trade under rules 3."""
+        return min(self.last_seen_ticks * self.terms.tick_micro, MAX_LAST_MICRO)
 
     def step_at(self, price_ticks: int) -> int:
         """The tick step in force at a price."""

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference import order_invariants
 from tests.reference.accounts import Account, Seat
 from tests.reference.instruments import Instrument
+from tests.reference.outcome import BrokenInvariant, must
 from tests.reference.world import World
 
-
-class BrokenInvariant(AssertionError):
-    """The state contradicts itself."""
-
-
-def must(condition: bool, what: str) -> None:
-    if not condition:
-        raise BrokenInvariant(what)
+__all__ = ["BrokenInvariant", "check", "must"]
 
 
 def check(world: World) -> None:
@@ -24,6 +19,7 @@ def check(world: World) -> None:
     for instrument in world.instruments:
         _check_positions(world, instrument)
         _check_book(world, instrument)
+    order_invariants.check(world)
     listed = sum(len(a.orders) for a in world.accounts.values())
     _check_system_accounts(world)
     must(listed == len(world.orders), "accounts and shard disagree about open orders")
@@ -86,6 +82,6 @@ def _check_seat(account: Account, seat: Seat) -> None:
     limit = seat.instrument.terms.position_limit_lots
     must(seat.size_lots + seat.open_buy_lots <= limit, f"{where} may pass the position limit up")
     must(-seat.size_lots + seat.open_sell_lots <= limit, f"{where} may pass the position limit down")
-    for is_sell in (False, True):
-        quotes = [o for o in mine if o.is_quote and o.is_sell == is_sell]
-        must(quotes == ([seat.quote(is_sell)] if seat.quote(is_sell) else []), f"{where} quote")
+    quotes = [o for o in mine if o.is_quote]
+    must(len(quotes) == len(seat.quotes), f"{where} quotes")
+    must(all(seat.quote(o.is_sell, o.group_word) is o for o in quotes), f"{where} quote")

@@ -9,7 +9,7 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.events import unpack_terms
-from tests.reference import families, funds
+from tests.reference import cancelling, families, following, funds, matching
 from tests.reference.accounts import Account
 from tests.reference.instruments import Instrument, Underlying, listed, terms_acceptable
 from tests.reference.outcome import require
@@ -111,6 +111,9 @@ def set_instrument_state(world: World, head: Head) -> None:
     require(head.flags <= r.STATE_DELISTED, why.BAD_FLAGS)
     if head.flags == r.STATE_DELISTED:
         require(_is_empty(world, instrument), why.NOT_EMPTY)
+        for order in cancelling.untriggered_of(world, instrument):
+            matching.cancel(world, order, r.CANCEL_DELIVERY)
+        following.carry_out(world)
         remove_seats(world, instrument)
         instrument.table = None
     instrument.state = head.flags

@@ -9,7 +9,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import RiskParameters
-from tests.reference import fees, margin, matching, portfolio
+from tests.reference import fees, following, margin, matching, portfolio
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_floor
 from tests.reference.branches import MODELS, note
@@ -48,6 +48,7 @@ def _cancel_orders(world: World, account: Account) -> None:
     found = list(islice(sorted(account.orders.items()), limits.LIQUIDATION_CANCELS))
     for _, order in found:
         matching.cancel(world, order, r.CANCEL_LIQUIDATION)
+    following.carry_out(world)
     tell(world, account, r.LIQ_ORDERS, lots=len(found))
 
 
@@ -258,6 +259,7 @@ def _send(world: World, account: Account, order: Order) -> None:
     assert risk is not None
     order.id = world.take_order_id()
     matching.run(world, order, r.ORDER_PLACED, trades=True)
+    following.carry_out(world)
     filled, fee = order.filled_lots, 0
     if filled:
         account.cursor = 0

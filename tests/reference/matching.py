@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import fees
+from tests.reference import fees, triggers, tripping
 from tests.reference.accounts import Order
 from tests.reference.arithmetic import ceil_div
 from tests.reference.branches import MODELS, note
+from tests.reference.extras import Place
+from tests.reference.groups import Group
 from tests.reference.stale import is_stale, may_trade
 from tests.reference.world import World
 
@@ -37,12 +39,11 @@ def rest(world: World, order: Order) -> None:
     order.instrument.book.side(order.is_sell).join(order)
     world.orders[order.id] = order
     order.account.orders[order.id] = order
+    if order.group:
+        order.group.orders[order.id] = order
     count_open(order, order.open_lots)
     if order.is_quote:
-        if order.is_sell:
-            order.seat.ask_quote = order
-        else:
-            order.seat.bid_quote = order
+        order.seat.quotes[order.is_sell, order.group_word] = order
 
 
 def leave(world: World, order: Order) -> None:
@@ -52,31 +53,47 @@ def leave(world: World, order: Order) -> None:
 
 
 def count_open(order: Order, lots: int) -> None:
-    """Add open lots (negative: fewer) to the seat, and their hold."""
+    """Add open lots (negative: fewer) to the seat and the protection group, and their hold."""
     if order.is_sell:
         order.seat.open_sell_lots += lots
     else:
         order.seat.open_buy_lots += lots
     order.seat.hold_micro += lots * order.hold_per_lot
+    if order.group:
+        order.group.open_lots[order.instrument.id, order.is_sell] += lots
 
 
 def _forget(world: World, order: Order) -> None:
     del world.orders[order.id]
     del order.account.orders[order.id]
+    if order.group:
+        del order.group.orders[order.id]
     count_open(order, -order.open_lots)
     order.shown_lots = 0
     if order.is_quote:
-        if order.is_sell:
-            order.seat.ask_quote = None
-        else:
-            order.seat.bid_quote = None
+        del order.seat.quotes[order.is_sell, order.group_word]
 
 
 def cancel(world: World, order: Order, reason: int) -> None:
-    """Cancel a resting order and tell it."""
-    leave(world, order)
+    """Cancel an open order and tell it."""
+    if order.untriggered:
+        triggers.leave(world, order)
+    else:
+        leave(world, order)
     order.open_lots = 0
+    tell_ended(world, order, reason)
+
+
+def tell_ended(world: World, order: Order, reason: int) -> None:
+    """Tell an order that was just cancelled, and note that it ended."""
+    follow(world, order)
     tell(world, order, r.ORDER_CANCELLED, reason)
+
+
+def follow(world: World, order: Order) -> None:
+    """Note that an order traded or ended: what that means for others is looked at later, once."""
+    if order.extra is not None and order not in world.followed:
+        world.followed.append(order)
 
 
 def tell(
@@ -84,7 +101,19 @@ def tell(
 ) -> None:
     """The order's ORDER event, which dates its last change."""
     order.updated_ms = world.now_ms
-    world.events.order(order, kind, reason, world.now_ms, old_price_ticks)
+    spent = not reason and not order.untriggered and order.open_lots == 0 and _may_get_more(world, order)
+    world.events.order(order, kind, reason, world.now_ms, old_price_ticks, spent=spent)
+    if spent:
+        note(world, f"spent: as {'maker' if kind == r.ORDER_FILLED else 'taker'}")
+        triggers.join(world, order, Place.SPENT)
+
+
+def _may_get_more(world: World, order: Order) -> bool:
+    """Is it a member whose primary may still bring it lots?"""
+    extra = order.extra
+    if extra is None or extra.primary is None or not world.lives(extra.primary):
+        return False
+    return extra.woken_lots < extra.sent_lots
 
 
 def _note_stopped(world: World, order: Order, kind: int) -> None:
@@ -114,6 +143,7 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
             _note_stopped(world, order, kind)
     if reason:
         order.open_lots = 0
+        follow(world, order)
     elif order.open_lots:
         rest(world, order)
     tell(world, order, kind, reason, old_price_ticks)
@@ -123,16 +153,39 @@ def _cancel_reason(world: World, order: Order) -> int:
     """Match; why what remains is cancelled, or 0."""
     if order.time_in_force == r.TIF_FOK and offered_lots(world, order) < order.open_lots:
         return r.CANCEL_FOK
+    traded = order.instrument.trade_seq
     stopped = match(world, order)
+    if order.instrument.trade_seq > traded:
+        triggers.see_last(world, order.instrument)
+        follow(world, order)
+    tripped = _stop_tripped(world, order)
     if order.open_lots == 0:
         return 0
     if stopped:
+        if order.group in tripped:
+            how = "by its own order" if stopped == r.CANCEL_SELF_TRADE else "at its most meetings"
+            note(world, f"group: a taker of a tripped group stopped {how}")
         return stopped
+    if order.group in tripped:
+        note(world, "group: a taker's rest is cancelled")
+        return r.CANCEL_MMP
     if order.type == r.TYPE_MARKET:
         return r.CANCEL_NO_LIQUIDITY
     if order.time_in_force == r.TIF_IOC:
         return r.CANCEL_IOC
     return 0
+
+
+def _stop_tripped(world: World, taker: Order) -> list[Group]:
+    """Freeze the groups that tripped by an order's trades and cancel what they have open."""
+    tripped = tripping.take_tripped(world, taker)
+    for group in tripped:
+        tripping.freeze(world, group)
+        found = group.in_order()
+        note(world, f"group: trips with {'orders' if found else 'nothing else'} open")
+        for order in found:
+            cancel(world, order, r.CANCEL_MMP)
+    return tripped
 
 
 def offered_lots(world: World, taker: Order) -> int:
@@ -268,6 +321,10 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     _book_side(world, maker, fill, fill.maker_fee)
     _book_side(world, taker, fill, fill.taker_fee)
     world.events.trade(fill, world.now_ms)
+    tripping.count(world, maker, lots, role="maker")
+    tripping.count(world, taker, lots, role="taker")
+    instrument.last_ticks = maker.price_ticks
+    follow(world, maker)
     _after_fill(world, maker, lots)
     tell(world, maker, r.ORDER_FILLED)
 

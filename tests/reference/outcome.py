@@ -7,6 +7,10 @@ class BatchError(ValueError):
     """The record lengths of a batch do not add up; nothing was applied."""
 
 
+class BrokenInvariant(AssertionError):
+    """The state contradicts itself."""
+
+
 class Reject(Exception):
     """A command, or one side of a quote, is refused. `reason` is of `exchange.domain.rejects`."""
 
@@ -14,6 +18,12 @@ class Reject(Exception):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+
+def must(condition: bool, what: str) -> None:
+    """An invariant. Raises BrokenInvariant, naming it, unless it holds."""
+    if not condition:
+        raise BrokenInvariant(what)
 
 
 def require(condition: bool, reason: int, detail: int = 0) -> None:

@@ -10,6 +10,7 @@ from exchange.domain import records as r
 
 if TYPE_CHECKING:
     from tests.reference.accounts import Account, Order, Seat
+    from tests.reference.groups import Group
     from tests.reference.instruments import Instrument
     from tests.reference.matching import Fill
     from tests.reference.world import Head
@@ -25,6 +26,7 @@ _SETTLED = struct.Struct("<12q")
 _DONE = struct.Struct("<2IQ2q")
 _ACCOUNT = struct.Struct("<2qI4B2Iq")
 _LIQUIDATION = struct.Struct("<12q")
+_REPEATED = struct.Struct("<2IQ2q")
 _UNITS = r.EVENT_UNITS
 VERSION = 1
 
@@ -60,11 +62,23 @@ class Events:
         self._add(r.EV_REJECTED, head.account, instrument, order_id, body)
 
     def order(
-        self, order: Order, kind: int, reason: int, now_ms: int, old_price_ticks: int | None = None
+        self,
+        order: Order,
+        kind: int,
+        reason: int,
+        now_ms: int,
+        old_price_ticks: int | None = None,
+        *,
+        spent: bool = False,
     ) -> None:
-        """ORDER after a change; the old level's words if `old_price_ticks` is given."""
+        """ORDER after a change; the old level's words if `old_price_ticks` is given.
+
+        An untriggered order stands at no level. `spent`: an order filled whole is to be untriggered again.
+        """
         if reason:
             state = r.ORDER_STATE_CANCELLED
+        elif order.untriggered or spent:
+            state = r.ORDER_STATE_UNTRIGGERED
         else:
             state = r.ORDER_STATE_OPEN if order.open_lots else r.ORDER_STATE_FILLED
         side = order.instrument.book.side(order.is_sell)
@@ -93,7 +107,7 @@ class Events:
                 now_ms,
                 order.created_ms,
                 order.shown_lots,
-                side.shown_lots(order.price_ticks),
+                0 if order.untriggered else side.shown_lots(order.price_ticks),
             )
         )
         if old_price_ticks is not None:
@@ -228,3 +242,38 @@ class Events:
     ) -> None:
         body = _LIQUIDATION.pack(kind, maintenance, balance, amount, lots, counter, now_ms, 0, 0, 0, 0, 0)
         self._add(r.EV_LIQUIDATION, account.id, instrument, order_id, body)
+
+    def repeated(self, head: Head, order_id: int, reason: int, first_seq: int, now_ms: int) -> None:
+        """REPEATED: what became of the command that had this client order id before."""
+        body = _REPEATED.pack(reason, 0, head.client_order_id, first_seq, now_ms)
+        self._add(r.EV_REPEATED, head.account, head.instrument, order_id, body)
+
+    def extended(self, order: Order, now_ms: int, *, other_id: int = 0) -> None:
+        """EXTENDED: what an order has beyond its price and size, a trailing trigger as it stands.
+
+        `other_id`: of the other order of a pair that is no pair yet, or never will be.
+        """
+        extra = order.extra
+        assert extra is not None
+        other = extra.other or extra.primary
+        body = _WORDS_8.pack(
+            extra.word,
+            extra.stands_at(is_sell=order.is_sell) or 0,
+            extra.trigger.offset_micro,
+            extra.volatility_e6,
+            other.id if other else other_id,
+            now_ms,
+            0,
+            0,
+        )
+        self._add(r.EV_EXTENDED, order.account.id, order.instrument.id, order.id, body)
+
+    def due(self, waiting: int, now_ms: int) -> None:
+        """DUE: so many triggered orders wait."""
+        self._add(r.EV_DUE, 0, 0, 0, _WORDS_4.pack(waiting, now_ms, 0, 0))
+
+    def mmp(self, group: Group, kind: int, now_ms: int) -> None:
+        """MMP; freeze and sums as the group has them."""
+        sums = (group.quantity_e8, group.delta_e8, group.vega_micro)
+        body = _WORDS_8.pack(kind, group.frozen_until_ms, *sums, now_ms, 0, 0)
+        self._add(r.EV_MMP, group.account, group.underlying, group.number, body)

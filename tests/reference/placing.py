@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching, sufficiency
+from tests.reference import funds, matching, protection, remembered, sufficiency, triggers
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.arithmetic import ceil_div
 from tests.reference.branches import note
+from tests.reference.groups import Group
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
 from tests.reference.world import Head, World
@@ -46,6 +47,7 @@ class Draft:
     use_price: int | None = None  # the price it trades at; None: a market-limit that finds none
     hold_per_lot: int = 0
     looks: Looks | None = None
+    group: Group | None = None  # rules 3: protects it
 
     @property
     def is_sell(self) -> bool:
@@ -74,14 +76,23 @@ class Draft:
 
 def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
     """NEW_ORDER."""
-    price_ticks, size_lots, display_lots, valid_until_ms = words
     account = world.user(head.account)
+    remembered.once(world, head, account, lambda: _place(world, head, account, words))
+
+
+def _place(world: World, head: Head, account: Account, words: tuple[int, ...]) -> int:
+    """All that comes behind check 1; the order_id."""
+    price_ticks, size_lots, display_lots, valid_until_ms = words
     world.check_free(account)
     instrument = world.instrument(head.instrument)
+    triggers.check_none_due(world, instrument)
     world.check_venue_open()
     world.check_instrument_open(instrument)
     world.check_valid_until(valid_until_ms)
     draft = Draft(account, instrument, head.flags, price_ticks, size_lots, display_lots)
+    if world.has_order_rules and head.flags & r.FLAG_MMP:
+        draft.group = protection.group_for(world, account, instrument, group_word=1)
+        protection.check_frozen(world, draft.group)
     check(world, draft)
     order = accept(world, draft, head, label=head.aux)
     if draft.use_price is None:
@@ -89,12 +100,13 @@ def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
         matching.tell(world, order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY)
     else:
         matching.run(world, order, r.ORDER_PLACED, trades=True)
+    return order.id
 
 
-def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
-    """The order of a draft that passed: the seat is made, the next order_id taken."""
+def accept(world: World, draft: Draft, head: Head, *, label: int, order_id: int = 0) -> Order:
+    """The order of a draft that passed: the seat is made, the next order_id taken unless one is given."""
     return Order(
-        world.take_order_id(),
+        order_id or world.take_order_id(),
         draft.account,
         draft.account.seats.setdefault(draft.instrument.id, Seat(draft.instrument)),
         flags=draft.flags,
@@ -107,6 +119,7 @@ def accept(world: World, draft: Draft, head: Head, *, label: int) -> Order:
         label=label,
         grant=head.grant,
         created_ms=world.now_ms,
+        group=draft.group,
     )
 
 
@@ -114,7 +127,13 @@ def check(world: World, draft: Draft) -> None:
     """Checks 5 to 16, in order."""
     check_flags(draft)
     check_size(world, draft)
+    check_protected(draft, draft.size_lots)
     check_price(draft)
+    check_live(world, draft)
+
+
+def check_live(world: World, draft: Draft) -> None:
+    """Checks 8 to 16: what an order in the book needs besides its own shape."""
     world.check_marked(draft.instrument)
     if draft.type == r.TYPE_LIMIT:
         check_band(draft)
@@ -140,6 +159,8 @@ def check_flags(draft: Draft) -> None:
     tif = flags >> r.TIF_SHIFT & r.TIF_MASK
     rests = tif in (r.TIF_GTC, r.TIF_GTD)
     defined = r.NEW_FLAGS_ALLOWED | (r.FLAG_QUOTE if _is_quote(draft) else 0)
+    if draft.group or isinstance(draft, ExtendedDraft):
+        defined |= r.FLAG_MMP
     good = not flags & ~defined and kind <= r.TYPE_MARKET_LIMIT
     if flags & r.FLAG_POST_ONLY:
         good = good and kind == r.TYPE_LIMIT and rests
@@ -162,6 +183,10 @@ class QuoteDraft(Draft):
     """A side of a mass quote: its quote bit is set by the exchange, not by the sender."""
 
 
+class ExtendedDraft(Draft):
+    """An order of EXTENDED_ORDER: it may have the protection bit before its group is looked at."""
+
+
 def check_size(world: World, draft: Draft) -> None:
     """6: size and display."""
     least = draft.instrument.terms.min_size_lots
@@ -180,6 +205,13 @@ def check_display(world: World, display_lots: int, size_lots: int, what: str) ->
     elif display_lots == least > 1:
         note(world, f"display: just enough, {what}")
     require(display_lots >= least, why.BAD_DISPLAY)
+
+
+def check_protected(draft: Draft, open_lots: int) -> None:
+    """Behind 6: not more than the draft's protection group may have open."""
+    protection.check_quantity(
+        draft.instrument, draft.group, open_lots, is_sell=draft.is_sell, replaces=draft.replaces
+    )
 
 
 def check_price(draft: Draft) -> None:
@@ -205,10 +237,11 @@ def check_band(draft: Draft) -> None:
 
 
 def check_counts(world: World, draft: Draft) -> None:
-    """10: open orders of the account and of the shard."""
+    """10: open orders of the account, of the shard and of the protection group."""
     own = 1 if draft.replaces else 0
     require(len(draft.account.orders) - own < draft.account.order_cap, why.TOO_MANY_ORDERS)
     require(len(world.orders) - own < limits.MAX_OPEN_ORDERS, why.TOO_MANY_ORDERS)
+    protection.check_count(draft.group, draft.replaces)
 
 
 def passive_price(draft: Draft) -> int:

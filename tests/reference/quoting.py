@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import matching, placing
+from tests.reference import following, matching, placing, protection
 from tests.reference.accounts import Account, Order
+from tests.reference.branches import note
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
 from tests.reference.placing import Looks, QuoteDraft
@@ -62,12 +63,15 @@ def well_formed(units: bytes) -> bool:
 
 def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -> None:
     """MASS_QUOTE."""
-    mmp_group, valid_until_ms = words[:2]
+    group_word, valid_until_ms = words[:2]
     account = world.user(head.account)
     world.check_free(account)
+    until = account.quotes_frozen_until_ms
+    require(world.now_ms >= until, why.QUOTES_FROZEN, until)
+    require(not world.due, why.TRIGGERS_DUE)
     world.check_venue_open()
     world.check_valid_until(valid_until_ms)
-    require(mmp_group == 0, why.BAD_FLAGS)
+    require(group_word == 0 or world.has_order_rules, why.BAD_FLAGS)
     effective = 0
     looks = Looks()
     for instrument_id, bid, ask in entries(units):
@@ -79,23 +83,33 @@ def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -
             for side in present:
                 world.events.rejected(head, instrument_id, 0, rejected.reason, 0, side.at)
             continue
-        effective += _quote_entry(world, head, account, instrument, present, looks)
+        entry = Entry(head, account, instrument, group_word, looks)
+        effective += _quote_entry(world, entry, present)
     world.events.done(head, effective, world.now_ms)
 
 
-def _resting(account: Account, instrument: Instrument, is_sell: bool) -> Order | None:
-    seat = account.seats.get(instrument.id)
-    return seat.quote(is_sell) if seat else None
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the sides of an entry share; `group_word` is a protection group's number + 1, or 0."""
+
+    head: Head
+    account: Account
+    instrument: Instrument
+    group_word: int
+    looks: Looks
+
+    def resting(self, is_sell: bool) -> Order | None:
+        """The account's quote of that side, instrument and group."""
+        seat = self.account.seats.get(self.instrument.id)
+        return seat.quote(is_sell, self.group_word) if seat else None
+
+    def has_other(self, is_sell: bool) -> bool:
+        """Has the account a quote of that side and instrument in any group?"""
+        seat = self.account.seats.get(self.instrument.id)
+        return seat is not None and any(sells == is_sell for sells, _ in seat.quotes)
 
 
-def _quote_entry(
-    world: World,
-    head: Head,
-    account: Account,
-    instrument: Instrument,
-    present: list[QuoteSide],
-    looks: Looks,
-) -> int:
+def _quote_entry(world: World, entry: Entry, present: list[QuoteSide]) -> int:
     """Both sides of an entry in the order that keeps the maker from crossing itself; how many took effect."""
     crossed = (
         len(present) == 2
@@ -103,7 +117,7 @@ def _quote_entry(
         and present[1].lots > 0
         and present[0].price_ticks >= present[1].price_ticks
     )
-    ask_quote = _resting(account, instrument, is_sell=True)
+    ask_quote = entry.resting(is_sell=True)
     if not crossed and len(present) == 2 and present[0].lots and ask_quote is not None:  # noqa: SIM102
         if present[0].price_ticks >= ask_quote.price_ticks:
             present = present[::-1]
@@ -111,26 +125,43 @@ def _quote_entry(
     for side in present:
         try:
             require(not crossed, why.QUOTE_CROSSED)
-            effective += _quote_side(world, head, account, instrument, side, looks)
+            effective += _quote_side(world, entry, side)
         except Reject as rejected:
-            world.events.rejected(head, instrument.id, 0, rejected.reason, rejected.detail, side.at)
-            failed = _resting(account, instrument, side.is_sell)
+            world.events.rejected(
+                entry.head, entry.instrument.id, 0, rejected.reason, rejected.detail, side.at
+            )
+            failed = entry.resting(side.is_sell)
             if failed is not None:
                 matching.cancel(world, failed, r.CANCEL_QUOTE_FAILED)
+        following.carry_out(world)
     return effective
 
 
-def _quote_side(
-    world: World, head: Head, account: Account, instrument: Instrument, side: QuoteSide, looks: Looks
-) -> int:
+def _quote_side(world: World, entry: Entry, side: QuoteSide) -> int:
     """1 if the side took effect."""
-    resting = _resting(account, instrument, side.is_sell)
+    group = protection.group_for(world, entry.account, entry.instrument, entry.group_word)
+    resting = entry.resting(side.is_sell)
     if side.lots == 0:
         if resting is None:
             return 0
         matching.cancel(world, resting, r.CANCEL_USER)
         return 1
-    draft = QuoteDraft(account, instrument, side.flags, side.price_ticks, side.lots, 0, resting, looks=looks)
+    protection.check_frozen(world, group)
+    if not resting and entry.has_other(side.is_sell):
+        note(world, "group: a quote beside another group's")
+    flags = side.flags | (r.FLAG_MMP if group else 0)
+    draft = QuoteDraft(
+        entry.account,
+        entry.instrument,
+        flags,
+        side.price_ticks,
+        side.lots,
+        0,
+        replaces=resting,
+        looks=entry.looks,
+        group=group,
+    )
+    head = entry.head
     if resting is None:
         placing.check(world, draft)
         order = placing.accept(world, draft, head, label=head.aux)
@@ -138,7 +169,7 @@ def _quote_side(
     elif resting.price_ticks == side.price_ticks and resting.open_lots > side.lots:
         placing.check_flags(draft)
         placing.check_size(world, draft)
-        _shrink(world, head, resting, side)
+        _shrink(world, head, resting, draft)
     else:
         placing.check(world, draft)
         _replace(world, head, resting, draft)
@@ -153,9 +184,9 @@ def _renew(order: Order, head: Head, flags: int, lots: int) -> None:
     order.open_lots = lots
 
 
-def _shrink(world: World, head: Head, order: Order, side: QuoteSide) -> None:
-    matching.count_open(order, side.lots - order.open_lots)
-    _renew(order, head, side.flags, side.lots)
+def _shrink(world: World, head: Head, order: Order, draft: QuoteDraft) -> None:
+    matching.count_open(order, draft.size_lots - order.open_lots)
+    _renew(order, head, draft.flags, draft.size_lots)
     order.shown_lots = min(order.shown_lots, order.open_lots)
     matching.tell(world, order, r.ORDER_AMENDED)
 

@@ -8,6 +8,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import Mark
+from tests.reference import triggers
 from tests.reference.arithmetic import floor_div
 from tests.reference.instruments import Instrument, Underlying, apply_mark, check_mark
 from tests.reference.outcome import Reject, require
@@ -121,6 +122,7 @@ def _apply_marks(
     underlying.feed_seq = feed_seq
     for mark in block:
         apply_mark(world.instruments[mark.instrument], index_micro, mark)
+    triggers.see_marks(world, underlying, [world.instruments[mark.instrument] for mark in block])
 
 
 # --- tables ------------------------------------------------------------------------------------------

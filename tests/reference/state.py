@@ -1,4 +1,4 @@
-"""The canonical state: format 1 as described at the head of `exchange/core/state.py`, 2 in rules-2.md."""
+"""The canonical state: formats 1 and 3 as at the head of `exchange/core/state.py`, 2 in rules-2.md."""
 
 from __future__ import annotations
 
@@ -7,37 +7,49 @@ from collections.abc import Iterable
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from tests.reference import state_orders
 from tests.reference.accounts import Account, Order
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.world import World
 
-FORMAT_1, FORMAT_2 = 1, 2
+FORMAT_3 = 3  # the newest: from rules 3 on
 
 
 def pack(world: World, next_seq: int) -> bytes:
     """All sections, in id order."""
-    orders = [order for _, order in sorted(world.orders.items())]
+    orders = [order for _, order in sorted(world.orders.items()) if not order.untriggered]
     seats = [
         (account.id, instrument_id, seat.size_lots, seat.entry_value_micro)
         for _, account in sorted(world.accounts.items())
         for instrument_id, seat in sorted(account.seats.items())
     ]
-    risk = world.has_risk_rules
+    risk, kept = world.has_risk_rules, world.has_order_rules
     parts = [_words(_scalars(world, next_seq))]
     if risk:
         parts.append(_words(_risk_scalars(world)))
+    if kept:
+        parts.append(_words((world.ids.window,)))
     parts += [_underlying(underlying, risk=risk) for underlying in world.underlyings]
     parts += [_instrument(instrument, risk=risk) for instrument in world.instruments]
     absent = Account(0)
-    parts += [_account(world.accounts.get(n, absent), risk=risk) for n in range(world.next_account)]
+    for n in range(world.next_account):
+        account = world.accounts.get(n, absent)
+        parts.append(_account(account, risk=risk))
+        if kept:
+            parts.append(_words((account.quotes_frozen_until_ms,)))
     parts.append(_words((len(seats),)))
     parts += [_words(seat) for seat in seats]
     parts.append(_words((len(orders),)))
-    parts += [_order(order) for order in orders]
+    for order in orders:
+        parts.append(_order(order))
+        if kept:
+            parts.append(_words((order.group_word,)))
     if risk:
         parts.append(_words((len(world.withdrawals),)))
         for withdrawal_id, (account, amount) in sorted(world.withdrawals.items()):
             parts.append(_words((withdrawal_id, account.id, amount)))
+    if kept:
+        parts.append(_words(state_orders.words(world)))
     return b"".join(parts)
 
 
@@ -51,7 +63,7 @@ def _word(value: int) -> bytes:
 
 def _scalars(world: World, next_seq: int) -> tuple[int, ...]:
     return (
-        FORMAT_2 if world.has_risk_rules else FORMAT_1,
+        min(world.rules_version, FORMAT_3),
         world.shard,
         world.rules_version,
         next_seq,

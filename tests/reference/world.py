@@ -11,9 +11,11 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import FeeTier
 from tests.reference.accounts import Account, Order
+from tests.reference.groups import Group, GroupKey
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.outcome import Reject, require
 from tests.reference.output import Events
+from tests.reference.remembered_ids import RememberedIds
 
 SYSTEM_ACCOUNTS = (
     limits.ACCOUNT_FEES,
@@ -66,12 +68,18 @@ class World:
     accounts: dict[int, Account] = field(default_factory=dict)
     underlyings: list[Underlying] = field(default_factory=list)
     instruments: list[Instrument] = field(default_factory=list)
-    orders: dict[int, Order] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)  # open ones: in the book, or untriggered (rules 3)
     last_withdrawal_id: int = 0
     withdrawals: dict[int, tuple[Account, int]] = field(default_factory=dict)  # pending: who, how much
     tiers: tuple[FeeTier, ...] = ()  # none before SET_FEES
     combo_discount_permille: int = 0
     sharing: Sharing = field(default_factory=Sharing)
+    seq: int = 0  # of the command under way, shard bits included
+    ids: RememberedIds = field(default_factory=RememberedIds)  # from here on: rules 3
+    groups: dict[GroupKey, Group] = field(default_factory=dict)
+    tripped: set[GroupKey] = field(default_factory=set)  # by the order that is trading
+    due: list[Order] = field(default_factory=list)  # the queue of triggered orders
+    followed: list[Order] = field(default_factory=list)  # traded or ended; their links are to be looked at
     taken: Counter[str] = field(default_factory=Counter)  # branches.note: for tests, no part of the state
 
     def __post_init__(self) -> None:
@@ -82,6 +90,11 @@ class World:
     def has_risk_rules(self) -> bool:
         """Rules version 2 is in force."""
         return self.rules_version >= 2
+
+    @property
+    def has_order_rules(self) -> bool:
+        """Rules version 3 is in force."""
+        return self.rules_version >= 3
 
     @property
     def insurance(self) -> Account:
@@ -149,6 +162,10 @@ class World:
 
     def check_valid_until(self, valid_until_ms: int) -> None:
         require(valid_until_ms == 0 or valid_until_ms >= self.now_ms, why.TIMED_OUT)
+
+    def lives(self, order: Order) -> bool:
+        """Is an order open, in the book or untriggered?"""
+        return self.orders.get(order.id) is order
 
     def own_order(self, account: Account, order_id: int) -> Order:
         """An open order of the account, or ORDER_NOT_FOUND or NOT_OWNER."""

@@ -11,6 +11,7 @@ import struct
 import sys
 
 from exchange.domain import commands as c
+from exchange.domain import commands_orders as co
 from exchange.domain import records as r
 
 OPTION = c.InstrumentTerms(
@@ -129,6 +130,7 @@ def commands() -> dict[str, bytes]:
         "set_rules_2": c.set_rules(2),
         "set_mode": c.set_mode(r.MODE_CANCEL_ONLY),
         **_commands_of_rules_2(),
+        **_commands_of_rules_3(),
     }
 
 
@@ -152,6 +154,38 @@ def _commands_of_rules_2() -> dict[str, bytes]:
         "takeover": c.takeover(66, 67, 500_000, -42, grant=7, client_order_id=8),
         "share_loss": c.share_loss(67, 512),
         "set_lock": c.set_lock(67, True),
+    }
+
+
+def _commands_of_rules_3() -> dict[str, bytes]:
+    stop = co.Trigger(r.TRIGGER_STOP, r.SOURCE_MARK, trigger_micro=2_400_000_000)
+    limits = co.MmpLimits(5_000, 0, 10**10, 5 * 10**9, 10**11, 2 * 10**9)
+    trailing = co.Trigger(r.TRIGGER_TRAILING, r.SOURCE_INDEX, offset_micro=500_000_000)
+    return {
+        "set_mmp": co.set_mmp(64, 3, 15, limits, grant=5),
+        "reset_mmp": co.reset_mmp(64, 3, 15, grant=5),
+        "stop_order": co.extended_order(
+            64, 9, r.FLAG_SELL | r.FLAG_REDUCE_ONLY, 2_015, 40,
+            trigger=stop, valid_until_ms=8, label=9, grant=2,
+        ),
+        "one_triggers_one_cancels_other": co.extended_order(
+            64, 9, 0, 2_015, 40,
+            link=r.LINK_OTOCO, condition=r.FILL_INCREMENTAL, client_order_id=(1 << 64) - 1,
+            members=[
+                co.Member(r.FLAG_SELL, 2_100, 40, label=7),
+                co.Member(r.FLAG_SELL | r.TYPE_MARKET << r.TYPE_SHIFT, 0, 40, trigger=trailing),
+            ],
+        ),
+        "volatility_order": co.extended_order(
+            64, 9, r.FLAG_SELL, 2_015, 40, display_lots=5, volatility_e6=652_500
+        ),
+        "compare_and_amend": co.amend(64, 77, price_ticks=2_020, remaining_lots=6, expected_filled_lots=4),
+        "amend_trigger": co.amend(64, 77, trigger_micro=2_390_000_000, valid_until_ms=5, client_order_id=3),
+        "amend_offset": co.amend(64, 77, size_lots=9, offset_micro=400_000_000, grant=1),
+        "amend_volatility": co.amend(64, 77, price_ticks=2_010, volatility_e6=651_000),
+        "fire": co.fire(),
+        "reprice": co.reprice([(77, 2_030), (5 << 56 | 78, 2_000)]),
+        "set_id_window": co.set_id_window(1 << 16),
     }
 
 
@@ -197,6 +231,7 @@ def events() -> dict[str, bytes]:
             10, 2, 0, 0, 3, 0, struct.pack("<2q", int.from_bytes(b"SOLANA88", "little"), 99)
         ),
         **_events_of_rules_2(),
+        **_events_of_rules_3(),
     }
 
 
@@ -234,6 +269,20 @@ def _events_of_rules_2() -> dict[str, bytes]:
         "fees": _event(
             14, 4, 0, 0, 0, 0, struct.pack("<12q", 250, 99, 0, 0, 300, 400, 200, 500, -100, 350, -50, 450)
         ),
+    }
+
+
+def _events_of_rules_3() -> dict[str, bytes]:
+    extended = struct.pack(
+        "<8B5q", 3, 1, 3, 2, 2, 0, 0, 0, 49_500_000_000, 500_000_000, 0, 76, 99
+    )  # trigger, source, link, condition, members; trigger, offset, volatility, other order, time
+    repeated = struct.pack("<2IQ2q", 0, 0, (1 << 64) - 1, 2 << 56 | 900, 99)
+    return {
+        "repeated": _event(15, 2, 0, 64, 9, 77, repeated),
+        "repeated_reject": _event(15, 2, 0, 64, 9, 0, struct.pack("<2IQ2q", 25, 0, 5, 2 << 56 | 901, 99)),
+        "mmp_tripped": _event(16, 3, 2, 64, 3, 15, struct.pack("<6q", 3, -1, 10**10, -7 * 10**8, 10**11, 99)),
+        "extended": _event(17, 3, 0, 64, 9, 77, extended),
+        "due": _event(18, 2, 9, 0, 0, 0, struct.pack("<2q", 36, 99)),
     }
 
 

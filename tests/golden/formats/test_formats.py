@@ -11,6 +11,7 @@ from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import records as r
+from exchange.domain import rejects
 from tests.golden.formats import samples
 from tests.reference.engine import ReferenceEngine
 
@@ -162,6 +163,27 @@ MEANING: dict[str, e.Event] = {
     ),
     "moved": e.Moved(head(13, 2, 1, 67, 9, 0), 66, -15, -1_511_250_000, 99),
     "fees": e.Fees(head(14, 4, 0, 0, 0, 0), 250, 99, samples.TIERS),
+    "repeated": e.Repeated(head(15, 2, 0, 64, 9, 77), 0, 0, (1 << 64) - 1, 2 << 56 | 900, 99),
+    "repeated_reject": e.Repeated(
+        head(15, 2, 0, 64, 9, 0), rejects.INSUFFICIENT_FUNDS, 0, 5, 2 << 56 | 901, 99
+    ),
+    "mmp_tripped": e.Mmp(
+        head(16, 3, 2, 64, 3, 15), r.MMP_TRIPPED, r.MMP_UNTIL_RESET, 10**10, -7 * 10**8, 10**11, 99
+    ),
+    "extended": e.Extended(
+        head(17, 3, 0, 64, 9, 77),
+        trigger=r.TRIGGER_TRAILING,
+        source=r.SOURCE_INDEX,
+        link=r.LINK_OTOCO,
+        condition=r.FILL_INCREMENTAL,
+        members=2,
+        trigger_micro=49_500_000_000,
+        offset_micro=500_000_000,
+        volatility_e6=0,
+        other_order_id=76,
+        time_ms=99,
+    ),
+    "due": e.Due(head(18, 2, 9, 0, 0, 0), 36, 99),
 }
 
 

@@ -17,6 +17,8 @@ from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import PROFILES, Traffic
+from tests.reference.order_scenarios import ORDER_SCENARIOS
+from tests.reference.orders_generator import ORDER_PROFILES, OrderTraffic
 from tests.reference.replay import replay
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS
@@ -35,6 +37,7 @@ SCRIPTED = (
     "stale_makers_standard",
     "stale_makers_portfolio",
 )
+SCRIPTED_3 = ("client_ids", "compare_and_amend", "configuring", "most_to_quote", "windows")
 
 
 def stream_of(seed: int, traffic_of: TrafficOf) -> bytes:
@@ -50,9 +53,12 @@ def stream_of(seed: int, traffic_of: TrafficOf) -> bytes:
 
 
 def streams_of(version: int) -> dict[str, bytes]:
-    """Streams by name: one a traffic profile; from version 2 on the scripted ones that end in losses too."""
+    """Streams by name: one a traffic profile; from version 2 on scripted ones too."""
     if version == 1:
         return {profile.name: stream_of(seed, Traffic) for seed, profile in enumerate(PROFILES)}
+    if version == 3:
+        streams = {profile.name: stream_of(seed, OrderTraffic) for seed, profile in enumerate(ORDER_PROFILES)}
+        return streams | {name: b"".join(ORDER_SCENARIOS[name]()) for name in SCRIPTED_3}
     streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
     return streams | {name: b"".join(SCENARIOS[name]()) for name in SCRIPTED}
 

@@ -6,7 +6,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from tests.reference.engine import ReferenceEngine
-from tests.unit.core.harness import Market, under_rules_2
+from tests.unit.core.harness import Market, under_rules_2, under_rules_3
 
 
 @pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
@@ -25,3 +25,9 @@ def engine_class(request: pytest.FixtureRequest) -> type[Engine] | type[Referenc
 def market_2(request: pytest.FixtureRequest) -> Market:
     """A market under rules version 2."""
     return under_rules_2(Market(request.param()))
+
+
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def market_3(request: pytest.FixtureRequest) -> Market:
+    """A market under rules version 3."""
+    return under_rules_3(Market(request.param()))

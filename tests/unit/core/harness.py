@@ -149,6 +149,12 @@ def under_rules_2(market: Market, risk: c.RiskParameters = RISK) -> Market:
     return market
 
 
+def under_rules_3(market: Market) -> Market:
+    """The same market once rules version 3 is in force and its underlying has risk parameters."""
+    under_rules_2(market).send(c.set_rules(3))
+    return market
+
+
 def only(events: Iterable[e.Event], kind: type[E]) -> E:
     """The single event, of this kind."""
     (found,) = events

@@ -1,0 +1,47 @@
+"""The commands of rules version 3 that are no NEW_ORDER or AMEND: where they go (docs/rules-3.md)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
+from exchange.core import emit, extended, firing, groups, repricing
+from exchange.core.world import World
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as no
+
+_BODY: Final = 32
+
+
+def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
+    """One well-formed, authorised command of type SET_MMP or above. Returns a reject reason or 0."""
+    account = who & r.U32
+    underlying = (who >> 32) & r.U32
+    number = (read_i64_le(batch, at + 24) >> 32) & r.U32
+    if kind == r.SET_MMP:
+        return groups.set_mmp(w, batch, at + _BODY, account, underlying, number)
+    if kind == r.RESET_MMP:
+        return groups.reset_mmp(w, account, underlying, number)
+    if kind == r.SET_ID_WINDOW:
+        return _set_id_window(w, who, read_i64_le(batch, at + 16), read_i64_le(batch, at + _BODY))
+    if w.null_ledger:
+        return no.MALFORMED  # without accounts there is nothing to keep
+    if kind == r.EXTENDED_ORDER:
+        return extended.extended_order(w, batch, at, (read_i64_le(batch, at) >> 32) & r.U32, who)
+    fired = firing.fire(w)
+    if kind == r.FIRE:
+        emit.done(w, r.FIRE, who, read_i64_le(batch, at + 16), fired)
+    else:
+        repricing.reprice(w, batch, at + _BODY, who, read_i64_le(batch, at + 16))
+    return 0
+
+
+def _set_id_window(w: World, who: i64, client: i64, window: i64) -> i64:
+    if window < 1 or window > limits.MAX_ID_WINDOW:
+        return no.BAD_VALUE
+    w.id_window = window
+    emit.done(w, r.SET_ID_WINDOW, who, client, 0)
+    return 0
