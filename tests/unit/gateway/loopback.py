@@ -188,7 +188,8 @@ class RawClient:
                 if not data:
                     raise EOFError("the server closed the connection")
                 self.protocol.receive_data(data)
-                self._events += self.protocol.events_received()  # type: ignore[arg-type]
+                received = self.protocol.events_received()
+                self._events += [event for event in received if isinstance(event, Frame)]
         return self._events.pop(0)
 
     async def reply(self) -> Any:

@@ -44,7 +44,7 @@ async def test_requests_are_answered_in_their_envelope() -> None:
         await client.close()
 
 
-async def test_all_frames_of_a_wake_up_are_answered_in_one_write() -> None:
+async def test_all_frames_of_a_wake_up_are_answered_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     venue = FakeVenue()
     async with running(venue) as (server, port):
         client = await RawClient.websocket(port)
@@ -63,7 +63,7 @@ async def test_all_frames_of_a_wake_up_are_answered_in_one_write() -> None:
             def __getattr__(self, name: str) -> Any:
                 return getattr(transport, name)
 
-        connection._transport = Counting()  # type: ignore[assignment]
+        monkeypatch.setattr(connection, "_transport", Counting())
         frame = Frame(Opcode.TEXT, json.dumps(PING).encode()).serialize(mask=True)
         client.write(frame * 50)
         for _ in range(50):
