@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from exchange.core import is_compiled
 from loadtest import engine_runs, peers, timing
+from loadtest.command_line import positive, run_and_finish
 from loadtest.packed import command_batches
 from loadtest.workload import DEFAULT_OPERATIONS_COUNT, DEFAULT_SEED, Workload, generate
 
@@ -180,7 +181,7 @@ def throughput_rows(workload: Workload, runs_count: int) -> tuple[list[Row], flo
     rows = timing.slices(workload.rows(), count)
     hundreds = timing.slices(command_batches(workload, 100), count)
     ones = timing.slices(command_batches(workload, 1), count)
-    run, timed = engine_runs.EngineRun, Timed
+    run, timed = engine_runs.EngineRun.on_a_fresh_venue, Timed
     baseline = timed("baseline: sortedcontainers", 1.0, lambda: engine_runs.BaselineRun(rows))
     others = (
         timed("matching, batches of 100", MATCHING_RATIO_MIN, lambda: run(hundreds, null_ledger=True)),
@@ -305,14 +306,6 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def positive(text: str) -> int:
-    """An argument that must be a positive whole number."""
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value
-
-
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(
@@ -336,16 +329,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; see ``--help``."""
     command_line = parser()
-    options = command_line.parse_args(arguments)
-    try:
-        report = run(options)
-    except ValueError as error:
-        command_line.error(str(error))
-    print(report.text())
-    if options.json:
-        options.json.write_text(report.json() + "\n", encoding="utf-8")
-    print("every bar is met" if report.passed else "a bar is missed")
-    return 0 if report.passed else 1
+    return run_and_finish(command_line, command_line.parse_args(arguments), run)
 
 
 if __name__ == "__main__":

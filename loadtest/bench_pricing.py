@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from loadtest import timing
+from loadtest.command_line import positive
 
 _POOLS: Final = ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON")
 ONE_THREAD: Final = {f"{pool}_NUM_THREADS": "1" for pool in _POOLS}
@@ -44,14 +45,6 @@ examples:
 
 exit code: 0 every judged bar is met, 1 one is missed, 2 wrong arguments
 """
-
-
-def positive(text: str) -> int:
-    """An argument that must be a positive whole number."""
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return value
 
 
 def parser() -> argparse.ArgumentParser:

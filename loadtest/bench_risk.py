@@ -17,7 +17,8 @@ from typing import Final
 from exchange.core import is_compiled
 from exchange.domain.records import LIQUIDATION_NAMES
 from loadtest import bench_core, engine_runs, risk_journal, risk_market, risk_runs, timing
-from loadtest.bench_core import Report, Row, Timed, millions, positive, progress
+from loadtest.bench_core import Report, Row, Timed, millions, progress
+from loadtest.command_line import positive, run_and_finish
 from loadtest.packed import command_batches
 from loadtest.risk_crash import MOVE_PERCENT, Crash, CrashFigures
 from loadtest.workload import DEFAULT_OPERATIONS_COUNT, DEFAULT_SEED, Workload, generate
@@ -273,16 +274,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; see ``--help``."""
     command_line = parser()
-    options = command_line.parse_args(arguments)
-    try:
-        report = run(options)
-    except ValueError as error:
-        command_line.error(str(error))
-    print(report.text())
-    if options.json:
-        options.json.write_text(report.json() + "\n", encoding="utf-8")
-    print("every bar is met" if report.passed else "a bar is missed")
-    return 0 if report.passed else 1
+    return run_and_finish(command_line, command_line.parse_args(arguments), run)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exchange.core import is_compiled
 from exchange.core.engine import Engine
@@ -93,15 +94,20 @@ class BaselineRun:
 
 
 class EngineRun:
-    """The production engine on a fresh venue; a slice's events are all kept until it ends."""
+    """The production engine; a slice's events are all kept until it ends."""
 
-    def __init__(self, slices: Sequence[Sequence[bytes]], *, null_ledger: bool) -> None:
+    def __init__(self, slices: Sequence[Sequence[bytes]], engine: Engine) -> None:
         self._slices = slices
-        self._engine = make_engine(null_ledger=null_ledger)
+        self._engine = engine
         self._events: list[bytes] = []
         self._digest = EventDigest()
         self.digests = True
         self.produced = 0
+
+    @classmethod
+    def on_a_fresh_venue(cls, slices: Sequence[Sequence[bytes]], *, null_ledger: bool) -> EngineRun:
+        """The matching benchmark's: nothing listed but its instruments, with or without accounts."""
+        return cls(slices, make_engine(null_ledger=null_ledger))
 
     def advance(self, slice_index: int) -> None:
         """Apply one slice of batches."""
@@ -114,8 +120,11 @@ class EngineRun:
         """Count, digest if asked to, and let go of the events of the slice."""
         self.produced += sum(map(len, self._events))
         if self.digests:
-            self._digest.add(canonical_events(self._events))
+            self._digest.add(self._rows())
         self._events.clear()
+
+    def _rows(self) -> NDArray[np.int64]:
+        return canonical_events(self._events)
 
     def checksum(self) -> int:
         """Of all events collected."""
@@ -143,7 +152,7 @@ def interpreted(operations_count: int, runs_count: int) -> dict[str, Any]:
     batches = timing.slices(command_batches(workload, _BATCH), SLICES_COUNT)
     seconds, checksums = [], set()
     for _ in range(runs_count):
-        contestants = (BaselineRun(rows), EngineRun(batches, null_ledger=True))
+        contestants = (BaselineRun(rows), EngineRun.on_a_fresh_venue(batches, null_ledger=True))
         seconds.append(timing.race(contestants, SLICES_COUNT))
         checksums |= {contestant.checksum() for contestant in contestants}
     return {

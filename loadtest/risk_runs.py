@@ -15,8 +15,8 @@ from exchange.core.engine import Engine
 from exchange.domain import commands
 from exchange.domain import records as r
 from loadtest import risk_market, timing
-from loadtest.canonical import EVENT_REJECTED, EVENT_TRADE, EventDigest
-from loadtest.engine_runs import RESERVE_ORDERS, SetupRejected
+from loadtest.canonical import EVENT_REJECTED, EVENT_TRADE
+from loadtest.engine_runs import RESERVE_ORDERS, EngineRun, SetupRejected
 from loadtest.packed import canonical_events, command_batches
 from loadtest.workload import ACCOUNT_FIRST, ACCOUNTS_COUNT, Workload
 
@@ -72,8 +72,8 @@ def shifted_back(rows: NDArray[np.int64], orders: int, trades: int) -> NDArray[n
     return rows
 
 
-class MarginRun:
-    """A contestant of :mod:`loadtest.timing`: the engine under margin, events let go of between slices."""
+class MarginRun(EngineRun):
+    """A contestant of :mod:`loadtest.timing`: the engine under margin, past its set-up."""
 
     def __init__(
         self,
@@ -82,31 +82,11 @@ class MarginRun:
         orders_before: int = 0,
         trades_before: int = 0,
     ) -> None:
-        self._slices = slices
-        self._engine = engine
+        super().__init__(slices, engine)
         self._before = orders_before, trades_before
-        self._events: list[bytes] = []
-        self._digest = EventDigest()
-        self.digests = True
-        self.produced = 0
 
-    def advance(self, slice_index: int) -> None:
-        """Apply one slice of batches."""
-        apply = self._engine.apply
-        keep = self._events.append
-        for batch in self._slices[slice_index]:
-            keep(apply(batch))
-
-    def collect(self) -> None:
-        """Count, digest if asked to, and let go of the events of the slice."""
-        self.produced += sum(map(len, self._events))
-        if self.digests:
-            self._digest.add(shifted_back(canonical_events(self._events), *self._before))
-        self._events.clear()
-
-    def checksum(self) -> int:
-        """Of all events collected."""
-        return self._digest.value
+    def _rows(self) -> NDArray[np.int64]:
+        return shifted_back(super()._rows(), *self._before)
 
 
 # --- sweeps ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         "--redis", default="", metavar="URL", help="publish to Redis Streams at redis://host:port"
     )
     parser.add_argument("--no-sign-up", action="store_true", help="refuse public/strikebook_sign_up")
-    _add_sign_up_arguments(parser)
+    _add_counts(parser, _sign_up_counts())
     parser.add_argument(
         "--batch-seconds", type=float, default=2.0, help="settle at least this often when there are fills"
     )
@@ -92,21 +93,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         default="generous",
         help="rate credits: a hundred times the field's numbers, those, or none (%(default)s)",
     )
-    usual = ServerConfig()
-    parser.add_argument(
-        "--address-connections",
-        type=int,
-        default=usual.connections_per_ip_max,
-        metavar="N",
-        help="connections one address may have; 0: any (%(default)s)",
-    )
-    parser.add_argument(
-        "--loopback-connections",
-        type=int,
-        default=usual.connections_of_loopback_max,
-        metavar="N",
-        help="connections the machine itself may have; 0: any (%(default)s)",
-    )
+    _add_counts(parser, _connection_counts())
     parser.add_argument(
         "--lasting-quotes",
         action="store_true",
@@ -116,44 +103,33 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
 
-def _add_sign_up_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_counts(parser: argparse.ArgumentParser, counts: Iterable[tuple[str, int, str, str]]) -> None:
+    """Whole numbers: (option, default, unit, meaning)."""
+    for option, default, unit, meaning in counts:
+        parser.add_argument(option, type=int, default=default, metavar=unit, help=f"{meaning} (%(default)s)")
+
+
+def _connection_counts() -> Iterator[tuple[str, int, str, str]]:
+    usual = ServerConfig()
+    of_address = usual.connections_per_ip_max
+    yield "--address-connections", of_address, "N", "connections one address may have; 0: any"
+    of_loopback = usual.connections_of_loopback_max
+    yield "--loopback-connections", of_loopback, "N", "connections the machine itself may have; 0: any"
+
+
+def _sign_up_counts() -> Iterator[tuple[str, int, str, str]]:
     config = Config(Path())
     limits = config.sign_ups
-    parser.add_argument(
-        "--sign-ups-per-hour",
-        type=int,
-        default=limits.per_hour,
-        metavar="N",
-        help="sign-ups of one address in an hour; 0: as many as it likes (%(default)s)",
-    )
-    parser.add_argument(
-        "--faucet",
-        type=int,
-        default=config.faucet_micro // MICRO,
-        metavar="USDC",
-        help="what a new account receives from the faucet, 1 to 1,000,000,000 (%(default)s)",
-    )
-    parser.add_argument(
-        "--faucet-budget",
-        type=int,
-        default=limits.faucet_budget_micro // MICRO,
-        metavar="USDC",
-        help="what the faucet gives in all, over restarts; then no more sign-ups. 0: no limit (%(default)s)",
-    )
-    parser.add_argument(
-        "--account-orders",
-        type=int,
-        default=limits.orders_max,
-        metavar="N",
-        help="open orders of an account that signs up; 0: only the core's own limit (%(default)s)",
-    )
-    parser.add_argument(
-        "--account-positions",
-        type=int,
-        default=limits.positions_max,
-        metavar="N",
-        help="instruments in which it has positions or orders; 0: only the core's own limit (%(default)s)",
-    )
+    core = "0: only the core's own limit"
+    budget = "what the faucet gives in all, over restarts; then no more sign-ups. 0: no limit"
+    seats = f"instruments in which it has positions or orders; {core}"
+    hourly = "sign-ups of one address in an hour; 0: as many as it likes"
+    yield "--sign-ups-per-hour", limits.per_hour, "N", hourly
+    gift = "what a new account receives from the faucet, 1 to 1,000,000,000"
+    yield "--faucet", config.faucet_micro // MICRO, "USDC", gift
+    yield "--faucet-budget", limits.faucet_budget_micro // MICRO, "USDC", budget
+    yield "--account-orders", limits.orders_max, "N", f"open orders of an account that signs up; {core}"
+    yield "--account-positions", limits.positions_max, "N", seats
 
 
 def _sign_up_limits(options: argparse.Namespace) -> SignUpLimits:

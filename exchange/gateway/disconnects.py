@@ -117,9 +117,9 @@ class Disconnects:
         if not session.cancel_on_disconnect:
             if self.quotes_need_it:
                 raise error(errors.COD_NOT_ENABLED, reason="call private/enable_cancel_on_disconnect first")
-            quoters = self._quoters.get(account)
-            for instrument in instruments if quoters else ():
-                quoters.pop(instrument, None)  # type: ignore[union-attr]  # they stay from now on
+            if quoters := self._quoters.get(account):
+                for instrument in instruments:  # they stay from now on
+                    quoters.pop(instrument, None)
             return
         self._of(session, account)
         self._quoters.setdefault(account, {}).update(dict.fromkeys(instruments, session))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -44,7 +45,7 @@ class Key(NamedTuple):
         return not self.ip_whitelist or ip in self.ip_whitelist
 
 
-class KeyTable:
+class KeyTable(ABC):
     """The keys of all accounts. `Credentials` adds the accounts."""
 
     sign_ins: SignIns
@@ -211,9 +212,9 @@ class KeyTable:
             return None
         return found if self._may_log_in(found.account) else None
 
+    @abstractmethod
     def _may_log_in(self, account: int) -> bool:
         """Whether an account's keys are let in."""
-        raise NotImplementedError
 
     def keys_of(self, account: int) -> list[Key]:
         """All usable keys of an account, by client id."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from websockets.datastructures import Headers
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as HandshakeRequest
 from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
@@ -118,14 +118,16 @@ class WebSocketStream:
         self._spoke = True
         self._library.receive_data(data)
         for frame in self._library.events_received():
-            opcode = getattr(frame, "opcode", None)
+            if not isinstance(frame, Frame):
+                continue
+            opcode = frame.opcode
             if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
                 self._fragments = []
                 self._is_text = opcode is Opcode.TEXT
             elif opcode is not Opcode.CONT or self._fragments is None:
                 continue
-            self._fragments.append(bytes(frame.data))  # type: ignore[union-attr]  # a Frame: it has an opcode
-            if frame.fin:  # type: ignore[union-attr]
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
                 messages.append(b"".join(self._fragments) if self._is_text else None)
                 self._fragments = None
         if self._library.eof_sent:

@@ -50,9 +50,9 @@ class Feeder:
             return self._skip_labels()
         if not frames:
             return False
-        found = [tuple(record) for frame in frames for record in label_records(frame.payload)]
+        found = [record for frame in frames for record in label_records(frame.payload)]
         payloads = [frame.payload for frame in frames]
-        self._writer.add_commands(payloads, found, frames[-1].next_seq)  # type: ignore[arg-type]
+        self._writer.add_commands(payloads, found, frames[-1].next_seq)
         return True
 
     def _skip_labels(self) -> bool:

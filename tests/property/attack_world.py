@@ -25,6 +25,7 @@ from exchange.core.margin_queries import MarginFigures
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import records as r
+from tests.reference.rates import RATES
 from tests.unit.core.harness import CALL, IOC, MICRO, PERP, SELL, USDC, of
 
 # Two accounts of one family, one of another, and a rich friend under a third name.
@@ -58,28 +59,17 @@ TERMS = {
 }
 TERMS[PUT_30] = TERMS[PUT_30]._replace(option_type=r.OPTION_PUT)
 MOVES_PPM = (-160_000, -80_000, 0, 80_000, 160_000, -500_000, 1_000_000)
-RISK = c.RiskParameters(
+RISK = RATES._replace(
     scenarios=len(MOVES_PPM),
     quantum_micro=10_000,
     extended_from=5,
     dampener_micro=500 * USDC,
-    sm_im_ppm=150_000,
-    sm_floor_ppm=100_000,
-    sm_mm_ppm=75_000,
-    perp_im_ppm=20_000,
-    perp_mm_ppm=10_000,
     uncovered_im_ppm=1_200_000,
     uncovered_mm_ppm=1_100_000,
-    pm_mm_ppm=800_000,
     roll_ppm=6_000,
-    shock_ppm=10_000,
     shock_threshold_micro=20_000_000 * USDC,
     short_ppm=10_000,
-    liquidation_fee_ppm=2_000,
     liquidation_slice_micro=25_000 * USDC,
-    liquidation_band_ppm=5_000,
-    jump_factor=10,
-    auction_ms=60_000,
     auction_discount_ppm=50_000,
 )
 FEES = (c.FeeTier(300, 300, 0, 500),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -70,7 +71,7 @@ class Listings:
     def spoiled(self, underlying: int, now_ms: int, *, perpetual: bool) -> InstrumentTerms:
         """Terms with one field out of order."""
         good = self.terms(underlying, now_ms, perpetual=perpetual)
-        changes: tuple[dict[str, object], ...] = (
+        changes: tuple[dict[str, Any], ...] = (
             {"kind": 0},
             {"kind": 3},
             {"option_type": 3},
@@ -108,7 +109,7 @@ class Listings:
             {"tick_steps": ((0, 1), (limits.MAX_PRICE_TICKS + 2, 2))},
             {"tick_steps": ((0, good.price_limit_ticks + 1),)},
         )
-        return good._replace(**self.rng.choice(changes))  # type: ignore[arg-type]
+        return good._replace(**self.rng.choice(changes))
 
     def move(self, underlying: Underlying, instruments: list[Instrument]) -> tuple[int, list[Mark]]:
         """A next index and marks of (most of) an underlying's instruments."""

@@ -118,9 +118,9 @@ def _quote_entry(world: World, entry: Entry, present: list[QuoteSide]) -> int:
         and present[0].price_ticks >= present[1].price_ticks
     )
     ask_quote = entry.resting(is_sell=True)
-    if not crossed and len(present) == 2 and present[0].lots and ask_quote is not None:  # noqa: SIM102
-        if present[0].price_ticks >= ask_quote.price_ticks:
-            present = present[::-1]
+    bid_first = not crossed and len(present) == 2 and present[0].lots > 0
+    if bid_first and ask_quote is not None and present[0].price_ticks >= ask_quote.price_ticks:
+        present = present[::-1]
     effective = 0
     for side in present:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from exchange.app.bridge import RETRY_S, L1Bridge
 from exchange.domain import commands
 from exchange.wire.errors import QUEUE_FULL, error
+from settlement.l1.mock import MockL1
 from settlement.l1.port import Deposit
 from tests.unit.gateway.fakes import ManualLoop
 
@@ -38,10 +39,10 @@ def packed(*ids: int) -> list[bytes]:
 
 
 def bridge(loop: Loop, queue: Queue) -> L1Bridge:
-    def no_l1() -> None:
+    def no_l1() -> MockL1:
         raise AssertionError("the thread is not started here")
 
-    return L1Bridge(no_l1, loop, queue.submit, 0)  # type: ignore[arg-type]
+    return L1Bridge(no_l1, loop, queue.submit, 0)
 
 
 def test_deposits_are_sequenced_in_order() -> None:

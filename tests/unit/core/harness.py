@@ -13,6 +13,7 @@ from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain import rejects
+from tests.reference.rates import RATES
 
 ALICE, BOB, CAROL = 64, 65, 66
 OPTION, PERPETUAL = 0, 1
@@ -49,29 +50,11 @@ CALL = c.InstrumentTerms(
 )
 PERP = CALL._replace(kind=r.KIND_PERPETUAL, option_type=r.OPTION_NONE, expiry_ms=0, strike_micro=0)
 
-RISK = c.RiskParameters(
+RISK = RATES._replace(
     scenarios=3,
-    quantum_micro=1_000,
-    extended_from=2,
-    dampener_micro=0,
-    sm_im_ppm=150_000,
-    sm_floor_ppm=100_000,
-    sm_mm_ppm=75_000,
-    perp_im_ppm=20_000,
-    perp_mm_ppm=10_000,
-    uncovered_im_ppm=1_000_000,
-    uncovered_mm_ppm=1_000_000,
-    pm_mm_ppm=800_000,
-    roll_ppm=10_000,
-    shock_ppm=10_000,
     shock_threshold_micro=10**12,
-    short_ppm=5_000,
-    liquidation_fee_ppm=2_000,
     liquidation_slice_micro=10**11,
     liquidation_band_ppm=7_000,
-    jump_factor=10,
-    auction_ms=60_000,
-    auction_discount_ppm=100_000,
 )
 
 E = TypeVar("E", bound=e.Event)

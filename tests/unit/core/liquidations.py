@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import records as r
+from tests.reference.rates import RATES
 from tests.unit.core.harness import CALL, IOC, MICRO, PERP, SELL, USDC, Engine, last, of
 
 ALICE, BOB, CAROL, DORA = 64, 65, 66, 67
@@ -20,29 +21,17 @@ CALL_50, PERPETUAL, PUT_50, CALL_60 = 0, 1, 2, 3
 INSTRUMENTS = (CALL_50, PERPETUAL, PUT_50, CALL_60)
 INDEX = 50_000
 START_MS = 1_000
-RISK = c.RiskParameters(
+RISK = RATES._replace(
     scenarios=3,
     quantum_micro=MICRO,
     extended_from=3,
-    dampener_micro=0,
-    sm_im_ppm=150_000,
-    sm_floor_ppm=100_000,
-    sm_mm_ppm=75_000,
-    perp_im_ppm=20_000,
-    perp_mm_ppm=10_000,
     uncovered_im_ppm=1_200_000,
     uncovered_mm_ppm=1_100_000,
-    pm_mm_ppm=800_000,
     roll_ppm=0,
     shock_ppm=0,
     shock_threshold_micro=0,
     short_ppm=0,
-    liquidation_fee_ppm=2_000,
     liquidation_slice_micro=2_500 * USDC,
-    liquidation_band_ppm=5_000,
-    jump_factor=10,
-    auction_ms=60_000,
-    auction_discount_ppm=100_000,
 )
 # What one lot long gains in each scenario, in USDC: the index falls, stays, rises by a tenth.
 TABLES = {CALL_50: (-20, 0, 30), PERPETUAL: (-50, 0, 50), PUT_50: (30, 0, -20), CALL_60: (-5, 0, 12)}

@@ -22,6 +22,7 @@ from exchange.core.engine import Engine as CoreEngine
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import records as r
+from tests.reference.rates import RATES
 from tests.unit.core.harness import CALL, IOC, MICRO, PERP, SELL, USDC, Engine, last, of, only
 
 ALICE, BOB, DORA = 64, 65, 66
@@ -29,29 +30,15 @@ CALL_50, CALL_55, PUT_40, PUT_50, CALL_50_LATER, PERPETUAL = range(6)
 INDEX = 50_000
 SOON_MS, LATER_MS = 10**9, 2 * 10**9
 
-RISK = c.RiskParameters(
+RISK = RATES._replace(
     scenarios=4,
-    quantum_micro=1_000,
     extended_from=3,
     dampener_micro=5 * USDC,
-    sm_im_ppm=150_000,
-    sm_floor_ppm=100_000,
-    sm_mm_ppm=75_000,
-    perp_im_ppm=20_000,
-    perp_mm_ppm=10_000,
     uncovered_im_ppm=1_200_000,
     uncovered_mm_ppm=1_100_000,
-    pm_mm_ppm=800_000,
-    roll_ppm=10_000,
     shock_ppm=20_000,
     shock_threshold_micro=1_000 * USDC,
-    short_ppm=5_000,
-    liquidation_fee_ppm=2_000,
     liquidation_slice_micro=2_500 * USDC,
-    liquidation_band_ppm=5_000,
-    jump_factor=10,
-    auction_ms=60_000,
-    auction_discount_ppm=100_000,
 )
 # Per lot, in milli-USDC (the quantum): the index falls, stays, rises, doubles (the extended scenario).
 TABLES = {

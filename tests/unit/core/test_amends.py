@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from exchange.domain import commands as c
@@ -141,10 +143,10 @@ def test_shrinking_needs_no_funds(market: Market) -> None:
         ({"size_lots": 4, "valid_until_ms": -1}, "malformed"),
     ],
 )
-def test_rejects(market: Market, changes: dict[str, int], why: str) -> None:
+def test_rejects(market: Market, changes: dict[str, Any], why: str) -> None:
     bid = market.rests(ALICE, 90, 5)
     market.send(c.time(10))
-    events = market.send(c.amend(ALICE, bid, **changes))  # type: ignore[arg-type]
+    events = market.send(c.amend(ALICE, bid, **changes))
     assert reason(events) == why
     assert only(events, e.Rejected).head.id == (bid if why != "malformed" else 0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from exchange.domain import commands as c
@@ -107,8 +109,8 @@ def test_labels(market: Market) -> None:
         {"price_limit_ticks": 1 << 33, "position_limit_lots": 1 << 17},
     ],
 )
-def test_terms_out_of_order_are_refused(market: Market, changes: dict[str, object]) -> None:
-    terms = CALL._replace(**changes)  # type: ignore[arg-type]
+def test_terms_out_of_order_are_refused(market: Market, changes: dict[str, Any]) -> None:
+    terms = CALL._replace(**changes)
     assert reason(market.send(c.list_instrument(2, terms))) == "bad_value"
 
 

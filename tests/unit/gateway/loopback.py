@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -15,13 +16,24 @@ from exchange.gateway.http import StaticFile
 from exchange.gateway.server import Authenticator, Server
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire import session_methods as methods
-from exchange.wire.errors import METHOD_NOT_FOUND, error
+from exchange.wire.errors import METHOD_NOT_FOUND, UNAUTHORIZED, error
 from exchange.wire.session import Request, Session
 
 HANDSHAKE = (
     b"GET /ws/api/v2 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+PING = {"jsonrpc": "2.0", "id": 1, "method": "public/test", "params": {}}
+
+
+def http_get(target: str, *headers: str) -> bytes:
+    lines = [f"GET {target} HTTP/1.1", "Host: localhost", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def http_post(body: bytes, target: str = "/api/v2", *headers: str) -> bytes:
+    lines = [f"POST {target} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 class ManualClock:
@@ -38,6 +50,20 @@ class ManualClock:
 
     def advance_ms(self, passed_ms: int) -> None:
         self.at_us += passed_ms * 1_000
+
+
+class FakeAuthenticator:
+    """Knows one token and one header."""
+
+    def by_token(self, session: Session, token: str) -> None:
+        if token != "good":
+            raise error(UNAUTHORIZED, reason="invalid_token")
+        session.authenticate(64, "key", frozenset({"trade:read_write"}))
+
+    def by_header(
+        self, session: Session, header: str, verb: str, target: bytes, body: bytes, method: str
+    ) -> None:
+        self.by_token(session, header.removeprefix("Bearer "))
 
 
 class FakeVenue:
@@ -114,6 +140,15 @@ async def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> Non
         await asyncio.sleep(0.001)
 
 
+def never_reading(port: int) -> socket.socket:
+    """A client that asks for a flood over WebSocket and never reads a byte of it."""
+    deaf = socket.create_connection(("127.0.0.1", port))
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    flood = {"jsonrpc": "2.0", "id": 1, "method": "public/flood"}
+    deaf.sendall(HANDSHAKE + Frame(Opcode.TEXT, json.dumps(flood).encode()).serialize(mask=True))
+    return deaf
+
+
 class RawClient:
     """A TCP client; over WebSocket it frames with the library's client side."""
 
@@ -188,7 +223,8 @@ class RawClient:
                 if not data:
                     raise EOFError("the server closed the connection")
                 self.protocol.receive_data(data)
-                self._events += self.protocol.events_received()  # type: ignore[arg-type]
+                received = self.protocol.events_received()
+                self._events += [event for event in received if isinstance(event, Frame)]
         return self._events.pop(0)
 
     async def reply(self) -> Any:

@@ -6,36 +6,18 @@ from typing import Any
 
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
-from exchange.domain.commands import FeeTier, Mark, RiskParameters
+from exchange.domain.commands import FeeTier, Mark
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.sealing import fixed_key
 from exchange.wire.auth import SUBACCOUNT_SCOPES
+from tests.reference.rates import RATES
 from tests.unit.gateway.rig import Client, Rig, listings
 
-PARAMETERS = RiskParameters(
+PARAMETERS = RATES._replace(
     scenarios=4,
-    quantum_micro=1_000,
     extended_from=3,
-    dampener_micro=0,
-    sm_im_ppm=150_000,
-    sm_floor_ppm=100_000,
-    sm_mm_ppm=75_000,
-    perp_im_ppm=20_000,
-    perp_mm_ppm=10_000,
-    uncovered_im_ppm=1_000_000,
-    uncovered_mm_ppm=1_000_000,
-    pm_mm_ppm=800_000,
-    roll_ppm=10_000,
-    shock_ppm=10_000,
-    shock_threshold_micro=100_000_000_000,
     short_ppm=1_000,
-    liquidation_fee_ppm=2_000,
-    liquidation_slice_micro=10_000_000_000,
-    liquidation_band_ppm=5_000,
-    jump_factor=10,
-    auction_ms=60_000,
-    auction_discount_ppm=100_000,
 )
 TIERS = (FeeTier(300, 300, 0, 500), FeeTier(200, 250, -100, 400))
 INDEX_MICRO = 100_000_000_000

@@ -42,8 +42,7 @@ class Store:
             self.writer.add_events([packed], first + count)
         self._events = len(frames) - but
         for first, commands, count in rig.journal.appended[self._commands :]:
-            labels = [tuple(record) for record in label_records(commands)]
-            self.writer.add_commands([commands], labels, first + count)  # type: ignore[arg-type]
+            self.writer.add_commands([commands], label_records(commands), first + count)
         self._commands = len(rig.journal.appended)
 
     def crash(self) -> None:

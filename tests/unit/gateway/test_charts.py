@@ -222,9 +222,12 @@ def test_a_thread_answers_and_says_when_it_is_busy(
         held.wait(10)
         return threading.current_thread().name
 
+    def fail(_: Past) -> str:
+        raise LookupError("no such thing")
+
     asked.ask(work, found.append)
     began.wait(10)
-    asked.ask(lambda past: past.no_such_thing, found.append)  # type: ignore[attr-defined]
+    asked.ask(fail, found.append)
     asked.ask(lambda past: past.trades(None, Span()), found.append)
     with pytest.raises(ArchiveBusy):
         asked.ask(work, found.append)
@@ -234,7 +237,7 @@ def test_a_thread_answers_and_says_when_it_is_busy(
     asked.close()
     loop.run()
     assert found[0] == Answer(7, "strikebook-archive")
-    assert isinstance(found[1].error, AttributeError)
+    assert isinstance(found[1].error, LookupError)
     assert found[2] == Answer(7, [])
 
 

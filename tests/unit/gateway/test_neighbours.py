@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -27,9 +26,16 @@ from exchange.gateway.server_config import ServerConfig
 from exchange.wire.channels import parse_channel
 from exchange.wire.credits import CreditPolicy
 from exchange.wire.session import Request, Session
-from tests.unit.gateway.loopback import HANDSHAKE, FakeVenue, ManualClock, RawClient, running, wait_until
+from tests.unit.gateway.loopback import (
+    PING,
+    FakeVenue,
+    ManualClock,
+    RawClient,
+    never_reading,
+    running,
+    wait_until,
+)
 
-PING = {"jsonrpc": "2.0", "id": 1, "method": "public/test", "params": {}}
 STEP_US = 100
 
 
@@ -87,10 +93,7 @@ async def test_who_never_reads_is_cut_off_and_a_neighbour_goes_on() -> None:
     venue = CountingVenue()
     config = ServerConfig(write_buffer_bytes_max=100_000, close_timeout_s=0.3)
     async with running(venue, config) as (_, port):
-        deaf = socket.create_connection(("127.0.0.1", port))
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        flood = {"jsonrpc": "2.0", "id": 1, "method": "public/flood"}
-        deaf.sendall(HANDSHAKE + Frame(Opcode.TEXT, json.dumps(flood).encode()).serialize(mask=True))
+        deaf = never_reading(port)
         neighbour = await RawClient.websocket(port)
         assert await answered(neighbour, 50) == 50
         await wait_until(lambda: len(venue.closed) == 1)

@@ -15,6 +15,7 @@ from exchange.domain import records as r
 from exchange.domain.commands import Mark
 from exchange.gateway import history_ring, money_ring
 from exchange.gateway.archive import Answer
+from exchange.gateway.history_ring import HistoryRing
 from exchange.wire import errors
 from tests.unit.gateway.rig import (
     ETH_PERPETUAL,
@@ -175,6 +176,13 @@ def same(told: list[dict[str, Any]], found: list[dict[str, Any]], where: str) ->
             assert now[question] == answer, f"{where}: {question}"
 
 
+def forget(ring: HistoryRing) -> None:
+    """Memory as it is at a start: only the store knows what was."""
+    for remembered in (ring._fills, ring._closed, *ring._closed_of, ring._commissions):
+        remembered.clear()
+    ring.known_from = 0
+
+
 def test_orders_without_fills_are_shown_for_half_an_hour(rig: RiskRig, store: Store) -> None:
     alice = rig.main()
     order_id = alice.buy(OPTION, 0.1, 4_000.0, label="nothing")["order"]["order_id"]
@@ -189,7 +197,7 @@ def test_orders_without_fills_are_shown_for_half_an_hour(rig: RiskRig, store: St
             alice.call("private/cancel", order_id=order_id)
         assert refused.value.code == errors.NOT_OPEN_ORDER
         store.feed(rig)
-        rig.venue.ring.__init__()  # type: ignore[misc]
+        forget(rig.venue.ring)
     at(rig, NOW_MS + 30 * 60_000 + 1_000)
     assert alice.call("private/get_order_history_by_currency", **asked) == []
 

@@ -17,7 +17,7 @@ def test_engine_and_baseline_make_the_same_events(null_ledger: bool, batch_size:
     rows = timing.slices(workload.rows(), 3)
     batches = timing.slices(command_batches(workload, batch_size), 3)
     baseline = engine_runs.BaselineRun(rows)
-    engine = engine_runs.EngineRun(batches, null_ledger=null_ledger)
+    engine = engine_runs.EngineRun.on_a_fresh_venue(batches, null_ledger=null_ledger)
     timing.race((baseline, engine), 3)
     assert engine.checksum() == baseline.checksum()
 

@@ -1,5 +1,7 @@
 """What passes between the venue and the surface worker."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,15 +12,15 @@ NOW_MS = 1_795_000_000_000
 DAY_MS = 86_400_000
 
 
-def a_reply(**changed: object) -> RefitReply:
+def a_reply(**changed: Any) -> RefitReply:
     expiry_ms = np.array([NOW_MS + DAY_MS, NOW_MS + 10 * DAY_MS], dtype=np.int64)
     years = (expiry_ms - NOW_MS) / DAY_MS / 365.0
     slices = np.array([years, 0.16 * years, 0.1 * years, [-0.2, -0.1], [0.0, 0.0], [0.1, 0.2]])
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "status": "fresh", "underlying": 1, "listing": 7, "at_ms": NOW_MS, "error_bp": 12.5,
         "expiry_ms": expiry_ms, "slices": slices, "pull": np.array([0.0, -1.5, 2.0]), **changed,
     }  # fmt: skip
-    return RefitReply(**fields)  # type: ignore[arg-type]
+    return RefitReply(**fields)
 
 
 def test_a_request_is_read_as_it_was_written() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,11 +109,11 @@ def test_parity_holds_in_every_scenario(strike: float, years: float, vol: float,
         ({"moves": [0.1, 0.2]}, "moves"), ({"strike": np.ones((1, 1))}, "one-dimensional"),
     ],
 )  # fmt: skip
-def test_senseless_arguments_are_refused(bad: dict[str, object], message: str) -> None:
-    good: dict[str, object] = {"forward": 1.0, "strike": 1.0, "years": [1.0], "vol": 0.5, "is_call": True}
+def test_senseless_arguments_are_refused(bad: dict[str, Any], message: str) -> None:
+    good: dict[str, Any] = {"forward": 1.0, "strike": 1.0, "years": [1.0], "vol": 0.5, "is_call": True}
     arguments = {**good, "moves": [0.1], "vol_rules": [UNCHANGED], **bad}
     with pytest.raises(ValueError, match=message):
-        scenario_values(**arguments)  # type: ignore[arg-type]
+        scenario_values(**arguments)
 
 
 # --- rules and grids --------------------------------------------------------------------------------

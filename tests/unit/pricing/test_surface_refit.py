@@ -3,6 +3,7 @@
 import itertools
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -255,9 +256,9 @@ def test_time_may_not_run_backwards() -> None:
 @pytest.mark.parametrize(
     "bad", [{"move_points": 0.0}, {"held_importance": np.nan}, {"lone_count": -1}, {"stale_ms": -1}]
 )
-def test_rules_that_make_no_sense_are_refused(bad: dict[str, float]) -> None:
+def test_rules_that_make_no_sense_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(SurfaceError):
-        RefitRules(**bad)  # type: ignore[arg-type]
+        RefitRules(**bad)
 
 
 def test_books_and_surfaces_travel_between_processes() -> None:

@@ -76,7 +76,9 @@ def test_a_slow_l1_is_given_only_so_many(tmp_path: Path) -> None:
     many.store.close()
 
 
-def test_a_failing_l1_is_asked_again_after_growing_pauses(world: World) -> None:
+def test_a_failing_l1_is_asked_again_after_growing_pauses(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.l1.set_switch("fail", 1)
     asked: list[int] = []
     progress = world.l1.progress
@@ -85,7 +87,7 @@ def test_a_failing_l1_is_asked_again_after_growing_pauses(world: World) -> None:
         asked.append(world.clock())
         return progress()
 
-    world.l1.progress = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(world.l1, "progress", noted)
     start = world.clock()
     for _ in range(6_000):
         assert world.poster.step() == 0
@@ -136,18 +138,20 @@ def test_an_l1_with_batches_of_others_halts(world: World, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("code", "steps"), [("malformed", 1), ("duplicate", 2), ("wrong_previous_root", 2)])
-def test_a_refusal_that_does_not_pass_halts(world: World, code: str, steps: int) -> None:
+def test_a_refusal_that_does_not_pass_halts(
+    world: World, code: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(header: bytes, body: bytes) -> bytes:
         raise L1Rejected(code, "no")
 
-    world.l1.post_batch = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(world.l1, "post_batch", refuse)
     for _ in range(steps - 1):
         assert world.poster.step() == 0
     with pytest.raises(PostingHalted, match=code):
         world.poster.step()
 
 
-def test_an_inbox_that_moved_meanwhile_is_asked_again(world: World) -> None:
+def test_an_inbox_that_moved_meanwhile_is_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     post, taken = world.l1.post_batch, list[int]()
 
     def race(header: bytes, body: bytes) -> bytes:
@@ -157,7 +161,7 @@ def test_an_inbox_that_moved_meanwhile_is_asked_again(world: World) -> None:
             post(header, body)
         return post(header, body)
 
-    world.l1.post_batch = race  # type: ignore[method-assign]
+    monkeypatch.setattr(world.l1, "post_batch", race)
     world.settle()
     assert world.posted() == [""] * world.built
 

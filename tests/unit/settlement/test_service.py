@@ -214,7 +214,7 @@ def test_a_batch_ends_only_where_a_commit_batch_ends(tmp_path: Path) -> None:
     check_end(made, venue)
 
 
-def test_a_failing_disk_is_tried_again(tmp_path: Path) -> None:
+def test_a_failing_disk_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, venue = rig(tmp_path)
     failures = [sqlite3.OperationalError("disk is full")] * 3
 
@@ -226,7 +226,7 @@ def test_a_failing_disk_is_tried_again(tmp_path: Path) -> None:
                 raise failures.pop()
             commit(batch, state)
 
-        store.commit = failing  # type: ignore[method-assign]
+        monkeypatch.setattr(store, "commit", failing)
 
     with made.opened(wrap) as service:
         made.run_to_end(service)
@@ -241,18 +241,18 @@ def test_a_failing_disk_is_tried_again(tmp_path: Path) -> None:
         (CorruptRecord("events-1.log", 640, "the frame's checksum is wrong"), "corrupt_record"),
     ],
 )
-def test_journal_faults_wait_or_halt_by_severity(tmp_path: Path, error: Exception, alarm: str) -> None:
+def test_journal_faults_wait_or_halt_by_severity(
+    tmp_path: Path, error: Exception, alarm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made, _ = rig(tmp_path)
     with made.opened() as service:
-        poll = made.source.poll
-
         def failing() -> list[Frame]:
             raise error
 
-        made.source.poll = failing  # type: ignore[method-assign]
-        made.steps(service, 3)
+        with monkeypatch.context() as fault:
+            fault.setattr(made.source, "poll", failing)
+            made.steps(service, 3)
         assert service.alarm[0] == alarm
-        made.source.poll = poll  # type: ignore[method-assign]
         made.steps(service, 3)
         assert (made.told[-1].read_seq > 0) == (alarm == "")
         assert made.told[-1].waiting_for == ""

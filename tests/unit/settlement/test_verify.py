@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ class Operator:
         self.clock.advance(1)
         self.l1.tick()
 
-    def post(self, operations: list[op.Operation], body: bytes | None = None, **lies: object) -> None:
+    def post(self, operations: list[op.Operation], body: bytes | None = None, **lies: Any) -> None:
         self.state.begin_batch()
         for operation in operations:
             apply(self.state, operation)
@@ -65,7 +66,7 @@ class Operator:
         header = Header(
             self.head.batch_id + 1, 0, self.head.root, self.commitment.update(), keccak(body), len(body),
             len(operations), fills, (ShardRange(0, last + 1, last + 9, bytes(32)),),
-        )._replace(**lies)  # type: ignore[arg-type]  # fmt: skip
+        )._replace(**lies)  # fmt: skip
         self.l1.post_batch(header.pack(), body)
         self.tick()
         self.head = self.l1.progress().included

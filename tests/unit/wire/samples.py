@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from exchange.domain import events
 from exchange.domain import records as r
@@ -13,7 +14,7 @@ from exchange.wire.session import RpcError
 EXPIRY_MS = 1_798_358_400_000  # 27 December 2026, 08:00 UTC
 
 
-def option_terms(**changes: object) -> InstrumentTerms:
+def option_terms(**changes: Any) -> InstrumentTerms:
     """BTC-like: ticks of 5 USDC and of 10 above 1,000 USDC, lots of 0.01, the smallest order 0.1."""
     terms = InstrumentTerms(
         kind=r.KIND_OPTION,
@@ -33,7 +34,7 @@ def option_terms(**changes: object) -> InstrumentTerms:
         band_ppm=50_000,
         tick_steps=((0, 1), (200, 2)),
     )
-    return terms._replace(**changes)  # type: ignore[arg-type]
+    return terms._replace(**changes)
 
 
 def perpetual_terms() -> InstrumentTerms:
@@ -52,7 +53,7 @@ OPTION = InstrumentView(3, "BTC", option_terms(), created_ms=1_700_000_000_000)
 PERPETUAL = InstrumentView(0, "BTC", perpetual_terms())
 
 
-def order(**changes: object) -> events.Order:
+def order(**changes: Any) -> events.Order:
     """A resting buy of 0.5 at 1,005 USDC, 0.2 of it filled at 1,000."""
     made = events.Order(
         head=events.Header(r.EV_ORDER, 1, 4, 0, 77, 64, 3, 901),
@@ -73,10 +74,10 @@ def order(**changes: object) -> events.Order:
         shown_lots=30,
         level_lots=30,
     )
-    return made._replace(**changes)  # type: ignore[arg-type]
+    return made._replace(**changes)
 
 
-def trade(**changes: object) -> events.Trade:
+def trade(**changes: Any) -> events.Trade:
     """Account 65 sells 0.2 at 1,000 USDC to the resting order of account 64."""
     made = events.Trade(
         head=events.Header(r.EV_TRADE, 1, 5, 0, 78, 65, 3, 55),
@@ -99,7 +100,7 @@ def trade(**changes: object) -> events.Trade:
         taker_label=0,
         zero=0,
     )
-    return made._replace(**changes)  # type: ignore[arg-type]
+    return made._replace(**changes)
 
 
 def refusal(read: Callable[[], object]) -> RpcError | None:

@@ -8,30 +8,30 @@ from hypothesis import strategies as st
 
 from exchange.wire.channels import Channel, parse_channel
 
-I = "BTC_USDC-27DEC26-100000-C"  # noqa: E741
+NAME = "BTC_USDC-27DEC26-100000-C"
 
 
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        (f"book.{I}.raw", {"family": "book", "instrument": I, "interval": "raw"}),
-        (f"book.{I}.100ms", {"family": "book", "interval": "100ms"}),
-        (f"book.{I}.agg2", {"family": "book", "interval": "agg2"}),
-        (f"book.{I}.none.20.100ms", {"family": "grouped_book", "group": "none", "depth": 20}),
+        (f"book.{NAME}.raw", {"family": "book", "instrument": NAME, "interval": "raw"}),
+        (f"book.{NAME}.100ms", {"family": "book", "interval": "100ms"}),
+        (f"book.{NAME}.agg2", {"family": "book", "interval": "agg2"}),
+        (f"book.{NAME}.none.20.100ms", {"family": "grouped_book", "group": "none", "depth": 20}),
         ("ticker.XRP_USDC-27DEC26-0d52-C.raw", {"family": "ticker", "instrument": "XRP_USDC-27DEC26-0d52-C"}),
         ("ticker.BTC_USDC-PERPETUAL.100ms", {"family": "ticker", "instrument": "BTC_USDC-PERPETUAL"}),
-        (f"quote.{I}", {"family": "quote", "instrument": I}),
-        (f"incremental_ticker.{I}", {"family": "incremental_ticker"}),
-        (f"trades.{I}.raw", {"family": "trades", "instrument": I, "kind": ""}),
+        (f"quote.{NAME}", {"family": "quote", "instrument": NAME}),
+        (f"incremental_ticker.{NAME}", {"family": "incremental_ticker"}),
+        (f"trades.{NAME}.raw", {"family": "trades", "instrument": NAME, "kind": ""}),
         ("trades.option.USDC.100ms", {"family": "trades", "kind": "option", "currency": "USDC"}),
         ("trades.future_combo.any.raw", {"family": "trades", "kind": "future_combo", "currency": "any"}),
         (
             "user.orders.any.any.raw",
             {"family": "user_orders", "private": True, "kind": "any", "currency": "any"},
         ),
-        (f"user.orders.{I}.raw", {"family": "user_orders", "private": True, "instrument": I}),
+        (f"user.orders.{NAME}.raw", {"family": "user_orders", "private": True, "instrument": NAME}),
         ("user.trades.option.btc.100ms", {"family": "user_trades", "private": True, "currency": "BTC"}),
-        (f"user.changes.{I}.raw", {"family": "user_changes", "private": True}),
+        (f"user.changes.{NAME}.raw", {"family": "user_changes", "private": True}),
         ("user.portfolio.btc", {"family": "user_portfolio", "private": True, "currency": "BTC"}),
         ("user.portfolio.any", {"family": "user_portfolio", "currency": "any"}),
         ("deribit_price_index.btc_usdc", {"family": "price_index", "index_name": "btc_usdc"}),
@@ -61,11 +61,11 @@ def test_currencies_nobody_lists_are_no_error(currency: str) -> None:
 
 
 def test_charts_have_a_resolution() -> None:
-    channel = parse_channel(f"chart.trades.{I}.1D")
+    channel = parse_channel(f"chart.trades.{NAME}.1D")
     assert channel is not None
-    assert (channel.family, channel.instrument, channel.group) == ("chart", I, "1D")
-    assert parse_channel(f"chart.trades.{I}.2") is None
-    assert parse_channel(f"chart.{I}.1") is None
+    assert (channel.family, channel.instrument, channel.group) == ("chart", NAME, "1D")
+    assert parse_channel(f"chart.trades.{NAME}.2") is None
+    assert parse_channel(f"chart.{NAME}.1") is None
     channel = parse_channel("deribit_volatility_index.btc_usd")
     assert channel is not None
     assert (channel.family, channel.index_name) == ("volatility_index", "btc_usd")
@@ -97,15 +97,15 @@ def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> 
         ".",
         "book",
         "book.",
-        f"book.{I}",
-        f"book.{I}.1s",
-        f"book.{I}.none.20",
-        f"book.{I}.none.21.100ms",
-        f"book.{I}.3.20.100ms",
+        f"book.{NAME}",
+        f"book.{NAME}.1s",
+        f"book.{NAME}.none.20",
+        f"book.{NAME}.none.21.100ms",
+        f"book.{NAME}.3.20.100ms",
         "book.BTC.raw",
-        f"ticker.{I}",
-        f"ticker.{I}.raw.x",
-        f"quote.{I}.raw",
+        f"ticker.{NAME}",
+        f"ticker.{NAME}.raw.x",
+        f"quote.{NAME}.raw",
         "trades.option.100ms",
         "trades.shares.USDC.raw",
         "trades.option.US DC.raw",
@@ -120,7 +120,7 @@ def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> 
         "chart.trades.x.7",
         "nothing.at.all",
         "ticker." + "X" * 200 + "-1.raw",
-        f"ticker.{I}\n.raw",
+        f"ticker.{NAME}\n.raw",
         "тicker.x",
     ],
 )
@@ -134,8 +134,8 @@ def test_raw_public_feeds_need_authorization() -> None:
         assert channel is not None
         return channel.needs_authorization
 
-    assert needs(f"book.{I}.raw")
-    assert not needs(f"book.{I}.100ms")
+    assert needs(f"book.{NAME}.raw")
+    assert not needs(f"book.{NAME}.100ms")
     assert not needs("user.orders.any.any.raw")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from exchange.wire import figures
 from exchange.wire.figures import Greeks, MarketFigures, PositionValues
+from exchange.wire.instruments import InstrumentView
 from tests.unit.wire import shapes
 from tests.unit.wire.samples import OPTION, PERPETUAL
 
@@ -73,8 +74,8 @@ def test_an_order_book_is_a_ticker_with_levels() -> None:
 
 
 @pytest.mark.parametrize("view", [OPTION, PERPETUAL])
-def test_a_book_summary(view: object) -> None:
-    found = figures.book_summary_object(view, MARKET)  # type: ignore[arg-type]
+def test_a_book_summary(view: InstrumentView) -> None:
+    found = figures.book_summary_object(view, MARKET)
     shapes.check_shape(through_json(found), shapes.BOOK_SUMMARY)
     if view is OPTION:
         assert found["mid_price"] == 1005.0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.domain.commands import InstrumentTerms
 from exchange.domain.limits import MAX_ORDER_LOTS
 from exchange.wire import params as p
 from exchange.wire.session import RpcError
@@ -54,7 +56,7 @@ def test_absent_and_empty_parameters_take_their_default_or_are_required() -> Non
         assert p.boolean(params, "n", True) is True
         assert p.choice(params, "n", {"a"}, "a") == "a"
         for read in (p.integer, p.number, p.text):
-            wrong = refused(lambda read=read, params=params: read(params, "n"))  # type: ignore[misc]
+            wrong = refused(partial(read, params, "n"))
             assert wrong.data == {"param": "n", "reason": "value required"}
 
 
@@ -95,7 +97,7 @@ def test_lists_of_objects_survive_a_query_string() -> None:
     assert p.object_list({"q": '[{"price":0.1}]'}, "q", 5) == [{"price": Decimal("0.1")}]
     wrong: list[object] = [[1], "[1]", "x", [{}] * 6]
     for value in wrong:
-        assert refused(lambda value=value: p.object_list({"q": value}, "q", 5)).code == -32602  # type: ignore[misc]
+        assert refused(partial(p.object_list, {"q": value}, "q", 5)).code == -32602
 
 
 def test_optional_objects() -> None:
@@ -220,7 +222,7 @@ _ANY = (
 
 @settings(max_examples=300, deadline=None)
 @given(_ANY, st.sampled_from([TERMS, FINE, perpetual_terms()]))
-def test_no_value_breaks_a_reader(value: object, terms: object) -> None:
+def test_no_value_breaks_a_reader(value: object, terms: InstrumentTerms) -> None:
     params = {"x": value}
     readers: list[Callable[[], object]] = [
         lambda: p.text(params, "x"),
@@ -233,8 +235,8 @@ def test_no_value_breaks_a_reader(value: object, terms: object) -> None:
         lambda: p.text_list(params, "x", 3),
         lambda: p.object_list(params, "x", 3),
         lambda: p.optional_object(params, "x"),
-        lambda: p.price_ticks(params, terms, "x"),  # type: ignore[arg-type]
-        lambda: p.amount_lots(params, terms, "x"),  # type: ignore[arg-type]
+        lambda: p.price_ticks(params, terms, "x"),
+        lambda: p.amount_lots(params, terms, "x"),
     ]
     for read in readers:
         wrong = refusal(read)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from settlement.batch import Header, ShardRange
@@ -13,12 +15,12 @@ from settlement.l1.port import InboxHead, L1Rejected
 BODY = b"a body"
 
 
-def header(batch_id: int = 1, first_seq: int = 1, last_seq: int = 9, **changes: object) -> Header:
+def header(batch_id: int = 1, first_seq: int = 1, last_seq: int = 9, **changes: Any) -> Header:
     made = Header(
         batch_id, 5, GENESIS_ROOT, b"\x02" * 32, keccak(BODY), len(BODY), 1, 0,
         (ShardRange(0, first_seq, last_seq, bytes(32)),),
     )  # fmt: skip
-    return made._replace(**changes)  # type: ignore[arg-type]
+    return made._replace(**changes)
 
 
 def test_a_post_that_follows_moves_the_head() -> None:
