@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from exchange.app.settled import SettlementStatus, batch_object
+from exchange.core.reading import count_kinds
 from exchange.domain import records as r
 from exchange.gateway.ports import Clock
 from exchange.gateway.venue import Venue
@@ -35,15 +36,7 @@ class Telemetry:
 
     def on_batch(self, _first_seq: int, _count: int, events: bytes) -> None:
         """A released batch: count order changes and fills."""
-        orders = fills = at = 0
-        end = len(events)
-        while at < end:
-            kind = events[at]
-            if kind == r.EV_ORDER:
-                orders += 1
-            elif kind == r.EV_TRADE:
-                fills += 1
-            at += (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
+        _, orders, fills = count_kinds(events)
         self.fills += fills
         second = self._clock.now_ms() // 1000
         if not self._seconds or self._seconds[-1][0] != second:

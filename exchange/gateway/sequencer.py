@@ -18,15 +18,15 @@ too: both are regenerated at the next start.
 
 from __future__ import annotations
 
+import itertools
 import logging
-import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
+from exchange.core.reading import command_starts, count_kinds
 from exchange.domain import commands
 from exchange.domain import records as r
-from exchange.domain.limits import SHARD_SHIFT
 from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loop
 
 MAX_PENDING: Final = 65_536
@@ -40,11 +40,11 @@ HALTED: Final = "halted"
 
 OnEvents = Callable[[bytes], None]
 Listener = Callable[[int, int, bytes], None]
+Waiter = tuple[int, int, OnEvents]  # place of its first command in the batch, how many, callback
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _CANCELS: Final = frozenset({r.CANCEL, r.CANCEL_MANY})
-_KEY: Final = struct.Struct("<2xHIQ")  # units, index, seq of an event
 
 
 class EnginePort(Protocol):
@@ -80,7 +80,7 @@ class _Batch:
         self.count = count
         self.commands = packed
         self.events = events
-        self.waiters: list[tuple[int, OnEvents]] = []  # (seq, callback), seq ascending
+        self.waiters: list[Waiter] = []  # first ascending
         self.reads: list[_Read] = []
 
 
@@ -126,7 +126,6 @@ class Sequencer:
         clock: Clock,
         *,
         chain: ChainPort | None = None,
-        shard: int = 0,
     ) -> None:
         self.mode = RUNNING
         self.halt_reason: BaseException | None = None
@@ -138,8 +137,9 @@ class Sequencer:
         self._loop = loop
         self._clock = clock
         self._chain = chain
-        self._shard_bits = shard << SHARD_SHIFT
-        self._pending: list[bytes] = []
+        self._pending: list[bytes] = []  # a command each, or a run of them
+        self._pending_counts: list[int] = []
+        self._pending_count = 0
         self._pending_waiters: list[tuple[int, OnEvents]] = []  # (index in pending, callback)
         self._pending_reads: list[_Read] = []
         self._unsynced: list[_Batch] = []
@@ -167,16 +167,25 @@ class Sequencer:
             QueueFull: too many commands wait.
             Halted: the sequencer takes nothing any more.
         """
-        pending = self._pending
+        self.submit_run(command, 1, on_events, is_cancel=command[0] in _CANCELS)
+
+    def submit_run(
+        self, packed: bytes, count: int, on_events: OnEvents | None = None, *, is_cancel: bool = False
+    ) -> None:
+        """Take `count` packed commands that stay adjacent; `on_events` gets the events of all of them.
+
+        A run of nothing but cancels (`is_cancel`) has the cancels' room. Raises as `submit` does.
+        """
         if self.mode is not RUNNING:
             raise Halted(str(self.halt_reason))
-        if len(pending) >= MAX_PENDING and (
-            command[0] not in _CANCELS or len(pending) >= MAX_PENDING + CANCEL_ROOM
-        ):
+        waiting = self._pending_count + count
+        if waiting > MAX_PENDING and not (is_cancel and waiting <= MAX_PENDING + CANCEL_ROOM):
             raise QueueFull
+        self._pending_count = waiting
         if on_events is not None:
-            self._pending_waiters.append((len(pending), on_events))
-        pending.append(command)
+            self._pending_waiters.append((len(self._pending), on_events))
+        self._pending.append(packed)
+        self._pending_counts.append(count)
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
@@ -186,7 +195,7 @@ class Sequencer:
 
         Raises as `submit` does; then none is taken.
         """
-        if len(self._pending) + len(packed) > MAX_PENDING:
+        if self._pending_count + len(packed) > MAX_PENDING:
             raise QueueFull
         for command in packed[:-1]:
             self.submit(command)
@@ -244,27 +253,17 @@ class Sequencer:
 
     def _apply_batch(self) -> None:
         engine = self._engine
-        taken = self._pending[:MAX_BATCH]
-        waiters = self._pending_waiters
-        if len(taken) == len(self._pending):
-            self._pending, self._pending_waiters, rest = [], [], []
-        else:
-            self._pending = self._pending[MAX_BATCH:]
-            rest = [(at - MAX_BATCH, done) for at, done in waiters if at >= MAX_BATCH]
-            waiters = [entry for entry in waiters if entry[0] < MAX_BATCH]
-            self._pending_waiters = rest
+        taken, waiters, count = self._take_pending()
         first = engine.next_seq
         now_ms = self._clock.now_ms()
-        offset = self._shard_bits | first
-        count = len(taken)
         if now_ms > engine.now_ms:  # sequenced time; a clock that steps back waits to be caught up
             taken.insert(0, commands.time(now_ms))
-            offset += 1
+            waiters = [(at + 1, length, done) for at, length, done in waiters]
             count += 1
-        packed = taken[0] if count == 1 else b"".join(taken)
+        packed = taken[0] if len(taken) == 1 else b"".join(taken)
         # Known to the halt from here on: if apply or append raises, its waiters are still answered.
         batch = _Batch(first, count, packed, b"")
-        batch.waiters = [(offset + at, done) for at, done in waiters]
+        batch.waiters = waiters
         self._unsynced.append(batch)
         self._unsynced_count += count
         batch.events = engine.apply(packed)
@@ -273,6 +272,26 @@ class Sequencer:
             for entry in batch.reads:
                 entry.fill()
         self._journal.append_commands(first, packed, count)
+
+    def _take_pending(self) -> tuple[list[bytes], list[Waiter], int]:
+        """The next batch: what is pending up to `MAX_BATCH` commands, its waiters, how many commands."""
+        counts, waiters = self._pending_counts, self._pending_waiters
+        entries, total = len(counts), self._pending_count
+        while total > MAX_BATCH and entries > 1:  # a run stays whole
+            entries = min(entries - 1, max(1, entries * MAX_BATCH // total))
+            total = sum(counts[:entries])
+        taken = self._pending[:entries]
+        if entries == len(counts):
+            self._pending, self._pending_counts, self._pending_waiters = [], [], []
+        else:
+            self._pending, self._pending_counts = self._pending[entries:], counts[entries:]
+            self._pending_waiters = [(at - entries, done) for at, done in waiters if at >= entries]
+            waiters = [entry for entry in waiters if entry[0] < entries]
+        self._pending_count -= total
+        if total == entries:
+            return taken, [(at, 1, done) for at, done in waiters], total
+        firsts = list(itertools.accumulate(counts[:entries], initial=0))
+        return taken, [(firsts[at], counts[at], done) for at, done in waiters], total
 
     # --- durability --------------------------------------------------------------------------------
 
@@ -372,11 +391,13 @@ class Sequencer:
         self.mode = HALTED
         self.halt_reason = error
         batches = [*self._syncing, *self._unsynced]
-        waiters = [entry for batch in batches for entry in batch.waiters] + self._pending_waiters
+        waiting = [done for batch in batches for _, _, done in batch.waiters]
+        waiting += [done for _, done in self._pending_waiters]
         reads = [entry for batch in batches for entry in batch.reads] + self._pending_reads
-        self._pending, self._pending_waiters, self._pending_reads = [], [], []
+        self._pending, self._pending_counts, self._pending_waiters, self._pending_reads = [], [], [], []
+        self._pending_count = 0
         self._syncing, self._unsynced = [], []
-        for _, done in waiters:
+        for done in waiting:
             _answer(done, b"")
         for entry in reads:
             entry.give_up()
@@ -391,35 +412,13 @@ def _answer(done: OnEvents, events: bytes) -> None:
         _log.exception("a reply failed")
 
 
-def hand_out(events: bytes, waiters: list[tuple[int, OnEvents]]) -> None:
-    """Give each waiter (seq ascending) the slice of `events` its command caused."""
-    at = start = nth = 0
-    end = len(events)
-    wanted = waiters[0][0]
-    inside = False
-    while at < end:
-        units, _, seq = _KEY.unpack_from(events, at)
-        if inside and seq != wanted:
-            _answer(waiters[nth][1], events[start:at])
-            inside = False
-            nth += 1
-            if nth == len(waiters):
-                return
-            wanted = waiters[nth][0]
-        if not inside and seq == wanted:
-            inside = True
-            start = at
-        at += units * r.UNIT_BYTES
-    if inside:
-        _answer(waiters[nth][1], events[start:end])
+def hand_out(events: bytes, waiters: list[Waiter]) -> None:
+    """Give each waiter the slice of `events` its commands caused."""
+    starts = command_starts(events)
+    for first, count, done in waiters:
+        _answer(done, events[starts[first] : starts[first + count]])
 
 
 def count_events(events: bytes) -> int:
     """How many records a buffer of events holds."""
-    at = count = 0
-    end = len(events)
-    while at < end:
-        at += (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
-        count += 1
-    return count
-
+    return count_kinds(events)[0]

@@ -103,7 +103,6 @@ class Venue:
         sign_up_enabled: bool = False,
         faucet_micro: int = FAUCET_MICRO,
         sign_ups: SignUps | None = None,
-        shard: int = 0,
         disconnect_log: DisconnectLog | None = None,
         quotes_need_cancel_on_disconnect: bool = False,
     ) -> None:
@@ -151,7 +150,7 @@ class Venue:
         self.auction_list: Recent[list[JsonObject]] = Recent()
         self.announcements = Announcements(source, self.settings, self.fanout, clock.now_ms)
         self.chart_feeds = ChartFeeds(self.views, self.fanout, self.archive, clock.now_ms)
-        self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain, shard=shard)
+        self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_after_release(self._flush)
         self.disconnects = Disconnects(
