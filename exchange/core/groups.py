@@ -34,6 +34,8 @@ def set_mmp(w: World, batch: bytes, body: i64, account: i64, underlying: i64, nu
         emit.mmp(w, key, r.MMP_REMOVED, 0, 0, 0, 0)
         return 0
     if group == 0:
+        if w.group_ids.used >= limits.MAX_GROUPS:
+            return no.LIMIT_REACHED
         group = make_group(w, key)
     groups = w.groups.data
     g = group * GROUP_WORDS

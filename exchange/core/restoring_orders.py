@@ -22,6 +22,7 @@ from exchange.core.state_reader import Reader, StateError
 from exchange.core.world import World
 from exchange.domain.limits import (
     FIRST_USER_ACCOUNT,
+    MAX_GROUPS,
     MAX_ID_STREAMS,
     MAX_MMP_GROUPS,
     MAX_MMP_LIMIT,
@@ -89,6 +90,8 @@ def _read_ids(w: World, reader: Reader) -> None:
 
 def _read_groups(w: World, reader: Reader) -> None:
     count = reader.count(3 + GROUP_FIELDS)
+    if count > MAX_GROUPS:
+        raise StateError("too many protection groups")
     while count > 0:
         account = _account(w, reader)
         underlying = reader.word()

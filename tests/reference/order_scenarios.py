@@ -266,6 +266,23 @@ def most_orders() -> Iterator[bytes]:
     yield quotes(ALICE, 1, bid) + c.cancel_many(ALICE)
 
 
+def most_groups() -> Iterator[bytes]:
+    """The most protection groups there are, and one more; known ones are set anew, one that goes makes room."""
+    per_account, first = limits.MAX_MMP_GROUPS, DAVE + 1
+    accounts = range(first, first + limits.MAX_GROUPS // per_account)
+    yield activation(PERPETUAL) + b"".join(c.create_account(account) for account in accounts)
+    for block in range(0, len(accounts), 128):
+        some = product(accounts[block : block + 128], range(per_account))
+        yield b"".join(co.set_mmp(account, 0, number, WIDE) for account, number in some)
+        if block == 0:
+            yield co.set_mmp(first, 0, 3, WIDE._replace(interval_ms=0, max_quote_e8=0))
+    wrong, none = WIDE._replace(interval_ms=-1), WIDE._replace(interval_ms=0, max_quote_e8=0)
+    yield co.set_mmp(ALICE, 0, 0, WIDE) + co.set_mmp(ALICE, 0, 1, WIDE) + co.set_mmp(ALICE, 0, 1, wrong)
+    yield co.set_mmp(ALICE, 0, 0, WIDE) + co.set_mmp(first, 0, 3, WIDE) + co.set_mmp(first, 0, 2, none)
+    yield co.set_mmp(first, 0, 3, none) + co.set_mmp(ALICE, 0, 1, WIDE) + co.set_mmp(ALICE, 0, 2, WIDE)
+    yield co.set_mmp(first, 9, 0, WIDE) + order(ALICE, 49_000, 1, PROTECTED) + quotes(ALICE, 3, c.Quote(0, 9, 1))
+
+
 def many_streams() -> Iterator[bytes]:
     """The most streams of ids there are, and one more; a known one goes on."""
     yield activation(PERPETUAL) + co.set_id_window(1)
@@ -301,7 +318,8 @@ ORDER_SCENARIOS = {
     "windows": windows,
     "sums_that_stop": sums_that_stop,
     "most_orders": most_orders,
+    "most_groups": most_groups,
     "many_streams": many_streams,
     "shard_forgets": shard_forgets,
 }
-LONG_ORDER_SCENARIOS = frozenset({"many_streams", "shard_forgets"})
+LONG_ORDER_SCENARIOS = frozenset({"most_groups", "many_streams", "shard_forgets"})

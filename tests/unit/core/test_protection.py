@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.core import is_compiled, protection
+from exchange.core import groups, is_compiled, protection
 from exchange.core.engine import Engine
 from exchange.core.invariants import check
+from exchange.core.world import World
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from exchange.domain import records as r
+from tests.reference.groups import Group
 from tests.unit.core.harness import (
     ALICE,
     BOB,
@@ -188,6 +190,32 @@ class TestSetting:
         assert only(group(market_3, quantity=9 * LOT), e.Mmp)[1:4] == (r.MMP_SET, -1, 0)
         assert shape(quote(market_3, c.Quote(OPTION, 90, 1)))[0][0] == "mmp_frozen"
         checked(market_3)
+
+
+def fill(market: Market, count: int) -> None:
+    """Groups of nobody that make the shard full."""
+    world = market.engine.world
+    for n in range(count):
+        key = 1_000 + n // 16, 0, n % 16
+        if isinstance(world, World):
+            groups.make_group(world, protection.key_of(*key))
+        else:
+            world.groups[key] = Group(*key, co.MmpLimits(1, 0, 0, 0, 0, 1))
+
+
+class TestTheShard:
+    def test_a_group_more_than_there_may_be(self, market_3: Market) -> None:
+        group(market_3, 5)
+        fill(market_3, limits.MAX_GROUPS - 2)
+        assert last(group(market_3, 0), e.Mmp).kind == r.MMP_SET
+        assert reason(group(market_3, 1)) == "limit_reached"
+        assert reason(group(market_3, 1, interval=-1)) == "bad_value"
+        assert reason(group(market_3, 0, account=BOB)) == "limit_reached"
+        assert last(group(market_3, 5, quantity=7), e.Mmp).kind == r.MMP_SET
+        assert last(group(market_3, 1, interval=0, most=0), e.Mmp).kind == r.MMP_REMOVED
+        group(market_3, 5, interval=0, most=0)
+        assert last(group(market_3, 1), e.Mmp).kind == r.MMP_SET
+        assert reason(group(market_3, 2)) == "limit_reached"
 
 
 class TestOrders:

@@ -6,14 +6,15 @@ import struct
 
 import pytest
 
+from exchange.core import groups, protection
 from exchange.core.engine import Engine
 from exchange.core.invariants import InvariantError, check
 from exchange.core.layout import G_ORDERS, GROUP_WORDS, O_FLAGS, ORDER_WORDS, Q_LOTS, STAKE_WORDS
 from exchange.core.restoring import StateError
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import limits, rejects
 from exchange.domain import records as r
-from exchange.domain import rejects
 from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, SELL, Market, under_rules_3
 
 # 2 streams of 3 words, 3 remembered of 6, 2 groups of 14, and the three counts; behind them one last price
@@ -118,6 +119,15 @@ def test_nonsense_is_refused(word: int, value: int, said: str) -> None:
     data[at : at + 8] = struct.pack("<q", value)
     with pytest.raises(StateError, match=said):
         Engine.restore(bytes(data))
+
+
+def test_more_groups_than_there_may_be_are_refused() -> None:
+    engine = under_rules_3(Market(Engine())).engine
+    assert isinstance(engine, Engine)
+    for n in range(limits.MAX_GROUPS + 1):
+        groups.make_group(engine.world, protection.key_of(ALICE + n // 16, 0, n % 16))
+    with pytest.raises(StateError, match="too many protection groups"):
+        Engine.restore(engine.state_bytes())
 
 
 def test_a_state_cut_anywhere_is_refused() -> None:
