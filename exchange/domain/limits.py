@@ -114,6 +114,7 @@ MAX_TRAILING: Final = 256  # of one source: a price looks at each
 FIRE_MOST: Final = 64
 MAX_REPRICES: Final = 64
 MAX_VOLATILITY_E6: Final = 10**9
+BLOCK_MOST: Final = 64  # trades of one block
 RULES_VERSION: Final = 3  # the newest; an engine starts at 1 and moves on by SET_RULES
 FIRST_RULES: Final = 1
 RECORD_VERSION: Final = 1

@@ -58,6 +58,7 @@ EXTENDED_ORDER: Final = 47
 FIRE: Final = 48
 REPRICE: Final = 49
 SET_ID_WINDOW: Final = 50
+BLOCK_TRADE: Final = 51
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -101,6 +102,7 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     FIRE: "FIRE",
     REPRICE: "REPRICE",
     SET_ID_WINDOW: "SET_ID_WINDOW",
+    BLOCK_TRADE: "BLOCK_TRADE",
 }
 
 # --- event types -----------------------------------------------------------------------------------
@@ -321,6 +323,7 @@ LIQUIDATION_DEFICIT: Final = 3
 WITHDRAWAL_PAID: Final = 0
 WITHDRAWAL_CANCELLED: Final = 1
 TRADE_LIQUIDATION: Final = 2  # flag of TRADE: the taker is being liquidated
+TRADE_BLOCK: Final = 4  # it is part of a block (rules 3)
 RISK_WORDS: Final = 24  # w4…w27 of RISK
 
 # Kinds of LIQUIDATION.
