@@ -1,4 +1,4 @@
-"""Where records stand in a buffer: what those who hand events out ask once a batch, compiled with the core."""
+"""Where records stand in a buffer: asked once a batch by those who hand events out; compiled."""
 
 from __future__ import annotations
 

@@ -267,7 +267,7 @@ def most_orders() -> Iterator[bytes]:
 
 
 def most_groups() -> Iterator[bytes]:
-    """The most protection groups there are, and one more; known ones are set anew, one that goes makes room."""
+    """The most protection groups there are, and one more; known ones are set anew, one less makes room."""
     per_account, first = limits.MAX_MMP_GROUPS, DAVE + 1
     accounts = range(first, first + limits.MAX_GROUPS // per_account)
     yield activation(PERPETUAL) + b"".join(c.create_account(account) for account in accounts)
@@ -280,7 +280,8 @@ def most_groups() -> Iterator[bytes]:
     yield co.set_mmp(ALICE, 0, 0, WIDE) + co.set_mmp(ALICE, 0, 1, WIDE) + co.set_mmp(ALICE, 0, 1, wrong)
     yield co.set_mmp(ALICE, 0, 0, WIDE) + co.set_mmp(first, 0, 3, WIDE) + co.set_mmp(first, 0, 2, none)
     yield co.set_mmp(first, 0, 3, none) + co.set_mmp(ALICE, 0, 1, WIDE) + co.set_mmp(ALICE, 0, 2, WIDE)
-    yield co.set_mmp(first, 9, 0, WIDE) + order(ALICE, 49_000, 1, PROTECTED) + quotes(ALICE, 3, c.Quote(0, 9, 1))
+    yield co.set_mmp(first, 9, 0, WIDE) + order(ALICE, 49_000, 1, PROTECTED)
+    yield quotes(ALICE, 3, c.Quote(0, 9, 1))
 
 
 def many_streams() -> Iterator[bytes]:

@@ -7,12 +7,12 @@ import pytest
 from exchange.core import groups, is_compiled, protection
 from exchange.core.engine import Engine
 from exchange.core.invariants import check
-from exchange.core.world import World
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from exchange.domain import records as r
+from tests.reference.engine import ReferenceEngine
 from tests.reference.groups import Group
 from tests.unit.core.harness import (
     ALICE,
@@ -194,13 +194,13 @@ class TestSetting:
 
 def fill(market: Market, count: int) -> None:
     """Groups of nobody that make the shard full."""
-    world = market.engine.world
+    engine = market.engine
     for n in range(count):
         key = 1_000 + n // 16, 0, n % 16
-        if isinstance(world, World):
-            groups.make_group(world, protection.key_of(*key))
-        else:
-            world.groups[key] = Group(*key, co.MmpLimits(1, 0, 0, 0, 0, 1))
+        if isinstance(engine, Engine):
+            groups.make_group(engine.world, protection.key_of(*key))
+        elif isinstance(engine, ReferenceEngine):
+            engine.world.groups[key] = Group(*key, co.MmpLimits(1, 0, 0, 0, 0, 1))
 
 
 class TestTheShard:
