@@ -36,6 +36,7 @@ _WRITTEN_ANEW: Final = (
 _MARKET: Final = r.TYPE_MARKET << r.TYPE_SHIFT
 _TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
 _COMBINATIONS_MAX: Final = 65_536
+_NO_FEES: Final = b'"commission":0.0,'
 
 
 class OrderWriter:
@@ -46,9 +47,9 @@ class OrderWriter:
         self._fixed: dict[tuple[int, int, int, int, bool], bytes] = {}
 
     def write(
-        self, record: bytes, at: int, label: str, commission_micro: int, quote_set_id: str = ""
+        self, record: bytes, at: int, label: str, commission_micro: int | None, quote_set_id: str = ""
     ) -> bytes:
-        """The JSON of the ORDER record at byte `at`."""
+        """The JSON of the ORDER record at byte `at`; without a commission if that is None."""
         fields = _ORDER.unpack_from(record, at)
         seq, _, instrument, order_id, price, size, filled, resting, flags, kind, state, reason = fields[:12]
         _, filled_value, time_ms, created_ms, shown = fields[12:]
@@ -64,7 +65,7 @@ class OrderWriter:
         average = encode_json(numbers.view.average_price(filled_value, filled)) if filled else b"0.0"
         parts = (
             b'{"order_id":"%d","creation_timestamp":%d,"last_update_timestamp":%d,"price":%b,"amount":%b,'
-            b'"contracts":%b,"filled_amount":%b,"average_price":%b,"commission":%b,"label":%b,"seq":%d,%b'
+            b'"contracts":%b,"filled_amount":%b,"average_price":%b,%b"label":%b,"seq":%d,%b'
         ) % (
             order_id,
             created_ms,
@@ -74,7 +75,7 @@ class OrderWriter:
             amount,
             numbers.amount_text(filled),
             average,
-            encode_json(commission_micro / 1_000_000) if commission_micro else b"0.0",
+            _NO_FEES if commission_micro == 0 else _commission(commission_micro),
             b'""' if quoted else text,
             seq,
             fixed,
@@ -99,3 +100,7 @@ class OrderWriter:
             self._fixed.clear()
         fixed = self._fixed[key] = encode_json(found)[1:-1]
         return fixed
+
+
+def _commission(micro: int | None) -> bytes:
+    return b"" if micro is None else b'"commission":%b,' % encode_json(micro / 1_000_000)
