@@ -222,7 +222,6 @@ class Streams:
             elif complete:
                 again()
             else:
-                follower.waiting.clear()
                 self._loop.call_later(WAIT_S, again)
 
         if behind > RESUME_MAX:
