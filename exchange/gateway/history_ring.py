@@ -77,7 +77,8 @@ class HistoryRing:
         """A match; both accounts remember it."""
         _, maker_order, taker_order, maker, taker, maker_fee, taker_fee = _TRADE_IDS.unpack_from(trade)
         fill = Fill(trade, tick_direction)
-        self.awaiting.append(fill)
+        if maker_order:  # of a block there are no orders to come
+            self.awaiting.append(fill)
         self._remember(maker, fill)
         if taker != maker:
             self._remember(taker, fill)

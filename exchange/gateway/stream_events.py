@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from exchange.domain import events as ev
+from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.history_ring import Fill, join_order
@@ -42,6 +43,26 @@ _SETTLED_NAMES: Final = {
     r.SETTLED_FUNDING: "funding",
 }
 
+_MMP_NAMES: Final = {
+    r.MMP_SET: "set",
+    r.MMP_REMOVED: "removed",
+    r.MMP_TRIPPED: "tripped",
+    r.MMP_RESET: "reset",
+}
+_TRIGGER_NAMES: Final = {r.TRIGGER_STOP: "stop", r.TRIGGER_TAKE: "take", r.TRIGGER_TRAILING: "trailing"}
+_SOURCE_NAMES: Final = {
+    r.SOURCE_INDEX: "index_price",
+    r.SOURCE_MARK: "mark_price",
+    r.SOURCE_LAST: "last_price",
+}
+_LINK_NAMES: Final = {
+    r.LINK_OCO: "one_cancels_other",
+    r.LINK_OTO: "one_triggers_other",
+    r.LINK_OTOCO: "one_triggers_one_cancels_other",
+}
+_NO_ORDER: Final = bytes(8)
+_E8: Final = 100_000_000
+
 LabelText = Callable[[int, int], str]
 
 
@@ -66,7 +87,8 @@ def items_of(account: int, events: bytes) -> list[Item]:
         size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
         if kind == r.EV_TRADE:
             fill = Fill(events[at : at + size], 0)
-            awaiting.append(fill)
+            if fill.trade[32:40] != _NO_ORDER:  # a match of a book: its orders follow
+                awaiting.append(fill)
             if account in accounts_of(events, at):
                 found.append(Item(_counter(events, at), fill))
         else:
@@ -137,6 +159,10 @@ class StreamWriter:
             return b"liquidation", liquidation_step(event, self._registry)
         if isinstance(event, ev.Account):
             return b"account", _account(event)
+        if isinstance(event, eo.Mmp):
+            return b"mmp", self._mmp(event)
+        if isinstance(event, eo.Extended):
+            return b"order_terms", self._terms(event)
         raise ev.EventError(f"an event of type {event.head.type} belongs to no stream")
 
     def _settled(self, event: ev.Settled) -> JsonObject:
@@ -148,6 +174,33 @@ class StreamWriter:
             "change": usdc(event.cash_delta_micro),
             "fee": usdc(event.fee_micro),
             "balance": usdc(event.balance_micro),
+            "timestamp": event.time_ms,
+        }
+
+    def _mmp(self, event: eo.Mmp) -> JsonObject:
+        return {
+            "kind": _MMP_NAMES.get(event.kind, f"kind_{event.kind}"),
+            "index_name": names.index_name(self._registry.symbols[event.head.instrument]),
+            "group": event.head.id,
+            "frozen": event.frozen_until_ms != 0,
+            "frozen_until": max(0, event.frozen_until_ms),
+            "quantity": event.quantity_e8 / _E8,
+            "delta": event.delta_e8 / _E8,
+            "vega": usdc(event.vega_micro),
+            "timestamp": event.time_ms,
+        }
+
+    def _terms(self, event: eo.Extended) -> JsonObject:
+        return {
+            "order_id": str(event.head.id),
+            "instrument_name": self._registry.instruments[event.head.instrument].name,
+            "trigger": _TRIGGER_NAMES.get(event.trigger),
+            "trigger_source": _SOURCE_NAMES.get(event.source),
+            "trigger_price": usdc(event.trigger_micro),
+            "trigger_offset": usdc(event.offset_micro),
+            "link": _LINK_NAMES.get(event.link),
+            "implv": event.volatility_e6 / 10_000,
+            "other_order_id": str(event.other_order_id) if event.other_order_id else None,
             "timestamp": event.time_ms,
         }
 

@@ -18,9 +18,18 @@ from exchange.domain.limits import COUNTER_MASK, SHARD_SHIFT
 from exchange.gateway.history_ring import Fill
 
 FILE_NAME: Final = "streams.bin"
-# Events that tell one account what happened to it. Answers (DONE, REJECTED) are told to who asked.
+# Events that tell one account what happened to it. Answers (DONE, REJECTED, REPEATED) are told to who asked.
 OF_ONE_ACCOUNT: Final = frozenset(
-    {r.EV_ORDER, r.EV_CASH, r.EV_SETTLED, r.EV_ACCOUNT, r.EV_LIQUIDATION, r.EV_MOVED}
+    {
+        r.EV_ORDER,
+        r.EV_CASH,
+        r.EV_SETTLED,
+        r.EV_ACCOUNT,
+        r.EV_LIQUIDATION,
+        r.EV_MOVED,
+        r.EV_MMP,
+        r.EV_EXTENDED,
+    }
 )
 _MAGIC: Final = b"SBSTREAM"
 _HEAD: Final = struct.Struct("<8sQQ")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import struct
 from typing import Any
 
+import msgspec
 import pytest
 
 from clients.stream import CHANNEL, StreamFollower
+from exchange.domain import records as r
+from exchange.gateway.history_ring import Fill
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.stream_events import items_of
 from exchange.gateway.stream_log import Done, Found, JournalEventLog, Tail, find_back
@@ -277,3 +281,47 @@ def test_a_file_of_counts_is_read_or_refused() -> None:
             unpack_counts(damaged, shard=1)
     with pytest.raises(CountsError):
         unpack_counts(raw, shard=0)
+
+
+# --- what rules 3 adds ---------------------------------------------------------------------------------
+
+
+def record(kind: int, account: int, instrument: int, number: int, body: bytes) -> bytes:
+    """A packed event of three units."""
+    return struct.pack("<BBHIQIIQ", kind, 1, 3, 0, 77, account, instrument, number) + body
+
+
+def test_protection_and_terms_of_orders_are_told() -> None:
+    rig = Rig().open()
+    writer = rig.venue.streams._writer
+    body = struct.pack("<qqqqqq", r.MMP_TRIPPED, -1, 50_000_000, -2, 1_500_000, 9)
+    tripped = record(r.EV_MMP, 64, 0, 3, body + bytes(16))
+    told = msgspec.json.decode(writer.write(64, 5, tripped))
+    assert (told["account_seq"], told["type"]) == (5, "mmp")
+    assert told["mmp"] == {
+        "kind": "tripped", "index_name": "btc_usdc", "group": 3, "frozen": True, "frozen_until": 0,
+        "quantity": 0.5, "delta": -2e-8, "vega": 1.5, "timestamp": 9, "seq": 77,
+    }  # fmt: skip
+    kinds = (r.TRIGGER_STOP, r.SOURCE_INDEX, r.LINK_OCO, 0, 1)
+    body = struct.pack("<BBBBB3xqqqqq", *kinds, 9_000_000, 0, 0, 12, 9)
+    terms = record(r.EV_EXTENDED, 64, 2, 4_000, body + bytes(16))
+    told = msgspec.json.decode(writer.write(64, 6, terms))["order_terms"]
+    assert told["order_id"] == "4000"
+    assert (told["trigger"], told["trigger_source"], told["trigger_price"]) == ("stop", "index_price", 9.0)
+    assert (told["link"], told["other_order_id"]) == ("one_cancels_other", "12")
+    counts: list[int] = []
+    count_events(counts, tripped + terms + record(r.EV_REPEATED, 64, 0, 1, bytes(64)))
+    assert counts[64] == 2
+
+
+def test_a_match_without_orders_takes_none_from_the_match_before_it() -> None:
+    rig, account = busy_rig()
+    packed = b"".join(frame[3] for frame in rig.journal.event_frames)
+    trade = next(i.what for i in items_of(account, packed) if isinstance(i.what, Fill))
+    block = bytearray(trade.trade)
+    block[32:48] = bytes(16)  # agreed on outside the books: no orders
+    alone, *rest = items_of(account, bytes(block) + packed)
+    assert isinstance(alone.what, Fill)
+    assert (alone.what.maker_order, alone.what.taker_order) == (b"", b"")
+    again = [i.what.taker_order for i in rest if isinstance(i.what, Fill)]
+    assert again == [i.what.taker_order for i in items_of(account, packed) if isinstance(i.what, Fill)]
