@@ -42,6 +42,7 @@ from exchange.gateway.credential_schema import CredentialsError
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.dispatch import Dispatcher, Handler
+from exchange.gateway.express import Express
 from exchange.gateway.http import StaticFile
 from exchange.gateway.labels import Labels
 from exchange.gateway.methods import METHODS
@@ -222,6 +223,7 @@ class VenueProcess:
             health=lambda: {"ok": not self.venue.halted, "mode": self.venue.phase},
             on_reply=self.telemetry.on_reply,
             tier_of=self.venue.tier_of,
+            express=Express(self.venue).take,
         )
         self._begin(loop)
         self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
