@@ -92,6 +92,11 @@ class Fanout:
         for join in self.joined:
             join(topic, session)
 
+    def topic_of(self, session: Session, name: str) -> Topic | None:
+        """The topic a session listens to under a channel's name."""
+        mine = self._of_session.get(session, {})
+        return next((topic for key, topic in mine.items() if key[1] == name), None)
+
     def unsubscribe(self, session: Session, name: str) -> bool:
         """Remove a subscriber; False if it did not listen."""
         mine = self._of_session.get(session)

@@ -11,10 +11,10 @@ from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import may_listen
 from exchange.wire.channels import STREAM_CHANNEL, Channel, parse_channel
-from exchange.wire.errors import error
+from exchange.wire.errors import error, invalid_param
 from exchange.wire.limits import CHANNEL_CHARS_MAX, CHANNELS_MAX
 from exchange.wire.objects import JsonObject
-from exchange.wire.params import has, integer, text_list
+from exchange.wire.params import has, integer, text, text_list
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import must_be_websocket
 
@@ -98,6 +98,20 @@ def unsubscribe_all(venue: Venue, session: Session, request: Request) -> None:
     session.reply(request, "ok")
 
 
+def book_snapshot(venue: Venue, session: Session, request: Request) -> None:
+    """`public/strikebook_book_snapshot {channel}`: the next message of this subscription to a `book` channel
+    is a snapshot; the reply comes before it."""
+    must_be_websocket(session)
+    name = text(request.params, "channel", bytes_max=CHANNEL_CHARS_MAX)
+    topic = venue.fanout.topic_of(session, name)
+    if topic is None:
+        raise invalid_param("channel", "this connection does not listen to it")
+    if topic.channel.family != "book":
+        raise invalid_param("channel", "is no book with a change_id")
+    session.reply(request, {"channel": name})
+    venue.feeds.send_snapshot(topic, session)
+
+
 def get_snapshot(venue: Venue, session: Session, request: Request) -> None:
     """`private/strikebook_get_snapshot`: open orders, positions and portfolio, and the `account_seq` of
     `user.stream` they are as of."""
@@ -121,5 +135,6 @@ METHODS: Final[dict[str, Handler]] = {
     "private/unsubscribe": unsubscribe,
     "public/unsubscribe_all": unsubscribe_all,
     "private/unsubscribe_all": unsubscribe_all,
+    "public/strikebook_book_snapshot": book_snapshot,
     "private/strikebook_get_snapshot": get_snapshot,
 }
