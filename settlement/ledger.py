@@ -37,7 +37,7 @@ class Ledger:
     def __init__(self, state: State) -> None:
         self.state = state
         self._done: list[op.Operation] = []
-        self._settling = Settling(state, self._apply, self._note)
+        self._settling = Settling(state, self._apply)
 
     def read(self, events: bytes) -> list[op.Operation]:
         """Apply a run of whole events (all events of some commands) and return what they did.
@@ -82,9 +82,6 @@ class Ledger:
 
     def _apply(self, operation: op.Operation) -> None:
         tr.apply(self.state, operation)
-        self._done.append(operation)
-
-    def _note(self, operation: op.Operation) -> None:
         self._done.append(operation)
 
     def _read_one(self, event: ev.Event) -> None:
@@ -215,7 +212,7 @@ class Ledger:
         results = tr.settlement_results(self.state, settlement)
         must_agree(first.head.seq, "accounts settled", len(results), len(run))
         tr.book_settlement(self.state, settlement, results)
-        self._note(settlement)
+        self._done.append(settlement)
         for ours, event in zip(results, run, strict=True):
             self._check_settled(settlement, ours, event)
         return at
