@@ -7,6 +7,8 @@ the account's next refresh builds them anew.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from exchange.core.layout import (
@@ -14,15 +16,19 @@ from exchange.core.layout import (
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     F_GAIN,
+    F_GROSS,
     F_KNOWN,
+    F_NET,
     F_NEXT,
     F_ORDERS,
     F_TABLES,
     F_UNDERLYING,
     FOLIO_WORDS,
+    I_DELTA_LOT,
     I_TABLED,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
+    KNOWN_MOST,
     R_SCENARIOS,
     S_COUNTED_BUY,
     S_COUNTED_SELL,
@@ -39,8 +45,11 @@ from exchange.core.layout import (
     U_RISK,
     U_TABLE_EPOCH,
     UNDERLYING_WORDS,
+    UNKNOWN,
 )
 from exchange.core.world import World
+
+_GROSS_MOST: Final = 1 << 60  # a true one is below; more changes than that allows are summed anew
 
 
 def find(w: World, account: i64, underlying: i64) -> i64:
@@ -100,7 +109,7 @@ def refresh(w: World, account: i64) -> None:
     while slot != 0:
         f = slot * FOLIO_WORDS
         epoch = w.underlyings[folios[f + F_UNDERLYING] * UNDERLYING_WORDS + U_TABLE_EPOCH]
-        folios[f + F_KNOWN] = 0
+        folios[f + F_KNOWN] = UNKNOWN
         if folios[f + F_TABLES] != epoch:
             folios[f + F_TABLES] = epoch
             _clear(w, account, f)
@@ -166,8 +175,12 @@ def _count(w: World, seat: i64, size: i64, open_buy: i64, open_sell: i64) -> Non
     if folio == 0:
         folio = _make(w, key >> SEAT_SHIFT, underlying)
     f = folio * FOLIO_WORDS
-    if more != 0:
-        w.folios.data[f + F_KNOWN] = 0
+    if more != 0 and w.folios.data[f + F_KNOWN] != UNKNOWN:
+        delta = more * w.instruments[i + I_DELTA_LOT]
+        w.folios.data[f + F_NET] += delta
+        gross = w.folios.data[f + F_GROSS] + (delta if delta > 0 else -delta)
+        w.folios.data[f + F_GROSS] = gross
+        w.folios.data[f + F_KNOWN] = KNOWN_MOST if gross < _GROSS_MOST else UNKNOWN
     seats[s + S_COUNTED_SIZE] = size
     seats[s + S_COUNTED_BUY] = open_buy
     seats[s + S_COUNTED_SELL] = open_sell

@@ -95,7 +95,9 @@ A_KIN: Final = 28  # derived: the next account of its family in id order; 0 behi
 A_PENDING: Final = 29  # derived: how many of its withdrawals are pending
 A_GOING: Final = 30  # derived: which order's way the next is of; see `verdicts`
 A_APART: Final = 31
-A_CREATED: Final = 32  # the rest of this line is free
+A_CREATED: Final = 32
+A_LOOK: Final = 33  # derived: which look the next is of; see `losing`
+A_SLACK: Final = 34
 ACCOUNT_WORDS: Final = 40
 
 # --- instrument: what every order looks at comes first ---------------------------------------------
@@ -215,7 +217,7 @@ GATHER_WORDS: Final = 4 * 2_049
 F_UNDERLYING: Final = 0
 F_NEXT: Final = 1  # the account's next folio
 F_TABLES: Final = 2  # the table epoch its sums are of
-F_KNOWN: Final = 3  # whether the two below are up to date
+F_KNOWN: Final = 3  # what is known of the two below: see UNKNOWN
 F_GROSS: Final = 4  # sum of |delta| over expiries, micro-USDC
 F_NET: Final = 5  # delta, micro-USDC
 F_GAIN: Final = 8  # per scenario: sum of size * table
@@ -227,6 +229,10 @@ F_NET_APART: Final = 107
 F_GROSS_APART: Final = 108
 F_CHARGES_APART: Final = 109
 FOLIO_WORDS: Final = 112
+# F_KNOWN: nothing; both; what the gross is at most, positions having changed since it was known.
+UNKNOWN: Final = 0
+KNOWN: Final = 1
+KNOWN_MOST: Final = 2
 
 # --- fee schedule: `World.fees` holds four rates a tier ----------------------------------------------
 FEE_WORDS: Final = 4

@@ -25,7 +25,8 @@ from exchange.core.layout import (
     O_WHO,
     ORDER_WORDS,
 )
-from exchange.core.matching import level_lots, match, offers, rest
+from exchange.core.looks import offers
+from exchange.core.matching import level_lots, match, rest
 from exchange.core.tripping import through
 from exchange.core.waiting import are_due
 from exchange.core.world import World, pack

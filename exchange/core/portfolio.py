@@ -32,6 +32,7 @@ from exchange.core.layout import (
     I_TABLED,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
+    KNOWN,
     R_DAMPENER,
     R_EXTENDED,
     R_PM_MM,
@@ -48,6 +49,7 @@ from exchange.core.layout import (
     TABLE_WORDS,
     U_RISK,
     UNDERLYING_WORDS,
+    UNKNOWN,
 )
 from exchange.core.world import World
 from exchange.domain import records as r
@@ -248,12 +250,18 @@ def _delta_charges(w: World, account: i64, folio: i64) -> i64:
     """Roll and shock of a folio as it stands; kept until a position or a mark changes."""
     folios = w.folios.data
     f = folio * FOLIO_WORDS
-    underlying = folios[f + F_UNDERLYING]
-    if folios[f + F_KNOWN] == 0:
-        measure(w, account, underlying, 0, 0)
+    if folios[f + F_KNOWN] != KNOWN:
+        measure(w, account, folios[f + F_UNDERLYING], 0, 0)
         folios[f + F_GROSS] = w.p_gross
         folios[f + F_NET] = w.p_net
-        folios[f + F_KNOWN] = 1
+        folios[f + F_KNOWN] = KNOWN
+    return _kept_charges(w, f)
+
+
+def _kept_charges(w: World, f: i64) -> i64:
+    """Roll and shock of a folio (by its record) by the deltas kept in it."""
+    folios = w.folios.data
+    underlying = folios[f + F_UNDERLYING]
     net = folios[f + F_NET]
     return roll(w, underlying, folios[f + F_GROSS], net) + shock(w, underlying, net)
 
@@ -287,6 +295,23 @@ def initial(w: World, account: i64, instrument: i64, size: i64, open_buy: i64, o
         if size != 0:  # without a folio there is no other delta
             measure(w, account, target, instrument, size)
             total += roll(w, target, w.p_gross, w.p_net) + shock(w, target, w.p_net)
+    return total
+
+
+def initial_most(w: World, account: i64) -> i64:
+    """No less than `initial` of the account as it stands, without a walk over its seats where deltas were
+    known since the marks moved (account refreshed)."""
+    folios = w.folios.data
+    total: i64 = 0
+    slot = w.accounts[account * ACCOUNT_WORDS + A_FOLIO]
+    while slot != 0:
+        f = slot * FOLIO_WORDS
+        total += worst(w, slot, True, 0, 0, 0, 0)
+        if folios[f + F_KNOWN] == UNKNOWN:
+            total += _delta_charges(w, account, slot)
+        else:
+            total += _kept_charges(w, f)  # more gross, and the same net, is no less roll
+        slot = folios[f + F_NEXT]
     return total
 
 

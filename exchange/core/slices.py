@@ -45,7 +45,7 @@ from exchange.core.layout import (
     U_STATE,
     UNDERLYING_WORDS,
 )
-from exchange.core.matching import offered_lots
+from exchange.core.looks import offered_lots
 from exchange.core.orders import place
 from exchange.core.world import World, pack
 from exchange.domain import limits

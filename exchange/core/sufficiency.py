@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import fees, margin, portfolio, standard, verdicts
+from exchange.core import margin, portfolio, standard
 from exchange.core.arithmetic import ceil_div, ppm_ceil
 from exchange.core.instruments import price_at_or_above, price_at_or_below, price_of, rank_of
 from exchange.core.layout import (
     A_MODEL,
-    A_REQUIREMENT,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     I_KIND,
@@ -25,11 +24,6 @@ from exchange.core.layout import (
     I_MULTIPLIER,
     I_TICK_MICRO,
     INSTRUMENT_WORDS,
-    O_FLAGS,
-    O_HOLD,
-    O_PLACE,
-    O_PRICE,
-    O_WHO,
     R_PM_MM,
     R_SCENARIOS,
     S_HOLD,
@@ -303,43 +297,6 @@ def lost_per_lot(w: World, instrument: i64, sell: i64, price: i64) -> i64:
     i = instrument * INSTRUMENT_WORDS
     value = price * w.instruments[i + I_MULTIPLIER]
     return w.instruments[i + I_MARK_HIGH] - value if sell != 0 else value - w.instruments[i + I_MARK_LOW]
-
-
-def is_stale(w: World, order: i64) -> bool:
-    """Whether a resting order (by its record) loses more against the mark than is held for it."""
-    if w.rules < 2:
-        return False
-    orders = w.orders.data
-    instrument = orders[order + O_WHO] >> 32
-    sell = orders[order + O_FLAGS] & 1
-    lost = lost_per_lot(w, instrument, sell, orders[order + O_PRICE])
-    held = orders[order + O_HOLD]
-    if lost <= held:
-        return False
-    i = instrument * INSTRUMENT_WORDS
-    if sell != 0 and w.instruments[i + I_KIND] == r.KIND_OPTION:
-        a = (orders[order + O_WHO] & r.U32) * ACCOUNT_WORDS
-        s = (orders[order + O_PLACE] >> 32) * SEAT_WORDS
-        if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and w.seats.data[s + S_SIZE] <= 0:
-            return lost > held + w.instruments[i + I_MM] - w.instruments[i + I_MARK_HIGH]
-    return True
-
-
-def keeps_maintenance(w: World, order: i64, lots: i64) -> bool:
-    """Whether a match of `lots` of a resting order (by its record) leaves its account with its maintenance
-    margin, the maker's fee paid."""
-    orders = w.orders.data
-    account = orders[order + O_WHO] & r.U32
-    instrument = orders[order + O_WHO] >> 32
-    sell = orders[order + O_FLAGS] & 1
-    margin.refresh(w, account)
-    a = account * ACCOUNT_WORDS
-    has = margin.balance(w, account)
-    has += gained_micro(w, account, instrument, sell, orders[order + O_PRICE], lots)
-    has -= lots * ceil_div(fees.maker_nano(w, account, instrument), 1000)
-    if w.accounts[a + A_MODEL] == r.MODEL_STANDARD and has >= w.accounts[a + A_REQUIREMENT]:
-        return True  # initial margin without relief, this order filled or not, is no less
-    return verdicts.covers(w, account, orders[order + O_PLACE] >> 32, -lots if sell != 0 else lots, has)
 
 
 def _holds(w: World, account: i64) -> i64:

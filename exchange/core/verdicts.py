@@ -1,4 +1,4 @@
-"""Whether a stale maker's account keeps its maintenance margin (docs/rules-2.md, Stale makers).
+"""Whether a losing maker's account keeps its maintenance margin (docs/rules-2.md, Losing makers).
 
 An order may meet the makers of an account a thousand times, an iceberg's tips for one. While it goes through
 the book only positions in its own instrument change: what all others require is summed once for an account

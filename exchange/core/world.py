@@ -165,6 +165,7 @@ class World:
 
         # What `matching.match` leaves for its caller.
         self.going: i64 = 0  # counts its calls; see `verdicts`; means nothing
+        self.looking: i64 = 0  # counts looks at what the book offers; see `losing`; means nothing
         self.rest: i64 = 0
         self.value: i64 = 0
         self.stopped: i64 = 0  # the cancel reason of what is left, or 0

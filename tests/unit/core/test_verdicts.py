@@ -1,4 +1,4 @@
-"""Verdicts over stale makers met again and again: those of the reference, at every meeting."""
+"""Verdicts over losing makers met again and again: those of the reference, at every meeting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEEDS = 24
 
 
 def told(engine: Engine | ReferenceEngine, seed: int) -> list[e.Event]:
-    """What happens when DORA trades through icebergs of ALICE and BOB that a move of the marks made stale."""
+    """What happens when DORA trades through icebergs of ALICE and BOB that lose since the marks moved."""
     random = Random(seed)
     market = MarginMarket(engine)
     market.tables()
@@ -54,6 +54,6 @@ def test_engine_and_reference_meet_the_same_makers(seed: int) -> None:
 def test_some_makers_pay_for_a_part_of_what_they_show() -> None:
     parts = 0
     for seed in range(SEEDS):
-        stale = [order for order in of(told(Engine(), seed), e.Order) if order.reason == r.CANCEL_MARGIN]
-        parts += sum(0 < order.filled_lots < 20 for order in stale)
+        losing = [order for order in of(told(Engine(), seed), e.Order) if order.reason == r.CANCEL_MARGIN]
+        parts += sum(0 < order.filled_lots < 20 for order in losing)
     assert parts >= 3
