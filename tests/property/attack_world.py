@@ -99,6 +99,11 @@ def table(instrument: int, index: int, spread: int) -> list[int]:
     return row
 
 
+def of_others(events: list[e.Event], account: int) -> list[e.Order]:
+    """What was told of orders of other accounts."""
+    return [order for order in of(events, e.Order) if order.head.account != account]
+
+
 class Told(NamedTuple):
     """What happened to one account in liquidation, micro-USDC."""
 
@@ -278,11 +283,13 @@ class AttackWorld:
         return [account for account in ATTACKERS if self.liquidation(account)]
 
     def step(self, account: int) -> int:
-        """One step; the kind of its LIQUIDATION, 0 where it was a DONE or refused."""
+        """One step; the kind of its LIQUIDATION, 0 where nothing came of it: a DONE, a refusal, a slice that
+        neither filled nor had another order cancelled."""
         room, fund, equity = self.room(account), self.fund, self.margins(account).equity_micro
         owed = max(0, -equity)
         could = sum(self.gives(other) for other in FAMILIES[account])
-        told = of(self.send(c.liquidate(account)), e.Liquidation)
+        events = self.send(c.liquidate(account))
+        told = of(events, e.Liquidation)
         for each in told:
             if each.head.account == account:
                 self.told.append(Told(account, each.kind, each.amount_micro))
@@ -294,7 +301,9 @@ class AttackWorld:
                 assert each.amount_micro <= max(0, owed - could), "the fund paid what the family had"
                 assert fund - self.fund == each.amount_micro
         assert self.room(account) >= room, "a step made things worse"
-        return told[-1].kind if told else 0
+        if not told or (told[-1].kind in SLICES and not told[-1].lots and not of_others(events, account)):
+            return 0
+        return told[-1].kind
 
     def slice_most(self, lots: int) -> int:
         """What a slice may lose beyond the account's equity: a tenth of the band, its fees, rounding."""
@@ -381,16 +390,21 @@ class AttackWorld:
             self.order(FRIEND, n, self.marks[n] + width, 4_000, SELL)
 
     def close_out(self, account: int) -> None:
-        """Steps until the liquidation ends, waits for bidders or leaves a deficit."""
+        """Steps until the liquidation ends, waits for bidders or leaves a deficit.
+
+        A round in which nothing comes of any step makes it an auction.
+        """
         idle = 0
         for _ in range(STEPS_MOST):
-            if self.liquidation(account) == r.LIQUIDATION_NONE:
+            state = self.liquidation(account)
+            if state == r.LIQUIDATION_NONE:
                 return
             kind = self.step(account)
             if kind in (r.LIQ_AUCTION, r.LIQ_DEFICIT):
                 return
             idle = 0 if kind else idle + 1
-            if self.liquidation(account) == r.LIQUIDATION_AUCTION and idle > len(INSTRUMENTS):
+            if idle > sum(self.size(account, n) != 0 for n in INSTRUMENTS):
+                assert state == r.LIQUIDATION_AUCTION, "a round without progress, and no auction"
                 return
         raise AssertionError("a liquidation goes on and on")
 

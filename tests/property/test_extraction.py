@@ -291,7 +291,6 @@ def note(world: AttackWorld) -> None:
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.mark.slow  # finds an account that comes to owe more: a rule to mend (docs/risk.md)
 @QUICK
 @given(setting=SETTINGS, actions=some(STILL, 2, 9))
 def test_nothing_is_gained_at_marks_that_stand_still(setting: Setting, actions: list[Action]) -> None:
@@ -300,7 +299,6 @@ def test_nothing_is_gained_at_marks_that_stand_still(setting: Setting, actions: 
     note(world)
 
 
-@pytest.mark.slow  # finds an account that comes to owe more: a rule to mend (docs/risk.md)
 @QUICK
 @given(setting=SETTINGS, before=some(ACTING, 0, 3), moves=one(JUMPING), after=some(ACTING, 0, 3))
 def test_a_jump_costs_the_fund_what_it_left_owing(
