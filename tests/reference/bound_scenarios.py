@@ -86,7 +86,7 @@ def long_looks() -> Iterator[bytes]:
 
 
 def cancelled_on_the_way() -> Iterator[bytes]:
-    """Makers that are cancelled count as met: the taker's own, reduce-only ones, stale ones."""
+    """Makers that are cancelled count as met: the taker's own, reduce-only ones, losing ones."""
     yield opening(PERPETUAL) + activation() + c.configure_account(BOB, cancel_maker=True)
     yield more_accounts(CAROL, amount_micro=1_000 * USDC)
     for n, lots in enumerate((MOST - 9, MOST - 10, WALL)):

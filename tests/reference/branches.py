@@ -104,18 +104,27 @@ _TAKEOVER = (
     "takeover: cover torn away",
 )
 
-_STALE = (
+_LOSING = (
     *(
-        f"stale maker: {outcome}, {kind}, {model}"
-        for outcome, kind, model in product(("trades", "cancelled"), ("perpetual", "option sold"), MODELS)
+        f"losing maker: {outcome}, {kind}, {model}"
+        for outcome, kind, model in product(
+            ("trades", "cancelled"), ("perpetual", "option sold", "option bought"), MODELS
+        )
     ),
-    *(f"stale maker: {outcome}, option bought, portfolio" for outcome in ("trades", "cancelled")),
-    "stale maker: not counted by a look",
+    *(f"look: losing, counted, {model}" for model in MODELS),
+    *(
+        f"look: losing, not counted, {how}, {model}"
+        for how, model in product(("no slack", "for itself", "for those before"), MODELS)
+    ),
+    "look: losing, hidden lots not counted",
+    *(f"look: overdraw by {cause}, {model}" for cause, model in product(("fee", "loss"), MODELS)),
+    "look: overdraw by rounding, portfolio",
+    *(f"look: overdraw of one {whose}" for whose in ("losing", "not losing", "reduce-only")),
+    "look: an own order takes nothing",
 )
-
 _MEETINGS = (
     *(f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote", "slice")),
-    *(f"meetings: stopped, some cancelled: {what}" for what in ("its own", "reduce-only", "stale")),
+    *(f"meetings: stopped, some cancelled: {what}" for what in ("its own", "reduce-only", "losing")),
     "meetings: stopped before its own order",
     "meetings: the most, and nobody left to meet",
     "meetings: the most, and filled by the last",
@@ -153,7 +162,7 @@ _SHARING = (
 
 BRANCHES = frozenset(
     (
-        *_STALE,
+        *_LOSING,
         *_CHECK_16,
         *_MARKET,
         *_AMEND,

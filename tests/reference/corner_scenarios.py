@@ -1,4 +1,4 @@
-"""Scripted streams under rules 2 into single corners: families, stale makers, torn spreads."""
+"""Scripted streams under rules 2 into single corners: families, losing makers, torn spreads."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def family_auction() -> Iterator[bytes]:
 # --- makers ----------------------------------------------------------------------------------------------
 
 
-def stale_makers(model: int) -> Iterator[bytes]:
+def losing_makers(model: int) -> Iterator[bytes]:
     """Accounts with ever more money rest orders; the marks leave them behind; somebody takes them."""
     put = OPTION._replace(option_type=r.OPTION_PUT, fee_cap_permille=125)
     fee = OPTION._replace(maker_fee_ppm=300)
@@ -241,8 +241,8 @@ CORNER_SCENARIOS: dict[str, Stream] = {
     "cut_slices": cut_slices,
     "hardly_relieved": hardly_relieved,
     "amends": amends,
-    "stale_makers_standard": in_few_batches(partial(stale_makers, r.MODEL_STANDARD)),
-    "stale_makers_portfolio": in_few_batches(partial(stale_makers, r.MODEL_PORTFOLIO)),
+    "losing_makers_standard": in_few_batches(partial(losing_makers, r.MODEL_STANDARD)),
+    "losing_makers_portfolio": in_few_batches(partial(losing_makers, r.MODEL_PORTFOLIO)),
     "standing_orders_standard": in_few_batches(partial(standing_orders, r.MODEL_STANDARD)),
     "standing_orders_portfolio": in_few_batches(partial(standing_orders, r.MODEL_PORTFOLIO)),
     **BOUND_SCENARIOS,

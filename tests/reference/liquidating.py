@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -15,11 +16,19 @@ from tests.reference.arithmetic import ceil_div, floor_div, ppm_floor
 from tests.reference.branches import MODELS, note
 from tests.reference.instruments import Instrument
 from tests.reference.lines import line_of, lines_of
+from tests.reference.looking import offered_lots
+from tests.reference.losing import balance_change, loss_at_mark
 from tests.reference.outcome import require
-from tests.reference.stale import balance_change, loss_at_mark
 from tests.reference.sweeping import covered, tell
 from tests.reference.toward_mark import first_price, last_price
 from tests.reference.world import Head, World
+
+
+class Slice(NamedTuple):
+    """What a step is to close: the order, and what the book was found to offer at its price."""
+
+    order: Order
+    offered_lots: int
 
 
 def liquidate(world: World, head: Head) -> None:
@@ -134,7 +143,7 @@ def _in_closing_order(account: Account) -> list[Seat]:
     return sorted((seat for seat in account.seats.values() if seat.size_lots), key=rank)
 
 
-def _plan(world: World, account: Account, seat: Seat) -> Order | None:
+def _plan(world: World, account: Account, seat: Seat) -> Slice | None:
     """The order that closes a slice of a position and does not make things worse, or None."""
     instrument = seat.instrument
     underlying = world.underlying_of(instrument)
@@ -155,10 +164,10 @@ def _plan(world: World, account: Account, seat: Seat) -> Order | None:
     if price_ticks is None:
         return None
     order.price_ticks = price_ticks
-    offered = matching.offered_lots(world, order)
+    offered = offered_lots(world, order)
     order.size_lots = order.open_lots = min(lots, max(1, offered))
     if _helps(world, order, risk):
-        return order
+        return Slice(order, offered)
     note(world, "slice: helps whole, not as cut")
     return None
 
@@ -252,8 +261,9 @@ def _helps(world: World, order: Order, risk: RiskParameters) -> bool:
     return change - costs + freed >= 0
 
 
-def _send(world: World, account: Account, order: Order) -> None:
+def _send(world: World, account: Account, planned: Slice) -> None:
     """Send the slice through the book, take the fee, tell what came of it."""
+    order = planned.order
     instrument = order.instrument
     risk = world.underlying_of(instrument).risk
     assert risk is not None
@@ -261,6 +271,7 @@ def _send(world: World, account: Account, order: Order) -> None:
     matching.run(world, order, r.ORDER_PLACED, trades=True)
     following.carry_out(world)
     filled, fee = order.filled_lots, 0
+    assert filled == order.size_lots or not planned.offered_lots, "a look found what is not filled"
     if filled:
         account.cursor = 0
         value = order.filled_value * instrument.multiplier_micro

@@ -8,11 +8,11 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import fees, triggers, tripping
 from tests.reference.accounts import Order
-from tests.reference.arithmetic import ceil_div
 from tests.reference.branches import MODELS, note
 from tests.reference.extras import Place
 from tests.reference.groups import Group
-from tests.reference.stale import is_stale, may_trade
+from tests.reference.looking import is_acceptable, offered_lots
+from tests.reference.losing import is_losing, may_trade
 from tests.reference.world import World
 
 
@@ -117,7 +117,6 @@ def _may_get_more(world: World, order: Order) -> bool:
 
 
 def _note_stopped(world: World, order: Order, kind: int) -> None:
-    assert order.time_in_force != r.TIF_FOK, "a look found what cannot be met"
     if order.flags & r.FLAG_LIQUIDATION:
         what = "slice"
     elif order.is_quote:
@@ -151,10 +150,12 @@ def run(world: World, order: Order, kind: int, *, trades: bool, old_price_ticks:
 
 def _cancel_reason(world: World, order: Order) -> int:
     """Match; why what remains is cancelled, or 0."""
-    if order.time_in_force == r.TIF_FOK and offered_lots(world, order) < order.open_lots:
+    looks = order.time_in_force == r.TIF_FOK
+    if looks and offered_lots(world, order) < order.open_lots:
         return r.CANCEL_FOK
     traded = order.instrument.trade_seq
     stopped = match(world, order)
+    assert not looks or not order.open_lots, "a look found what is not filled"
     if order.instrument.trade_seq > traded:
         triggers.see_last(world, order.instrument)
         follow(world, order)
@@ -188,67 +189,6 @@ def _stop_tripped(world: World, taker: Order) -> list[Group]:
     return tripped
 
 
-def offered_lots(world: World, taker: Order) -> int:
-    """The fill-or-kill look: what the opposite side surely offers at the order's price or better.
-
-    Under rules 2 no more than an order can meet: a level that may take too many meetings counts only what
-    it shows, from its head on, and ends the look.
-    """
-    offered, left = 0, limits.MEETINGS_MOST
-    for price, queue in taker.instrument.book.side(not taker.is_sell).in_order():
-        if not _acceptable(taker, price):
-            break
-        makers = list(queue.values())
-        own_at = next((i for i, maker in enumerate(makers) if maker.account is taker.account), None)
-        if own_at is not None and not taker.account.cancels_maker:
-            return offered + _shown_lots(world, taker, makers[:own_at], left)
-        needed = sum(_meetings_of(taker, maker) for maker in makers)
-        if needed > left and world.has_risk_rules:
-            offered += _shown_lots(world, taker, makers, left)
-            whose = "slice" if taker.flags & r.FLAG_LIQUIDATION else "fill-or-kill"
-            found = "too little" if offered < taker.open_lots else "enough"
-            note(world, f"look: ended at its most meetings, {whose}, {found}")
-            return offered
-        left -= needed
-        offered += sum(maker.open_lots for maker in makers if _counts(world, taker, maker))
-    return offered
-
-
-def _shown_lots(world: World, taker: Order, makers: list[Order], left: int) -> int:
-    """What these makers show, as far as they fit into the meetings left (rules 2)."""
-    shown = 0
-    for maker in makers:
-        needed = 2 if maker.reduce_only else 1
-        if needed > left and world.has_risk_rules:
-            note(world, "look: one meeting left, two needed" if left else "look: no meeting left")
-            break
-        left -= needed
-        if _counts(world, taker, maker):
-            shown += maker.shown_lots
-    return shown
-
-
-def _counts(world: World, taker: Order, maker: Order) -> bool:
-    """Does a look count the lots of this order?"""
-    if maker.account is taker.account or maker.reduce_only:
-        return False
-    stale = is_stale(world, maker)
-    if stale:
-        note(world, "stale maker: not counted by a look")
-    return not stale
-
-
-def _meetings_of(taker: Order, maker: Order) -> int:
-    """How often an order may be met: for each part it shows; reduce-only, once more to be cancelled."""
-    hidden = maker.open_lots - maker.shown_lots
-    parts = 1 if not hidden or maker.account is taker.account else 1 + ceil_div(hidden, maker.display_lots)
-    return parts + maker.reduce_only
-
-
-def _acceptable(taker: Order, price_ticks: int) -> bool:
-    return price_ticks >= taker.price_ticks if taker.is_sell else price_ticks <= taker.price_ticks
-
-
 def match(world: World, taker: Order) -> int:
     """Trade against the book while it crosses. Why the taker was stopped on the way, or 0."""
     side = taker.instrument.book.side(not taker.is_sell)
@@ -256,7 +196,7 @@ def match(world: World, taker: Order) -> int:
     cancelled: set[str] = set()
     while taker.open_lots:
         best = side.best_price()
-        if best is None or not _acceptable(taker, best):
+        if best is None or not is_acceptable(taker, best):
             if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
                 note(world, "meetings: the most, and nobody left to meet")
             return 0
@@ -278,9 +218,9 @@ def match(world: World, taker: Order) -> int:
                 cancel(world, maker, r.CANCEL_REDUCE_ONLY)
                 cancelled.add("reduce-only")
                 continue
-        if is_stale(world, maker) and not _passes_stale(world, maker, lots):
+        if is_losing(world, maker) and not _passes_losing(world, maker, lots):
             cancel(world, maker, r.CANCEL_MARGIN)
-            cancelled.add("stale")
+            cancelled.add("losing")
             continue
         _trade(world, maker, taker, lots)
     if meetings == limits.MEETINGS_MOST and world.has_risk_rules:
@@ -295,12 +235,12 @@ def _note_stop(world: World, maker: Order, taker: Order, cancelled: set[str]) ->
         note(world, "meetings: stopped before its own order")
 
 
-def _passes_stale(world: World, maker: Order, lots: int) -> bool:
+def _passes_losing(world: World, maker: Order, lots: int) -> bool:
     passes = may_trade(world, maker, lots)
     kind = "option sold" if maker.instrument.is_option and maker.is_sell else "option bought"
     kind = kind if maker.instrument.is_option else "perpetual"
     outcome = "trades" if passes else "cancelled"
-    note(world, f"stale maker: {outcome}, {kind}, {MODELS[maker.account.model]}")
+    note(world, f"losing maker: {outcome}, {kind}, {MODELS[maker.account.model]}")
     return passes
 
 

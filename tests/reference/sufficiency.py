@@ -10,8 +10,8 @@ from exchange.domain import rejects as why
 from tests.reference import funds, margin
 from tests.reference.branches import MODELS, note
 from tests.reference.lines import Line, line_of, lines_of
+from tests.reference.losing import loss_at_mark
 from tests.reference.outcome import require
-from tests.reference.stale import loss_at_mark
 from tests.reference.toward_mark import first_price, last_price
 from tests.reference.world import World
 
