@@ -173,11 +173,26 @@ def test_relief_does_not_count(market: MarginMarket, missing_micro: int, filled:
 def test_in_the_portfolio_model(market: MarginMarket, missing_micro: int, filled: bool) -> None:
     market.tables()
     market.portfolio(ALICE)
-    # 100 in the worst scenario, 3 % of 2,750 for the orders' delta; 100 are lost.
-    leave(market, 282_500_000 - missing_micro)
+    # 100 in the worst scenario, 3 % of 2,750 for the orders' delta; 100 are lost; ten of rounding.
+    leave(market, 282_500_010 - missing_micro)
     market.rests(ALICE, CALL_50, 2_000, 10)
     market.mark(marks={CALL_50: 1_000})
     assert killed_or_filled(market, 10, CALL_50, 1_000) is filled
+
+
+@pytest.mark.parametrize(("missing_micro", "filled"), [(0, True), (1, False)])
+def test_a_sale_s_table_is_rounded_in_the_portfolio_model(
+    market: MarginMarket, missing_micro: int, filled: bool
+) -> None:
+    market.tables()
+    market.portfolio(ALICE)
+    # 300.01 less 5 in the worst scenario, 25 for what is short, 82.50 for delta; 10 are lost, and each lot's
+    # rounding is a quantum and a micro.
+    leave(market, 412_510_000 + 10 * 1_001 - missing_micro)
+    market.rests(ALICE, CALL_50, 2_000, 10, SELL)
+    market.mark(marks={CALL_50: 2_100})
+    done = last(market.order(DORA, CALL_50, 2_100, 10, FOK), e.Order)
+    assert (done.filled_lots == 10) is filled
 
 
 # --- where the look ends --------------------------------------------------------------------------------
