@@ -92,6 +92,11 @@ class Engine:
         return self.world.last_withdrawal
 
     @property
+    def last_block_id(self) -> int:
+        """The last block's id that happened under rules 3; a new one is larger."""
+        return self.world.last_block
+
+    @property
     def account_count(self) -> int:
         """The next account id."""
         return self.world.account_count
@@ -222,7 +227,8 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
             reason = _rare(w, batch, at, units, kind, flags, who)
     if reason != 0:
         client = read_i64_le(batch, at + 16)
-        emit.rejected(w, kind, who, client, reason, ident, w.detail, -1)
+        emit.rejected(w, kind, who, client, reason, ident, w.detail, w.position)
+        w.position = -1
         return
     if len(w.noted) != 0:
         links.follow(w)
