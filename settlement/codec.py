@@ -1,10 +1,10 @@
-"""Batch body, codecs 1 and 2: operations to bytes and back, exactly.
+"""Batch body, codecs 1 to 3: operations to bytes and back, exactly.
 
 Columns of integers, each a run of zigzag varints, over per-batch dictionaries of accounts and
 instruments; each column is a block, raw or zstd, whichever is shorter. Layout in docs/settlement.md.
-Nothing but the body is needed to decode it. Codec 2 is codec 1 with more kinds of operations, those of
-rules version 2: a body of codec 1 reads the same under both, and holds only the first nine. The decoder
-bounds every count by the bytes it has.
+Nothing but the body is needed to decode it. Codecs differ only in the kinds of operations they know: 1 the
+first nine, 2 those of rules version 2 as well, 3 has the last kind, which carries the shares in a loss,
+instead of the one before it. The decoder bounds every count by the bytes it has.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from settlement import columns as col
 from settlement import operations as op
 from settlement.columns import BodyError, Reader
 
-CODEC: Final = 2
-CODECS: Final = {1: 9, 2: 21}
-"""How many kinds each codec knows."""
+CODEC: Final = 3
+CODECS: Final = {
+    1: frozenset(range(9)),
+    2: frozenset(range(21)),
+    3: frozenset(range(22)) - {20},
+}
+"""The kinds each codec knows."""
 
 # The kind numbers of the format: never reuse one.
 KINDS: Final[tuple[type, ...]] = (
@@ -45,6 +49,7 @@ KINDS: Final[tuple[type, ...]] = (
     op.Moved,
     op.Takeover,
     op.LossShare,
+    op.LossStep,
 )
 _KIND_OF: Final = {kind: number for number, kind in enumerate(KINDS)}
 _TERMS_FIELDS: Final = len(InstrumentTerms._fields) - 1
@@ -54,8 +59,8 @@ Writer = Callable[[list[Any]], list[bytes]]
 Maker = Callable[[Reader, int], list[Any]]
 
 
-def encode(operations: Sequence[op.Operation]) -> bytes:
-    """The body of a batch."""
+def encode(operations: Sequence[op.Operation], codec: int = CODEC) -> bytes:
+    """The body of a batch. Raises ValueError for an operation this codec does not know."""
     runs: list[list[int]] = []
     by_kind: list[list[Any]] = [[] for _ in KINDS]
     for operation in operations:
@@ -65,6 +70,9 @@ def encode(operations: Sequence[op.Operation]) -> bytes:
             runs[-1][1] += 1
         else:
             runs.append([number, 1])
+    unknown = [run[0] for run in runs if run[0] not in CODECS[codec]]
+    if unknown:
+        raise ValueError(f"codec {codec} has no operations of kind {unknown[0]}")
     blocks = [col.varints(run[0] for run in runs), col.varints(run[1] for run in runs)]
     for number, found in enumerate(by_kind):
         if found:
@@ -83,7 +91,7 @@ def decode(body: bytes, codec: int = CODEC) -> list[op.Operation]:
     kinds, lengths = reader.column(run_count), reader.column(run_count)
     totals = [0] * len(KINDS)
     for kind, length in zip(kinds, lengths, strict=True):
-        if kind >= CODECS[codec] or length == 0:
+        if kind not in CODECS[codec] or length == 0:
             raise BodyError(f"run of {length} operations of kind {kind}")
         totals[kind] += length
     if sum(totals) > col.MAX_OPERATIONS:
@@ -223,6 +231,26 @@ def _read_fees(reader: Reader, total: int) -> list[op.FeesSet]:
     return [op.FeesSet(tuple(tiers[end - count : end])) for count, end in zip(counts, ends, strict=True)]
 
 
+def _write_losses(steps: list[op.LossStep]) -> list[bytes]:
+    shares = [share for step in steps for share in step.shares]
+    return [
+        *_write_plain([(step.account, step.looked_at) for step in steps]),
+        col.varints(len(step.shares) for step in steps),
+        col.signed(col.deltas([payer for payer, _ in shares])),
+        col.signed(col.deltas([paid_micro for _, paid_micro in shares])),
+    ]
+
+
+def _read_losses(reader: Reader, total: int) -> list[op.LossStep]:
+    rows, counts = _read_plain(reader, total, 2), reader.column(total)
+    ends = col.sums(counts)
+    shares = [(payer, paid_micro) for payer, paid_micro in _read_plain(reader, ends[-1], 2)]
+    return [
+        op.LossStep(account, looked_at, tuple(shares[end - count : end]))
+        for (account, looked_at), count, end in zip(rows, counts, ends, strict=True)
+    ]
+
+
 _FORMS: Final[tuple[tuple[Writer, Maker], ...]] = (
     (_write_indexes, _read_indexes),
     (_write_fills, _read_fills),
@@ -234,5 +262,6 @@ _FORMS: Final[tuple[tuple[Writer, Maker], ...]] = (
     _plain(op.StateSet),
     _plain(op.UnderlyingSet),
     (_write_fees, _read_fees),
-    *map(_plain, KINDS[10:]),
+    *map(_plain, KINDS[10:21]),
+    (_write_losses, _read_losses),
 )

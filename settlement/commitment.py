@@ -15,8 +15,11 @@
     withdrawals   = keccak((id u64 ‖ account u64 ‖ amount_micro u128) words in id order)
     fees          = keccak((option maker i64 ‖ option taker i64 ‖ perp maker i64 ‖ perp taker i64) words)
     risk          = keccak((underlying u64 ‖ liquidation_fee_ppm u192) words in id order)
-    sharing       = keccak(account u64 ‖ phase u64 ‖ at u64 ‖ zero u64 ‖ total u256 ‖ deficit u256
-                    ‖ remaining u256 ‖ (account u64 ‖ basis_micro u192) words in id order)
+    sharing       = keccak(account u64 ‖ phase u64 ‖ at u64 ‖ shares u64 ‖ total ‖ deficit u256
+                    ‖ remaining u256 ‖ (account u64 ‖ basis) words in id order ‖ share words in id order)
+    total         = most less least u128 ‖ most u128
+    basis         = most less least u96 ‖ most u96
+    share word    = account u64 ‖ whole u64 ‖ paid_micro u128
 
 Each of these four is zero bytes where there is nothing. The nonce is 0 in this version. A system account
 that was never booked has the empty leaf.
@@ -106,11 +109,15 @@ def _parameters_hash(state: State) -> bytes:
 
 
 def _sharing_words(sharing: Sharing) -> Iterator[bytes]:
-    yield _word((sharing.account, 8), (sharing.phase, 8), (sharing.at, 8), (0, 8))
-    for amount in (sharing.total_micro, sharing.deficit_micro, sharing.remaining_micro):
-        yield _word((amount, 32))
-    for number, basis in sorted(sharing.basis_micro.items()):
-        yield _word((number, 8), (basis, 24))
+    yield _word((sharing.account, 8), (sharing.phase, 8), (sharing.at, 8), (len(sharing.shares), 8))
+    total = sharing.total
+    yield _word((total.most - total.least, 16), (total.most, 16))
+    yield _word((sharing.deficit_micro, 32))
+    yield _word((sharing.remaining_micro, 32))
+    for number, basis in sorted(sharing.basis.items()):
+        yield _word((number, 8), (basis.most - basis.least, 12), (basis.most, 12))
+    for number, share in sorted(sharing.shares.items()):
+        yield _word((number, 8), (share.is_whole, 8), (share.paid_micro, 16))
 
 
 def _word(*fields: tuple[int, int]) -> bytes:

@@ -24,7 +24,9 @@ from settlement.state import State
 __all__ = ["Ledger", "LedgerMismatch"]
 
 _HEAD: Final = struct.Struct("<BBHIQ")
-_IGNORED: Final = frozenset((r.EV_REJECTED, r.EV_ORDER, r.EV_MARKED))
+_IGNORED: Final = frozenset(
+    (r.EV_REJECTED, r.EV_ORDER, r.EV_MARKED, r.EV_REPEATED, r.EV_MMP, r.EV_EXTENDED, r.EV_DUE)
+)
 _DONE_COMMAND: Final = r.UNIT_BYTES  # offset of the command's type in a DONE
 
 
@@ -37,7 +39,7 @@ class Ledger:
     def __init__(self, state: State) -> None:
         self.state = state
         self._done: list[op.Operation] = []
-        self._settling = Settling(state, self._apply, self._note)
+        self._settling = Settling(state, self._apply)
 
     def read(self, events: bytes) -> list[op.Operation]:
         """Apply a run of whole events (all events of some commands) and return what they did.
@@ -84,9 +86,6 @@ class Ledger:
         tr.apply(self.state, operation)
         self._done.append(operation)
 
-    def _note(self, operation: op.Operation) -> None:
-        self._done.append(operation)
-
     def _read_one(self, event: ev.Event) -> None:
         if isinstance(event, ev.Trade):
             self._read_trade(event)
@@ -126,6 +125,8 @@ class Ledger:
         value = tr.fill_value_micro(terms, trade.price_ticks, trade.size_lots)
         index, lots = trade.index_micro, trade.size_lots
         maker, taker = user(state, trade.maker_account), user(state, trade.taker_account)
+        if trade.flags & r.TRADE_BLOCK:
+            _must_be_of_a_block(trade, maker.main, taker.main)
         fees = fill_fees_micro(state, terms, maker, taker, index, lots, value)
         ours = (value, *fees, trade.taker_account)
         theirs = (trade.value_micro, trade.maker_fee_micro, trade.taker_fee_micro, trade.head.account)
@@ -215,7 +216,7 @@ class Ledger:
         results = tr.settlement_results(self.state, settlement)
         must_agree(first.head.seq, "accounts settled", len(results), len(run))
         tr.book_settlement(self.state, settlement, results)
-        self._note(settlement)
+        self._done.append(settlement)
         for ours, event in zip(results, run, strict=True):
             self._check_settled(settlement, ours, event)
         return at
@@ -234,3 +235,13 @@ class Ledger:
         must_agree(event.head.seq, f"settlement of account {ours.account}", ours, theirs)
         balance = self.state.accounts[ours.account].cash_micro
         must_agree(event.head.seq, f"balance of account {ours.account}", balance, event.balance_micro)
+
+
+def _must_be_of_a_block(trade: ev.Trade, maker_main: int, taker_main: int) -> None:
+    """A trade of a block has no orders, is nobody's liquidation and never stays in a family."""
+    seq, what = trade.head.seq, f"block trade {trade.trade_id}"
+    liquidates = trade.flags & r.TRADE_LIQUIDATION
+    theirs = (trade.maker_order_id, trade.taker_order_id, liquidates)
+    must_agree(seq, f"{what} (orders, liquidation)", (0, 0, 0), theirs)
+    if (maker_main or trade.maker_account) == (taker_main or trade.taker_account):
+        raise LedgerMismatch(f"seq {seq}: {what}: both sides are of one family")

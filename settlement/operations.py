@@ -187,10 +187,26 @@ class Takeover(NamedTuple):
 
 
 class LossShare(NamedTuple):
-    """One step of sharing the deficit of `account`: the next `looked_at` accounts by id."""
+    """One step of sharing the deficit of `account`: the next `looked_at` accounts by id, by their cash.
+
+    Only in batches of codec 2: losses were shared so before equity counted, and everyone's share followed
+    from the state.
+    """
 
     account: int
     looked_at: int
+
+
+class LossStep(NamedTuple):
+    """One step of sharing the deficit of `account`: the next `looked_at` accounts by id.
+
+    `shares` are (account that pays, amount_micro) by id. They are carried because marks decide what an
+    account is worth; never beyond what the state bounds them by (`settlement.losses`).
+    """
+
+    account: int
+    looked_at: int
+    shares: tuple[tuple[int, int], ...]
 
 
 Operation = (
@@ -215,4 +231,5 @@ Operation = (
     | Moved
     | Takeover
     | LossShare
+    | LossStep
 )

@@ -1,4 +1,4 @@
-"""What rules version 2 adds to the transition: withdrawals, transfers, liquidation, takeovers, losses.
+"""What rules version 2 adds to the transition: withdrawals, transfers, liquidation, takeovers.
 
 Written from docs/rules-2.md independently of the core. Pure, integers only; every amount that follows from
 the state is worked out here, and the few that depend on marks are bounded.
@@ -14,21 +14,14 @@ from exchange.domain.limits import (
     ACCOUNT_BRIDGE,
     ACCOUNT_INSURANCE,
     ACCOUNT_WITHDRAWALS,
-    FIRST_USER_ACCOUNT,
     MAX_TIERS,
     PPM,
 )
+from settlement import losses
 from settlement import operations as op
 from settlement.fees import capped, ceil_div, index_per_lot
 from settlement.guards import account_of, funds_micro, need, open_instrument, user
-from settlement.state import Sharing, State
-
-Share = tuple[int, int]
-"""(account that pays, amount_micro)."""
-
-PHASE_BASIS: Final = 1
-PHASE_PAY: Final = 2
-
+from settlement.state import State
 
 # --- parameters ---------------------------------------------------------------------------------------
 
@@ -60,6 +53,7 @@ def _risk_set(state: State, change: op.RiskSet) -> None:
 
 def _held(state: State, held: op.WithdrawalHeld) -> None:
     account, ident = user(state, held.account), held.withdrawal_id
+    losses.must_not_leave(state, f"withdrawal {ident}")
     need(ident > state.last_withdrawal_id, f"withdrawal {ident} after {state.last_withdrawal_id}")
     need(
         0 < held.amount_micro <= account.cash_micro,
@@ -95,6 +89,8 @@ def _transfer(state: State, transfer: op.Transfer) -> None:
         0 < transfer.amount_micro <= source.cash_micro,
         f"account {transfer.source} can not transfer {transfer.amount_micro}",
     )
+    if not (transfer.transfer_id == 0 and destination.in_liquidation):  # what a family pays of a deficit
+        losses.must_not_leave(state, f"transfer {transfer.transfer_id}")
     state.pay(transfer.source, source, -transfer.amount_micro)
     state.pay(transfer.destination, destination, transfer.amount_micro)
 
@@ -229,69 +225,6 @@ def _must_be_the_parts(state: State, takeover: op.Takeover) -> None:
         )
 
 
-# --- shared losses --------------------------------------------------------------------------------------
-
-
-def share_loss(state: State, number: int, count: int) -> list[Share]:
-    """One SHARE_LOSS: books what the next `count` accounts pay, and returns it.
-
-    Raises:
-        TransitionError: another sharing is under way, or the account is not in liquidation or holds lots.
-    """
-    sharing, account = state.sharing, user(state, number)
-    need(sharing.account in (0, number), f"the loss of account {sharing.account} is being shared")
-    need(account.in_liquidation == 1 and count >= 0, f"account {number} is not in liquidation")
-    if sharing.account == 0:
-        state.sharing = sharing = Sharing(number, PHASE_BASIS, FIRST_USER_ACCOUNT)
-    last = min(sharing.at + count, state.account_count)
-    if sharing.phase == PHASE_BASIS:
-        _take_basis(state, sharing, last)
-        if sharing.at >= state.account_count:
-            sharing.phase, sharing.at = PHASE_PAY, FIRST_USER_ACCOUNT
-            sharing.deficit_micro = sharing.remaining_micro = max(0, -funds_micro(state, account))
-        return []
-    shares = _take_shares(state, sharing, last)
-    if sharing.remaining_micro == 0:
-        account.in_liquidation = 0
-        state.touched_accounts.add(number)
-    if sharing.remaining_micro == 0 or sharing.at >= state.account_count:
-        state.sharing = Sharing()
-    return shares
-
-
-def _take_basis(state: State, sharing: Sharing, last: int) -> None:
-    for number in range(sharing.at, last):
-        account = state.accounts.get(number)
-        if account is None or account.in_liquidation or number == sharing.account:
-            continue
-        if account.cash_micro > 0:
-            sharing.basis_micro[number] = account.cash_micro
-            sharing.total_micro += account.cash_micro
-    sharing.at = last
-
-
-def _take_shares(state: State, sharing: Sharing, last: int) -> list[Share]:
-    shares: list[Share] = []
-    while sharing.at < last and sharing.remaining_micro > 0:
-        number, sharing.at = sharing.at, sharing.at + 1
-        basis = sharing.basis_micro.get(number, 0)
-        if basis == 0:
-            continue
-        account = user(state, number)
-        due = ceil_div(sharing.deficit_micro * basis, sharing.total_micro)
-        share = min(due, sharing.remaining_micro, max(0, account.cash_micro))
-        if share > 0:
-            state.pay(number, account, -share)
-            state.pay(sharing.account, user(state, sharing.account), share)
-            sharing.remaining_micro -= share
-            shares.append((number, share))
-    return shares
-
-
-def _loss_share(state: State, share: op.LossShare) -> None:
-    share_loss(state, share.account, share.looked_at)
-
-
 RULES: Final[dict[type, Callable[[State, Any], None]]] = {
     op.FeesSet: _fees_set,
     op.FamilySet: _family_set,
@@ -304,5 +237,6 @@ RULES: Final[dict[type, Callable[[State, Any], None]]] = {
     op.FundCover: _fund_cover,
     op.Moved: _moved,
     op.Takeover: _takeover,
-    op.LossShare: _loss_share,
+    op.LossShare: losses.share_by_cash,
+    op.LossStep: losses.share_by_worth,
 }

@@ -13,7 +13,7 @@ from exchange.domain import records as r
 from exchange.domain.limits import ACCOUNT_INSURANCE
 from settlement import operations as op
 from settlement import protection
-from settlement.guards import funds_micro
+from settlement.guards import funds_micro, user
 from settlement.mismatch import LedgerMismatch, must_agree
 from settlement.state import State
 
@@ -21,21 +21,17 @@ Book = Callable[[op.Operation], None]
 
 
 class Settling:
-    """Events of the command under way that wait for more.
+    """Events of the command under way that wait for more. `apply` books an operation and hands it out."""
 
-    `apply` books an operation and hands it out; `note` hands one out that is booked already.
-    """
-
-    def __init__(self, state: State, apply: Book, note: Book) -> None:
+    def __init__(self, state: State, apply: Book) -> None:
         self._state = state
         self._apply = apply
-        self._note = note
         self._seq = 0
         self._transfer: op.Transfer | None = None
         self._given: op.Transfer | None = None
         self._sold: dict[tuple[int, int, bool], int] = {}
         self._cash: list[ev.Cash] = []
-        self._shares: list[protection.Share] = []
+        self._shares: list[tuple[int, int]] = []
         self._deficit = 0
         self._ended: list[int] = []
 
@@ -114,7 +110,10 @@ class Settling:
                 must_agree(seq, "account in deficit", self._deficit, told.counter_account)
             self._deficit = told.counter_account
             self._shares.append((number, told.amount_micro))
-        elif told.kind not in (r.LIQ_ORDERS, r.LIQ_AUCTION, r.LIQ_DEFICIT):
+        elif told.kind == r.LIQ_DEFICIT:
+            missing = max(0, -funds_micro(self._state, user(self._state, number)))
+            must_agree(seq, f"deficit of account {number}", missing, told.amount_micro)
+        elif told.kind not in (r.LIQ_ORDERS, r.LIQ_AUCTION):
             raise LedgerMismatch(f"seq {seq}: unknown kind {told.kind} of liquidation event")
 
     def _slice(self, told: ev.Liquidation) -> None:
@@ -164,14 +163,12 @@ class Settling:
     # --- shared losses --------------------------------------------------------------------------------
 
     def share_loss(self, done: ev.Done) -> None:
-        """The DONE of a SHARE_LOSS: what each account pays is worked out and compared."""
+        """The DONE of a SHARE_LOSS: its shares are booked if they can be what the rules make of the loss."""
         number, seq = done.head.account, done.head.seq
         if self._shares:
             must_agree(seq, "account in deficit", number, self._deficit)
         before = self._state.accounts[number].in_liquidation if number in self._state.accounts else 0
-        shares = protection.share_loss(self._state, number, done.affected)
-        self._note(op.LossShare(number, done.affected))
-        must_agree(seq, f"shares in the loss of account {number}", shares, self._shares)
+        self._apply(op.LossStep(number, done.affected, tuple(self._shares)))
         ended = before and not self._state.accounts[number].in_liquidation
         must_agree(seq, "end of the liquidation", [number] if ended else [], self._ended)
         self._shares, self._ended = [], []

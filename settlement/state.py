@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exchange.domain.commands import FeeTier, InstrumentTerms
 from exchange.domain.limits import ACCOUNT_WITHDRAWALS, FIRST_USER_ACCOUNT
@@ -30,17 +31,40 @@ class Account:
     in_liquidation: int = 0
 
 
+class Range(NamedTuple):
+    """A figure of which only bounds are known, both included."""
+
+    least: int
+    most: int
+
+
+NOTHING = Range(0, 0)
+
+
+class Share(NamedTuple):
+    """What an account paid of a loss, micro-USDC. `is_whole`: neither its cash nor what was still missing
+    was reached, so it is all that its basis asks for."""
+
+    paid_micro: int
+    is_whole: bool
+
+
 @dataclass(slots=True)
 class Sharing:
-    """A deficit being shared (docs/rules-2.md, SHARE_LOSS); `account` 0: none is."""
+    """A deficit being shared (docs/rules-2.md, SHARE_LOSS); `account` 0: none is.
+
+    `phase` is one of `settlement.losses`; `at` the next account to be looked at. `basis` and `total` bound
+    what marks decide, micro-USDC; `shares` are those of this pass.
+    """
 
     account: int = 0
     phase: int = 0
     at: int = 0
-    total_micro: int = 0
+    total: Range = NOTHING
     deficit_micro: int = 0
     remaining_micro: int = 0
-    basis_micro: dict[int, int] = field(default_factory=dict)
+    basis: dict[int, Range] = field(default_factory=dict)
+    shares: dict[int, Share] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

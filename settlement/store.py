@@ -17,9 +17,9 @@ from exchange.domain.commands import FeeTier, pack_terms
 from exchange.domain.events import unpack_terms
 from settlement.batch import Batch, Header, counter, unpack_header
 from settlement.commitment import GENESIS_ROOT, Commitment, position_words, read_position_words
-from settlement.state import Account, Instrument, Sharing, State
+from settlement.state import Account, Instrument, Range, Share, Sharing, State
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS progress (
     one INTEGER PRIMARY KEY CHECK (one = 1), batch_id INTEGER NOT NULL, next_seq INTEGER NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS underlying (id INTEGER PRIMARY KEY, symbol BLOB NOT N
 CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS risk (one INTEGER PRIMARY KEY CHECK (one = 1), figures BLOB NOT NULL);
 """
-# A database of format 1 knew neither families nor what `_Risk` holds.
+# A database of format 1 knew neither families nor what `_Risk` holds; one of format 2 only shares by cash.
 _FROM_FORMAT_1: Final = """
 ALTER TABLE account ADD COLUMN main INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE account ADD COLUMN tier INTEGER NOT NULL DEFAULT 0;
@@ -50,7 +50,14 @@ class _Risk(msgspec.Struct, frozen=True, array_like=True):
     tiers: list[tuple[int, int, int, int]]
     liquidation_fee_ppm: dict[int, int]
     sharing: tuple[int, int, int, int, int, int]
+    """Account, phase, at, the most the total can be, deficit, remaining."""
     basis_micro: dict[int, int]
+    """The most each can be."""
+    total_slack_micro: int = 0
+    """Most less least; this and the rest from format 3 on."""
+    slack_micro: dict[int, int] = msgspec.field(default_factory=dict)
+    """The same of the bases that are not exact."""
+    shares: dict[int, tuple[int, bool]] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, state: State) -> _Risk:
@@ -60,8 +67,11 @@ class _Risk(msgspec.Struct, frozen=True, array_like=True):
             state.withdrawals,
             [(a, b, c, d) for a, b, c, d in state.tiers],
             state.liquidation_fee_ppm,
-            (s.account, s.phase, s.at, s.total_micro, s.deficit_micro, s.remaining_micro),
-            s.basis_micro,
+            (s.account, s.phase, s.at, s.total.most, s.deficit_micro, s.remaining_micro),
+            {n: basis.most for n, basis in s.basis.items()},
+            s.total.most - s.total.least,
+            {n: basis.most - basis.least for n, basis in s.basis.items() if basis.most > basis.least},
+            {n: (share.paid_micro, share.is_whole) for n, share in s.shares.items()},
         )
 
     def give(self, state: State) -> None:
@@ -70,7 +80,17 @@ class _Risk(msgspec.Struct, frozen=True, array_like=True):
         state.withdrawals = dict(self.withdrawals)
         state.tiers = tuple(FeeTier(*tier) for tier in self.tiers)
         state.liquidation_fee_ppm = dict(self.liquidation_fee_ppm)
-        state.sharing = Sharing(*self.sharing, dict(self.basis_micro))
+        account, phase, at, total, deficit, remaining = self.sharing
+        state.sharing = Sharing(
+            account,
+            phase,
+            at,
+            Range(total - self.total_slack_micro, total),
+            deficit,
+            remaining,
+            {n: Range(most - self.slack_micro.get(n, 0), most) for n, most in self.basis_micro.items()},
+            {n: Share(*share) for n, share in self.shares.items()},
+        )
 
 
 class StoreError(Exception):
@@ -94,7 +114,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if known not in (0, 1, FORMAT):
+        if known not in (0, 1, 2, FORMAT):
             raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
         if known == 1:
             self._db.executescript(f"BEGIN; {_FROM_FORMAT_1} PRAGMA user_version={FORMAT}; COMMIT;")

@@ -50,6 +50,8 @@ class Config:
     batch_seconds: float = 2.0
     unfilled_minutes: int = 30
     """How long history keeps orders that closed without a fill."""
+    resume_bytes: int = 256 * 1024 * 1024
+    """How many bytes of the venue's newest events are kept for `user.stream` to be resumed from."""
     plan: ChainPlan = field(default_factory=lambda: DEMO_PLAN)
     parameters: VenueParameters = field(default_factory=VenueParameters)
     quotes_need_cancel_on_disconnect: bool = True

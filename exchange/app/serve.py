@@ -42,6 +42,7 @@ from exchange.gateway.credential_schema import CredentialsError
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.dispatch import Dispatcher, Handler
+from exchange.gateway.express import Express
 from exchange.gateway.http import StaticFile
 from exchange.gateway.labels import Labels
 from exchange.gateway.methods import METHODS
@@ -50,6 +51,8 @@ from exchange.gateway.recovery import recent_events
 from exchange.gateway.replays import ReplayGuard, ReplayLog
 from exchange.gateway.server import Server
 from exchange.gateway.sign_ups import SignUps
+from exchange.gateway.stream_log import JournalEventLog
+from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import Venue
 from exchange.history.past import Past
 from exchange.history.reader import HistoryReader
@@ -57,9 +60,10 @@ from exchange.journal import DiskStorage, JournalError, Recovered, recover, reta
 from pricing import engines
 from settlement.l1.mock import MockL1
 
-CONSUMERS: Final = ("settlement", "history")
+CONSUMERS: Final = ("settlement", "history", "streams")
 RETAIN_S: Final = 600.0
 SYNC_LAG_S: Final = 5.0
+STREAMS_S: Final = 30.0
 REVIVE_S: Final = 2.0
 _HISTORY: Final = "exchange.history"
 _PAGE: Final = Path(__file__).parent / "page"
@@ -157,6 +161,8 @@ class VenueProcess:
         )
         self.history = HistoryReader(config.history)
         self.archive = ThreadArchive(loop, Past(config.history, any_thread=True))
+        self._stream_store = StreamStore(self._storage, kept_bytes=config.resume_bytes)
+        self._stream_reader = ThreadCommitter(loop)
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
             self._open_l1,
@@ -188,6 +194,8 @@ class VenueProcess:
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
             disconnect_log=disconnect_log,
+            event_log=JournalEventLog(self._storage, self._stream_reader),
+            stream_counts=self._stream_store.load(engine.next_seq),
             quotes_need_cancel_on_disconnect=config.quotes_need_cancel_on_disconnect,
             sign_ups=sign_ups,
         )
@@ -215,6 +223,7 @@ class VenueProcess:
             health=lambda: {"ok": not self.venue.halted, "mode": self.venue.phase},
             on_reply=self.telemetry.on_reply,
             tier_of=self.venue.tier_of,
+            express=Express(self.venue).take,
         )
         self._begin(loop)
         self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
@@ -276,6 +285,7 @@ class VenueProcess:
         self.settlement.start(loop, self._bus.on_batch_state)
         self._every(loop, SYNC_LAG_S, self._sync_lag)
         self._every(loop, RETAIN_S, self._retain)
+        self._every(loop, STREAMS_S, self._save_streams)
         if self.config.children:
             self._start_children()
             self._every(loop, REVIVE_S, self._revive_history)
@@ -291,6 +301,16 @@ class VenueProcess:
 
     def _sync_lag(self) -> None:
         self._writer.sync_events()
+
+    def _save_streams(self) -> None:
+        """Keep the streams' counts, away from the loop."""
+        counts, next_seq = list(self.venue.streams.counts), self.venue.views.seq + 1
+
+        def report(error: BaseException | None) -> None:
+            if error is not None:
+                _log.warning("the counts of the streams could not be kept: %s", error)
+
+        self._stream_reader.commit(lambda: self._stream_store.save(counts, next_seq), report)
 
     def _retain(self) -> None:
         """Delete what every consumer and the snapshots have left behind."""
@@ -358,6 +378,9 @@ class VenueProcess:
             await asyncio.sleep(0.005)
         self.venue.stop()
         self._committer.close()
+        if not self.venue.halted:
+            self._save_streams()
+        self._stream_reader.close()
         self._replays.close()
         self.venue.disconnects.close()
         if not self.venue.halted:

@@ -11,6 +11,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from exchange.wire.book_checksum import MASK, level_checksum
+
 NEW: Final = "new"
 CHANGE: Final = "change"
 DELETE: Final = "delete"
@@ -29,13 +31,22 @@ class Changes(NamedTuple):
 
 
 class Tracker:
-    """What one book channel has told so far."""
+    """What one book channel has told so far, and the checksum of that (`wire.book_checksum`)."""
 
-    __slots__ = ("change_id", "touched")
+    __slots__ = ("_lot_e8", "_tick_micro", "change_id", "checksum", "touched")
 
-    def __init__(self, change_id: int) -> None:
+    def __init__(self, change_id: int, tick_micro: int, lot_e8: int) -> None:
         self.change_id = change_id
+        self.checksum = 0
         self.touched: dict[int, int] = {}  # price * 2 + side → lots the channel knows
+        self._tick_micro = tick_micro
+        self._lot_e8 = lot_e8
+
+    def tell(self, side: int, price: int, old: int, now: int) -> None:
+        """A level goes from `old` to `now` lots in what the channel knows."""
+        price_micro, lot_e8 = price * self._tick_micro, self._lot_e8
+        added = level_checksum(side, price_micro, now * lot_e8)
+        self.checksum = self.checksum + added - level_checksum(side, price_micro, old * lot_e8) & MASK
 
 
 class Book:
@@ -106,9 +117,12 @@ class Book:
 
     # --- change tracking ---------------------------------------------------------------------------
 
-    def track(self) -> Tracker:
-        """A tracker that knows the book as it is now."""
-        tracker = Tracker(self.change_id)
+    def track(self, tick_micro: int = 1, lot_e8: int = 1) -> Tracker:
+        """A tracker that knows the book as it is now; the checksum takes a tick and a lot for so much."""
+        tracker = Tracker(self.change_id, tick_micro, lot_e8)
+        for side, levels in enumerate((self._bids, self._asks)):
+            for price, lots in levels.items():
+                tracker.tell(side, price, 0, lots)
         self._trackers.append(tracker)
         return tracker
 
@@ -129,6 +143,7 @@ class Book:
             if now != old:
                 action = DELETE if now == 0 else CHANGE if old else NEW
                 (asks if side else bids).append((action, price, now))
+                tracker.tell(side, price, old, now)
         tracker.touched = {}
         if not bids and not asks:
             return None

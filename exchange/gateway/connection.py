@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from exchange.gateway import http
@@ -31,6 +32,7 @@ class Host(Protocol):
 
     clock: Clock
     config: ServerConfig
+    express: Callable[[Session, bytes, int], bool]
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -293,9 +295,13 @@ class Connection(asyncio.Protocol):
         """Handle the messages that have arrived; those beyond this turn's time wait for the next."""
         session, backlog = self._session, self._backlog
         assert session is not None
-        arrived_us = self._arrived_us
+        arrived_us, express = self._arrived_us, self._server.express
         while backlog and not self._closing and not session.close_code:
             message = backlog.popleft()
+            if isinstance(message, bytes) and express(session, message, arrived_us):
+                if backlog and self._turn_is_over(began_us):
+                    return
+                continue
             try:
                 if not isinstance(message, bytes):
                     raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")

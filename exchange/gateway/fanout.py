@@ -60,7 +60,8 @@ class Fanout:
     """All topics of one gateway.
 
     `opened(topic)` is called when a topic gets its first subscriber, `closed(topic)` when it lost its
-    last, `joined(topic, session)` for every subscriber after it was added.
+    last, `joined(topic, session)` for every subscriber after it was added, `left(topic, session)` after it
+    was removed.
     """
 
     def __init__(self) -> None:
@@ -69,6 +70,7 @@ class Fanout:
         self.opened: list[Callable[[Topic], None]] = []
         self.closed: list[Callable[[Topic], None]] = []
         self.joined: list[Callable[[Topic, Session], None]] = []
+        self.left: list[Callable[[Topic, Session], None]] = []
 
     def subscribe(self, session: Session, channel: Channel) -> None:
         """Add a subscriber; a session that already listens gets nothing new."""
@@ -90,6 +92,11 @@ class Fanout:
         for join in self.joined:
             join(topic, session)
 
+    def topic_of(self, session: Session, name: str) -> Topic | None:
+        """The topic a session listens to under a channel's name."""
+        mine = self._of_session.get(session, {})
+        return next((topic for key, topic in mine.items() if key[1] == name), None)
+
     def unsubscribe(self, session: Session, name: str) -> bool:
         """Remove a subscriber; False if it did not listen."""
         mine = self._of_session.get(session)
@@ -110,7 +117,9 @@ class Fanout:
     def _leave(self, session: Session, key: Key, topic: Topic) -> None:
         del topic.sessions[session]
         session.missed.pop(topic, None)
+        for callback in self.left:
+            callback(topic, session)
         if not topic.sessions:
             del self._topics[key]
-            for callback in self.closed:
-                callback(topic)
+            for close in self.closed:
+                close(topic)

@@ -93,7 +93,9 @@ class PublicFeeds:
             topic.instrument = view.instrument
             self._by_instrument.setdefault(view.instrument, []).append(topic)
             if channel.family in _BOOKS:
-                topic.tracker = self._views.markets[view.instrument].book.track()
+                topic.tracker = self._views.markets[view.instrument].book.track(
+                    view.terms.tick_micro, view.terms.lot_e8
+                )
         elif channel.family == "trades":
             self._trades.append(topic)
 
@@ -123,14 +125,7 @@ class PublicFeeds:
             return
         view = self._views.registry.instruments[topic.instrument]
         if channel.family == "book":
-            del topic.sessions[session]  # what is held back is not for the newcomer
-            self._write_book(topic, view)
-            topic.sessions[session] = None
-            book = self._views.markets[topic.instrument].book
-            known_id = topic.tracker.change_id if topic.tracker is not None else book.change_id
-            topic.publish_to(
-                session, book_snapshot_data(view, book.bids(), book.asks(), known_id, self._now_ms())
-            )
+            self._write_snapshot(topic, session, view)
         elif channel.family == "grouped_book":
             topic.publish_to(session, self._grouped(topic, view))
         elif channel.family == "ticker":
@@ -306,14 +301,40 @@ class PublicFeeds:
             topic.publish({**head, "timestamp": whole["timestamp"], **changed})
 
     def _write_book(self, topic: Topic, view: InstrumentView) -> None:
-        if topic.tracker is None:
+        tracker = topic.tracker
+        if tracker is None:
             return
-        changes = self._views.markets[topic.instrument].book.take_changes(topic.tracker)
+        changes = self._views.markets[topic.instrument].book.take_changes(tracker)
         if changes is not None:
-            data = book_change_data(
-                view, changes.bids, changes.asks, changes.change_id, changes.prev_change_id, self._now_ms()
+            topic.publish(
+                book_change_data(
+                    view,
+                    changes.bids,
+                    changes.asks,
+                    changes.change_id,
+                    changes.prev_change_id,
+                    self._now_ms(),
+                    tracker.checksum,
+                )
             )
-            topic.publish(data)
+
+    def _write_snapshot(self, topic: Topic, session: Session, view: InstrumentView) -> None:
+        """The whole book for one subscriber, as all others of the topic know it from now on."""
+        tracker = topic.tracker
+        if tracker is None:
+            return
+        del topic.sessions[session]  # what is held back is not for the newcomer
+        self._write_book(topic, view)
+        topic.sessions[session] = None
+        book = self._views.markets[topic.instrument].book
+        data = book_snapshot_data(
+            view, book.bids(), book.asks(), tracker.change_id, self._now_ms(), tracker.checksum
+        )
+        topic.publish_to(session, data)
+
+    def send_snapshot(self, topic: Topic, session: Session) -> None:
+        """The next frame a subscriber of a `book` topic gets is a snapshot, now."""
+        self._write_snapshot(topic, session, self._views.registry.instruments[topic.instrument])
 
     def _grouped(self, topic: Topic, view: InstrumentView) -> JsonObject:
         book = self._views.markets[topic.instrument].book

@@ -34,6 +34,18 @@ class Fill:
         self.taker_order = b""
 
 
+def join_order(awaiting: list[Fill], order_id: int, kind: int, record: bytes) -> list[Fill]:
+    """Give waiting fills their orders: a maker's follows its TRADE, the aggressor's ends the match. Returns
+    those that still wait."""
+    if kind == r.ORDER_FILLED:
+        awaiting[-1].maker_order = record
+    elif int.from_bytes(awaiting[0].trade[40:48], "little") == order_id:
+        for fill in awaiting:
+            fill.taker_order = record
+        return []
+    return awaiting
+
+
 class ClosedOrder(NamedTuple):
     """The last ORDER record of an order and the fees its fills paid (micro-USDC)."""
 
@@ -65,7 +77,8 @@ class HistoryRing:
         """A match; both accounts remember it."""
         _, maker_order, taker_order, maker, taker, maker_fee, taker_fee = _TRADE_IDS.unpack_from(trade)
         fill = Fill(trade, tick_direction)
-        self.awaiting.append(fill)
+        if maker_order:  # of a block there are no orders to come
+            self.awaiting.append(fill)
         self._remember(maker, fill)
         if taker != maker:
             self._remember(taker, fill)
@@ -77,19 +90,10 @@ class HistoryRing:
     def on_order(self, account: int, order_id: int, kind: int, state: int, record: bytes) -> None:
         """An order changed. `record` is its ORDER event."""
         if self.awaiting:
-            self._join(order_id, kind, record)
+            self.awaiting = join_order(self.awaiting, order_id, kind, record)
         if state != r.ORDER_STATE_OPEN:
             commission = self._commissions.pop(order_id, 0) if self._commissions else 0
             self._close(account, order_id, ClosedOrder(record, commission))
-
-    def _join(self, order_id: int, kind: int, record: bytes) -> None:
-        """Give waiting fills their orders: a maker's follows its TRADE, the aggressor's ends the match."""
-        if kind == r.ORDER_FILLED:
-            self.awaiting[-1].maker_order = record
-        elif int.from_bytes(self.awaiting[0].trade[40:48], "little") == order_id:
-            for fill in self.awaiting:
-                fill.taker_order = record
-            self.awaiting = []
 
     def _remember(self, account: int, fill: Fill) -> None:
         ring = self._fills.get(account)

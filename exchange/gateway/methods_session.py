@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from exchange.gateway.dispatch import Handler
+from exchange.gateway.dispatch import Handler, account_of
+from exchange.gateway.streams import FAMILY as STREAM
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import may_listen
-from exchange.wire.channels import Channel, parse_channel
-from exchange.wire.errors import error
+from exchange.wire.channels import STREAM_CHANNEL, Channel, parse_channel
+from exchange.wire.errors import error, invalid_param
 from exchange.wire.limits import CHANNEL_CHARS_MAX, CHANNELS_MAX
-from exchange.wire.params import text_list
+from exchange.wire.objects import JsonObject
+from exchange.wire.params import has, integer, text, text_list
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import must_be_websocket
 
@@ -29,7 +32,11 @@ def public_subscribe(venue: Venue, session: Session, request: Request) -> None:
 
 
 def private_subscribe(venue: Venue, session: Session, request: Request) -> None:
-    """`private/subscribe {channels}`: as `public/subscribe`, private channels included."""
+    """`private/subscribe {channels, resume_from?}`: as `public/subscribe`, private channels included.
+
+    `resume_from` is the last `account_seq` of `user.stream` the client has: the stream goes on behind it.
+    Errors: 11029 it is ahead of the account; 11052 `resume_too_old`; 13028 the journal lags.
+    """
     _subscribe(venue, session, request, private_too=True)
 
 
@@ -49,9 +56,32 @@ def _subscribe(venue: Venue, session: Session, request: Request, *, private_too:
         wanted.append(channel)
     if len(session.subscriptions) + len(wanted) > CHANNELS_PER_SESSION:
         raise error(errors.INVALID_ARGUMENTS, reason=f"at most {CHANNELS_PER_SESSION} channels a session")
-    session.reply(request, list(dict.fromkeys(channel.name for channel in wanted)))
-    for channel in wanted:
-        venue.fanout.subscribe(session, channel)
+
+    def subscribe() -> None:
+        session.reply(request, list(dict.fromkeys(channel.name for channel in wanted)))
+        for channel in wanted:
+            venue.fanout.subscribe(session, channel)
+
+    if has(request.params, "resume_from") and any(channel.family == STREAM for channel in wanted):
+        _resume(venue, session, request, subscribe)
+    else:
+        subscribe()
+
+
+def _resume(venue: Venue, session: Session, request: Request, subscribe: Callable[[], None]) -> None:
+    """Subscribe once it is known that the account's stream goes on from where the client was."""
+    last = integer(request.params, "resume_from")
+    account = account_of(session)
+
+    def granted() -> None:
+        if session.closed or session.account != account:
+            return
+        venue.fanout.unsubscribe(session, STREAM_CHANNEL)
+        subscribe()
+
+    venue.streams.resume(
+        session, account, last, granted, lambda refused: session.fail(request, refused)
+    )
 
 
 def unsubscribe(venue: Venue, session: Session, request: Request) -> None:
@@ -68,6 +98,36 @@ def unsubscribe_all(venue: Venue, session: Session, request: Request) -> None:
     session.reply(request, "ok")
 
 
+def book_snapshot(venue: Venue, session: Session, request: Request) -> None:
+    """`public/strikebook_book_snapshot {channel}`: the next message of this subscription to a `book` channel
+    is a snapshot; the reply comes before it."""
+    must_be_websocket(session)
+    name = text(request.params, "channel", bytes_max=CHANNEL_CHARS_MAX)
+    topic = venue.fanout.topic_of(session, name)
+    if topic is None:
+        raise invalid_param("channel", "this connection does not listen to it")
+    if topic.channel.family != "book":
+        raise invalid_param("channel", "is no book with a change_id")
+    session.reply(request, {"channel": name})
+    venue.feeds.send_snapshot(topic, session)
+
+
+def get_snapshot(venue: Venue, session: Session, request: Request) -> None:
+    """`private/strikebook_get_snapshot`: open orders, positions and portfolio, and the `account_seq` of
+    `user.stream` they are as of."""
+    account = account_of(session)
+    if not may_listen(STREAM_CHANNEL, session.scopes):
+        raise error(errors.FORBIDDEN, reason="scopes trade:read and account:read required")
+
+    def reply(found: JsonObject | None, _number: int) -> None:
+        if found is None:
+            session.fail(request, venue.halt_error())
+        else:
+            session.reply(request, found)
+
+    venue.snapshots.take(account, reply)
+
+
 METHODS: Final[dict[str, Handler]] = {
     "public/subscribe": public_subscribe,
     "private/subscribe": private_subscribe,
@@ -75,4 +135,6 @@ METHODS: Final[dict[str, Handler]] = {
     "private/unsubscribe": unsubscribe,
     "public/unsubscribe_all": unsubscribe_all,
     "private/unsubscribe_all": unsubscribe_all,
+    "public/strikebook_book_snapshot": book_snapshot,
+    "private/strikebook_get_snapshot": get_snapshot,
 }

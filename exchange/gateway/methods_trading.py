@@ -30,7 +30,6 @@ from exchange.gateway.products import must_be_allowed
 from exchange.gateway.rendering import read_order
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
-from exchange.wire.envelope import encode_json
 from exchange.wire.errors import error, invalid_param, reject_error
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.limits import LABEL_CHARS_MAX
@@ -49,8 +48,8 @@ from exchange.wire.params import (
 from exchange.wire.session import Request, RpcError, Session
 
 # NEW_ORDER in one go (docs/formats.md): type, version and units as one word, then the fields.
-_NEW_ORDER: Final = struct.Struct("<IIIIQIIqqqq")
-_NEW_ORDER_HEAD: Final = r.NEW_ORDER | RECORD_VERSION << 8 | 2 << 16
+NEW_ORDER_RECORD: Final = struct.Struct("<IIIIQIIqqqq")
+NEW_ORDER_HEAD: Final = r.NEW_ORDER | RECORD_VERSION << 8 | 2 << 16
 RESTING_TYPES: Final = ("all", "limit")
 TYPE_FILTERS: Final = frozenset({*RESTING_TYPES, "trigger_all", "stop", "take", "trailing_stop"})
 
@@ -75,8 +74,8 @@ def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> N
     view = order.view
     if account in venue.settings.restricted:
         must_be_allowed(venue, account, view, reduce_only=bool(flags & r.FLAG_REDUCE_ONLY))
-    packed = _NEW_ORDER.pack(
-        _NEW_ORDER_HEAD,
+    packed = NEW_ORDER_RECORD.pack(
+        NEW_ORDER_HEAD,
         flags,
         account,
         view.instrument,
@@ -109,16 +108,21 @@ def order_reply(
 
     def finish(packed: bytes) -> None:
         at, fills = own_order(packed, view)
-        trades = b"[]"
-        if fills:
-            order_id = int.from_bytes(packed[at + 24 : at + 32], "little")
-            found = venue.ring.find_fills(account, fills, order_id)
-            trades = encode_json([venue.rendering.fill(fill, account) for fill in found])
-        order = venue.rendering.order_json(packed, at)
         seq = int.from_bytes(packed[at + 8 : at + 16], "little") & COUNTER_MASK
-        session.reply(request, Raw(b'{"order":%b,"trades":%b}' % (order, trades)), seq)
+        session.reply(request, Raw(placed_json(venue, account, packed, at, fills)), seq)
 
     return guarded(session, request, finish, venue)
+
+
+def placed_json(venue: Venue, account: int, packed: bytes, at: int, fills: int) -> bytes:
+    """`{order, trades}` of the ORDER at byte `at` of its command's events, with the last `fills` of it."""
+    order = venue.rendering.order_json(packed, at)
+    if not fills:
+        return b'{"order":%b,"trades":[]}' % order
+    order_id = int.from_bytes(packed[at + 24 : at + 32], "little")
+    found = venue.ring.find_fills(account, fills, order_id)
+    trades = b",".join([venue.rendering.fill_json(fill, account) for fill in found])
+    return b'{"order":%b,"trades":[%b]}' % (order, trades)
 
 
 def own_order(packed: bytes, view: InstrumentView) -> tuple[int, int]:

@@ -12,19 +12,16 @@ from typing import Final, cast
 
 from exchange.core import risk_queries
 from exchange.domain import events as ev
-from exchange.domain import records as r
 from exchange.gateway import risk_views
 from exchange.gateway.dispatch import Handler, account_asked, answer_read
 from exchange.gateway.methods_public import COUNT_MAX
 from exchange.gateway.money_ring import LIQUIDATIONS
+from exchange.gateway.notices import liquidation_step
 from exchange.gateway.venue import Venue
-from exchange.wire.instruments import usdc
 from exchange.wire.names import index_name
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import integer
 from exchange.wire.session import Request, Session
-
-_PPM: Final = 1_000_000
 
 
 def venue_commands(venue: Venue, session: Session, request: Request) -> None:
@@ -75,36 +72,9 @@ def get_liquidations(venue: Venue, session: Session, request: Request) -> None:
     def compute() -> list[JsonObject]:
         steps = venue.views.money.movements(account, LIQUIDATIONS)
         events = (event for event in steps if isinstance(event, ev.Liquidation))
-        return [_step(venue, event) for event in itertools.islice(events, count)]
+        return [liquidation_step(event, venue.registry) for event in itertools.islice(events, count)]
 
     answer_read(venue, session, request, compute)
-
-
-def _step(venue: Venue, event: ev.Liquidation) -> JsonObject:
-    found: JsonObject = {
-        "step": r.LIQUIDATION_NAMES.get(event.kind, f"kind_{event.kind}"),
-        "account": event.head.account,
-        "maintenance_margin": usdc(event.maintenance_micro),
-        "margin_balance": usdc(event.balance_micro),
-        "timestamp": event.time_ms,
-        "seq": event.head.seq,
-    }
-    if event.kind in (r.LIQ_PERPETUAL, r.LIQ_OPTION):
-        view = venue.registry.instruments[event.head.instrument]
-        found["instrument_name"] = view.name
-        found["amount"] = view.amount(event.lots)
-        found["fee"] = usdc(event.amount_micro)
-        found["order_id"] = str(event.head.id)
-    elif event.kind == r.LIQ_ORDERS:
-        found["orders_cancelled"] = event.lots
-    elif event.kind == r.LIQ_TAKEOVER:
-        found["fraction"] = event.lots / _PPM
-        found["discount"] = usdc(event.amount_micro)
-    elif event.amount_micro:
-        found["loss"] = usdc(event.amount_micro)
-        if event.kind == r.LIQ_FAMILY:
-            found["paid_by"] = event.counter_account
-    return found
 
 
 METHODS: Final[dict[str, Handler]] = {

@@ -16,6 +16,7 @@ from exchange.wire.instruments import usdc
 from exchange.wire.objects import JsonObject
 
 _STATES: Final = {0: "open", 1: "cancel_only", 2: "halted"}
+_PPM: Final = 1_000_000
 _PUBLIC_STEPS: Final = frozenset({r.LIQ_AUCTION, r.LIQ_TAKEOVER, r.LIQ_FUND, r.LIQ_DEFICIT})
 
 
@@ -81,3 +82,31 @@ def _of_states(event: ev.Event, registry: Registry) -> JsonObject | None:
         found["timestamp"] = event.time_ms
         return found
     return None
+
+
+def liquidation_step(event: ev.Liquidation, registry: Registry) -> JsonObject:
+    """One step of an account's liquidation, as the account itself sees it."""
+    found: JsonObject = {
+        "step": r.LIQUIDATION_NAMES.get(event.kind, f"kind_{event.kind}"),
+        "account": event.head.account,
+        "maintenance_margin": usdc(event.maintenance_micro),
+        "margin_balance": usdc(event.balance_micro),
+        "timestamp": event.time_ms,
+        "seq": event.head.seq,
+    }
+    if event.kind in (r.LIQ_PERPETUAL, r.LIQ_OPTION):
+        view = registry.instruments[event.head.instrument]
+        found["instrument_name"] = view.name
+        found["amount"] = view.amount(event.lots)
+        found["fee"] = usdc(event.amount_micro)
+        found["order_id"] = str(event.head.id)
+    elif event.kind == r.LIQ_ORDERS:
+        found["orders_cancelled"] = event.lots
+    elif event.kind == r.LIQ_TAKEOVER:
+        found["fraction"] = event.lots / _PPM
+        found["discount"] = usdc(event.amount_micro)
+    elif event.amount_micro:
+        found["loss"] = usdc(event.amount_micro)
+        if event.kind == r.LIQ_FAMILY:
+            found["paid_by"] = event.counter_account
+    return found

@@ -10,11 +10,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, TypeVar
 
+import msgspec
+
 from exchange.wire.envelope import encode_json
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.params import amount_lots, price_ticks
 
 ENTRIES_MAX: Final = 8_192
+_decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 Number = int | Decimal
 K = TypeVar("K")
 V = TypeVar("V")
@@ -23,10 +26,23 @@ V = TypeVar("V")
 class Numbers:
     """The memory of one instrument."""
 
-    __slots__ = ("_amount_texts", "_lots", "_price_texts", "_ticks", "view")
+    __slots__ = (
+        "_amount_texts",
+        "_lots",
+        "_price_texts",
+        "_ticks",
+        "_written_lots",
+        "_written_ticks",
+        "name_text",
+        "view",
+    )
 
     def __init__(self, view: InstrumentView) -> None:
         self.view = view
+        self.name_text = encode_json(view.name)
+        """The instrument's name as JSON."""
+        self._written_ticks: dict[bytes, int] = {}
+        self._written_lots: dict[bytes, int] = {}
         self._ticks: dict[Number, int] = {}
         self._lots: dict[Number, int] = {}
         self._price_texts: dict[int, bytes] = {}
@@ -50,6 +66,22 @@ class Numbers:
         if known is None:
             known = amount_lots({"amount": amount}, self.view.terms)
             _keep(self._lots, amount, known)
+        return known
+
+    def ticks_written(self, text: bytes) -> int:
+        """A price in ticks from the JSON it was written as. Raises as `ticks`; for no number too."""
+        known = self._written_ticks.get(text)
+        if known is None:
+            known = self.ticks(_decode(text))
+            _keep(self._written_ticks, text, known)
+        return known
+
+    def lots_written(self, text: bytes) -> int:
+        """An amount in lots from the JSON it was written as. Raises as `lots`; for no number too."""
+        known = self._written_lots.get(text)
+        if known is None:
+            known = self.lots(_decode(text))
+            _keep(self._written_lots, text, known)
         return known
 
     def price_text(self, ticks: int) -> bytes:

@@ -1,8 +1,8 @@
 """Packed ORDER records straight to JSON: the order path's fast twin of `exchange.wire.objects.order_object`.
 
-Most of an order's object depends on few things: instrument, flags, state, why it ended. That part is
-taken from `order_object` itself, once for each combination, and kept as text; only ids, times, prices
-and sizes are written anew. A test holds the two equal.
+Most of an order's object depends on few things: flags, state, why it ended. That part is taken from
+`order_object` itself, once for each combination, and kept as text; only ids, names, times, prices and sizes
+are written anew. A test holds the two equal.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from exchange.wire.objects import order_object
 _ORDER: Final = struct.Struct("<8xQIIQqqqqIBBH8xI4xqqqq")
 _WRITTEN_ANEW: Final = (
     "order_id",
+    "instrument_name",
     "creation_timestamp",
     "last_update_timestamp",
     "price",
@@ -36,6 +37,8 @@ _WRITTEN_ANEW: Final = (
 _MARKET: Final = r.TYPE_MARKET << r.TYPE_SHIFT
 _TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
 _COMBINATIONS_MAX: Final = 65_536
+_NO_FEES: Final = b'"commission":0.0,'
+_Key = tuple[int, int, int, bool]  # flags, state, reason, whether it was amended
 
 
 class OrderWriter:
@@ -43,30 +46,32 @@ class OrderWriter:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._fixed: dict[tuple[int, int, int, int, bool], bytes] = {}
+        self._fixed: dict[_Key, bytes] = {}
 
     def write(
-        self, record: bytes, at: int, label: str, commission_micro: int, quote_set_id: str = ""
+        self, record: bytes, at: int, label: str, commission_micro: int | None, quote_set_id: str = ""
     ) -> bytes:
-        """The JSON of the ORDER record at byte `at`."""
+        """The JSON of the ORDER record at byte `at`; without a commission if that is None."""
         fields = _ORDER.unpack_from(record, at)
         seq, _, instrument, order_id, price, size, filled, resting, flags, kind, state, reason = fields[:12]
         _, filled_value, time_ms, created_ms, shown = fields[12:]
-        key = (instrument, flags, state, reason, kind == r.ORDER_AMENDED)
+        key = (flags, state, reason, kind == r.ORDER_AMENDED)
         fixed = self._fixed.get(key)
         if fixed is None:
-            fixed = self._fix(key, record, at)
+            fixed = self._fix(key, instrument, record, at)
         numbers = self._registry.numbers[instrument]
         amount = numbers.amount_text(size)
         market = flags & _TYPE_BITS == _MARKET
-        text = encode_json(label)
+        text = encode_json(label) if label else b'""'
         quoted = flags & r.FLAG_QUOTE
         average = encode_json(numbers.view.average_price(filled_value, filled)) if filled else b"0.0"
         parts = (
-            b'{"order_id":"%d","creation_timestamp":%d,"last_update_timestamp":%d,"price":%b,"amount":%b,'
-            b'"contracts":%b,"filled_amount":%b,"average_price":%b,"commission":%b,"label":%b,"seq":%d,%b'
+            b'{"order_id":"%d","instrument_name":%b,"creation_timestamp":%d,"last_update_timestamp":%d,'
+            b'"price":%b,"amount":%b,"contracts":%b,"filled_amount":%b,"average_price":%b,%b"label":%b,'
+            b'"seq":%d,%b'
         ) % (
             order_id,
+            numbers.name_text,
             created_ms,
             time_ms,
             b'"market_price"' if market else numbers.price_text(price),
@@ -74,7 +79,7 @@ class OrderWriter:
             amount,
             numbers.amount_text(filled),
             average,
-            encode_json(commission_micro / 1_000_000) if commission_micro else b"0.0",
+            _NO_FEES if commission_micro == 0 else _commission(commission_micro),
             b'""' if quoted else text,
             seq,
             fixed,
@@ -87,15 +92,19 @@ class OrderWriter:
             parts += b',"display_amount":%b' % numbers.amount_text(shown)
         return parts + b"}"
 
-    def _fix(self, key: tuple[int, int, int, int, bool], record: bytes, at: int) -> bytes:
+    def _fix(self, key: _Key, instrument: int, record: bytes, at: int) -> bytes:
         """The part of the object that depends on the key alone."""
         event = ev.read_event(record, at)
         if not isinstance(event, ev.Order):
             raise ev.EventError("not an ORDER")
-        found = order_object(event, self._registry.instruments[key[0]])
+        found = order_object(event, self._registry.instruments[instrument])
         for name in _WRITTEN_ANEW:
             found.pop(name, None)
         if len(self._fixed) >= _COMBINATIONS_MAX:
             self._fixed.clear()
         fixed = self._fixed[key] = encode_json(found)[1:-1]
         return fixed
+
+
+def _commission(micro: int | None) -> bytes:
+    return b"" if micro is None else b'"commission":%b,' % encode_json(micro / 1_000_000)

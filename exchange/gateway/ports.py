@@ -296,6 +296,9 @@ class HistoryView(Protocol):
     def order(self, order_id: int) -> StoredOrder | None:
         """A closed order, or None."""
 
+    def label(self, account: int, label: int) -> str:
+        """The text of a label; empty if it is not known."""
+
     def opening(self, now_ms: int) -> Opening:
         """What a venue that starts at `now_ms` needs to know."""
 
@@ -343,6 +346,11 @@ class NoHistory:
         """Unknown."""
         del order_id
         return None
+
+    def label(self, account: int, label: int) -> str:
+        """Unknown."""
+        del account, label
+        return ""
 
     def opening(self, now_ms: int) -> Opening:
         """Nothing."""

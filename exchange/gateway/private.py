@@ -28,7 +28,8 @@ _PORTFOLIO: Final = "user_portfolio"
 _CHANGES: Final = "user_changes"
 _LOCK: Final = "user_lock"
 _ACCESS: Final = "user_access_log"
-_FAMILIES: Final = frozenset({_ORDERS, _TRADES, _PORTFOLIO, _CHANGES, _LOCK, _ACCESS})
+_STREAM: Final = "user_stream"  # written by `streams`; here it makes its account a watched one
+_FAMILIES: Final = frozenset({_ORDERS, _TRADES, _PORTFOLIO, _CHANGES, _LOCK, _ACCESS, _STREAM})
 TICKS_PER_AGG2: Final = 10
 
 

@@ -12,12 +12,14 @@ from exchange.gateway.labels import Labels
 from exchange.gateway.order_json import OrderWriter
 from exchange.gateway.ports import SettlementView, StoredTrade
 from exchange.gateway.registry import Registry
+from exchange.gateway.trade_json import TradeWriter
 from exchange.wire.objects import JsonObject, order_object, public_trade_object, user_trade_object
 
 SOFT: Final = "soft"
 POSTED: Final = "posted"
 CONFIRMED: Final = "confirmed"
 _WHO: Final = struct.Struct("<16xI4xQ")  # account, order_id
+_SIDES: Final = struct.Struct("<64xII72xII")  # of a TRADE: accounts, labels
 
 
 def read_order(record: bytes) -> ev.Order:
@@ -55,6 +57,7 @@ class Rendering:
         self._ring = ring
         self._settlement = settlement
         self._writer = OrderWriter(registry)
+        self._trade_writer = TradeWriter(registry)
 
     def order_json(self, packed: bytes, at: int, quote_set_id: str = "") -> bytes:
         """The ORDER record at byte `at` as JSON; the same object as `order`."""
@@ -89,6 +92,20 @@ class Rendering:
         trade = read_trade(fill.trade)
         record = fill.maker_order if trade.maker_account == account else fill.taker_order
         return self.trade(trade, account, read_order(record) if record else None, fill.tick_direction)
+
+    def fill_json(self, fill: Fill, account: int) -> bytes:
+        """As `fill`, in JSON."""
+        maker, _, maker_label, taker_label = _SIDES.unpack_from(fill.trade)
+        is_maker = maker == account
+        label = maker_label if is_maker else taker_label
+        return self._trade_writer.write(
+            fill.trade,
+            account,
+            fill.maker_order if is_maker else fill.taker_order,
+            self._labels.text(account, label) if label else "",
+            fill.tick_direction,
+            self.finality(int.from_bytes(fill.trade[8:16], "little")),
+        )
 
     def stored_fill(self, stored: StoredTrade, account: int) -> JsonObject:
         """One account's side of a match, from the store."""

@@ -34,6 +34,7 @@ METERS_TICKS: Final = 30
 _log: Final = logging.getLogger("exchange.gateway.server")
 
 Dispatcher = Callable[[Session, Request], None]
+Express = Callable[[Session, bytes, int], bool]
 
 
 class Authenticator(Protocol):
@@ -54,6 +55,10 @@ def _lowest_tier(_account: int) -> int:
     return 0
 
 
+def _never(_session: Session, _frame: bytes, _received_us: int) -> bool:
+    return False
+
+
 def _always_well() -> dict[str, object]:
     return {"ok": True}
 
@@ -64,7 +69,8 @@ class Server:
     `dispatcher(session, request)` handles every request, at once or later; `on_close(session)` is
     called once for each session when it is over. `static` maps paths to files; `health` is asked by
     `GET /health` and answers with at least `ok`. `on_reply(method, microseconds)` is told of every
-    result sent. `tier_of(account)` is its fee tier, which sizes its budget.
+    result sent. `tier_of(account)` is its fee tier, which sizes its budget. `express(session, frame,
+    microseconds)` may take a WebSocket's text frame in the dispatcher's place; then it returns True.
     """
 
     def __init__(
@@ -79,12 +85,14 @@ class Server:
         health: Callable[[], Mapping[str, object]] = _always_well,
         on_reply: Callable[[str, int], None] | None = None,
         tier_of: Callable[[int], int] = _lowest_tier,
+        express: Express = _never,
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
         self.static = dict(static or {})
         self.authenticator = authenticator
         self.connections: dict[Connection, None] = {}
+        self.express = express
         self._dispatcher = dispatcher
         self._on_close = on_close
         self._health = health

@@ -7,7 +7,7 @@ loop and a committing thread, the simulation its seeded loop.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from exchange.core import account_queries, queries, risk_queries
@@ -57,6 +57,10 @@ from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
 from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
 from exchange.gateway.slices import Slices
+from exchange.gateway.stream_events import StreamWriter
+from exchange.gateway.stream_log import EventLog, NoEventLog
+from exchange.gateway.stream_snapshots import AccountSnapshots
+from exchange.gateway.streams import Streams
 from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
 from exchange.wire import errors
@@ -104,6 +108,8 @@ class Venue:
         faucet_micro: int = FAUCET_MICRO,
         sign_ups: SignUps | None = None,
         disconnect_log: DisconnectLog | None = None,
+        event_log: EventLog | None = None,
+        stream_counts: Sequence[int] = (),
         quotes_need_cancel_on_disconnect: bool = False,
     ) -> None:
         self.engine = engine
@@ -134,9 +140,15 @@ class Venue:
         self.fanout = Fanout()
         self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
+        stream_writer = StreamWriter(self.registry, self._label_text)
+        self.streams = Streams(
+            self.fanout, stream_writer, event_log or NoEventLog(), self.slices, loop, engine.next_seq
+        )
         if authenticator is not None:
             authenticator.credentials.sign_ins.noted.append(self.private.on_visit)
-        self.views = Views(self.registry, self.ring, self.private, MoneyRing(self.history))
+        self.views = Views(
+            self.registry, self.ring, self.private, self.streams, MoneyRing(self.history)
+        )
         self.settings = settings or MemorySettings()
         self.figures = Figures(engine, self.views, self.oracle, self.profile_of, self.settings.of)
         self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
@@ -152,6 +164,18 @@ class Venue:
         self.chart_feeds = ChartFeeds(self.views, self.fanout, self.archive, clock.now_ms)
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain)
         self.sequencer.add_listener(self.views.on_batch)
+        self.sequencer.add_listener(self.streams.on_batch)
+        self.snapshots = AccountSnapshots(
+            engine,
+            self.streams,
+            self.figures,
+            self.rendering,
+            self.views,
+            self.read,
+            loop,
+            lambda: self.halted,
+        )
+        self.streams.connect(self.snapshots.take)
         self.sequencer.add_after_release(self._flush)
         self.disconnects = Disconnects(
             self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect
@@ -161,6 +185,7 @@ class Venue:
         self._mode_asked: int | None = None
         self._next_account = 0
         self._timer: Timer | None = None
+        self.streams.load(stream_counts, engine.account_count)
         self._load()
 
     # --- life --------------------------------------------------------------------------------------
@@ -266,6 +291,7 @@ class Venue:
         self.venue_feeds.flush()
         self.chart_feeds.flush()
         self.private.flush()
+        self.streams.flush()
         self.bus.on_release(self.views)
         touched.clear()
 
@@ -310,6 +336,10 @@ class Venue:
             self.labels.forget(account, label)
             full = isinstance(refused, QueueFull)
             raise (error(errors.QUEUE_FULL) if full else self.halt_error()) from None
+
+    def _label_text(self, account: int, label: int) -> str:
+        """The text of a label, also of one that memory has dropped."""
+        return self.labels.text(account, label) or self.history.label(account, label)
 
     def _sweep_labels(self, account: int) -> None:
         used = self.ring.labels_in_use(account) | open_labels(self.engine, account)

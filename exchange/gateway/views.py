@@ -22,6 +22,7 @@ from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import notice
 from exchange.gateway.ports import NoHistory
 from exchange.gateway.registry import Registry
+from exchange.gateway.stream_numbers import StreamSink, accounts_of
 from exchange.history.reader import Opening
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.money import Funding
@@ -95,6 +96,7 @@ class Views:
         registry: Registry,
         ring: HistoryRing,
         private: PrivateSink,
+        streams: StreamSink,
         money: MoneyRing | None = None,
     ) -> None:
         self.registry = registry
@@ -121,6 +123,7 @@ class Views:
         self.time_ms = 0
         """Sequenced time as far as events told it."""
         self._private = private
+        self._streams = streams
         self.stored_to = 0
         """The first command the store did not have at the start."""
 
@@ -237,6 +240,8 @@ class Views:
             changed |= book.update(flags & r.FLAG_SELL, old_price, old_level, seq & COUNTER_MASK)
         if changed:
             self.touched.books.add(instrument)
+        streams = self._streams
+        streams.counts[account] += 1
         watched = account in self._private.watched
         ring = self.ring
         if watched or state != r.ORDER_STATE_OPEN or ring.awaiting:
@@ -244,6 +249,8 @@ class Views:
             ring.on_order(account, order_id, kind, state, record)
             if watched:
                 self._private.on_order(account, instrument, record)
+                if account in streams.followed:
+                    streams.take(account, record)
 
     def _on_trade(self, events: bytes, at: int) -> None:
         _, _, _, _, _, instrument = _KEY.unpack_from(events, at)
@@ -252,17 +259,28 @@ class Views:
         fill = self.ring.on_trade(events[at : at + 160], market.tick_direction)
         market.trades.append(fill)
         self.touched.fills.append((instrument, fill))
+        counts = self._streams.counts
+        counts[maker] += 1
+        if taker != maker:
+            counts[taker] += 1
         watched = self._private.watched
         if watched:
             if maker in watched:
-                self._private.on_fill(maker, instrument, fill)
+                self._on_watched_fill(maker, instrument, fill)
             if taker in watched and taker != maker:
-                self._private.on_fill(taker, instrument, fill)
+                self._on_watched_fill(taker, instrument, fill)
+
+    def _on_watched_fill(self, account: int, instrument: int, fill: Fill) -> None:
+        self._private.on_fill(account, instrument, fill)
+        if account in self._streams.followed:
+            self._streams.take(account, fill)
 
     def _on_rare(self, events: bytes, at: int, kind: int) -> None:
         if kind in _PLAIN and not _says_rules(events, at):
             return
         event = ev.read_event(events, at)
+        for account in accounts_of(events, at):
+            self._streams.count(account, events[at : at + event.head.units * r.UNIT_BYTES])
         if isinstance(event, ev.Marked):
             underlying = event.head.instrument
             self.marks[underlying] = self.touched.underlyings[underlying] = event

@@ -175,6 +175,13 @@ class HistoryReader:
         ).fetchone()
         return StoredOrder(*row) if row else None
 
+    def label(self, account: int, label: int) -> str:
+        """The text of a label; empty if it is not stored."""
+        db = self._open()
+        text = "SELECT text FROM labels WHERE account = ? AND label = ?"
+        row = None if db is None else db.execute(text, (account, label)).fetchone()
+        return str(row[0]) if row else ""
+
     def movements(
         self, account: int, classes: Sequence[int] | None = None, *, before_seq: int, limit: int
     ) -> list[bytes]:

@@ -215,7 +215,7 @@ def check_access(
         raise error(errors.FORBIDDEN, reason=f"scope {needed[0]}:{right} required")
 
 
-# What a private channel shows, by the beginning of its name.
+# What a private channel shows, by the beginning of its name; all of it must be allowed.
 _CHANNEL_AREAS: Final = {
     "user.orders": "trade",
     "user.trades": "trade",
@@ -225,6 +225,7 @@ _CHANNEL_AREAS: Final = {
     "user.portfolio": "account",
     "user.lock": "account",
     "user.access_log": "account",
+    "user.stream": "trade account",
     "block_rfq.maker": "block_rfq",
     "block_rfq.taker": "block_rfq",
     "block_trade_confirmations": "block_trade",
@@ -235,7 +236,7 @@ def may_listen(channel: str, scopes: frozenset[str]) -> bool:
     """Whether the scopes let a session listen to a channel."""
     parts = channel.split(".", 2)
     area = _CHANNEL_AREAS.get(".".join(parts[:2])) or _CHANNEL_AREAS.get(parts[0])
-    return area is None or allows(scopes, area, write=False)
+    return area is None or all(allows(scopes, each, write=False) for each in area.split())
 
 
 # --- access tokens ---------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ _SILENT_BLOCK: Final = re.compile(
 )
 _SILENT_USER: Final = frozenset({"mmp_trigger", "combo_trades"})
 VENUE_CHANNEL: Final = "strikebook.venue"
+STREAM_CHANNEL: Final = "user.stream"
 
 
 class Channel(NamedTuple):
@@ -47,10 +48,10 @@ class Channel(NamedTuple):
 
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
-    user_access_log, instrument_state, instrument_creation, platform_state, public_methods, announcements,
-    estimated_price, perpetual, chart (`group` is its resolution), volatility_index, venue (our own), or
-    silent. `instrument` is a name; `kind` is option, future, any, or one the venue lists nothing of;
-    `currency` is upper case or `any`.
+    user_access_log, user_stream (our own), instrument_state, instrument_creation, platform_state,
+    public_methods, announcements, estimated_price, perpetual, chart (`group` is its resolution),
+    volatility_index, venue (our own), or silent. `instrument` is a name; `kind` is option, future, any, or
+    one the venue lists nothing of; `currency` is upper case or `any`.
     """
 
     name: str
@@ -168,6 +169,8 @@ def _user(name: str, parts: list[str]) -> Channel | None:
         return _by_instrument_or_kind(name, f"user_{topic}", rest, private=True)
     if topic == "portfolio" and len(rest) == 1 and _CURRENCY.fullmatch(rest[0]):
         return Channel(name, "user_portfolio", True, currency=_currency(rest[0]))
+    if topic == "stream" and not rest:
+        return Channel(name, "user_stream", True)
     if topic == "lock" and not rest:
         return Channel(name, "user_lock", True)
     if topic == "access_log" and not rest:

@@ -72,6 +72,7 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(11047, "unsupported_arg_combination", False, _NAMED, "", "two parameters contradict each other"),
     _as(11050, "bad_request", False, "", "data.reason", "JSON, but no request"),
     _as(11051, "system_maintenance", _AGAIN, "", "public/status", "the venue takes cancels only"),
+    _as(11052, "subscribe_error_unsubscribed", False, "resume_from", "20,000 events", "take a snapshot"),
     _as(11054, "post_only_reject", False, "reject_post_only", "", "the order would have traded at once"),
     _as(11055, "post_only_not_allowed", False, "post_only", "", "the order can never rest"),
     _as(11090, "invalid_addr", False, "address", "", "not the account's owner"),

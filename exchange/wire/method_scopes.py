@@ -36,7 +36,8 @@ _TABLE: Final = {
     "account:read": (
         "get_account_summary get_account_summaries get_subaccounts get_subaccounts_details get_user_locks "
         "get_access_log get_affiliate_program_info get_cancel_on_disconnect get_email_language "
-        "get_new_announcements get_transaction_log list_api_keys simulate_portfolio pme/simulate"
+        "get_new_announcements get_transaction_log list_api_keys simulate_portfolio pme/simulate "
+        "strikebook_get_snapshot"
     ),
     "wallet:read_write": (
         "submit_transfer_between_subaccounts submit_transfer_to_subaccount submit_transfer_to_user withdraw "

@@ -247,7 +247,12 @@ def _actions(view: InstrumentView, side: Iterable[tuple[str, int, int]]) -> list
 
 
 def book_snapshot_data(
-    view: InstrumentView, bids: Sequence[Level], asks: Sequence[Level], change_id: int, time_ms: int
+    view: InstrumentView,
+    bids: Sequence[Level],
+    asks: Sequence[Level],
+    change_id: int,
+    time_ms: int,
+    checksum: int,
 ) -> JsonObject:
     """The first frame of a `book` channel: all levels, best first, as new."""
     return {
@@ -255,6 +260,7 @@ def book_snapshot_data(
         "timestamp": time_ms,
         "instrument_name": view.name,
         "change_id": change_id,
+        "checksum": checksum,
         "bids": _actions(view, (("new", ticks, lots) for ticks, lots in bids)),
         "asks": _actions(view, (("new", ticks, lots) for ticks, lots in asks)),
     }
@@ -267,6 +273,7 @@ def book_change_data(
     change_id: int,
     prev_change_id: int,
     time_ms: int,
+    checksum: int,
 ) -> JsonObject:
     """A following frame of a `book` channel: (new|change|delete, price_ticks, lots after) a level."""
     return {
@@ -275,6 +282,7 @@ def book_change_data(
         "prev_change_id": prev_change_id,
         "instrument_name": view.name,
         "change_id": change_id,
+        "checksum": checksum,
         "bids": _actions(view, bids),
         "asks": _actions(view, asks),
     }

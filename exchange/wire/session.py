@@ -49,7 +49,6 @@ class Session:
     """
 
     __slots__ = (
-        "_now_us",
         "_wake",
         "account",
         "authenticated",
@@ -67,6 +66,7 @@ class Session:
         "logged_out",
         "metered",
         "missed",
+        "now_us",
         "on_reply",
         "outbox",
         "remote",
@@ -111,7 +111,7 @@ class Session:
         self.missed: dict[object, bytes] = {}  # newest frame by topic, held back while it is slow
         self.context: object = None  # free for the gateway
         self.on_reply: Callable[[str, int], None] | None = None  # told (method, microseconds it took)
-        self._now_us = now_us
+        self.now_us = now_us
         self._wake = wake
 
     def send(self, frame: bytes) -> None:
@@ -126,7 +126,7 @@ class Session:
         """Answer a request; `seq` is the sequence number of the command behind a change of state."""
         if self.closed or self.close_code:
             return
-        now_us = self._now_us()
+        now_us = self.now_us()
         if self.on_reply is not None:
             self.on_reply(request.method, now_us - request.received_us)
         meter = self.credits
@@ -151,7 +151,7 @@ class Session:
                 error.message,
                 error.data,
                 received_us,
-                self._now_us(),
+                self.now_us(),
                 self.testnet,
                 budget,
             )

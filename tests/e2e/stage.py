@@ -31,6 +31,8 @@ from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.server import Server
+from exchange.gateway.stream_log import JournalEventLog
+from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import OPEN, Venue
 from exchange.journal import DiskStorage, recover
 
@@ -85,6 +87,8 @@ class Stage:
             KeyFile(self._folder / "credentials.key"),
         )
         self._committer = ThreadCommitter(loop)
+        self._reader = ThreadCommitter(loop)
+        self.stream_store = StreamStore(self._storage)
         self.l1 = StageL1(self)
         self.venue = Venue(
             self.engine,
@@ -97,6 +101,8 @@ class Stage:
             authenticator=CredentialAuthenticator(self._credentials, self.clock),
             sign_up_enabled=True,
             faucet_micro=self._faucet_micro,
+            event_log=JournalEventLog(self._storage, self._reader),
+            stream_counts=self.stream_store.load(self.engine.next_seq),
         )
         self.venue.remember(recent_events(self._storage, self.engine.next_seq))
         self._credentials.reconcile(self.engine.account_count, self.venue.owner_of)
@@ -119,6 +125,7 @@ class Stage:
         await self._server.stop()
         self.venue.stop()
         self._committer.close()
+        self._reader.close()
         self._writer.sync_events()
         self._credentials.close()
         self._storage.close()
@@ -144,7 +151,7 @@ class Stage:
 
     async def trader(self, name: str) -> Trader:
         """A new trader with the faucet's coins, connected and authenticated."""
-        async with Session(self._socket) as public:
+        async with Session(self.socket) as public:
             await public.wait_ready()
             made = await public.call("public/strikebook_sign_up", {"name": name})
         return await self._connected(made)
@@ -175,11 +182,12 @@ class Stage:
             raise TimeoutError(f"waited for {what}") from None
 
     @property
-    def _socket(self) -> str:
+    def socket(self) -> str:
+        """Where WebSockets connect."""
         return f"ws://127.0.0.1:{self._port}/ws/api/v2"
 
     async def _connected(self, key: Any) -> Trader:
-        session = await Session(self._socket, key["client_id"], key["client_secret"]).__aenter__()
+        session = await Session(self.socket, key["client_id"], key["client_secret"]).__aenter__()
         self._sessions.append(session)
         await session.wait_ready()
         return Trader(self, session, key)

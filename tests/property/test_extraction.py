@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from exchange.core import invariants
 from exchange.core.risk_queries import total_cash
 from exchange.domain import commands as c
-from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.property.attack_world import (
     ATTACKERS,
@@ -38,7 +37,7 @@ from tests.property.attack_world import (
     SYBIL,
     AttackWorld,
 )
-from tests.unit.core.harness import IOC, MARKET, REDUCE, SELL, USDC, of
+from tests.unit.core.harness import IOC, MARKET, REDUCE, SELL, USDC
 
 POOR = (MAIN, SUB, SYBIL)
 PPM = 1_000_000
@@ -310,70 +309,6 @@ def test_a_jump_costs_the_fund_what_it_left_owing(
     world = stage(setting)
     jump_about(world, before, moves, after)
     note(world)
-
-
-# --- shared losses -----------------------------------------------------------------------------------
-
-
-def leave(world: AttackWorld, who: int, to: int, percent: int) -> None:
-    """Cash out of the venue, or to the other account of the family."""
-    world.withdrawals += 1
-    amount = max(1, world.cash(who) * percent // 100)
-    number = world.withdrawals
-    world.send(c.transfer(who, to, amount, number) if to != who else c.withdraw(who, amount, number))
-
-
-def return_cash(world: AttackWorld, number: int) -> None:
-    """A withdrawal cancelled."""
-    world.send(c.resolve_withdrawal(number, r.WITHDRAWAL_CANCELLED))
-
-
-LEAVING: tuple[Choice, ...] = (
-    (leave, ((MAIN, SUB, FRIEND), (MAIN, SUB), (1, 30, 100))),
-    (return_cash, (range(1, 5),)),
-)
-
-
-@pytest.mark.slow  # finds an account that comes to owe more: a rule to mend (docs/risk.md)
-@QUICK
-@given(
-    money=st.tuples(*[st.integers(0, 3_000 * USDC)] * 2),
-    earlier=some(LEAVING, 0, 3),
-    batches=st.lists(st.tuples(st.integers(1, 3), some(LEAVING, 0, 3)), min_size=8, max_size=8),
-)
-def test_nobody_with_the_cash_pays_less_than_a_share(
-    money: tuple[int, int], earlier: list[Action], batches: list[tuple[int, list[Action]]]
-) -> None:
-    """Whoever has cash when a loss begins to be shared pays its share of it, in id order, and no more."""
-    world = AttackWorld(fund_micro=1)
-    world.deposit(SYBIL, 1_025 * USDC)
-    world.trade(FRIEND, SYBIL, PERPETUAL, 50_000, 100, maker=FRIEND)
-    for account, amount in zip((MAIN, SUB), money, strict=True):
-        world.deposit(account, amount + 1)
-    world.mark(45_000)
-    world.sweep()
-    world.order(FRIEND, PERPETUAL, 45_000, 100)
-    world.close_out(SYBIL)
-    assert world.liquidation(SYBIL) == r.LIQUIDATION_DEFICIT
-    for action, given_to in earlier:
-        action(world, *given_to)
-    basis = {account: world.cash(account) for account in (MAIN, SUB, FRIEND)}
-    deficit = remaining = -world.margins(SYBIL).equity_micro
-    total, paid = sum(basis.values()), dict.fromkeys(basis, 0)
-    for count, actions in batches:
-        for told in of(world.send(c.share_loss(SYBIL, count)), e.Liquidation):
-            if told.kind == r.LIQ_SHARED:
-                paid[told.head.account] += told.amount_micro
-        if world.liquidation(SYBIL) == r.LIQUIDATION_NONE:
-            break
-        for action, given_to in actions:
-            action(world, *given_to)
-    else:
-        raise AssertionError("the loss was not shared")
-    for account, had in basis.items():
-        share = min(-(-deficit * had // total), remaining)
-        assert paid[account] == share
-        remaining -= share
 
 
 # --- the same by seed: how much of it is reached ------------------------------------------------------

@@ -79,8 +79,43 @@ RULES_2: list[op.Operation] = [
     op.FundCover(65),
     op.Moved(0, 65, 64, -3, -500),
     op.Takeover(64, 65, 1_000_000, -0, 7),
-    op.LossShare(65, 1_024),
+    op.LossStep(65, 1_024, ()),
+    op.LossStep(65, 7, ((64, 5), (67, 1 << 55))),
+    op.LossStep(65, 1, ((70, 1),)),
 ]
+
+
+# Bodies of codec 2, which carried no shares in a loss, stay readable too.
+CODEC_2: list[op.Operation] = [*RULES_2[:13], op.LossShare(65, 1_024)]
+GOLDEN_2 = bytes.fromhex(
+    "0d1a090a0b0c0d0e0f0110111213141a0201010101010101010101010104020106800102020002000200020102000469"
+    "0204030202000402010ac701c801020ad804d50400060004010ae807e107030484010480010206020004d00f04800112"
+    "808080808080808002021202120202048001048401020a049a0104800102020482010200020604f60104820102000482"
+    "01048001020504e7070480010482010680897a0200020e048201048010"
+)
+
+
+def test_the_golden_body_of_codec_2_reads_back() -> None:
+    assert codec.decode(GOLDEN_2, codec=2) == CODEC_2
+    assert codec.encode(CODEC_2, codec=2) == GOLDEN_2
+    with pytest.raises(BodyError, match="of kind 20"):
+        codec.decode(GOLDEN_2)
+    with pytest.raises(ValueError, match="of kind 20"):
+        codec.encode(CODEC_2)
+
+
+def test_shares_are_none_of_codec_2() -> None:
+    body = codec.encode([op.LossStep(65, 1, ((64, 1),))])
+    with pytest.raises(BodyError, match="of kind 21"):
+        codec.decode(body, codec=2)
+
+
+def test_more_shares_than_the_body_has_are_refused() -> None:
+    head = col.varint(1) + col.block(col.varint(21)) + col.block(col.varint(1))
+    numbers = col.block(col.signed([65])) * 2
+    for count in (2, 1 << 69):
+        with pytest.raises(BodyError):
+            codec.decode(head + numbers + col.block(col.varint(count)) + col.block(col.signed([64])) * 2)
 
 
 def test_the_golden_body_reads_back() -> None:
@@ -110,6 +145,7 @@ def test_kind_numbers_are_the_formats() -> None:
         "AccountSet", "Listing", "StateSet", "UnderlyingSet",
         "FeesSet", "FamilySet", "RiskSet", "WithdrawalHeld", "WithdrawalResolved", "Transfer",
         "LiquidationSet", "LiquidationFee", "FundCover", "Moved", "Takeover", "LossShare",
+        "LossStep",
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from settlement.commitment import (
 )
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.merkle import verify_proof
-from settlement.state import Account, Sharing, State
+from settlement.state import Account, Range, Share, Sharing, State
 from tests.unit.settlement.streams import OPTION, PERPETUAL
 
 
@@ -88,12 +88,30 @@ def test_what_rules_2_adds_is_in_the_root(operation: op.Operation) -> None:
 
 def test_a_loss_being_shared_is_in_the_root() -> None:
     roots = set()
-    paying = Sharing(65, 2, 64, 9, 5, 5)
-    for sharing in (Sharing(), Sharing(65, 1, 64), paying, replace(paying, basis_micro={64: 9})):
+    paying = Sharing(65, 4, 64, Range(7, 9), 5, 5)
+    known = replace(paying, basis={64: Range(7, 9)})
+    for sharing in (
+        Sharing(),
+        Sharing(65, 3, 64),
+        paying,
+        replace(paying, total=Range(8, 9)),
+        known,
+        replace(paying, basis={64: Range(8, 9)}),
+        replace(known, shares={64: Share(3, True)}),
+        replace(known, shares={64: Share(3, False)}),
+        replace(known, shares={66: Share(3, True)}),
+    ):
         state = small_state()
         state.sharing = sharing
         roots.add(Commitment(state).root)
-    assert len(roots) == 4
+    assert len(roots) == 9
+
+
+def test_the_root_of_a_loss_shared_by_cash_stays_what_it_was() -> None:
+    state = small_state()
+    state.sharing = Sharing(65, 2, 64, Range(9, 9), 5, 5, {64: Range(9, 9)})
+    root = "6bab33ed10a74b95c51bbe8c904491612e0f62c2147362f8db98ba6f8a693aef"
+    assert Commitment(state).root.hex() == root
 
 
 def test_an_unused_system_account_has_no_leaf_and_a_new_user_has() -> None:

@@ -22,18 +22,27 @@ def fed(commands: list[bytes]) -> Ledger:
     return ledger
 
 
+def books(ledger: Ledger) -> dict[int, tuple[int, dict[int, tuple[int, int]]]]:
+    """{account: (cash, {instrument: (size, entry)})}"""
+    accounts = ledger.state.accounts
+    return {n: (a.cash_micro, dict(sorted(a.positions.items()))) for n, a in accounts.items()}
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_books_equal_the_venues(seed: int) -> None:
     venue, ledger = Venue(seed), Ledger(State())
     for frame in venue.frames(250):
         ledger.read(frame.events)
-    books = {n: (a.cash_micro, dict(sorted(a.positions.items()))) for n, a in ledger.state.accounts.items()}
-    assert books == venue.books()
+    assert books(ledger) == venue.books()
     assert not list(ledger.state.conservation_faults())
 
 
 def test_events_that_move_nothing_are_passed_over() -> None:
     told = [streams.rejected(1), streams.order(2), streams.marked(3), streams.done(4)]
+    of_rules_3 = (r.EV_REPEATED, r.EV_MMP, r.EV_EXTENDED, r.EV_DUE)
+    for seq, kind in enumerate(of_rules_3, 5):
+        units = r.EVENT_UNITS[kind]
+        told.append(streams.head(kind, units, 0, seq, 64) + bytes(32 * (units - 1)))
     assert Ledger(State()).read(b"".join(told)) == []
 
 
@@ -137,3 +146,44 @@ def bumped(told: bytes, word: int, by: int = 1) -> bytes:
     """The bytes with one (or another number) added to a 64-bit word, as integers of 64 bits wrap."""
     value = struct.unpack_from("<Q", told, 8 * word)[0]
     return told[: 8 * word] + struct.pack("<Q", value + by & (1 << 64) - 1) + told[8 * word + 8 :]
+
+
+# --- blocks -----------------------------------------------------------------------------------------------
+
+
+def of_a_block(told: bytes, maker_order: int = 0, taker_order: int = 0, flags: int = r.TRADE_BLOCK) -> bytes:
+    """A trade told as one of a block."""
+    changed = bytearray(told)
+    struct.pack_into("<qq", changed, 32, maker_order, taker_order)
+    changed[88] |= flags
+    return bytes(changed)
+
+
+def test_a_trade_of_a_block_is_a_trade_like_any() -> None:
+    venue = Venue(2)
+    ledger = fed(venue.opening)
+    operations = ledger.read(of_a_block(venue.match(3)))
+    assert isinstance(operations[-1], op.Fill)
+    assert books(ledger) == venue.books()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"maker_order": 1}, {"taker_order": 1}, {"flags": r.TRADE_BLOCK | r.TRADE_LIQUIDATION}]
+)
+def test_a_trade_of_a_block_has_no_orders_and_liquidates_nobody(changes: dict[str, int]) -> None:
+    venue = Venue(2)
+    ledger = fed(venue.opening)
+    with pytest.raises(LedgerMismatch, match="block trade"):
+        ledger.read(of_a_block(venue.match(3), **changes))
+
+
+def test_a_block_never_stays_in_a_family() -> None:
+    venue = Venue(2)
+    first, second = fed(venue.opening), fed(venue.opening)
+    told = venue.match(3)
+    maker, taker = struct.unpack_from("<II", told, 64)
+    for ledger in (first, second):
+        ledger.state.accounts[taker].main = maker
+    first.read(told)
+    with pytest.raises(LedgerMismatch, match="one family"):
+        second.read(of_a_block(told))

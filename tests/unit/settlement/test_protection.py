@@ -11,7 +11,7 @@ from settlement import operations as op
 from settlement import protection as pr
 from settlement import transition as tr
 from settlement.guards import TransitionError
-from settlement.state import Sharing, State
+from settlement.state import State
 from tests.unit.settlement.streams import OPTION, PERPETUAL
 from tests.unit.settlement.test_commitment import small_state
 
@@ -224,53 +224,6 @@ def test_a_batch_may_not_end_inside_a_takeover() -> None:
     assert any("takeover" in fault for fault in state.conservation_faults())
 
 
-# --- shared losses --------------------------------------------------------------------------------------
-
-
-def indebted() -> State:
-    """67 owes 100; 64 has 300, 65 100, 66 nothing."""
-    state = done(family(), op.LiquidationSet(67, 1))
-    for number, amount in ((64, 300), (65, 100), (66, 0), (67, -100)):
-        state.accounts[number].cash_micro = amount
-    return state
-
-
-def test_a_loss_is_shared_by_cash_rounded_up_until_it_is_covered() -> None:
-    state = indebted()
-    assert pr.share_loss(state, 67, 100) == []
-    assert (state.sharing.phase, state.sharing.total_micro, state.sharing.remaining_micro) == (2, 400, 100)
-    assert pr.share_loss(state, 67, 100) == [(64, 75), (65, 25)]
-    assert cash(state, 64, 65, 67) == [225, 75, 0]
-    assert (state.sharing, state.accounts[67].in_liquidation) == (Sharing(), 0)
-
-
-def test_steps_of_one_account_come_to_the_same() -> None:
-    state, shares = indebted(), list[pr.Share]()
-    while state.accounts[67].in_liquidation:
-        shares += pr.share_loss(state, 67, 1)
-    assert shares == [(64, 75), (65, 25)]
-    assert state.accounts[67].in_liquidation == 0
-
-
-def test_who_is_in_liquidation_or_spent_its_cash_meanwhile_pays_what_is_there() -> None:
-    state = indebted()
-    state.accounts[65].in_liquidation = 1
-    pr.share_loss(state, 67, 100)
-    assert state.sharing.basis_micro == {64: 300}
-    state.accounts[64].cash_micro = 40
-    assert pr.share_loss(state, 67, 100) == [(64, 40)]
-    # Not all is covered: the account stays as it is, and another round may begin.
-    assert (cash(state, 67), state.accounts[67].in_liquidation, state.sharing) == ([-60], 1, Sharing())
-
-
-def test_only_one_loss_is_shared_at_a_time() -> None:
-    state = indebted()
-    pr.share_loss(state, 67, 1)
-    done(state, op.LiquidationSet(66, 1))
-    with pytest.raises(TransitionError, match="is being shared"):
-        pr.share_loss(state, 66, 1)
-
-
 REFUSED: list[op.Operation] = [
     op.FeesSet(()),
     op.FamilySet(66, 65, 0),  # it has a family
@@ -303,6 +256,8 @@ REFUSED: list[op.Operation] = [
     op.LiquidationFee(65, 1, -2, 2 * USDC + 1),
     op.LossShare(64, 5),  # not in liquidation
     op.LossShare(65, -1),
+    op.LossStep(64, 4, ()),  # not in liquidation
+    op.LossStep(65, -1, ()),
 ]
 
 
@@ -314,7 +269,7 @@ def test_what_the_state_does_not_allow_is_refused(operation: op.Operation) -> No
 
 
 def test_neither_fund_nor_losses_are_for_accounts_that_hold_lots() -> None:
-    for operation in (op.FundCover(64), op.LossShare(64, 100)):
+    for operation in (op.FundCover(64), op.LossShare(64, 100), op.LossStep(64, 4, ())):
         state = done(family(), op.LiquidationSet(64, 1))
         with pytest.raises(TransitionError, match="still holds"):
             tr.apply(state, operation)

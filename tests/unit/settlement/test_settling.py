@@ -49,12 +49,18 @@ def day(seed: int) -> list[bytes]:
     return [command for _, command in ev.split_by_seq(b"".join(told))]
 
 
+def anything(event: ev.Event) -> bool:
+    return True
+
+
 @cache
-def sample(wanted: Wanted) -> Sample:
-    """The first such event of the first stream that has one."""
+def sample(wanted: Wanted, beside: Wanted = anything) -> Sample:
+    """The first such event of the first stream that has one; its command has such a one besides."""
     for seed in range(1, SEEDS_MAX):
         commands = day(seed)
         for n, told in enumerate(commands):
+            if not any(map(beside, ev.read_events(told))):
+                continue
             at = 0
             for event in ev.read_events(told):
                 if wanted(event):
@@ -113,15 +119,18 @@ FIGURES: dict[str, tuple[Wanted, tuple[int, ...]]] = {
     "slice": (whole_fee, (2, 7, 8)),
     "fund": (liquidation(r.LIQ_FUND), (2, 7)),
     "shared": (liquidation(r.LIQ_SHARED), (2, 7, 9)),
+    "deficit": (liquidation(r.LIQ_DEFICIT), (2, 7)),
     "rebate": (rebate, (9, 10)),
 }
+# A share of a pass that goes on is judged when it ends (below).
+BESIDE = {"shared": liquidation(r.LIQ_ENDED)}
 
 
 @pytest.mark.parametrize(
     ("name", "word"), [(name, word) for name, (_, words) in FIGURES.items() for word in words]
 )
 def test_a_wrong_figure_is_found(name: str, word: int) -> None:
-    found = sample(FIGURES[name][0])
+    found = sample(FIGURES[name][0], BESIDE.get(name, anything))
     found.ledger().read(found.told)
     with pytest.raises(LedgerMismatch, match=r"seq \d+"):
         found.ledger().read(bumped(found.told, found.at // 8 + word, NOBODY if word in NAMES else 1))
@@ -129,11 +138,68 @@ def test_a_wrong_figure_is_found(name: str, word: int) -> None:
 
 @pytest.mark.parametrize("name", ["transfer", "taken over", "slice", "shared"])
 def test_a_command_that_lacks_an_event_is_found(name: str) -> None:
-    found = sample(FIGURES[name][0])
+    found = sample(FIGURES[name][0], BESIDE.get(name, anything))
     units = int.from_bytes(found.told[found.at + 2 : found.at + 4], "little")
     told = found.told[: found.at] + found.told[found.at + units * r.UNIT_BYTES :]
     with pytest.raises(LedgerMismatch):
         found.ledger().read(told)
+
+
+# --- shares in a loss -------------------------------------------------------------------------------------
+
+
+def is_step(told: bytes) -> bool:
+    """Whether these are the events of a SHARE_LOSS that took effect."""
+    last = list(ev.read_events(told))[-1]
+    return isinstance(last, ev.Done) and last.command == r.SHARE_LOSS
+
+
+def shares_of(told: bytes) -> list[int]:
+    """Where the shares of a command stand."""
+    found, at = list[int](), 0
+    for event in ev.read_events(told):
+        if isinstance(event, ev.Liquidation) and event.kind == r.LIQ_SHARED:
+            found.append(at)
+        at += event.head.units * r.UNIT_BYTES
+    return found
+
+
+@cache
+def covering_pass() -> tuple[Ledger, list[bytes]]:
+    """A pass of several steps that two accounts or more pay in and that covers the loss, and the ledger
+    before its first share."""
+    for seed in range(1, SEEDS_MAX):
+        ledger, start = Ledger(State()), 0
+        commands = day(seed)
+        for n, told in enumerate(commands):
+            idle = not ledger.state.sharing.shares
+            ledger.read(told)
+            if idle and ledger.state.sharing.shares:
+                start = n
+            if not start or ledger.state.sharing.account:
+                continue
+            covered = any(map(liquidation(r.LIQ_ENDED), ev.read_events(told)))
+            if covered and sum(map(is_step, commands[start : n + 1])) > 1:
+                before = Ledger(State())
+                before.read(b"".join(commands[:start]))
+                return before, commands[start : n + 1]
+            start = 0
+    raise AssertionError("no such pass in the streams")
+
+
+def test_a_false_share_is_found_by_the_end_of_its_pass_at_the_latest() -> None:
+    before, commands = covering_pass()
+    assert sum(len(shares_of(told)) for told in commands if is_step(told)) > 1
+    copy.deepcopy(before).read(b"".join(commands))
+    for n, told in enumerate(commands):
+        for at in shares_of(told) if is_step(told) else ():
+            share = told[at : at + 4 * r.UNIT_BYTES]
+            lies = [told[:at] + told[at + len(share) :], told[:at] + share + told[at:]]
+            lies += [bumped(told, at // 8 + 7, more) for more in (1, -1, 1 << 40)]
+            lies += [bumped(told, at // 8 + 2, more) for more in (1, -1, NOBODY)]
+            for lie in lies:
+                with pytest.raises(LedgerMismatch):
+                    copy.deepcopy(before).read(b"".join([*commands[:n], lie, *commands[n + 1 :]]))
 
 
 # --- what a family pays -----------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exchange.domain.commands import FeeTier
 from settlement import operations as op
 from settlement.batch import Batch, BatchBuilder, Frame, Limits, unpack_header
 from settlement.commitment import GENESIS_ROOT
-from settlement.state import Sharing, State
+from settlement.state import Range, Share, Sharing, State
 from settlement.store import Store, StoreError
 from settlement.transition import apply
 from tests.unit.settlement.streams import Venue
@@ -57,6 +58,25 @@ def test_state_cursor_and_batches_come_back(tmp_path: Path, seed: int) -> None:
 
 def test_what_rules_2_adds_comes_back(tmp_path: Path) -> None:
     """In the middle of everything: a withdrawal held, a loss half shared, a family, tiers."""
+    state = of_rules_2(tmp_path, op.LossStep(66, 2, ()))
+    loaded = reloaded(tmp_path)
+    assert loaded.accounts == state.accounts
+    assert (loaded.withdrawals, loaded.last_withdrawal_id) == ({9: (64, 100)}, 9)
+    assert (loaded.tiers, loaded.liquidation_fee_ppm) == (state.tiers, {0: 77})
+    exact = {64: Range(400, 400)}
+    assert loaded.sharing == state.sharing == Sharing(66, 3, 66, Range(400, 400), 0, 0, exact)
+    assert loaded.account_count == 67
+
+
+@pytest.mark.parametrize("shares", [{}, {64: Share(3, True), 65: Share(1 << 60, False)}])
+def test_what_is_only_bounded_comes_back(tmp_path: Path, shares: dict[int, Share]) -> None:
+    basis = {64: Range(0, 400), 65: Range(7, 7), 66: Range(3, 1 << 60)}
+    sharing = Sharing(66, 4, 65, Range(9, (1 << 60) + 407), 500, 497, basis, shares)
+    assert of_rules_2(tmp_path, sharing).sharing == reloaded(tmp_path).sharing == sharing
+
+
+def of_rules_2(path: Path, last: op.Operation | Sharing) -> State:
+    """A store with everything of rules 2, then the operation, or that loss being shared."""
     built = BatchBuilder(State(), Limits(1, 0))
     state = built.state
     operations: list[op.Operation] = [
@@ -68,22 +88,37 @@ def test_what_rules_2_adds_comes_back(tmp_path: Path) -> None:
         op.RiskSet(0, 77),
         op.WithdrawalHeld(64, 100, 9),
         op.LiquidationSet(66, 1),
-        op.LossShare(66, 2),
     ]
     for operation in operations:
         apply(state, operation)
+    if isinstance(last, Sharing):
+        state.sharing = last
+    else:
+        apply(state, last)
     built.add(Frame(1, 1, b""), 0)
-    store = Store(tmp_path / "s.sqlite")
+    store = Store(path / "s.sqlite")
     store.commit(built.close(bytes(32), 0), state)
     store.close()
-    store = Store(tmp_path / "s.sqlite")
-    loaded = store.load().state
-    assert loaded.accounts == state.accounts
-    assert (loaded.withdrawals, loaded.last_withdrawal_id) == ({9: (64, 100)}, 9)
-    assert (loaded.tiers, loaded.liquidation_fee_ppm) == (state.tiers, {0: 77})
-    assert loaded.sharing == state.sharing == Sharing(66, 1, 66, 400, 0, 0, {64: 400})
-    assert loaded.account_count == 67
+    return state
+
+
+def reloaded(path: Path) -> State:
+    store = Store(path / "s.sqlite")
+    state = store.load().state
     store.close()
+    return state
+
+
+def test_a_database_of_format_2_is_taken_over(tmp_path: Path) -> None:
+    """It knows what is shared by cash alone, and every figure of that is exact."""
+    state = of_rules_2(tmp_path, op.LossShare(66, 2))
+    with sqlite3.connect(tmp_path / "s.sqlite") as db:
+        figures = msgspec.msgpack.decode(db.execute("SELECT figures FROM risk").fetchone()[0])
+        db.execute("UPDATE risk SET figures = ?", (msgspec.msgpack.encode(figures[:6]),))
+        db.execute("PRAGMA user_version=2")
+    db.close()
+    exact = {64: Range(400, 400)}
+    assert reloaded(tmp_path).sharing == state.sharing == Sharing(66, 1, 66, Range(400, 400), 0, 0, exact)
 
 
 def test_a_database_of_format_1_is_taken_over(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,46 @@ def test_batches_of_the_first_codec_stay_readable(tmp_path: Path) -> None:
     assert verify(operator.path).ok
     operator.post([op.WithdrawalHeld(64, 5, 2)], codec=1)
     assert any("of kind" in problem for problem in verify(operator.path).problems)
+
+
+# 64 sold three options and owes 5,977.3985 USDC after their delivery; 65 has 7,972.0015 and 66 1,000.
+LOSING: list[op.Operation] = [
+    op.AccountSet(66, 0, bytes(20)),
+    op.Deposit(66, 10**9, 3),
+    op.LiquidationSet(64, 1),
+    op.Settlement(0, 1, 333_000_000_000),
+    op.StateSet(0, 4),
+]
+
+
+def sharing(path: Path, codec_number: int, steps: Sequence[op.Operation]) -> Operator:
+    operator = Operator(path)
+    operator.fund((64, 10**9), (65, 10**9), (66, 10**9))
+    operator.post([*OPENING, *TRADING, *LOSING])
+    body = codec.encode(steps, codec_number)
+    operator.post(list(steps), body=body, codec=codec_number)
+    return operator
+
+
+def test_a_shared_loss_is_verified_in_either_codec(tmp_path: Path) -> None:
+    for number, steps in (
+        (2, [op.LossShare(64, 3), op.LossShare(64, 3)]),
+        (3, [op.LossStep(64, 3, ()), op.LossStep(64, 3, ((65, 5_311_170_513), (66, 666_227_987)))]),
+    ):
+        (tmp_path / str(number)).mkdir()
+        operator = sharing(tmp_path / str(number), number, steps)
+        report = verify(operator.path)
+        assert report.problems == []
+        found = {account.account: account.cash_micro for account in report.accounts}
+        assert [found[n] for n in (64, 65, 66)] == [0, 2_660_830_987, 333_772_013]
+
+
+@pytest.mark.parametrize("shares", [(), ((65, 5_311_170_514), (66, 666_227_986)), ((65, 5_977_398_500),)])
+def test_a_loss_shared_otherwise_is_found(tmp_path: Path, shares: tuple[tuple[int, int], ...]) -> None:
+    operator = sharing(tmp_path, 3, [op.LossStep(64, 3, ())])
+    looked_at = shares[-1][0] - 63 if shares else 3
+    operator.post([], body=codec.encode([op.LossStep(64, looked_at, shares)]))
+    lie(operator, "batch 3: ")
 
 
 def test_an_empty_chain_is_verified(tmp_path: Path) -> None:

@@ -156,17 +156,19 @@ def test_a_perpetual_on_the_list() -> None:
 
 
 def test_book_frames() -> None:
-    snapshot = objects.book_snapshot_data(OPTION, [(200, 5), (199, 7)], [(202, 1)], 11, 50)
+    snapshot = objects.book_snapshot_data(OPTION, [(200, 5), (199, 7)], [(202, 1)], 11, 50, 7)
     assert snapshot == {
         "type": "snapshot",
         "timestamp": 50,
         "instrument_name": OPTION.name,
         "change_id": 11,
+        "checksum": 7,
         "bids": [["new", 1000.0, 0.05], ["new", 995.0, 0.07]],
         "asks": [["new", 1010.0, 0.01]],
     }
-    change = objects.book_change_data(OPTION, [("delete", 200, 0)], [("change", 202, 3)], 12, 11, 51)
+    change = objects.book_change_data(OPTION, [("delete", 200, 0)], [("change", 202, 3)], 12, 11, 51, 8)
     assert (change["prev_change_id"], change["change_id"], change["type"]) == (11, 12, "change")
+    assert change["checksum"] == 8
     assert change["bids"] == [["delete", 1000.0, 0.0]]
     assert change["asks"] == [["change", 1010.0, 0.03]]
     assert objects.grouped_book_data(OPTION, [(200, 5)], [], 12, 51)["bids"] == [[1000.0, 0.05]]

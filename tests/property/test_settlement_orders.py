@@ -1,0 +1,181 @@
+"""Settlement under rules 3: orders that fire, linked orders, protection and blocks move what their trades
+move, whatever commands those trades stand behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+
+from exchange.core import queries, risk_queries
+from exchange.core.engine import Engine
+from exchange.domain import commands as c
+from exchange.domain import commands_orders as co
+from exchange.domain import events as ev
+from exchange.domain import records as r
+from exchange.domain.commands_orders import Trigger
+from exchange.domain.limits import FIRST_USER_ACCOUNT
+from settlement import codec
+from settlement.commitment import Commitment
+from settlement.ledger import Ledger
+from settlement.state import State
+from settlement.transition import apply
+from tests.reference.engine import ReferenceEngine
+from tests.reference.orders_generator import OrderTraffic
+from tests.reference.trigger_scenarios import TRIGGER_SCENARIOS
+from tests.reference.triggers_generator import TriggerTraffic
+from tests.unit.core.harness import IOC, SELL, USDC, of
+from tests.unit.core.liquidations import ALICE, BOB, CALL_60, CAROL, DORA, PERPETUAL, PUT_50, RiskMarket
+from tests.unit.core.test_losses import ruin
+
+COMMANDS = 1_000
+ERIN = DORA + 1
+Batches = Callable[[], Iterable[bytes]]
+
+
+def drawn(traffic_of: type[OrderTraffic], seed: int) -> Batches:
+    """A random stream, aimed at the state the reference has."""
+
+    def batches() -> Iterator[bytes]:
+        reference = ReferenceEngine()
+        traffic = traffic_of(seed, reference)
+        batch = traffic.opening()
+        while reference.next_seq <= COMMANDS:
+            yield batch
+            reference.apply(batch)
+            batch = traffic.batch(60)
+
+    return batches
+
+
+STREAMS: dict[str, Batches] = {
+    **{f"orders {seed}": drawn(OrderTraffic, seed) for seed in (0, 3)},
+    **{f"triggers {seed}": drawn(TriggerTraffic, seed) for seed in (0, 3, 4, 6, 7)},
+    **{name: TRIGGER_SCENARIOS[name] for name in ("queue", "orders_come", "incremental", "ends")},
+}
+
+
+class Told(NamedTuple):
+    """What the core told of a stream, a run of commands after another, and the core behind it."""
+
+    core: Engine
+    runs: list[bytes]
+
+
+@cache
+def told(name: str) -> Told:
+    core = Engine()
+    return Told(core, [core.apply(batch) for batch in STREAMS[name]()])
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_ledger_agrees_with_the_core(name: str) -> None:
+    """Every balance and position the core has, from its events alone and again from the batches' bodies."""
+    core, runs = told(name)
+    ledger, encoded = Ledger(State()), State()
+    for run in runs:
+        operations = ledger.read(run)
+        ledger.state.begin_batch()
+        encoded.begin_batch()
+        for operation in codec.decode(codec.encode(operations)):
+            apply(encoded, operation)
+        assert not list(encoded.conservation_faults())
+    assert Commitment(encoded).root == Commitment(ledger.state).root
+    must_agree(ledger.state, core)
+
+
+def must_agree(state: State, core: Engine) -> None:
+    """Cash, positions and liquidations are the core's."""
+    ours = {n: account for n, account in state.accounts.items() if n >= FIRST_USER_ACCOUNT}
+    assert ours
+    for number, account in ours.items():
+        assert account.cash_micro == queries.account_figures(core, number).cash_micro
+        positions = {n: at for n, at in account.positions.items() if any(at)}
+        held = {p.instrument: (p.size_lots, p.entry_value_micro) for p in queries.positions(core, number)}
+        assert positions == {n: at for n, at in held.items() if any(at)}
+        liquidation = risk_queries.account_state(core, number).liquidation
+        assert account.in_liquidation == int(liquidation != r.LIQUIDATION_NONE)
+    assert state.sharing.account == risk_queries.sharing(core)
+
+
+class Recorder:
+    """A core, and the events of each batch it was given."""
+
+    def __init__(self) -> None:
+        self.core = Engine()
+        self.runs = list[bytes]()
+
+    def apply(self, batch: bytes) -> bytes:
+        self.runs.append(self.core.apply(batch))
+        return self.runs[-1]
+
+
+def test_orders_that_fire_trade_behind_whatever_command_comes_next() -> None:
+    """More than a command fires are due: each of these is followed by 64 that trade."""
+    recorder = Recorder()
+    market = RiskMarket(recorder)
+    ruin(market, ALICE)
+    market.deposit(BOB, 10_000_000 * USDC)
+    market.send(c.set_rules(3), c.create_account(ERIN, bytes(20), BOB))
+    stop = Trigger(r.TRIGGER_STOP, r.SOURCE_INDEX, 50_001 * USDC)
+    price = 50_100
+    commands = [
+        c.deposit(CAROL, 5, 1_000),
+        c.withdraw(CAROL, 7, 1),
+        c.withdraw(CAROL, 8, 2),
+        c.resolve_withdrawal(1, r.WITHDRAWAL_PAID),
+        c.resolve_withdrawal(2, r.WITHDRAWAL_CANCELLED),
+        c.transfer(BOB, ERIN, 9, 3),
+        c.create_account(ERIN + 1),
+        c.set_tier(CAROL, 1),
+        c.settle_perpetual(PERPETUAL, 50_050),
+        c.funding(PERPETUAL, 3),
+        c.liquidate(ALICE),
+        c.share_loss(ALICE, 3),
+        c.share_loss(ALICE, 9),
+        c.share_loss(ALICE, 1),
+        c.share_loss(ALICE, 9),
+        c.time(10**9 + 1),
+        c.deliver(CALL_60, 60_001 * USDC),
+        c.set_instrument_state(PUT_50, r.STATE_HALTED),
+    ]
+    market.rests(DORA, PERPETUAL, price, 64 * len(commands) + 64, SELL)
+    waiting = co.extended_order(BOB, PERPETUAL, IOC, price, 1, trigger=stop)
+    market.send(waiting * (64 * len(commands) + 64))
+    units = [c.Mark(PERPETUAL, 0, price * USDC, 0, price * USDC)]
+    for command in (c.marks(0, price * USDC, market.feed + 1, units), *commands):
+        events = market.send(command)
+        assert not of(events, ev.Rejected)
+        assert len(of(events, ev.Trade)) == 64
+    assert risk_queries.account_state(recorder.core, ALICE).liquidation == r.LIQUIDATION_NONE
+    ledger = Ledger(State())
+    for run in recorder.runs:
+        ledger.read(run)
+    assert not list(ledger.state.conservation_faults())
+    must_agree(ledger.state, recorder.core)
+
+
+def test_the_streams_tell_all_of_rules_3() -> None:
+    """Each new event and cancel reason, orders that fired and traded, and trades behind other commands."""
+    kinds, ends, behind = Counter[int](), Counter[int](), Counter[int]()
+    fired = 0
+    for name in STREAMS:
+        for _, command in ev.split_by_seq(b"".join(told(name).runs)):
+            traded, last = set[int](), 0
+            for event in ev.read_events(command):
+                kinds[event.head.type] += 1
+                if isinstance(event, ev.Trade):
+                    traded.add(event.taker_order_id)
+                    behind[last] += 1
+                elif isinstance(event, ev.Order):
+                    ends[event.reason] += event.kind == r.ORDER_CANCELLED
+                    fired += event.kind == r.ORDER_TRIGGERED and event.order_id in traded
+                else:
+                    last = event.head.type
+    assert min(kinds[kind] for kind in (r.EV_REPEATED, r.EV_MMP, r.EV_EXTENDED, r.EV_DUE)) > 0
+    assert min(ends[reason] for reason in (12, 13, 14, 15, 16, 17, 19)) > 0
+    assert fired > 20
+    assert min(behind[kind] for kind in (r.EV_MARKED, r.EV_EXTENDED)) > 0
