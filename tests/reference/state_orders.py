@@ -29,7 +29,7 @@ def words(world: World) -> Iterator[int]:
 
 
 def _of_orders(world: World) -> Iterator[int]:
-    """11 last prices, 12 untriggered orders, 13 what orders have beyond price and size, 14 the queue, 15 the last block."""
+    """11 last prices, 12 untriggered orders, 13 what orders have besides, 14 the queue, 15 the last block."""
     traded = [instrument for instrument in world.instruments if instrument.last_seen_ticks]
     yield len(traded)
     for instrument in traded:
