@@ -91,7 +91,7 @@ class HistoryRing:
         """An order changed. `record` is its ORDER event."""
         if self.awaiting:
             self.awaiting = join_order(self.awaiting, order_id, kind, record)
-        if state != r.ORDER_STATE_OPEN:
+        if state != r.ORDER_STATE_OPEN and state != r.ORDER_STATE_UNTRIGGERED:
             commission = self._commissions.pop(order_id, 0) if self._commissions else 0
             self._close(account, order_id, ClosedOrder(record, commission))
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from exchange.history.reader import Opening
+from exchange.history.reader import Opening, StoredOrder
 from exchange.history.rows import LossRow, MarketRow
 
 
@@ -174,6 +174,9 @@ class ChainView(Protocol):
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> FloatArray:
         """Implied volatility of each price in percent; NaN where there is none."""
 
+    def price_at(self, instrument_ids: Sequence[int], vol_percent: Sequence[float]) -> FloatArray:
+        """The model price of each option at a volatility of its own, in USDC; NaN where there is none."""
+
 
 class OracleView(Protocol):
     """Read access to the oracle."""
@@ -269,17 +272,6 @@ class StoredTrade(Protocol):
     def label(self) -> str: ...
     @property
     def tick(self) -> int: ...
-
-
-class StoredOrder(Protocol):
-    """A closed order from the history store."""
-
-    @property
-    def record(self) -> bytes: ...
-    @property
-    def fee_micro(self) -> int: ...
-    @property
-    def label(self) -> str: ...
 
 
 class HistoryView(Protocol):

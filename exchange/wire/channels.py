@@ -38,7 +38,7 @@ _SILENT_BLOCK: Final = re.compile(
     r"|block_rfq\.(maker(\.quotes)?|taker|(?P<public>trades))\.[A-Za-z0-9]{2,12}",
     re.ASCII,
 )
-_SILENT_USER: Final = frozenset({"mmp_trigger", "combo_trades"})
+_SILENT_USER: Final = frozenset({"combo_trades"})
 VENUE_CHANNEL: Final = "strikebook.venue"
 STREAM_CHANNEL: Final = "user.stream"
 
@@ -48,9 +48,9 @@ class Channel(NamedTuple):
 
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
-    user_access_log, user_stream (our own), instrument_state, instrument_creation, platform_state,
-    public_methods, announcements, estimated_price, perpetual, chart (`group` is its resolution),
-    volatility_index, venue (our own), or silent. `instrument` is a name; `kind` is option, future, any, or
+    user_access_log, user_mmp_trigger, user_stream (our own), instrument_state, instrument_creation,
+    platform_state, public_methods, announcements, estimated_price, perpetual, chart (`group` is its
+    resolution), volatility_index, venue (our own), or silent. `instrument` is a name; `kind` is option, future, any, or
     one the venue lists nothing of; `currency` is upper case or `any`.
     """
 
@@ -175,6 +175,8 @@ def _user(name: str, parts: list[str]) -> Channel | None:
         return Channel(name, "user_lock", True)
     if topic == "access_log" and not rest:
         return Channel(name, "user_access_log", True)
+    if topic == "mmp_trigger" and len(rest) == 1 and (rest[0] == "all" or _INDEX.fullmatch(rest[0])):
+        return Channel(name, "user_mmp_trigger", True, index_name=rest[0])
     if topic in _SILENT_USER and all(rest) and len(rest) <= 3:
         return Channel(name, "silent", True)
     return None

@@ -26,7 +26,16 @@ CANCEL_METHODS: Final = frozenset(
 )
 # Methods that go through the matching engine.
 MATCHING_METHODS: Final = CANCEL_METHODS | {
-    f"private/{name}" for name in ("buy", "sell", "edit", "edit_by_label", "mass_quote", "close_position")
+    f"private/{name}" for name in (
+        "buy",
+        "sell",
+        "edit",
+        "edit_by_label",
+        "mass_quote",
+        "close_position",
+        "set_mmp_config",
+        "reset_mmp",
+    )
 }
 _SUBSCRIBE_METHODS: Final = frozenset({"public/subscribe", "private/subscribe"})
 _INSTRUMENTS_METHODS: Final = frozenset({"public/get_instruments"})

@@ -59,6 +59,9 @@ class _Chain:
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> NDArray[np.float64]:
         return np.array([math.nan if math.isnan(price) else price / 100 for price in prices])
 
+    def price_at(self, instrument_ids: Sequence[int], vol_percent: Sequence[float]) -> NDArray[np.float64]:
+        return np.array([percent * 100 for percent in vol_percent])
+
 
 class _Oracle:
     """Model values for every option."""
