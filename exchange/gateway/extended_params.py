@@ -207,7 +207,7 @@ def _member(params: Params, view: InstrumentView, primary_lots: int, number: int
         ticks = 0 if flags & _TYPE_BITS else price_ticks(params, view.terms)
         label = text(params, "label", "", LABEL_CHARS_MAX)
     except RpcError as wrong:
-        data = dict(wrong.data or {})
-        data["param"] = f"otoco_config[{number}].{data.get('param', '')}".rstrip(".")
-        raise RpcError(wrong.code, wrong.message, data) from None
+        at_fault = (wrong.data or {}).get("param", "")
+        wrong.data = {**(wrong.data or {}), "param": f"otoco_config[{number}].{at_fault}".rstrip(".")}
+        raise
     return MemberOrder(Member(flags, ticks, lots, trigger=trigger), label)

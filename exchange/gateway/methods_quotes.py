@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from exchange.core import risk_queries
 from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
@@ -44,6 +45,7 @@ _UNIT: Final = struct.Struct("<IIqqII")  # a quote unit (docs/formats.md)
 _BODY: Final = struct.Struct("<qqqq")
 _WITHDRAWN: Final = (0, r.QUOTE_PRESENT)
 _NO_SIDE: Final = (0, 0)
+_RULES_WITH_GROUPS: Final = 3
 
 
 class _UsualSide(msgspec.Struct):
@@ -193,7 +195,7 @@ def _group_word(venue: Venue, account: int, params: Params) -> int:
     Raises:
         RpcError: 13040 the account has given no group this name.
     """
-    if not has(params, "mmp_group"):
+    if not has(params, "mmp_group") or risk_queries.rules(venue.engine) < _RULES_WITH_GROUPS:
         return 0
     number = venue.settings.groups.number(account, text(params, "mmp_group", "", LABEL_CHARS_MAX))
     if number is None:

@@ -34,7 +34,8 @@ def get_trigger_order_history(venue: Venue, session: Session, request: Request) 
     currency = currency_of(params, None)
     count = integer(params, "count", 20, minimum=1, maximum=COUNT_MAX)
     before = place_of_page(params)
-    wanted = [view.instrument for view in venue.registry.select(currency, ended=True)]
+    covers = venue.registry.covers
+    wanted = [view.instrument for view in venue.registry.instruments if covers(currency, 0, view)]
     if has(params, "instrument_name"):
         chosen = instrument_of(venue, params).instrument
         wanted = [chosen] if chosen in wanted else []

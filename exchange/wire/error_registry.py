@@ -178,7 +178,7 @@ REASONS: Final[dict[int, Reason]] = dict(
         _reason(rej.TOO_MANY_ACCOUNTS, False, "", "no further account"),
         _reason(rej.UNKNOWN_WITHDRAWAL, False, "id", "no such withdrawal, or it has ended"),
         _reason(rej.LOSS_SHARING, True, "", "a loss is being shared: cash stays until that is over"),
-        _reason(rej.ID_EXPIRED, False, "client_order_id", "below the last id, and what became of it is forgotten"),
+        _reason(rej.ID_EXPIRED, False, "client_order_id", "below the last id, and forgotten"),
         _reason(rej.FILLED_MISMATCH, False, "expected_filled", "not what is filled; data.filled_amount"),
         _reason(rej.UNKNOWN_MMP_GROUP, False, "mmp_group", "the account has no such protection group"),
         _reason(rej.MMP_FROZEN, _AGAIN, "mmp_group", "the protection group is frozen; data.frozen_until"),
