@@ -16,9 +16,9 @@ from msgspec import Raw
 
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.methods_trading import NEW_ORDER_HEAD, NEW_ORDER_RECORD
 from exchange.gateway.outcomes import own_order, placed_json
-from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import allows

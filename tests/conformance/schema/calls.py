@@ -176,7 +176,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/mass_quote": _quotes,
     "private/set_mmp_config": lambda m: {**PROTECTION, "mmp_group": "walk"},
     "private/reset_mmp": lambda m: {"index_name": "btc_usdc", "mmp_group": "g"},
-    "private/get_mmp_status": lambda m: {"index_name": m.trip() or "btc_usdc"},
+    "private/get_mmp_status": lambda m: {"index_name": m.trip()},
     "private/get_margins": lambda m: {"amount": 1, "price": 5_000.0},
     "private/simulate_portfolio": lambda m: {"simulated_positions": {OPTION: 1}},
     "private/change_margin_model": lambda m: {

@@ -160,12 +160,14 @@ class Market:
         )  # fmt: skip
         self.alice.call("private/buy", instrument_name=OPTION, amount=0.1, price=46, advanced="implv")
 
-    def trip(self) -> None:
-        """Alice's group `frozen` trips."""
-        self.alice.call("private/reset_mmp", index_name="btc_usdc", mmp_group="frozen")
+    def trip(self) -> str:
+        """Alice's group `frozen` trips; its index."""
+        index = str(PROTECTION["index_name"])
+        self.alice.call("private/reset_mmp", index_name=index, mmp_group="frozen")
         quotes = [{"instrument_name": PUT, "quote_set_id": "1", "bid": {"price": 5_005, "amount": 0.2}}]
         self.alice.call("private/mass_quote", quote_id="q", mmp_group="frozen", quotes=quotes)
         self.bob.sell(PUT, 0.2, 5_005.0)
+        return index
 
     def _present(self) -> None:
         """Trades and resting orders on both sides of every book."""
