@@ -45,6 +45,7 @@ from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
 from exchange.gateway.labels import Labels
 from exchange.gateway.methods import METHODS
+from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.replays import ReplayGuard, ReplayLog
@@ -210,6 +211,7 @@ class VenueProcess:
             on_reply=self.telemetry.on_reply,
             tier_of=self.venue.tier_of,
             express=Express(self.venue).take,
+            lane=FastLane(self.venue),
         )
         self._begin(loop)
         self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))

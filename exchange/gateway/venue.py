@@ -317,6 +317,15 @@ class Venue:
         except (QueueFull, Halted) as refused:
             raise refusal(refused) from None
 
+    def submit_run(self, packed: bytes, count: int, on_events: OnEvents, *, is_cancel: bool = False) -> None:
+        """Sequence commands that stay adjacent; `on_events` gets the events of all. Raises as `submit`."""
+        try:
+            self.sequencer.submit_run(packed, count, on_events, is_cancel=is_cancel)
+        except QueueFull:
+            raise error(errors.QUEUE_FULL) from None
+        except Halted:
+            raise self.halt_error() from None
+
     def submit_labelled(
         self, account: int, text: str, build: Callable[[int], bytes], on_events: OnEvents
     ) -> None:

@@ -145,6 +145,17 @@ class CreditMeter:
         self._left_micro[index] = left
         return True
 
+    def spend_many(self, method: str, others: int, count: int, now_us: int) -> bool:
+        """Pay for `count` requests of which `others` are no cancels; False, and nothing is taken, if the pool
+        does not hold the cost of these."""
+        index = _POOL_OF.get(method, GENERAL)
+        cost_micro = self._pools[index].cost * 1_000_000
+        left = self._refill(index, now_us)
+        if others and left < others * cost_micro:
+            return False
+        self._left_micro[index] = max(0, left - count * cost_micro)
+        return True
+
     def budget(self, method: str) -> int:
         """How many more requests like this one the pool holds, without what has been refilled since."""
         index = _POOL_OF.get(method, GENERAL)
