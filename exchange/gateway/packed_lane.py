@@ -16,8 +16,8 @@ from exchange.core import queries
 from exchange.domain import lane
 from exchange.domain import records as r
 from exchange.gateway.dispatch import account_of
+from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.products import must_be_allowed
-from exchange.gateway.sequencer import OnEvents
 from exchange.gateway.venue import Venue
 from exchange.wire import errors, packed
 from exchange.wire.auth import allows
