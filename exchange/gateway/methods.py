@@ -11,6 +11,7 @@ from exchange.gateway import (
     methods_addresses,
     methods_auctions,
     methods_cancels,
+    methods_chain,
     methods_charts,
     methods_disconnect,
     methods_edits,
@@ -68,4 +69,5 @@ METHODS: Final[dict[str, Handler]] = {
     **methods_errors.METHODS,
     **methods_settings.METHODS,
     **methods_market.METHODS,
+    **methods_chain.METHODS,
 }

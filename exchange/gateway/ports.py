@@ -171,6 +171,16 @@ class ChainView(Protocol):
     def get(self, instrument_id: int) -> ModelValues | None:
         """One instrument's values; None before the first marks."""
 
+    def model(self) -> dict[str, object] | None:
+        """What the marks were made of; None where it cannot be told."""
+
+    def listed(self) -> list[int]:
+        """The options of the chain."""
+
+    def rows(self) -> list[list[float]]:
+        """Strike, expiry, mark, forward, volatility in percent, delta, gamma, vega, theta, rho, pull of each
+        of `listed`; none before the first marks."""
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> FloatArray:
         """Implied volatility of each price in percent; NaN where there is none."""
 

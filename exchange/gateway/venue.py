@@ -21,6 +21,7 @@ from exchange.gateway.announcements import Announcements, AnnouncementSource, No
 from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
+from exchange.gateway.chain_feeds import ChainFeeds
 from exchange.gateway.chart_feeds import ChartFeeds
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.disconnects import Disconnects
@@ -159,6 +160,7 @@ class Venue:
         )
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
+        self.chain_feeds = ChainFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.index_feeds = IndexFeeds(
             self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms
@@ -266,6 +268,7 @@ class Venue:
         if not self.halted:
             self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
+        self.chain_feeds.tick()
         self.venue_feeds.tick()
         self.index_feeds.tick()
         self.announcements.tick()
@@ -297,6 +300,7 @@ class Venue:
         if touched.underlyings:
             self.private.on_marks()
         self.feeds.flush()
+        self.chain_feeds.flush()
         self.venue_feeds.flush()
         self.chart_feeds.flush()
         self.private.flush()

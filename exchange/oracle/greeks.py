@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from exchange.oracle import chain_model
 from pricing.chain import Chain
 from pricing.european import Floats, black76
 from pricing.implied import Reason, implied_vol
@@ -76,6 +77,19 @@ class Greeks:
             c.mark.item(row), c.forward.item(row), self.index, 100.0 * c.iv.item(row), c.delta.item(row),
             c.gamma.item(row), c.vega.item(row), c.theta.item(row), c.rho.item(row), self.at_ms,
         )
+
+    def model(self) -> dict[str, object] | None:
+        """What marks and Greeks were made of: :func:`exchange.oracle.chain_model.model`."""
+        return chain_model.model(self.chain)
+
+    def rows(self) -> list[list[float]]:
+        """All options, in the order of `option_ids`: :data:`exchange.oracle.chain_model.COLUMNS`."""
+        return chain_model.rows(self.chain)
+
+    def listed(self) -> list[int]:
+        """The instrument id of each row."""
+        ids: list[int] = self.option_ids.tolist()
+        return ids
 
     def iv_percent(self, instrument_ids: Sequence[int], prices: ArrayLike) -> Floats:
         """Volatility in percent implied by each price, whole array at once.

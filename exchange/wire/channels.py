@@ -50,7 +50,7 @@ class Channel(NamedTuple):
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
     user_access_log, user_mmp_trigger, user_stream (our own), instrument_state, instrument_creation,
     platform_state, public_methods, announcements, estimated_price, perpetual, chart (`group` is its
-    resolution), volatility_index, venue (our own), or silent. `instrument` is a name; `kind` is option,
+    resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a name; `kind` is option,
     future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
     """
 
@@ -92,6 +92,9 @@ def parse_channel(name: str) -> Channel | None:
             known = len(parts) == 3 and parts[0] == "trades" and parts[2] in _RESOLUTIONS
             if known and _instrument(parts[1]):
                 return Channel(name, "chart", instrument=parts[1], group=parts[2])
+        case "chain":
+            if len(parts) == 2 and _CURRENCY.fullmatch(parts[0]) and parts[1] in INTERVALS:
+                return Channel(name, "chain", currency=_currency(parts[0]), interval=parts[1])
         case "perpetual":
             if len(parts) == 2 and _instrument(parts[0]) and parts[1] in INTERVALS:
                 return Channel(name, "perpetual", instrument=parts[0], interval=parts[1])

@@ -59,6 +59,15 @@ class _Chain:
     def get(self, instrument_id: int) -> _Values | None:
         return _Values()
 
+    def model(self) -> dict[str, object] | None:
+        return None
+
+    def listed(self) -> list[int]:
+        return []
+
+    def rows(self) -> list[list[float]]:
+        return []
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> NDArray[np.float64]:
         return np.array([math.nan if math.isnan(price) else price / 100 for price in prices])
 
