@@ -50,8 +50,8 @@ class Channel(NamedTuple):
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
     user_access_log, user_mmp_trigger, user_stream (our own), instrument_state, instrument_creation,
     platform_state, public_methods, announcements, estimated_price, perpetual, chart (`group` is its
-    resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a name; `kind` is option,
-    future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
+    resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a name; `kind` is
+    option, future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
     """
 
     name: str
