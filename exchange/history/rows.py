@@ -240,8 +240,10 @@ class Rows:
         )
         for account, label, order_id, fee_micro in sides:
             self.fills[account, event.trade_id] = (instrument, label, b"")
-            self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
-        self._awaiting.append(event)
+            if order_id:
+                self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
+        if not event.flags & r.TRADE_BLOCK:  # of a block there are no orders to come
+            self._awaiting.append(event)
         self.ledger_rows.extend(self.ledger.rows(event, record))
         lots, value = event.size_lots, event.value_micro
         self.bars.add(b.TRADES, instrument, b.CANDLE_STEPS_S, event.time_ms, event.price_ticks, lots, value)
