@@ -113,6 +113,16 @@ class Engine:
     def open_order_count(self) -> int:
         return self.world.open_orders
 
+    @property
+    def due_count(self) -> int:
+        """Triggered orders that wait for FIRE."""
+        return self.world.due_count
+
+    @property
+    def untriggered_count(self) -> int:
+        """Orders that are in no book yet (rules 3): waiting for a trigger, due, or dormant."""
+        return self.world.untriggered
+
     def apply(self, batch: bytes) -> bytes:
         """Apply a run of packed commands; returns the packed events, in order.
 

@@ -17,9 +17,10 @@ from exchange.domain.commands import FeeTier
 from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
-from exchange.gateway.ports import OracleView
+from exchange.gateway.ports import ChainView, OracleView
 from exchange.gateway.views import Views
 from exchange.wire.accounts import AccountSettings, AccountValues
+from exchange.wire.chain import ChainRow
 from exchange.wire.figures import Greeks, MarketFigures, PositionValues, position_object
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.objects import JsonObject
@@ -28,6 +29,7 @@ _E8: Final = 100_000_000
 FUNDING_HOURS: Final = 8
 HOUR_MS: Final = 3_600_000
 _NO_GREEKS: Final = Greeks()
+_GREEKS: Final = ("delta", "gamma", "theta", "vega", "rho")
 
 
 class _Volatilities(NamedTuple):
@@ -167,6 +169,25 @@ class Figures:
         for row, (view, bid_ticks, ask_ticks) in enumerate(stale):
             bid_iv, ask_iv = found[2 * row], found[2 * row + 1]
             self._volatilities[view.instrument] = _Volatilities(at_ms, bid_ticks, ask_ticks, bid_iv, ask_iv)
+
+    def chain(self, underlying: int) -> tuple[ChainView, list[ChainRow]] | None:
+        """All options of an underlying with their best prices and the volatilities of these; None before the
+        first marks."""
+        chain = self._oracle.chain(underlying)
+        values = chain.rows() if chain is not None else []
+        if chain is None or not values:
+            return None
+        instruments, markets = self._views.registry.instruments, self._views.markets
+        listed = chain.listed()
+        self._refresh_volatilities(underlying, [instruments[number] for number in listed])
+        rows = []
+        for number, row in zip(listed, values, strict=True):
+            book, known = markets[number].book, self._volatilities.get(number)
+            bid_iv, ask_iv = (known.bid_iv, known.ask_iv) if known is not None else (None, None)
+            rows.append(
+                ChainRow(instruments[number], row, book.best_bid(), book.best_ask(), bid_iv, ask_iv)
+            )
+        return chain, rows
 
     def greeks(self, view: InstrumentView) -> Greeks:
         """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros."""
@@ -360,8 +381,8 @@ def add_greeks(
     if not view.is_option:
         return
     total = values.options_greeks
-    total.delta += delta
-    for name, per_unit in (("gamma", greeks.gamma), ("theta", greeks.theta), ("vega", greeks.vega)):
+    for name in _GREEKS:
+        per_unit: float = getattr(greeks, name)
         setattr(total, name, getattr(total, name) + per_unit * size)
         by_index: dict[str, float] = getattr(values, f"options_{name}_map")
         by_index[index] = by_index.get(index, 0.0) + per_unit * size
