@@ -13,9 +13,10 @@ from typing import Final
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.feeds import TICKS_PER_AGG2
 from exchange.gateway.figures import Figures
+from exchange.gateway.ports import OracleView
 from exchange.gateway.registry import Registry
 from exchange.gateway.views import Views
-from exchange.wire.chain import chain_object
+from exchange.wire.chain import ChainRow, chain_object
 from exchange.wire.objects import JsonObject
 from exchange.wire.session import Session
 
@@ -26,8 +27,14 @@ class ChainFeeds:
     """Writer of all chain topics."""
 
     def __init__(
-        self, views: Views, figures: Figures, fanout: Fanout, now_ms: Callable[[], int]
+        self,
+        views: Views,
+        figures: Figures,
+        oracle: OracleView,
+        fanout: Fanout,
+        now_ms: Callable[[], int],
     ) -> None:
+        self._oracle = oracle
         self._views = views
         self._figures = figures
         self._now_ms = now_ms
@@ -39,11 +46,18 @@ class ChainFeeds:
 
     def object(self, underlying: int) -> JsonObject | None:
         """The chain of an underlying as of the last block of marks; None before the first."""
-        found = self._figures.chain(underlying)
-        if found is None:
+        chain = self._oracle.chain(underlying)
+        values = chain.rows() if chain is not None else []
+        if chain is None or not values:
             return None
-        chain, rows = found
-        symbol = self._views.registry.symbols[underlying]
+        registry, markets = self._views.registry, self._views.markets
+        views = [registry.instruments[number] for number in chain.listed()]
+        rows = []
+        volatilities = self._figures.best_volatilities(underlying, views)
+        for view, row, (bid_iv, ask_iv) in zip(views, values, volatilities, strict=True):
+            book = markets[view.instrument].book
+            rows.append(ChainRow(view, row, book.best_bid(), book.best_ask(), bid_iv, ask_iv))
+        symbol = registry.symbols[underlying]
         return chain_object(symbol, rows, chain.model(), self._now_ms(), self._views.seq)
 
     def _on_opened(self, topic: Topic) -> None:

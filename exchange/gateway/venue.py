@@ -160,7 +160,9 @@ class Venue:
         )
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
-        self.chain_feeds = ChainFeeds(self.views, self.figures, self.fanout, clock.now_ms)
+        self.chain_feeds = ChainFeeds(
+            self.views, self.figures, self.oracle, self.fanout, clock.now_ms
+        )
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.index_feeds = IndexFeeds(
             self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from typing import Any
 
 from exchange.domain import commands_orders as co
 from exchange.domain import limits
@@ -158,7 +159,7 @@ class TriggerTraffic(OrderTraffic):
         near = self.trigger(order.instrument, 0.004)
         price = near.trigger_micro or near.offset_micro
         what = rng.choice(("size", "price", "all", "trigger", "trigger", "trigger", "volatility"))
-        values: dict[str, int] = {}
+        values: dict[str, Any] = {}  # arguments of AMEND
         if what in ("size", "all"):
             lots = order.open_lots + rng.choice((-1, 1, 3, -order.open_lots))
             values["remaining_lots" if self._one_in(3) else "size_lots"] = self._fit(lots)
