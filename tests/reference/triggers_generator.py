@@ -159,7 +159,7 @@ class TriggerTraffic(OrderTraffic):
         near = self.trigger(order.instrument, 0.004)
         price = near.trigger_micro or near.offset_micro
         what = rng.choice(("size", "price", "all", "trigger", "trigger", "trigger", "volatility"))
-        values: dict[str, Any] = {}  # arguments of AMEND
+        values: dict[str, int] = {}
         if what in ("size", "all"):
             lots = order.open_lots + rng.choice((-1, 1, 3, -order.open_lots))
             values["remaining_lots" if self._one_in(3) else "size_lots"] = self._fit(lots)
@@ -170,7 +170,8 @@ class TriggerTraffic(OrderTraffic):
         if what == "volatility" or (extra.volatility_e6 and self._one_in(2)):
             values["volatility_e6"] = rng.choice((1, 10**9, 700_000, 700_000, 10**9 + 1, extra.volatility_e6))
         account = order.account.id if not self._one_in(30) else self._account()
-        raw = bytearray(co.amend(account, order.id, **{k: self._fit(v) for k, v in values.items()}))
+        given: dict[str, Any] = {name: self._fit(value) for name, value in values.items()}
+        raw = bytearray(co.amend(account, order.id, **given))
         if self._one_in(5):
             self._give_bits(raw)
         return bytes(raw)
