@@ -24,6 +24,7 @@ EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
 
 COD_NOT_ENABLED: Final = 13042
+MMP_REQUIRED: Final = 13040
 TOKEN_CODES: Final = frozenset({10000, 13009, 13010})
 """Refusals that say the session is no longer authorised: only a new connection helps."""
 

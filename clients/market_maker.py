@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from clients.bot import (
     COD_NOT_ENABLED,
+    MMP_REQUIRED,
     TOKEN_CODES,
     add_common_arguments,
     at_most,
@@ -51,6 +52,7 @@ log = logging.getLogger("clients.market_maker")
 QUOTE_ID: Final = "mm"
 """One id for all quotes: the venue remembers every distinct one for good."""
 MMP_GROUP: Final = "mm"
+PROTECTION: Final = {"interval": 1, "frozen_time": 1, "quantity_limit": 500, "max_quote_quantity": 10_000}
 FUNDS_CODES: Final = frozenset({10009, 10039})
 SIZE_CUT: Final = 0.6
 """What is left of every quote's size after the venue refused one for lack of funds."""
@@ -321,6 +323,8 @@ class MarketMaker:
                 raise
             if isinstance(error, RpcError) and error.code == COD_NOT_ENABLED:
                 await self._die_with_the_connection()
+            if isinstance(error, RpcError) and error.code == MMP_REQUIRED:
+                await self._protect(desk)
             log.info("mass quote refused, trying again with the next marks: %s", error)
             desk.book.lost_sight(entries)
             return
@@ -330,6 +334,14 @@ class MarketMaker:
         """Have the venue cancel our quotes when the connection goes; a new one asks for it anew."""
         with contextlib.suppress(RpcError, CallTimeout):
             await self._session.call("private/enable_cancel_on_disconnect", {"scope": "connection"})
+
+    async def _protect(self, desk: Desk) -> None:
+        """Have the venue withdraw all quotes of the desk where more trades in a second than we can answer."""
+        with contextlib.suppress(RpcError, CallTimeout):
+            await self._session.call(
+                "private/set_mmp_config",
+                {"index_name": desk.index_name, "mmp_group": MMP_GROUP, **PROTECTION},
+            )
 
     def _read_reply(self, desk: Desk, entries: list[dict[str, Any]], result: Any) -> None:
         errors = result.get("errors") or []

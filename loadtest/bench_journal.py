@@ -17,7 +17,7 @@ from typing import Final
 from exchange.attest import chain
 from exchange.core import is_compiled
 from exchange.core.engine import Engine
-from exchange.gateway.sequencer import count_events
+from exchange.gateway.handing_out import count_events
 from exchange.journal import ChainLog, DiskStorage, JournalWriter, Kind, Machine, recover, scan
 from loadtest.packed import command_batches, setup_commands
 from loadtest.workload import DEFAULT_SEED, generate

@@ -12,6 +12,7 @@ by one unit where a value lies that close to a tie.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,19 @@ from pricing.european import DAYS_PER_YEAR, MS_PER_YEAR, Floats, black76
 from pricing.forward import ForwardCurve
 from pricing.mark import AVERAGE_MS, blended_forward, delivery_share
 from pricing.surface import BandRules, SviSurface, VolSurface
+
+
+@dataclass(frozen=True, slots=True)
+class ChainInputs:
+    """What a chain was last priced from, besides its options and its curve."""
+
+    index: float
+    now_ms: int
+    average: float | None
+    surface: VolSurface
+    pull: Floats
+    """Per option; never written to again."""
+    band: tuple[SviSurface, BandRules] | None
 
 
 class Chain:
@@ -90,6 +104,9 @@ class Chain:
         self._expiry_list: list[int] = self.expiry_ms.tolist()
         self.curve = curve
         self._band: tuple[SviSurface, BandRules] | None = None
+        self._told_pull = np.zeros_like(self.pull)
+        self.inputs: ChainInputs | None = None
+        """Of the last refresh; None before the first."""
         self.set_surface(surface)
 
     def __len__(self) -> int:
@@ -110,6 +127,7 @@ class Chain:
         if values.shape != self.pull.shape or not bool(np.isfinite(values).all()):
             raise ValueError(f"a chain of {len(self)} options needs as many finite pulls")
         self.pull[:] = values
+        self._told_pull = values.copy()
         self._arrays.is_pulled = bool(values.any())
 
     def set_band(self, outside: SviSurface, rules: BandRules) -> None:
@@ -125,6 +143,7 @@ class Chain:
         """
         if not (math.isfinite(index) and index > 0.0):
             raise ValueError(f"the index must be positive and finite, not {index}")
+        self.inputs = ChainInputs(index, now_ms, average, self.surface, self._told_pull, self._band)
         arrays, expiries = self._arrays, self._expiry_list
         years = np.subtract(self._expiry_float_ms, float(now_ms), out=arrays.years)
         np.divide(years, float(MS_PER_YEAR), out=years)

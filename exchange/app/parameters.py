@@ -24,7 +24,7 @@ from pricing.scenarios import DeribitParameters
 
 RULES: Final = 2
 """The version that knows of risk parameters."""
-DEFAULT_RULES: Final = 2
+DEFAULT_RULES: Final = 3
 _USDC: Final = 1_000_000
 _log = logging.getLogger(__name__)
 

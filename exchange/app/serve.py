@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 import gc
 import logging
-import mimetypes
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from exchange.app.announcements import FileAnnouncements
@@ -23,7 +21,9 @@ from exchange.app.fitter import ChildFitter
 from exchange.app.key_file import KeyFile
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
+from exchange.app.page_files import static_files
 from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.repricer import Repricer
 from exchange.app.risk_driver import RiskDriver
 from exchange.app.settled import SettlementStatus
 from exchange.app.snapshots import VouchingCommitter, machine
@@ -43,9 +43,9 @@ from exchange.gateway.credentials import Credentials
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
-from exchange.gateway.http import StaticFile
 from exchange.gateway.labels import Labels
 from exchange.gateway.methods import METHODS
+from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.replays import ReplayGuard, ReplayLog
@@ -66,7 +66,6 @@ SYNC_LAG_S: Final = 5.0
 STREAMS_S: Final = 30.0
 REVIVE_S: Final = 2.0
 _HISTORY: Final = "exchange.history"
-_PAGE: Final = Path(__file__).parent / "page"
 _log = logging.getLogger(__name__)
 
 
@@ -77,18 +76,6 @@ def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
 
 class StartError(Exception):
     """The venue may not start; the message says why and what to do."""
-
-
-def static_files() -> dict[str, StaticFile]:
-    """The page at `/` and its parts."""
-    files = {}
-    for path in sorted(_PAGE.iterdir()):
-        if path.suffix in (".html", ".js", ".css", ".svg"):
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            files[f"/{path.name}"] = StaticFile(f"{kind}; charset=utf-8", path.read_bytes())
-    if "/index.html" in files:
-        files["/"] = files["/index.html"]
-    return files
 
 
 class VenueProcess:
@@ -210,7 +197,7 @@ class VenueProcess:
                 self.telemetry,
                 self.settlement,
                 self.oracle.report,
-                lambda: {**self.calendar.report(), **self.risk.report()},
+                lambda: {**self.calendar.report(), **self.risk.report(), **self.repricer.report()},
             ),
         }
         self.server = Server(
@@ -224,6 +211,7 @@ class VenueProcess:
             on_reply=self.telemetry.on_reply,
             tier_of=self.venue.tier_of,
             express=Express(self.venue).take,
+            lane=FastLane(self.venue),
         )
         self._begin(loop)
         self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
@@ -276,11 +264,13 @@ class VenueProcess:
         )
         self.risk = RiskDriver(self.venue, self.clock)
         self.venue.sequencer.add_listener(self.risk.on_batch)
+        self.repricer = Repricer(self.venue, self.oracle, self.venue.views.extras)
         self.oracle.relist(self.venue.registry)
         self.venue.start()
         self.calendar.start(loop)
         self.oracle.start(self.venue)
         self.risk.start()
+        self.repricer.start()
         self.bridge.start()
         self.settlement.start(loop, self._bus.on_batch_state)
         self._every(loop, SYNC_LAG_S, self._sync_lag)
@@ -369,6 +359,7 @@ class VenueProcess:
                 await self.server.stop()
         self.calendar.stop()
         self.risk.stop()
+        self.repricer.stop()
         self.oracle.stop()
         self.settlement.stop()
         for timer in self._timers:

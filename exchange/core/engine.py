@@ -92,6 +92,11 @@ class Engine:
         return self.world.last_withdrawal
 
     @property
+    def last_block_id(self) -> int:
+        """The last block's id that happened under rules 3; a new one is larger."""
+        return self.world.last_block
+
+    @property
     def account_count(self) -> int:
         """The next account id."""
         return self.world.account_count
@@ -107,6 +112,16 @@ class Engine:
     @property
     def open_order_count(self) -> int:
         return self.world.open_orders
+
+    @property
+    def due_count(self) -> int:
+        """Triggered orders that wait for FIRE."""
+        return self.world.due_count
+
+    @property
+    def untriggered_count(self) -> int:
+        """Orders that are in no book yet (rules 3): waiting for a trigger, due, or dormant."""
+        return self.world.untriggered
 
     def apply(self, batch: bytes) -> bytes:
         """Apply a run of packed commands; returns the packed events, in order.
@@ -222,7 +237,8 @@ def _command(w: World, batch: bytes, at: i64, units: i64) -> None:
             reason = _rare(w, batch, at, units, kind, flags, who)
     if reason != 0:
         client = read_i64_le(batch, at + 16)
-        emit.rejected(w, kind, who, client, reason, ident, w.detail, -1)
+        emit.rejected(w, kind, who, client, reason, ident, w.detail, w.position)
+        w.position = -1
         return
     if len(w.noted) != 0:
         links.follow(w)

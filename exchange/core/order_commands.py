@@ -7,7 +7,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, extended, firing, groups, repricing
+from exchange.core import blocks, emit, extended, firing, groups, repricing
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -31,6 +31,8 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         return no.MALFORMED  # without accounts there is nothing to keep
     if kind == r.EXTENDED_ORDER:
         return extended.extended_order(w, batch, at, (read_i64_le(batch, at) >> 32) & r.U32, who)
+    if kind == r.BLOCK_TRADE:
+        return blocks.block_trade(w, batch, at, who)
     fired = firing.fire(w)
     if kind == r.FIRE:
         emit.done(w, r.FIRE, who, read_i64_le(batch, at + 16), fired)

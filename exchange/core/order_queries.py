@@ -6,11 +6,12 @@ from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
-from exchange.core import protection, remembered, state_orders
+from exchange.core import protection, queries, remembered, state_extras, state_orders
 from exchange.core.engine import Engine
 from exchange.core.layout import (
     A_QUOTES_FROZEN,
     ACCOUNT_WORDS,
+    EXTRA_WORDS,
     G_DELTA,
     G_FROZEN_UNTIL,
     G_INTERVAL,
@@ -26,9 +27,14 @@ from exchange.core.layout import (
     MMP_ACCOUNT_SHIFT,
     MMP_NUMBER_SHIFT,
     N_LAST,
+    O_FLAGS,
+    ORDER_WORDS,
     STREAM_WORDS,
+    X_ID,
 )
+from exchange.domain import events as ev
 from exchange.domain.commands_orders import MmpLimits
+from exchange.domain.events_orders import Extended
 from exchange.domain.limits import MAX_MMP_GROUPS, MAX_UNDERLYINGS
 
 _U64: Final = (1 << 64) - 1
@@ -124,3 +130,24 @@ def _figures(engine: Engine, key: i64) -> GroupFigures | None:
         int(data[g + G_VEGA]),
         int(data[g + G_ORDERS]),
     )
+
+
+def extended_orders(engine: Engine) -> list[Extended]:
+    """EXTENDED (seq 0) of every open order that has a trigger, a link or a volatility, by order id."""
+    w = engine.world
+    found: list[Extended] = []
+    for slot in state_extras.extras_in_order(w):
+        record = queries.extended_record(engine, w.extras.data[slot * EXTRA_WORDS + X_ID])
+        event = ev.read_event(record)
+        if isinstance(event, Extended):
+            found.append(event)
+    return found
+
+
+def order_group(engine: Engine, order_id: int) -> int:
+    """The protection group of an open order in a book: its number, or -1."""
+    w = engine.world
+    slot = w.order_ids.find(order_id)
+    if slot == 0:
+        return -1
+    return int(state_orders.group_word(w, w.orders.data[slot * ORDER_WORDS + O_FLAGS])) - 1

@@ -62,7 +62,7 @@ from exchange.domain import records as r
 
 
 def read(w: World, reader: Reader, in_books: list[int]) -> None:
-    """Read sections 11 to 14; `in_books` holds the slots of the orders in books. Raises StateError."""
+    """Read sections 11 to 15; `in_books` holds the slots of the orders in books. Raises StateError."""
     count = reader.count(2)
     while count > 0:
         instrument = reader.word()
@@ -101,6 +101,9 @@ def read(w: World, reader: Reader, in_books: list[int]) -> None:
         w.extras.data[slot * EXTRA_WORDS + X_WHERE] = DORMANT
         waiting.push_due(w, slot)
         due -= 1
+    w.last_block = reader.word()
+    if w.last_block < 0:
+        raise StateError("the id of the last block is negative")
 
 
 def _read_order(w: World, reader: Reader) -> i64:

@@ -128,6 +128,8 @@ def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
         return units == 2 and zero(batch, at + 40, 3)
     if kind == r.FIRE:
         return units == 1
+    if kind == r.BLOCK_TRADE:
+        return _blocks(batch, at, units)
     return kind == r.REPRICE and _reprices(batch, at, units)
 
 
@@ -160,6 +162,20 @@ def _reprices(batch: bytes, at: i64, units: i64) -> bool:
     while count > 0:
         count -= 1
         if not zero(batch, at + 64 + 32 * count + 16, 2):
+            return False
+    return True
+
+
+def _blocks(batch: bytes, at: i64, units: i64) -> bool:
+    """BLOCK_TRADE: it has the trades it names, at least one, and what has no meaning is zero."""
+    if units < 3 or units > 2 + limits.BLOCK_MOST:
+        return False
+    count = units - 2
+    if read_i64_le(batch, at + 40) != count or not zero(batch, at + 48, 2):
+        return False
+    while count > 0:
+        count -= 1
+        if read_i64_le(batch, at + 64 + 32 * count + 24) != 0:
             return False
     return True
 

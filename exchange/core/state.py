@@ -53,6 +53,7 @@ Format 3 (written while the rules are 3 or above; all are read) adds, at these p
         incremental primary, else 0), fired (0 or 1), place (0 in a book, 1 dormant, 2 waits for its price,
         3 due)
     14. count of due orders, then their order_ids in the order of the queue
+    15. the id of the last block (0: none)
 
 Counters (next_…) hold the counter without shard bits; order_id has them. `priority` numbers every queueing
 of an order (placing, requeueing after an amend or an iceberg's refresh) from 1: orders of one level

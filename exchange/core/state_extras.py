@@ -1,4 +1,4 @@
-"""Sections 11 to 14 of the canonical state: triggers, links, volatilities (layout: `exchange.core.state`)."""
+"""Sections 11 to 15 of the canonical state: triggers, links, volatilities, blocks (`exchange.core.state`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CODE_DUE: Final = 3
 
 
 def write(w: World, b: BytesWriter) -> None:
-    """Write sections 11 to 14."""
+    """Write sections 11 to 15."""
     _write_last_prices(w, b)
     slots = extras_in_order(w)
     _write_untriggered(w, b, slots)
@@ -65,6 +65,7 @@ def write(w: World, b: BytesWriter) -> None:
     while slot != 0:
         write_i64_le(b, data[slot * EXTRA_WORDS + X_ID])
         slot = data[slot * EXTRA_WORDS + X_NEXT]
+    write_i64_le(b, w.last_block)
 
 
 def code_of(where: i64) -> i64:

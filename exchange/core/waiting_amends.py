@@ -56,7 +56,7 @@ def amend(w: World, batch: bytes, at: i64, flags: i64, slot: i64) -> i64:
     display = read_i64_le(batch, at + 56)
     if flags & r.AMEND_DISPLAY == 0:
         display = orders[o + O_SIZE] >> 32
-        if display > total:
+        if display != 0 and display > total:
             display = total
     kept = amend_words.post_kept(flags, orders[o + O_FLAGS])
     if not checks.flags_valid(kept & ORDER_FLAGS & ~r.FLAG_MMP, display):

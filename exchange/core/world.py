@@ -145,6 +145,7 @@ class World:
         self.due_in: dict[int, int] = {}  # instrument: how many of its orders are due
         self.met_up: list[tuple[int, int, int]] = []  # empty but while a price is looked at
         self.met_down: list[tuple[int, int, int]] = []
+        self.last_block: i64 = 0  # id of the last block that happened
         self.noted: list[i64] = []  # extras whose links something follows from; empty between commands
 
         # What one command's bookings add up to: zero, or the engine halts.
@@ -193,6 +194,7 @@ class World:
         self.m_balance: i64 = 0
         self.m_equity: i64 = 0
         self.detail: i64 = 0
+        self.position: i64 = -1  # of what a command refuses, where it is a part; −1 between commands
 
         self.gains = zeros(MAX_SCENARIOS)  # see `remargin`; mean nothing
 

@@ -120,6 +120,10 @@ def amend(
     price_ticks: int | None = None,
     size_lots: int | None = None,
     remaining_lots: int | None = None,
+    display_lots: int | None = None,
+    post_only: bool | None = None,
+    reject_post_only: bool = False,
+    reduce_only: bool | None = None,
     expected_filled_lots: int | None = None,
     trigger_micro: int | None = None,
     offset_micro: int | None = None,
@@ -140,6 +144,9 @@ def amend(
         (price_ticks, r.AMEND_PRICE),
         (size_lots, r.AMEND_SIZE),
         (remaining_lots, r.AMEND_SIZE | r.AMEND_REMAINING),
+        (display_lots, r.AMEND_DISPLAY),
+        (post_only, r.AMEND_POST | (r.FLAG_POST_ONLY if post_only else 0)),
+        (reduce_only, r.AMEND_REDUCE | (r.FLAG_REDUCE_ONLY if reduce_only else 0)),
         (expected_filled_lots, r.AMEND_EXPECTED),
         (trigger_micro, r.AMEND_TRIGGER),
         (offset_micro, r.AMEND_OFFSET),
@@ -147,11 +154,13 @@ def amend(
     ):
         if value is not None:
             flags |= bit
+    if post_only and reject_post_only:
+        flags |= r.FLAG_REJECT_POST_ONLY
     lots = size_lots if size_lots is not None else remaining_lots or 0
     moved = trigger_micro if trigger_micro is not None else offset_micro or 0
     return (
         header(r.AMEND, 3, flags=flags, account=account, client_order_id=client_order_id, grant=grant)
-        + _BODY.pack(order_id, price_ticks or 0, lots, 0)
+        + _BODY.pack(order_id, price_ticks or 0, lots, display_lots or 0)
         + _BODY.pack(valid_until_ms, expected_filled_lots or 0, moved, volatility_e6 or 0)
     )
 
@@ -184,3 +193,9 @@ def reprice(prices: Iterable[tuple[int, int]]) -> bytes:
 def set_id_window(window: int) -> bytes:
     """SET_ID_WINDOW: how many client order ids an account has remembered."""
     return header(r.SET_ID_WINDOW, 2) + _BODY.pack(window, 0, 0, 0)
+
+
+def with_flags(command: bytes, more: int) -> bytes:
+    """A command with more of its flags set."""
+    flags = int.from_bytes(command[4:8], "little") | more
+    return command[:4] + flags.to_bytes(4, "little") + command[8:]

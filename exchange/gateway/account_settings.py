@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from exchange.gateway.group_names import GroupNames
 from exchange.wire.accounts import AccountSettings
 
 _SCHEMA: Final = """
@@ -33,6 +34,8 @@ class MemorySettings:
     def __init__(self) -> None:
         self._chosen: dict[int, AccountSettings] = {}
         self._read: dict[int, set[int]] = {}
+        self.groups = GroupNames()
+        """Names of protection groups."""
         self.restricted: set[int] = set()
         """Accounts that may not trade every product."""
 
@@ -86,6 +89,7 @@ class FileSettings(MemorySettings):
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
+            self.groups = GroupNames(self._db)
             for account, chosen in self._db.execute("SELECT account, chosen FROM settings"):
                 self._take(account, msgspec.json.decode(chosen, type=AccountSettings))
             for account, announcement in self._db.execute("SELECT * FROM announcements_read"):

@@ -37,6 +37,9 @@ class Host(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
 
+    @property
+    def subprotocols(self) -> tuple[str, ...]: ...
+
     def is_full(self) -> bool: ...
 
     def admit_connection(self, connection: Connection, remote: str) -> bool: ...
@@ -52,6 +55,8 @@ class Host(Protocol):
     def admit(self, session: Session, request: Request) -> bool: ...
 
     def handle(self, session: Session, request: Request) -> None: ...
+
+    def handle_packed(self, session: Session, message: bytes | None, received_us: int) -> None: ...
 
     def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
 
@@ -72,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._backlog: deque[http.HttpRequest | bytes | None] = deque()  # read, and not yet handled
         self._arrived_us = 0  # when the backlog was read
         self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
+        self._is_packed = False  # speaks the packed subprotocol
         self._dirty = False
         self._refused = False
         self._closing = False  # nothing more is read, or written after what is queued
@@ -268,13 +274,15 @@ class Connection(asyncio.Protocol):
     # --- WebSocket -------------------------------------------------------------------------------------
 
     def _upgrade(self, request: http.HttpRequest, now_us: int) -> None:
-        accepted, response = accept(request.verb, request.target.decode("latin-1"), request.headers)
-        self._direct.append(response)
+        target, known = request.target.decode("latin-1"), self._server.subprotocols
+        answer = accept(request.verb, target, request.headers, known)
+        self._direct.append(answer.response)
         self.mark_dirty()
-        if not accepted:
+        if not answer.accepted:
             self._closing = True
             return
-        self._stream = WebSocketStream()
+        self._is_packed = bool(answer.subprotocol)
+        self._stream = WebSocketStream(binary=self._is_packed)
         self._session = self._server.new_session(self, is_websocket=True, remote=self.remote)
         if self._parser.upgraded:
             self._on_websocket_bytes(self._parser.upgraded, now_us)
@@ -298,18 +306,13 @@ class Connection(asyncio.Protocol):
         arrived_us, express = self._arrived_us, self._server.express
         while backlog and not self._closing and not session.close_code:
             message = backlog.popleft()
-            if isinstance(message, bytes) and express(session, message, arrived_us):
-                if backlog and self._turn_is_over(began_us):
-                    return
-                continue
-            try:
-                if not isinstance(message, bytes):
-                    raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")
-                request = decode_request(message, arrived_us)
-            except BadRequest as bad:
-                session.fail_id(bad.request_id, bad, arrived_us)
+            assert not isinstance(message, http.HttpRequest)
+            if self._is_packed:
+                self._server.handle_packed(session, message, arrived_us)
+            elif isinstance(message, bytes) and express(session, message, arrived_us):
+                pass
             else:
-                self._server.handle(session, request)
+                self._handle_text(session, message, arrived_us)
             if backlog and self._turn_is_over(began_us):
                 return
         backlog.clear()
@@ -320,6 +323,16 @@ class Connection(asyncio.Protocol):
             self._direct.append(control)
         if control or stream.finished:
             self.mark_dirty()
+
+    def _handle_text(self, session: Session, message: bytes | None, arrived_us: int) -> None:
+        try:
+            if message is None:
+                raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")
+            request = decode_request(message, arrived_us)
+        except BadRequest as bad:
+            session.fail_id(bad.request_id, bad, arrived_us)
+        else:
+            self._server.handle(session, request)
 
     # --- writing and closing ---------------------------------------------------------------------------
 
@@ -363,7 +376,7 @@ class Connection(asyncio.Protocol):
         session = self._session
         assert session is not None
         assert self._transport is not None
-        frames = join_frames(session.take()) if session.outbox else b""
+        frames = join_frames(session.take(), binary=self._is_packed) if session.outbox else b""
         finished = stream.finished and not self._backlog
         # The handshake response precedes every frame, a close frame follows them all.
         if finished:

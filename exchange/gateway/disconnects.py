@@ -16,20 +16,23 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol
 
-from exchange.core import queries
+from exchange.core import queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.domain.commands_orders import with_flags
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.disconnect_log import CONNECTIONS_MAX, DisconnectLog
+from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.ports import Loop
-from exchange.gateway.sequencer import OnEvents
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.session import RpcError, Session
 
 PRUNE_AT: Final = 4_096
 RETRY_S: Final = 0.05
+_ALIVE: Final = (r.ORDER_STATE_OPEN, r.ORDER_STATE_UNTRIGGERED)
+_RULES_WITH_REASON: Final = 3
 _log = logging.getLogger(__name__)
 
 
@@ -181,8 +184,10 @@ class Disconnects:
         mine = [instrument for instrument, quoter in quoters.items() if quoter is session]
         self._submit(
             [
-                commands.cancel_many(
-                    account, r.SCOPE_INSTRUMENT, target=instrument, which=r.WHICH_QUOTES
+                self._lost(
+                    commands.cancel_many(
+                        account, r.SCOPE_INSTRUMENT, target=instrument, which=r.WHICH_QUOTES
+                    )
                 )
                 for instrument in mine
             ]
@@ -192,12 +197,18 @@ class Disconnects:
         engine = self._host.engine
         self._submit(
             [
-                commands.cancel(account, order)
+                self._lost(commands.cancel(account, order))
                 for order, account in orders
                 if queries.order_record(engine, order)
             ],
             done,
         )
+
+    def _lost(self, command: bytes) -> bytes:
+        """A cancel that says that the connection was lost, where the rules know of that."""
+        if risk_queries.rules(self._host.engine) < _RULES_WITH_REASON:
+            return command
+        return with_flags(command, r.ONE_DISCONNECTED if command[0] == r.CANCEL else r.MANY_DISCONNECTED)
 
     def _submit(self, packed: list[bytes], done: Callable[[], None] | None = None) -> None:
         """Sequence cancels; those that find the queue full try again, until the venue halts."""
@@ -232,12 +243,12 @@ class Disconnects:
                 if seq > left.released_seq and account in left.accounts
             }
         packed = [
-            commands.cancel_many(account, r.SCOPE_ALL, which=r.WHICH_QUOTES)
+            self._lost(commands.cancel_many(account, r.SCOPE_ALL, which=r.WHICH_QUOTES))
             for account in sorted(left.accounts)
         ]
         engine = self._host.engine
         packed += [
-            commands.cancel(account, order)
+            self._lost(commands.cancel(account, order))
             for order, account in sorted(doomed.items())
             if queries.order_record(engine, order)
         ]
@@ -256,7 +267,7 @@ def _placed(packed: bytes, account: int) -> Iterable[int]:
 
 
 def _all_placed(packed: bytes) -> list[tuple[int, int, int]]:
-    """(account, order, seq counter) of every ORDER that was placed, rests and is no quote."""
+    """(account, order, seq counter) of every ORDER that was placed, is open and is no quote."""
     found: list[tuple[int, int, int]] = []
     at = 0
     end = len(packed)
@@ -264,7 +275,7 @@ def _all_placed(packed: bytes) -> list[tuple[int, int, int]]:
         if (
             packed[at] == r.EV_ORDER
             and packed[at + 68] == r.ORDER_PLACED
-            and packed[at + 69] == r.ORDER_STATE_OPEN
+            and packed[at + 69] in _ALIVE
             and not int.from_bytes(packed[at + 64 : at + 68], "little") & r.FLAG_QUOTE
         ):
             found.append(

@@ -16,8 +16,9 @@ from msgspec import Raw
 
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
-from exchange.gateway.methods_trading import NEW_ORDER_HEAD, NEW_ORDER_RECORD, own_order, placed_json
-from exchange.gateway.sequencer import OnEvents
+from exchange.gateway.handing_out import OnEvents
+from exchange.gateway.methods_trading import NEW_ORDER_HEAD, NEW_ORDER_RECORD
+from exchange.gateway.outcomes import own_order, placed_json
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import allows
@@ -199,7 +200,7 @@ class _Placed:
             if len(packed) == _PLAIN_BYTES and int.from_bytes(packed[:4], "little") == _ORDER_WORD:
                 at, fills = 0, 0
             elif packed:
-                at, fills = own_order(packed, self._view)
+                at, fills, _ = own_order(packed, self._view, self._account)
             else:
                 raise venue.halt_error()
             result = placed_json(venue, self._account, packed, at, fills)

@@ -17,7 +17,16 @@ from exchange.wire.session import Session
 PUBLIC: Final = 0
 # Every frame says all there is: of those a slow client has not read, only the newest matters.
 WHOLE_STATE: Final = frozenset(
-    {"ticker", "grouped_book", "quote", "price_index", "estimated_price", "perpetual", "user_portfolio"}
+    {
+        "ticker",
+        "grouped_book",
+        "quote",
+        "price_index",
+        "estimated_price",
+        "perpetual",
+        "user_portfolio",
+        "chain",
+    }
 )
 Key = tuple[int, str]
 

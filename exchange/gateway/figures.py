@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
-from exchange.core.margin_queries import MarginFigures
 from exchange.domain.commands import FeeTier
 from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.perpetuals import leverage, liquidation_price
 from exchange.gateway.ports import OracleView
 from exchange.gateway.views import Views
 from exchange.wire.accounts import AccountSettings, AccountValues
@@ -28,6 +28,7 @@ _E8: Final = 100_000_000
 FUNDING_HOURS: Final = 8
 HOUR_MS: Final = 3_600_000
 _NO_GREEKS: Final = Greeks()
+_GREEKS: Final = ("delta", "gamma", "theta", "vega", "rho")
 
 
 class _Volatilities(NamedTuple):
@@ -167,6 +168,14 @@ class Figures:
         for row, (view, bid_ticks, ask_ticks) in enumerate(stale):
             bid_iv, ask_iv = found[2 * row], found[2 * row + 1]
             self._volatilities[view.instrument] = _Volatilities(at_ms, bid_ticks, ask_ticks, bid_iv, ask_iv)
+
+    def best_volatilities(
+        self, underlying: int, members: Sequence[InstrumentView]
+    ) -> list[tuple[float | None, float | None]]:
+        """Volatilities in percent of the best bid and ask of options of one underlying."""
+        self._refresh_volatilities(underlying, members)
+        known = [self._volatilities.get(view.instrument) for view in members]
+        return [(None, None) if each is None else (each.bid_iv, each.ask_iv) for each in known]
 
     def greeks(self, view: InstrumentView) -> Greeks:
         """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros."""
@@ -360,37 +369,11 @@ def add_greeks(
     if not view.is_option:
         return
     total = values.options_greeks
-    total.delta += delta
-    for name, per_unit in (("gamma", greeks.gamma), ("theta", greeks.theta), ("vega", greeks.vega)):
+    for name in _GREEKS:
+        per_unit: float = getattr(greeks, name)
         setattr(total, name, getattr(total, name) + per_unit * size)
         by_index: dict[str, float] = getattr(values, f"options_{name}_map")
         by_index[index] = by_index.get(index, 0.0) + per_unit * size
-
-
-def leverage(view: InstrumentView, values: PositionValues) -> int:
-    """The greatest leverage of a perpetual: its value over its own initial margin, at least 1."""
-    value = abs(values.size_lots) * values.mark_micro * view.terms.lot_e8 // _E8
-    return max(1, value // values.initial_micro) if values.initial_micro else 1
-
-
-def liquidation_price(
-    view: InstrumentView, values: PositionValues, whole: MarginFigures
-) -> float | None:
-    """The mark of a perpetual at which the account would reach its maintenance margin.
-
-    Everything else is held as it is: balance moves by the position's size, maintenance by the position's
-    own share of it. None for options, and where no price below or above the mark leads there.
-    """
-    size = view.amount(values.size_lots)
-    if view.is_option or not size or not values.mark_micro:
-        return None
-    mark = usdc(values.mark_micro)
-    room = usdc(whole.balance_micro - whole.maintenance_micro)
-    rate = usdc(values.maintenance_micro) / mark
-    slope = size - rate  # of balance less maintenance, per unit of price
-    price = mark - room / slope if slope else -1.0
-    is_losing = price < mark if size > 0 else price > mark
-    return price if price > 0 and (is_losing or room <= 0) else None
 
 
 def _change_percent(first_ticks: int | None, last_ticks: int | None) -> float | None:

@@ -77,11 +77,12 @@ class HistoryRing:
         """A match; both accounts remember it."""
         _, maker_order, taker_order, maker, taker, maker_fee, taker_fee = _TRADE_IDS.unpack_from(trade)
         fill = Fill(trade, tick_direction)
-        if maker_order:  # of a block there are no orders to come
-            self.awaiting.append(fill)
         self._remember(maker, fill)
         if taker != maker:
             self._remember(taker, fill)
+        if not maker_order:  # of a block: there are no orders to come
+            return fill
+        self.awaiting.append(fill)
         commissions = self._commissions
         commissions[maker_order] = commissions.get(maker_order, 0) + maker_fee
         commissions[taker_order] = commissions.get(taker_order, 0) + taker_fee
@@ -91,7 +92,7 @@ class HistoryRing:
         """An order changed. `record` is its ORDER event."""
         if self.awaiting:
             self.awaiting = join_order(self.awaiting, order_id, kind, record)
-        if state != r.ORDER_STATE_OPEN:
+        if state != r.ORDER_STATE_OPEN and state != r.ORDER_STATE_UNTRIGGERED:
             commission = self._commissions.pop(order_id, 0) if self._commissions else 0
             self._close(account, order_id, ClosedOrder(record, commission))
 

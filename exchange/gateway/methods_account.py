@@ -25,7 +25,8 @@ from exchange.gateway.dispatch import (
     instrument_of,
     kind_of,
 )
-from exchange.gateway.methods_trading import rejected
+from exchange.gateway.open_orders import TYPE_FILTERS, open_order_json, type_filter
+from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.accounts import (
@@ -42,10 +43,6 @@ from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, boolean, choice
 from exchange.wire.session import Request, Session
 
-_TRIGGER_FILTERS: Final = ("trigger_all", "stop_all", "take_all", "trailing_all", "trailing_stop")
-_TYPE_FILTERS: Final = frozenset(
-    {"all", "limit", "stop_limit", "stop_market", "take_limit", "take_market", *_TRIGGER_FILTERS}
-)
 _NO_INSTRUMENT: Final = -1
 Chosen = Callable[[InstrumentView], bool]
 
@@ -82,9 +79,7 @@ def _open_orders(
     venue: Venue, session: Session, request: Request, chosen: Chosen, instrument: int = _NO_INSTRUMENT
 ) -> None:
     account = account_of(session)
-    if choice(request.params, "type", _TYPE_FILTERS, "all") not in ("all", "limit"):
-        session.reply(request, [])  # there are no trigger orders
-        return
+    matches = type_filter(venue, choice(request.params, "type", TYPE_FILTERS, "all"))
     instruments = venue.registry.instruments
 
     def compute() -> list[Raw]:
@@ -92,8 +87,9 @@ def _open_orders(
         found: list[Raw] = []
         at = 0
         while at < len(packed):
-            if chosen(instruments[int.from_bytes(packed[at + 20 : at + 24], "little")]):
-                found.append(Raw(venue.rendering.order_json(packed, at)))
+            view = instruments[int.from_bytes(packed[at + 20 : at + 24], "little")]
+            if chosen(view) and matches(packed, at):
+                found.append(open_order_json(venue, packed, at))
             at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
         return found
 

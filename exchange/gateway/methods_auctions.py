@@ -9,7 +9,7 @@ from exchange.domain import commands, rejects
 from exchange.domain import events as ev
 from exchange.gateway import risk_views
 from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
-from exchange.gateway.methods_trading import rejected
+from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param

@@ -21,7 +21,7 @@ from exchange.gateway.dispatch import (
     currency_of,
     must_be_main,
 )
-from exchange.gateway.methods_trading import rejected
+from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.accounts import currency_portfolio, subaccount_object

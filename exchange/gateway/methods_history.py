@@ -20,6 +20,7 @@ from exchange.gateway.dispatch import (
 )
 from exchange.gateway.history_ring import ClosedOrder, place_of
 from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.open_orders import open_order_json
 from exchange.gateway.past import Objects, answer_past
 from exchange.gateway.rendering import read_order
 from exchange.gateway.venue import Venue
@@ -37,7 +38,7 @@ RECENT_MS: Final = 2 * 86_400_000
 """What is older comes with `include_old`."""
 _OFFSET_MAX: Final = 100_000
 _IDS_MAX: Final = 100
-_END: Final = "none"
+END: Final = "none"
 
 
 # --- histories -------------------------------------------------------------------------------------
@@ -58,9 +59,9 @@ def get_order_history_by_instrument(venue: Venue, session: Session, request: Req
     _order_history(venue, session, request, [instrument_of(venue, request.params)])
 
 
-def _place(params: Params) -> tuple[int, int]:
+def place_of_page(params: Params) -> tuple[int, int]:
     """The place in the history where a page begins: behind all, or where a `continuation` says."""
-    if not has(params, "continuation") or params["continuation"] == _END:
+    if not has(params, "continuation") or params["continuation"] == END:
         return (MAX, 0)
     token = text(params, "continuation", bytes_max=48)
     counter, dot, index = token.partition(".")
@@ -79,7 +80,7 @@ def _order_history(
     unfilled = boolean(params, "include_unfilled")
     old = boolean(params, "include_old") or boolean(params, "historical")
     paged = boolean(params, "with_continuation") or has(params, "continuation")
-    before = _place(params)
+    before = place_of_page(params)
     now_ms = venue.clock.now_ms()
     query = OrderQuery(
         account,
@@ -94,21 +95,19 @@ def _order_history(
     def objects(next_seq: int, found: Any) -> Objects:
         matches = _matcher(query)
         fresh = [closed for closed in venue.ring.closed_since(account, next_seq) if matches(closed)]
-        rows = itertools.chain(
-            ((closed.record, closed.commission_micro, "") for closed in fresh), found or ()
-        )
         place = before
-        for number, (record, fee_micro, label) in enumerate(itertools.islice(rows, offset, None)):
+        rows = itertools.chain(fresh, found or ())
+        for number, row in enumerate(itertools.islice(rows, offset, None)):
             if number == count:
                 last.append(place)
                 return
-            place = place_of(record)
-            yield Raw(venue.rendering.closed_order(record, fee_micro, label))
+            place = place_of(row[0])
+            yield Raw(venue.rendering.closed_order(*row))
 
     def whole(orders: list[Raw]) -> object:
         if not paged:
             return orders
-        token = "{}.{}".format(*last[0]) if last else _END
+        token = "{}.{}".format(*last[0]) if last else END
         return {"orders": orders, "continuation": token}
 
     answer_past(venue, session, request, lambda past: past.closed_orders(query), objects, whole)
@@ -131,17 +130,6 @@ def _matcher(query: OrderQuery) -> Callable[[ClosedOrder], bool]:
     return matches
 
 
-def get_trigger_order_history(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_trigger_order_history {currency, instrument_name?, count?, continuation?}`: there are no
-    trigger orders."""
-    account_of(session)
-    currency_of(request.params, None)
-    if has(request.params, "instrument_name"):
-        instrument_of(venue, request.params)
-    integer(request.params, "count", 20, minimum=1, maximum=COUNT_MAX)
-    session.reply(request, {"entries": [], "continuation": _END})
-
-
 # --- by id and label -------------------------------------------------------------------------------
 
 
@@ -151,21 +139,23 @@ def get_order_state(venue: Venue, session: Session, request: Request) -> None:
     wanted = order_id(request.params)
 
     def compute() -> Raw:
-        record, fee_micro, label = queries.order_record(venue.engine, wanted), None, ""
+        record, fee_micro = queries.order_record(venue.engine, wanted), None
+        more: tuple[Any, ...] = ()
         if not record:
             closed = venue.ring.closed_order(wanted)
             stored = venue.history.order(wanted) if closed is None else None
             if closed is not None:
                 record, fee_micro = closed
             elif stored is not None:
-                record, fee_micro, label = stored.record, stored.fee_micro, stored.label
+                record, fee_micro, *rest = stored
+                more = tuple(rest)
         if not record:
             raise error(errors.ORDER_NOT_FOUND)
         if read_order(record).head.account != account:
             raise error(errors.NOT_OWNER_OF_ORDER)
         if fee_micro is None:
-            return Raw(venue.rendering.order_json(record, 0))
-        return Raw(venue.rendering.closed_order(record, fee_micro, label))
+            return open_order_json(venue, record, 0)
+        return Raw(venue.rendering.closed_order(record, fee_micro, *more))
 
     answer_read(venue, session, request, compute)
 
@@ -201,7 +191,7 @@ def get_open_orders_by_label(venue: Venue, session: Session, request: Request) -
         if label and not ident:
             return []
         return [
-            Raw(venue.rendering.order_json(record, 0))
+            open_order_json(venue, record, 0)
             for record in _open_orders(venue, account)
             if _label_id(record) == ident and covered(record)
         ]
@@ -291,7 +281,6 @@ def get_order_margin_by_ids(venue: Venue, session: Session, request: Request) ->
 METHODS: Final[dict[str, Handler]] = {
     "private/get_order_history_by_currency": get_order_history_by_currency,
     "private/get_order_history_by_instrument": get_order_history_by_instrument,
-    "private/get_trigger_order_history": get_trigger_order_history,
     "private/get_order_state": get_order_state,
     "private/get_order_state_by_label": get_order_state_by_label,
     "private/get_open_orders_by_label": get_open_orders_by_label,

@@ -23,8 +23,8 @@ from exchange.gateway.dispatch import (
     guarded,
     instrument_of,
 )
-from exchange.gateway.methods_trading import rejected
 from exchange.gateway.order_params import instrument_named
+from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.accounts import portfolio_data

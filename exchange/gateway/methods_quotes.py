@@ -13,22 +13,25 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from exchange.core import risk_queries
 from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK, MAX_QUOTES
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of
-from exchange.gateway.methods_trading import rejected
 from exchange.gateway.numbers import Numbers
+from exchange.gateway.outcomes import rejected
 from exchange.gateway.products import must_be_allowed
 from exchange.gateway.venue import Venue
-from exchange.wire.errors import invalid_param
+from exchange.wire import errors
+from exchange.wire.errors import error, invalid_param
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import (
     Params,
     amount_lots,
     boolean,
+    has,
     object_list,
     optional_object,
     price_ticks,
@@ -42,6 +45,7 @@ _UNIT: Final = struct.Struct("<IIqqII")  # a quote unit (docs/formats.md)
 _BODY: Final = struct.Struct("<qqqq")
 _WITHDRAWN: Final = (0, r.QUOTE_PRESENT)
 _NO_SIDE: Final = (0, 0)
+_RULES_WITH_GROUPS: Final = 3
 
 
 class _UsualSide(msgspec.Struct):
@@ -161,7 +165,7 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
     if not quotes:
         raise invalid_param("quotes", "value required")
     quote_id = text(params, "quote_id", "", LABEL_CHARS_MAX)
-    text(params, "mmp_group", "", LABEL_CHARS_MAX)  # accepted; there is nothing to group yet
+    group = _group_word(venue, account, params)
     valid_until = timestamp_ms(params, "valid_until", 0)
     detailed = boolean(params, "detailed", default=True)
     parsed = _Parsed(account)
@@ -177,12 +181,26 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
 
     def build(label: int) -> bytes:
         head = commands.header(r.MASS_QUOTE, 2 + len(parsed.units), account=account, aux=label)
-        return b"".join([head, _BODY.pack(0, valid_until, 0, 0), *parsed.units])
+        return b"".join([head, _BODY.pack(group, valid_until, 0, 0), *parsed.units])
 
     def finish(packed: bytes) -> None:
         _reply(venue, session, request, account, parsed, packed, detailed)
 
     venue.submit_labelled(account, quote_id, build, guarded(session, request, finish, venue))
+
+
+def _group_word(venue: Venue, account: int, params: Params) -> int:
+    """The number of the protection group the quotes belong to, plus one; 0: they are not protected.
+
+    Raises:
+        RpcError: 13040 the account has given no group this name.
+    """
+    if not has(params, "mmp_group") or risk_queries.rules(venue.engine) < _RULES_WITH_GROUPS:
+        return 0
+    number = venue.settings.groups.number(account, text(params, "mmp_group", "", LABEL_CHARS_MAX))
+    if number is None:
+        raise error(errors.MMP_REQUIRED, param="mmp_group", reason="no such group: call set_mmp_config")
+    return number + 1
 
 
 def _reply(
@@ -203,13 +221,13 @@ def _reply(
         kind = packed[at]
         if kind == r.EV_ORDER:
             # Fills of resting orders (ours too, if it comes to that) are told by the private channels.
-            if detailed and packed[at + 68] != r.ORDER_FILLED and _account(packed, at) == account:
+            if detailed and packed[at + 68] != r.ORDER_FILLED and _is_quote_of(packed, at, account):
                 set_id = sets.get(int.from_bytes(packed[at + 20 : at + 24], "little"), "")
                 orders.append(Raw(venue.rendering.order_json(packed, at, set_id)))
         elif kind == r.EV_TRADE:
             trade_ids.append(int.from_bytes(packed[at + 24 : at + 32], "little"))
-        else:
-            affected = _take_rare(parsed, ev.read_event(packed, at))
+        elif kind in (r.EV_REJECTED, r.EV_DONE):
+            affected += _take_rare(parsed, ev.read_event(packed, at))
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
     fills = venue.ring.find_trades(account, trade_ids) if trade_ids else []
     trades = [venue.rendering.fill(fill, account) for fill in fills]
@@ -230,8 +248,10 @@ def _take_rare(parsed: _Parsed, event: ev.Event) -> int:
     raise ev.EventError(f"a mass quote caused an event of type {event.head.type}")
 
 
-def _account(packed: bytes, at: int) -> int:
-    return int.from_bytes(packed[at + 16 : at + 20], "little")
+def _is_quote_of(packed: bytes, at: int, account: int) -> bool:
+    """Whether the ORDER at byte `at` is a quote of the account; triggered orders may have fired besides."""
+    flags = int.from_bytes(packed[at + 64 : at + 68], "little")
+    return bool(flags & r.FLAG_QUOTE) and int.from_bytes(packed[at + 16 : at + 20], "little") == account
 
 
 def _result(

@@ -13,17 +13,17 @@ from exchange.core import queries
 from exchange.domain import commands, rejects
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.commands_orders import with_flags
 from exchange.domain.limits import MAX_ORDER_LOTS
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of, kind_of
-from exchange.gateway.methods_trading import (
-    RESTING_TYPES,
-    TYPE_FILTERS,
+from exchange.gateway.methods_cancels import (
     cancel_many,
+    cancelled,
     currency_scope,
-    order_reply,
-    rejected,
-    send_edit,
+    many_flags,
 )
+from exchange.gateway.methods_edits import send_edit
+from exchange.gateway.outcomes import order_reply
 from exchange.gateway.products import must_be_allowed
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
@@ -144,10 +144,8 @@ def cancel_all_by_kind_or_type(venue: Venue, session: Session, request: Request)
     params = request.params
     account = account_of(session)
     detailed = boolean(params, "detailed")
-    if boolean(params, "freeze_quotes"):
-        raise error(errors.NOT_IMPLEMENTED, param="freeze_quotes", reason="is not offered")
+    more = many_flags(venue, params)
     kind = kind_of(params)
-    order_type = choice(params, "type", TYPE_FILTERS, "all")
     wanted = text_list(params, "currency", CURRENCIES_MAX)
     if not wanted:
         raise invalid_param("currency", "value required")
@@ -155,29 +153,30 @@ def cancel_all_by_kind_or_type(venue: Venue, session: Session, request: Request)
     if (r.SCOPE_ALL, 0) in scopes:
         scopes = {(r.SCOPE_ALL, 0)}
     scopes.discard((-1, 0))
-    if kind is None or order_type not in RESTING_TYPES or not scopes:
+    if kind is None or more is None or not scopes:
         session.reply(request, [] if detailed else 0)
         return
     left = sorted(scopes)
+    flags = more
     orders: list[ev.Order] = []
+    affected = 0
 
     def send() -> None:
         scope, target = left.pop()
         command = commands.cancel_many(account, scope, target=target, kind=kind)
-        venue.submit(command, guarded(session, request, finish, venue))
+        venue.submit(with_flags(command, flags), guarded(session, request, finish, venue))
 
     def finish(packed: bytes) -> None:
         """One currency is done: the next, or the reply."""
-        found = list(ev.read_events(packed))
-        last = found[-1]
-        if isinstance(last, ev.Rejected):
-            raise rejected(last, None)
-        orders.extend(event for event in found if isinstance(event, ev.Order))
+        nonlocal affected
+        found, count, seq = cancelled(packed)
+        orders.extend(found)
+        affected += count
         if left:
             send()
             return
-        result: object = [venue.rendering.order(order) for order in orders] if detailed else len(orders)
-        session.reply(request, result, last.head.counter)
+        result: object = [venue.rendering.order(order) for order in orders] if detailed else affected
+        session.reply(request, result, seq)
 
     send()
 

@@ -26,8 +26,8 @@ from exchange.gateway.dispatch import (
     settlement_currency,
 )
 from exchange.gateway.methods_public import COUNT_MAX
-from exchange.gateway.methods_trading import rejected
 from exchange.gateway.money_ring import DEPOSITS, TRANSFERS, WITHDRAWALS
+from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param

@@ -17,8 +17,8 @@ from exchange.wire.envelope import encode_json
 from exchange.wire.objects import order_object
 
 # seq, account, instrument, order_id, price, size, filled, open, flags, kind, state, reason,
-# label, filled_value, time, created, shown
-_ORDER: Final = struct.Struct("<8xQIIQqqqqIBBH8xI4xqqqq")
+# client order id, label, filled_value, time, created, shown
+_ORDER: Final = struct.Struct("<8xQIIQqqqqIBBHQI4xqqqq")
 _WRITTEN_ANEW: Final = (
     "order_id",
     "instrument_name",
@@ -33,6 +33,7 @@ _WRITTEN_ANEW: Final = (
     "seq",
     "quote_id",
     "display_amount",
+    "client_order_id",
 )
 _MARKET: Final = r.TYPE_MARKET << r.TYPE_SHIFT
 _TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
@@ -54,7 +55,7 @@ class OrderWriter:
         """The JSON of the ORDER record at byte `at`; without a commission if that is None."""
         fields = _ORDER.unpack_from(record, at)
         seq, _, instrument, order_id, price, size, filled, resting, flags, kind, state, reason = fields[:12]
-        _, filled_value, time_ms, created_ms, shown = fields[12:]
+        client, _, filled_value, time_ms, created_ms, shown = fields[12:]
         key = (flags, state, reason, kind == r.ORDER_AMENDED)
         fixed = self._fixed.get(key)
         if fixed is None:
@@ -88,7 +89,9 @@ class OrderWriter:
             parts += b',"quote_id":%b' % text
             if quote_set_id:
                 parts += b',"quote_set_id":%b' % encode_json(quote_set_id)
-        if shown < resting:
+        if client:
+            parts += b',"client_order_id":"%d"' % client
+        if shown < resting and state != r.ORDER_STATE_UNTRIGGERED:
             parts += b',"display_amount":%b' % numbers.amount_text(shown)
         return parts + b"}"
 

@@ -14,7 +14,9 @@ import msgspec
 from exchange.domain import records as r
 from exchange.gateway.registry import Registry
 from exchange.wire import errors
+from exchange.wire.client_ids import client_order_id
 from exchange.wire.errors import error
+from exchange.wire.extended import is_extended
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.names import order_flags
@@ -42,6 +44,7 @@ class NewOrder(NamedTuple):
     display_lots: int
     valid_until_ms: int
     label: str
+    client_order_id: int = 0
 
 
 class _Usual(msgspec.Struct):
@@ -56,6 +59,7 @@ class _Usual(msgspec.Struct):
     reject_post_only: bool = False
     reduce_only: bool = False
     label: str = ""
+    client_order_id: object = None
     contracts: object = None
     display_amount: object = None
     valid_until: object = None
@@ -88,8 +92,9 @@ _FlagsKey = tuple[str, str, bool, bool, bool]
 _flags_known: Final[dict[_FlagsKey, int]] = {}
 
 
-def read_new_order(params: Params, registry: Registry) -> NewOrder:
-    """The order a request describes.
+def read_new_order(params: Params, registry: Registry) -> NewOrder | None:
+    """The order a request describes; None for one with a trigger, linked orders or a volatility
+    (`extended_params`).
 
     Raises:
         RpcError: whatever is wrong with it, as documented for `exchange.wire.params` and `.names`.
@@ -104,17 +109,22 @@ def read_new_order(params: Params, registry: Registry) -> NewOrder:
     key = (usual.type, usual.time_in_force, usual.post_only, usual.reject_post_only, usual.reduce_only)
     flags = _flags_known.get(key)
     if flags is None:
+        if is_extended(params):
+            return None
         flags = _flags_known[key] = order_flags(params, sell=False)  # raises before it is remembered
     numbers = registry.numbers[view.instrument]
     lots = numbers.lots(usual.amount)
+    client = client_order_id(params) if usual.client_order_id is not None else 0
     if flags & _TYPE_BITS:
-        return NewOrder(view, flags, 0, lots, 0, 0, usual.label)
+        return NewOrder(view, flags, 0, lots, 0, 0, usual.label, client)
     if usual.price is None:
         return _read_exactly(params, registry)
-    return NewOrder(view, flags, numbers.ticks(usual.price), lots, 0, 0, usual.label)
+    return NewOrder(view, flags, numbers.ticks(usual.price), lots, 0, 0, usual.label, client)
 
 
-def _read_exactly(params: Params, registry: Registry) -> NewOrder:
+def _read_exactly(params: Params, registry: Registry) -> NewOrder | None:
+    if is_extended(params):
+        return None
     view = instrument_named(params, registry)
     flags = order_flags(params, sell=False)
     lots = order_lots(params, view.terms)
@@ -122,7 +132,7 @@ def _read_exactly(params: Params, registry: Registry) -> NewOrder:
     display = display_lots(params, view, lots) or 0
     valid_until = timestamp_ms(params, "valid_until", 0)
     label = text(params, "label", "", LABEL_CHARS_MAX)
-    return NewOrder(view, flags, ticks, lots, display, valid_until, label)
+    return NewOrder(view, flags, ticks, lots, display, valid_until, label, client_order_id(params))
 
 
 _DISPLAY_PARTS_MAX: Final = 100

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from exchange.history.reader import Opening
+from exchange.history.reader import Opening, StoredOrder
 from exchange.history.rows import LossRow, MarketRow
 
 
@@ -171,8 +171,21 @@ class ChainView(Protocol):
     def get(self, instrument_id: int) -> ModelValues | None:
         """One instrument's values; None before the first marks."""
 
+    def model(self) -> dict[str, object] | None:
+        """What the marks were made of; None where it cannot be told."""
+
+    def listed(self) -> list[int]:
+        """The options of the chain."""
+
+    def rows(self) -> list[list[float]]:
+        """Strike, expiry, mark, forward, volatility in percent, delta, gamma, vega, theta, rho, pull of each
+        of `listed`; none before the first marks."""
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> FloatArray:
         """Implied volatility of each price in percent; NaN where there is none."""
+
+    def price_at(self, instrument_ids: Sequence[int], vol_percent: Sequence[float]) -> FloatArray:
+        """The model price of each option at a volatility of its own, in USDC; NaN where there is none."""
 
 
 class OracleView(Protocol):
@@ -269,17 +282,6 @@ class StoredTrade(Protocol):
     def label(self) -> str: ...
     @property
     def tick(self) -> int: ...
-
-
-class StoredOrder(Protocol):
-    """A closed order from the history store."""
-
-    @property
-    def record(self) -> bytes: ...
-    @property
-    def fee_micro(self) -> int: ...
-    @property
-    def label(self) -> str: ...
 
 
 class HistoryView(Protocol):

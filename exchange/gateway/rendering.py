@@ -6,13 +6,17 @@ import struct
 from typing import Final
 
 from exchange.domain import events as ev
+from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.labels import Labels
+from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.order_json import OrderWriter
 from exchange.gateway.ports import SettlementView, StoredTrade
 from exchange.gateway.registry import Registry
 from exchange.gateway.trade_json import TradeWriter
+from exchange.wire.envelope import encode_json
+from exchange.wire.extended import OrderExtra, extra_of
 from exchange.wire.objects import JsonObject, order_object, public_trade_object, user_trade_object
 
 SOFT: Final = "soft"
@@ -46,11 +50,30 @@ def read_trade(record: bytes) -> ev.Trade:
     return event
 
 
+def stored_extra(record: bytes, fired: int, primary: int) -> OrderExtra:
+    """What the store has of a trigger, linked or volatility order.
+
+    Raises:
+        EventError: the record is no EXTENDED.
+    """
+    event = ev.read_event(record)
+    if not isinstance(event, Extended):
+        raise ev.EventError("not an EXTENDED")
+    extra = extra_of(event, fired=bool(fired))
+    extra.primary_order_id = primary
+    return extra
+
+
 class Rendering:
     """Builds the dialect's objects from packed records."""
 
     def __init__(
-        self, registry: Registry, labels: Labels, ring: HistoryRing, settlement: SettlementView
+        self,
+        registry: Registry,
+        labels: Labels,
+        ring: HistoryRing,
+        settlement: SettlementView,
+        extras: OrderExtras | None = None,
     ) -> None:
         self._registry = registry
         self._labels = labels
@@ -58,31 +81,53 @@ class Rendering:
         self._settlement = settlement
         self._writer = OrderWriter(registry)
         self._trade_writer = TradeWriter(registry)
+        self._extras = OrderExtras() if extras is None else extras
 
     def order_json(self, packed: bytes, at: int, quote_set_id: str = "") -> bytes:
         """The ORDER record at byte `at` as JSON; the same object as `order`."""
         account, order_id = _WHO.unpack_from(packed, at)
+        if self._extras and self._extras.get(order_id) is not None:
+            return encode_json(self.order(read_order(packed[at:]), quote_set_id=quote_set_id))
         label = int.from_bytes(packed[at + 80 : at + 84], "little")
         text = self._labels.text(account, label) if label else ""
         return self._writer.write(packed, at, text, self._ring.commission_micro(order_id), quote_set_id)
 
     def order(
-        self, order: ev.Order, commission_micro: int | None = None, quote_set_id: str = ""
+        self,
+        order: ev.Order,
+        commission_micro: int | None = None,
+        quote_set_id: str = "",
+        label: str = "",
+        extra: OrderExtra | None = None,
     ) -> JsonObject:
-        """An order of its owner. The fees of its fills are looked up if not given."""
+        """An order of its owner. The fees of its fills, its label and what it has besides price and size are
+        looked up if not given."""
         if commission_micro is None:
             commission_micro = self._ring.commission_micro(order.order_id)
         return order_object(
             order,
             self._registry.instruments[order.head.instrument],
-            self._labels.text(order.head.account, order.label) if order.label else "",
+            (self._labels.text(order.head.account, order.label) or label) if order.label else "",
             quote_set_id=quote_set_id,
             commission_micro=commission_micro,
+            extra=self._extras.get(order.order_id) or extra,
         )
 
-    def closed_order(self, record: bytes, fee_micro: int, label: str = "") -> bytes:
-        """A closed order as JSON; `label` is the stored text, for one that is not known here any more."""
-        account, _ = _WHO.unpack_from(record)
+    def closed_order(
+        self,
+        record: bytes,
+        fee_micro: int,
+        label: str = "",
+        extended: bytes = b"",
+        fired: int = 0,
+        primary: int = 0,
+    ) -> bytes:
+        """A closed order as JSON; `label` is the stored text, for one that is not known here any more, and
+        the last three what the store has of its trigger, links and volatility."""
+        account, order_id = _WHO.unpack_from(record)
+        stored = stored_extra(extended, fired, primary) if extended else None
+        if stored is not None or (self._extras and self._extras.get(order_id) is not None):
+            return encode_json(self.order(read_order(record), fee_micro, label=label, extra=stored))
         number = int.from_bytes(record[80:84], "little")
         text = (self._labels.text(account, number) or label) if number else ""
         return self._writer.write(record, 0, text, fee_micro)

@@ -22,11 +22,13 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from exchange.core.reading import command_starts, count_kinds
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.gateway.firing import fires, up_to_marks
+from exchange.gateway.handing_out import OnEvents, Waiter, answer, count_events, hand_out
+from exchange.gateway.pending_reads import Read
 from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loop
 
 MAX_PENDING: Final = 65_536
@@ -38,9 +40,7 @@ LAG_SLICE: Final = 128  # commands, after which a turn of lagging work ends
 RUNNING: Final = "running"
 HALTED: Final = "halted"
 
-OnEvents = Callable[[bytes], None]
 Listener = Callable[[int, int, bytes], None]
-Waiter = tuple[int, int, OnEvents]  # place of its first command in the batch, how many, callback
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
@@ -57,6 +57,14 @@ class EnginePort(Protocol):
     @property
     def now_ms(self) -> int:
         """Sequenced time."""
+
+    @property
+    def due_count(self) -> int:
+        """Triggered orders that wait for FIRE."""
+
+    @property
+    def untriggered_count(self) -> int:
+        """Orders that wait for their trigger."""
 
     def apply(self, batch: bytes) -> bytes:
         """Numbered commands in, packed events out."""
@@ -81,37 +89,7 @@ class _Batch:
         self.commands = packed
         self.events = events
         self.waiters: list[Waiter] = []  # first ascending
-        self.reads: list[_Read] = []
-
-
-class _Read:
-    """A read of the engine's state that waits for durability."""
-
-    __slots__ = ("_compute", "_deliver", "_result")
-
-    def __init__(self, compute: Callable[[], Any], deliver: Callable[[Any], None]) -> None:
-        self._compute = compute
-        self._result: object = None
-        self._deliver = deliver
-
-    def fill(self) -> None:
-        """Take the result at this point of the sequence."""
-        try:
-            self._result = self._compute()
-        except Exception:  # one broken read must not stop the others
-            _log.exception("a read failed")
-
-    def finish(self) -> None:
-        """Deliver what was taken."""
-        try:
-            self._deliver(self._result)
-        except Exception:
-            _log.exception("the delivery of a read failed")
-
-    def give_up(self) -> None:
-        """Deliver None: what was taken may not be durable."""
-        self._result = None
-        self.finish()
+        self.reads: list[Read] = []
 
 
 class Sequencer:
@@ -141,7 +119,7 @@ class Sequencer:
         self._pending_counts: list[int] = []
         self._pending_count = 0
         self._pending_waiters: list[tuple[int, OnEvents]] = []  # (index in pending, callback)
-        self._pending_reads: list[_Read] = []
+        self._pending_reads: list[Read] = []
         self._unsynced: list[_Batch] = []
         self._unsynced_count = 0
         self._syncing: list[_Batch] = []
@@ -211,7 +189,7 @@ class Sequencer:
         if self.mode is not RUNNING or not (self._pending or self._unsynced or self._syncing):
             deliver(compute())
             return
-        entry = _Read(compute, deliver)
+        entry = Read(compute, deliver)
         if self._pending:
             self._pending_reads.append(entry)
             return
@@ -243,17 +221,22 @@ class Sequencer:
         if self.mode is not RUNNING:
             return
         try:
-            while self._pending and self._unsynced_count < MAX_UNSYNCED:
-                self._apply_batch()
+            while self._unsynced_count < MAX_UNSYNCED:
+                if self._engine.due_count:
+                    fired = fires(self._engine.due_count)
+                    self._apply(fired, [], len(fired))
+                elif self._pending:
+                    self._apply(*self._take_pending())
+                else:
+                    break
         except Exception as error:  # apply or append failed: nothing after it can be trusted
             self._halt(error)
             return
         if not self._sync_running:
             self._start_sync()
 
-    def _apply_batch(self) -> None:
+    def _apply(self, taken: list[bytes], waiters: list[Waiter], count: int) -> None:
         engine = self._engine
-        taken, waiters, count = self._take_pending()
         first = engine.next_seq
         now_ms = self._clock.now_ms()
         if now_ms > engine.now_ms:  # sequenced time; a clock that steps back waits to be caught up
@@ -274,9 +257,13 @@ class Sequencer:
         self._journal.append_commands(first, packed, count)
 
     def _take_pending(self) -> tuple[list[bytes], list[Waiter], int]:
-        """The next batch: what is pending up to `MAX_BATCH` commands, its waiters, how many commands."""
+        """The next batch: what is pending up to `MAX_BATCH` commands, its waiters, how many commands. While
+        orders wait for a price it ends behind marks, so that what these make due fires before all else."""
         counts, waiters = self._pending_counts, self._pending_waiters
         entries, total = len(counts), self._pending_count
+        if self._engine.untriggered_count:
+            entries = up_to_marks(self._pending)
+            total = total if entries == len(counts) else sum(counts[:entries])
         while total > MAX_BATCH and entries > 1:  # a run stays whole
             entries = min(entries - 1, max(1, entries * MAX_BATCH // total))
             total = sum(counts[:entries])
@@ -313,7 +300,7 @@ class Sequencer:
             return
         durable, self._syncing = self._syncing, []
         self._start_sync()  # the disk works while results go out
-        if self._pending and not self._flush_scheduled:
+        if (self._pending or self._engine.due_count) and not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
         broken = self._release(durable)
@@ -398,27 +385,8 @@ class Sequencer:
         self._pending_count = 0
         self._syncing, self._unsynced = [], []
         for done in waiting:
-            _answer(done, b"")
+            answer(done, b"")
         for entry in reads:
             entry.give_up()
         for callback in self._on_halt:
             callback(error)
-
-
-def _answer(done: OnEvents, events: bytes) -> None:
-    try:
-        done(events)
-    except Exception:  # one broken reply must not cost the others theirs
-        _log.exception("a reply failed")
-
-
-def hand_out(events: bytes, waiters: list[Waiter]) -> None:
-    """Give each waiter the slice of `events` its commands caused."""
-    starts = command_starts(events)
-    for first, count, done in waiters:
-        _answer(done, events[starts[first] : starts[first + count]])
-
-
-def count_events(events: bytes) -> int:
-    """How many records a buffer of events holds."""
-    return count_kinds(events)[0]

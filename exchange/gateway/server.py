@@ -17,11 +17,13 @@ from typing import Final, Protocol
 
 import msgspec
 
+from exchange.domain.lane import PROTOCOL
 from exchange.gateway import http
 from exchange.gateway.connection import Connection
 from exchange.gateway.meters import Meters
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.auth import check_access
+from exchange.wire.credits import CreditMeter
 from exchange.wire.errors import INTERNAL_ERROR, TOO_MANY_REQUESTS, error
 from exchange.wire.params import has, text
 from exchange.wire.session import Request, RpcError, Session
@@ -35,6 +37,16 @@ _log: Final = logging.getLogger("exchange.gateway.server")
 
 Dispatcher = Callable[[Session, Request], None]
 Express = Callable[[Session, bytes, int], bool]
+
+
+class PackedLane(Protocol):
+    """Serves sessions of the packed subprotocol; see `exchange.gateway.packed_lane.FastLane`."""
+
+    def take(
+        self, session: Session, message: bytes | None, received_us: int, meter: CreditMeter | None
+    ) -> None: ...
+
+    def on_close(self, session: Session) -> None: ...
 
 
 class Authenticator(Protocol):
@@ -70,7 +82,8 @@ class Server:
     called once for each session when it is over. `static` maps paths to files; `health` is asked by
     `GET /health` and answers with at least `ok`. `on_reply(method, microseconds)` is told of every
     result sent. `tier_of(account)` is its fee tier, which sizes its budget. `express(session, frame,
-    microseconds)` may take a WebSocket's text frame in the dispatcher's place; then it returns True.
+    microseconds)` may take a WebSocket's text frame in the dispatcher's place; then it returns True. `lane`
+    serves the packed subprotocol; without one it is not offered.
     """
 
     def __init__(
@@ -86,6 +99,7 @@ class Server:
         on_reply: Callable[[str, int], None] | None = None,
         tier_of: Callable[[int], int] = _lowest_tier,
         express: Express = _never,
+        lane: PackedLane | None = None,
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
@@ -93,6 +107,7 @@ class Server:
         self.authenticator = authenticator
         self.connections: dict[Connection, None] = {}
         self.express = express
+        self.lane = lane
         self._dispatcher = dispatcher
         self._on_close = on_close
         self._health = health
@@ -196,6 +211,8 @@ class Server:
             return
         session.closed = True
         try:
+            if self.lane is not None:
+                self.lane.on_close(session)
             self._on_close(session)
         except Exception:
             _log.exception("closing session %d failed", session.session_id)
@@ -230,6 +247,16 @@ class Server:
         except Exception:
             _log.exception("%s failed", request.method)
             session.fail(request, error(INTERNAL_ERROR))
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """The WebSocket subprotocols that are spoken beside JSON."""
+        return () if self.lane is None else (PROTOCOL,)
+
+    def handle_packed(self, session: Session, message: bytes | None, received_us: int) -> None:
+        """One message of a session that speaks the packed subprotocol."""
+        if self.lane is not None:
+            self.lane.take(session, message, received_us, self._meters.assign(session, received_us))
 
     def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None:
         """Bind an HTTP exchange by its Authorization header, if it has one. Raises RpcError."""

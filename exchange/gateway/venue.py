@@ -21,16 +21,20 @@ from exchange.gateway.announcements import Announcements, AnnouncementSource, No
 from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus
+from exchange.gateway.chain_feeds import ChainFeeds
 from exchange.gateway.chart_feeds import ChartFeeds
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
+from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.index_feeds import IndexFeeds, IndexSources, no_sources
-from exchange.gateway.labels import LabelError, Labels, open_labels
+from exchange.gateway.labelling import Labelling, halt_error, refusal
+from exchange.gateway.labels import Labels
 from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.mmp_feeds import MmpFeeds
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import mode_name
 from exchange.gateway.ports import (
@@ -54,7 +58,7 @@ from exchange.gateway.private import PrivateFeeds
 from exchange.gateway.recent import Recent
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
-from exchange.gateway.sequencer import HALTED, Halted, OnEvents, QueueFull, Sequencer
+from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
 from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
 from exchange.gateway.slices import Slices
 from exchange.gateway.stream_events import StreamWriter
@@ -64,7 +68,7 @@ from exchange.gateway.streams import Streams
 from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
 from exchange.wire import errors
-from exchange.wire.errors import error, invalid_param
+from exchange.wire.errors import error
 from exchange.wire.objects import JsonObject
 from exchange.wire.session import RpcError, Session
 
@@ -151,9 +155,14 @@ class Venue:
         )
         self.settings = settings or MemorySettings()
         self.figures = Figures(engine, self.views, self.oracle, self.profile_of, self.settings.of)
-        self.rendering = Rendering(self.registry, self.labels, self.ring, self.settlement)
+        self.rendering = Rendering(
+            self.registry, self.labels, self.ring, self.settlement, self.views.extras
+        )
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
+        self.chain_feeds = ChainFeeds(
+            self.views, self.figures, self.oracle, self.fanout, clock.now_ms
+        )
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.index_feeds = IndexFeeds(
             self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms
@@ -177,6 +186,9 @@ class Venue:
         )
         self.streams.connect(self.snapshots.take)
         self.sequencer.add_after_release(self._flush)
+        self.mmp_feeds = MmpFeeds(self.registry, self.settings.groups, self.fanout)
+        self.views.on_mmp.append(self.mmp_feeds.on_mmp)
+        self.labelling = Labelling(engine, self.labels, self.ring, self.sequencer)
         self.disconnects = Disconnects(
             self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect
         )
@@ -216,6 +228,7 @@ class Venue:
                     market.set_holding(account, held.size_lots, held.entry_value_micro)
         self.views.families.load(enumerate(account_queries.main_accounts(engine)))
         self.views.load_history(opening, engine.next_seq)
+        self.views.extras.load(engine, opening.extended)
         self.views.seq = change_id
         self.views.time_ms = engine.now_ms
 
@@ -257,6 +270,7 @@ class Venue:
         if not self.halted:
             self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
+        self.chain_feeds.tick()
         self.venue_feeds.tick()
         self.index_feeds.tick()
         self.announcements.tick()
@@ -288,6 +302,7 @@ class Venue:
         if touched.underlyings:
             self.private.on_marks()
         self.feeds.flush()
+        self.chain_feeds.flush()
         self.venue_feeds.flush()
         self.chart_feeds.flush()
         self.private.flush()
@@ -305,6 +320,13 @@ class Venue:
         """
         try:
             self.sequencer.submit(command, on_events)
+        except (QueueFull, Halted) as refused:
+            raise refusal(refused) from None
+
+    def submit_run(self, packed: bytes, count: int, on_events: OnEvents, *, is_cancel: bool = False) -> None:
+        """Sequence commands that stay adjacent; `on_events` gets the events of all. Raises as `submit`."""
+        try:
+            self.sequencer.submit_run(packed, count, on_events, is_cancel=is_cancel)
         except QueueFull:
             raise error(errors.QUEUE_FULL) from None
         except Halted:
@@ -318,33 +340,11 @@ class Venue:
         Raises:
             RpcError: as `submit`; -32602 for a label that fits no record.
         """
-        if not text:
-            self.submit(build(0), on_events)
-            return
-        if self.labels.needs_sweep(account):
-            self._sweep_labels(account)
-        try:
-            label, record = self.labels.intern(account, text)
-        except LabelError as wrong:
-            raise invalid_param("label", str(wrong)) from None
-        if record is None:
-            self.submit(build(label), on_events)
-            return
-        try:
-            self.sequencer.submit_many([record, build(label)], on_events)
-        except (QueueFull, Halted) as refused:
-            self.labels.forget(account, label)
-            full = isinstance(refused, QueueFull)
-            raise (error(errors.QUEUE_FULL) if full else self.halt_error()) from None
+        self.labelling.submit(account, (text,), lambda labels: build(labels[0]), on_events)
 
     def _label_text(self, account: int, label: int) -> str:
         """The text of a label, also of one that memory has dropped."""
         return self.labels.text(account, label) or self.history.label(account, label)
-
-    def _sweep_labels(self, account: int) -> None:
-        used = self.ring.labels_in_use(account) | open_labels(self.engine, account)
-        gone = self.labels.keep_only(account, used)
-        _log.info("account %d: dropped %d unused labels", account, gone)
 
     def read(self, compute: Callable[[], T], deliver: Callable[[T | None], None]) -> None:
         """Read the engine behind every command submitted so far; see `Sequencer.read`."""
@@ -352,7 +352,7 @@ class Venue:
 
     def halt_error(self) -> RpcError:
         """What callers are told when the venue has halted under their command."""
-        return error(errors.TEMPORARILY_UNAVAILABLE, reason="the venue has halted; reads go on")
+        return halt_error()
 
     # --- accounts ----------------------------------------------------------------------------------
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 import itertools
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.events_orders import Extended, Mmp
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.families import Families
 from exchange.gateway.history_ring import Fill, HistoryRing, counter_of
 from exchange.gateway.market import InstrumentMarket, RollingStats
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import notice
+from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.ports import NoHistory
 from exchange.gateway.registry import Registry
 from exchange.gateway.stream_numbers import StreamSink, accounts_of
@@ -35,7 +38,7 @@ _KEY: Final = struct.Struct("<BxHIQII")  # type, units, index, seq, account, ins
 _ORDER_BYTES: Final = 128
 _DONE_COMMAND: Final = 32  # the command type of a DONE
 _LOCKS: Final = {r.LIQ_STARTED: True, r.LIQ_ENDED: False}
-_PLAIN: Final = (r.EV_DONE, r.EV_REJECTED)
+_PLAIN: Final = (r.EV_DONE, r.EV_REJECTED, r.EV_REPEATED, r.EV_DUE)
 NOTICES: Final = 1_000
 FUNDINGS: Final = 24
 Movement = ev.Settled | ev.Cash | ev.Liquidation | ev.Moved
@@ -124,6 +127,9 @@ class Views:
         """Sequenced time as far as events told it."""
         self._private = private
         self._streams = streams
+        self.extras = OrderExtras()
+        self.on_mmp: list[Callable[[Mmp], None]] = []
+        """Who is told of protection groups that were set, removed, tripped or reset."""
         self.stored_to = 0
         """The first command the store did not have at the start."""
 
@@ -195,6 +201,8 @@ class Views:
                 market.trades.append(self.ring.on_trade(events[at : at + size], market.tick_direction))
             elif kind == r.EV_ORDER:
                 _, account, _, order_id, _, _, order_kind, state, _ = _ORDER.unpack_from(events, at)
+                if self.extras:
+                    self.extras.on_order(events, at)
                 if state != r.ORDER_STATE_OPEN or self.ring.awaiting:
                     self.ring.on_order(account, order_id, order_kind, state, events[at : at + size])
             elif kind not in _PLAIN or _says_rules(events, at):
@@ -206,7 +214,9 @@ class Views:
             said = notice(event, self.registry)
             if said is not None:
                 self.notices.append(said)
-        if isinstance(event, ev.Marked):
+        if isinstance(event, Extended):
+            self.extras.take(event)
+        elif isinstance(event, ev.Marked):
             self.marks[event.head.instrument] = event
             self._note_index(event)
         elif isinstance(event, ev.Instrument) and event.state == r.STATE_OPEN:
@@ -234,7 +244,9 @@ class Views:
     def _on_order(self, events: bytes, at: int, units: int) -> None:
         seq, account, instrument, order_id, price, flags, kind, state, level = _ORDER.unpack_from(events, at)
         book = self.markets[instrument].book
-        changed = book.update(flags & r.FLAG_SELL, price, level, seq & COUNTER_MASK)
+        changed = False
+        if not self.extras or self.extras.on_order(events, at):
+            changed = book.update(flags & r.FLAG_SELL, price, level, seq & COUNTER_MASK)
         if units > 4:
             old_price, old_level = _OLD_LEVEL.unpack_from(events, at + _ORDER_BYTES)
             changed |= book.update(flags & r.FLAG_SELL, old_price, old_level, seq & COUNTER_MASK)
@@ -281,7 +293,12 @@ class Views:
         event = ev.read_event(events, at)
         for account in accounts_of(events, at):
             self._streams.count(account, events[at : at + event.head.units * r.UNIT_BYTES])
-        if isinstance(event, ev.Marked):
+        if isinstance(event, Extended):
+            self.extras.take(event)
+        elif isinstance(event, Mmp):
+            for told in self.on_mmp:
+                told(event)
+        elif isinstance(event, ev.Marked):
             underlying = event.head.instrument
             self.marks[underlying] = self.touched.underlyings[underlying] = event
             self.time_ms = event.time_ms

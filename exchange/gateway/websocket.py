@@ -9,14 +9,15 @@ client sends, is unmasked here: measured on one core, the library's parser takes
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as HandshakeRequest
 from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 try:
     from websockets.speedups import apply_mask
@@ -27,20 +28,36 @@ except ImportError:  # the wheel without its C part
 # even read, and the connection is closed with 1009.
 MESSAGE_BYTES_HARD_MAX: Final = 262_144
 
+_FIN: Final = 0x80
 _FIN_TEXT: Final = 0x81
+_FIN_BINARY: Final = 0x82
 _MASKED: Final = 0x80
 _SMALL: Final = 0x80  # second byte of a masked frame whose length needs no further byte, less the length
 _log: Final = logging.getLogger("exchange.gateway.websocket")
 _log.setLevel(logging.WARNING)
 
 
-def accept(method: str, target: str, headers: Mapping[str, str]) -> tuple[bool, bytes]:
-    """Answer an upgrade request: (accepted, the bytes of the HTTP response)."""
-    protocol = ServerProtocol(logger=_log)
+class Answer(NamedTuple):
+    """What an upgrade request is answered with; `subprotocol` is what was agreed upon, empty for none."""
+
+    accepted: bool
+    response: bytes
+    subprotocol: str
+
+
+def accept(method: str, target: str, headers: Mapping[str, str], known: Sequence[str] = ()) -> Answer:
+    """Answer an upgrade request. Of the subprotocols a client offers the first of `known` is taken; a client
+    that offers none of them gets a connection without."""
+
+    def select(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return next((Subprotocol(name) for name in known if name in offered), None)
+
+    protocol = ServerProtocol(logger=_log, select_subprotocol=select)
     request = HandshakeRequest(target, Headers(headers.items()), method)
     response = protocol.accept(request)
     protocol.send_response(response)
-    return response.status_code == 101, b"".join(protocol.data_to_send())
+    data = b"".join(protocol.data_to_send())
+    return Answer(response.status_code == 101, data, str(protocol.subprotocol or ""))
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -48,19 +65,20 @@ def text_frame(payload: bytes) -> bytes:
     return _header(len(payload)) + payload
 
 
-def _header(size: int) -> bytes:
+def _header(size: int, first: int = _FIN_TEXT) -> bytes:
     if size < 126:
-        return bytes((_FIN_TEXT, size))
+        return bytes((first, size))
     if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big")
-    return b"\x81\x7f" + size.to_bytes(8, "big")
+        return bytes((first, 126, size >> 8, size & 0xFF))
+    return bytes((first, 127)) + size.to_bytes(8, "big")
 
 
-def join_frames(payloads: Iterable[bytes]) -> bytes:
-    """The frames of many payloads as one run of bytes, for one write."""
+def join_frames(payloads: Iterable[bytes], *, binary: bool = False) -> bytes:
+    """The frames of many payloads, text or binary, as one run of bytes, for one write."""
+    first = _FIN_BINARY if binary else _FIN_TEXT
     parts: list[bytes] = []
     for payload in payloads:
-        parts.append(_header(len(payload)))
+        parts.append(_header(len(payload), first))
         parts.append(payload)
     return b"".join(parts)
 
@@ -68,18 +86,20 @@ def join_frames(payloads: Iterable[bytes]) -> bytes:
 class WebSocketStream:
     """One accepted WebSocket connection.
 
-    `receive` returns whole messages: the bytes of a text message, or None for a binary one. What the
-    protocol itself has to say (pong, close) waits in `take_control`; once `finished` is true nothing
-    more will come in and the socket is to be closed when the control bytes are out.
+    `receive` returns whole messages: the bytes of a text message, or None for a binary one; of a `binary`
+    stream the other way round. What the protocol itself has to say (pong, close) waits in `take_control`;
+    once `finished` is true nothing more will come in and the socket is to be closed when the control bytes
+    are out.
     """
 
-    __slots__ = ("_fragments", "_is_text", "_library", "_rest", "_spoke", "finished")
+    __slots__ = ("_fragments", "_is_wanted", "_library", "_opcode", "_rest", "_spoke", "finished")
 
-    def __init__(self) -> None:
+    def __init__(self, *, binary: bool = False) -> None:
+        self._opcode = Opcode.BINARY if binary else Opcode.TEXT
         self._library = Protocol(Side.SERVER, state=State.OPEN, max_size=MESSAGE_BYTES_HARD_MAX, logger=_log)
         self._rest = b""
         self._fragments: list[bytes] | None = None  # of the message whose last fragment is to come
-        self._is_text = False
+        self._is_wanted = False
         self._spoke = False  # whether the library may have something to write
         self.finished = False
 
@@ -89,6 +109,7 @@ class WebSocketStream:
             data = self._rest + data
             self._rest = b""
         messages: list[bytes | None] = []
+        plain = _FIN | self._opcode
         at = 0
         end = len(data)
         while not self.finished:
@@ -104,7 +125,7 @@ class WebSocketStream:
             stop = start + size
             if stop > end:
                 break
-            if data[at] == _FIN_TEXT and data[at + 1] & _MASKED and self._fragments is None:
+            if data[at] == plain and data[at + 1] & _MASKED and self._fragments is None:
                 messages.append(apply_mask(data[start:stop], data[start - 4 : start]))
             else:
                 self._feed(data[at:stop], messages)
@@ -123,12 +144,12 @@ class WebSocketStream:
             opcode = frame.opcode
             if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
                 self._fragments = []
-                self._is_text = opcode is Opcode.TEXT
+                self._is_wanted = opcode is self._opcode
             elif opcode is not Opcode.CONT or self._fragments is None:
                 continue
             self._fragments.append(bytes(frame.data))
             if frame.fin:
-                messages.append(b"".join(self._fragments) if self._is_text else None)
+                messages.append(b"".join(self._fragments) if self._is_wanted else None)
                 self._fragments = None
         if self._library.eof_sent:
             self.finished = True

@@ -19,6 +19,7 @@ from exchange.history.reader import (
     HistoryReader,
     StoredFill,
     StoredOrder,
+    StoredTrigger,
 )
 
 T = TypeVar("T")
@@ -135,6 +136,19 @@ class Past(HistoryReader):
             (account, account, text, limit),
         )
         return [StoredOrder(*row) for row in rows]
+
+    def triggers(
+        self, account: int, instruments: Sequence[int] | None, before: tuple[int, int], limit: int
+    ) -> list[StoredTrigger]:
+        """How triggers of an account ended before a place, the last first; `instruments` None: of any."""
+        rows = self._db_now().execute(
+            "SELECT g.order_record, g.extended, coalesce(l.text, ''), g.primary_id FROM trigger_log g "
+            "LEFT JOIN labels l ON l.account = g.account AND l.label = g.label "
+            "WHERE g.account = ? AND (g.seq, g.event_index) < (?, ?) "
+            f"{_among('g.instrument', instruments)} ORDER BY g.seq DESC, g.event_index DESC LIMIT ?",
+            (account, *before, limit),
+        )
+        return [StoredTrigger(*row) for row in rows]
 
     # --- trades --------------------------------------------------------------------------------------
 

@@ -28,16 +28,31 @@ class StoredFill(NamedTuple):
 
 
 class StoredOrder(NamedTuple):
-    """A closed order: its last ORDER, the fees of its fills, its label's text."""
+    """A closed order: its last ORDER, the fees of its fills, its label's text; of one with a trigger, a link
+    or a volatility the last EXTENDED, whether its trigger has fired, and its primary."""
 
     record: bytes
     fee_micro: int
     label: str
+    extended: bytes = b""
+    fired: int = 0
+    primary_id: int = 0
+
+
+class StoredTrigger(NamedTuple):
+    """How a trigger ended: the ORDER and the EXTENDED of then, the label's text, the primary."""
+
+    order_record: bytes
+    extended: bytes
+    label: str
+    primary_id: int
 
 
 ORDER_COLUMNS: Final = (
-    "o.record, o.fee_micro, coalesce(l.text, '') FROM orders o "
-    "LEFT JOIN labels l ON l.account = o.account AND l.label = o.label"
+    "o.record, o.fee_micro, coalesce(l.text, ''), coalesce(x.record, x''), coalesce(x.fired, 0), "
+    "coalesce(x.primary_id, 0) FROM orders o "
+    "LEFT JOIN labels l ON l.account = o.account AND l.label = o.label "
+    "LEFT JOIN extended x ON x.order_id = o.order_id"
 )
 
 
@@ -59,6 +74,8 @@ class Opening(NamedTuple):
     """Perpetuals and the ticks they were last settled at."""
     fees: tuple[tuple[int, int], ...] = ()
     """Open orders that have fills, and the fees of these."""
+    extended: tuple[tuple[bytes, int, int], ...] = ()
+    """Of open orders with a trigger, a link or a volatility: EXTENDED, whether it has fired, the primary."""
 
 
 class HistoryReader:
@@ -161,6 +178,12 @@ class HistoryReader:
                 tuple(db.execute(settled, (r.SETTLED_DELIVERY,)).fetchall()),
                 tuple(db.execute(settled, (r.SETTLED_PERPETUAL,)).fetchall()),
                 tuple(db.execute("SELECT order_id, fee_micro FROM fees").fetchall()),
+                tuple(
+                    db.execute(
+                        "SELECT record, fired, primary_id FROM extended WHERE closed_ms = 0 "
+                        "ORDER BY order_id"
+                    ).fetchall()
+                ),
             )
         finally:
             db.execute("COMMIT")

@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
 from exchange.history import bars as b
+from exchange.history.extras import ExtraRows, Waiting
 from exchange.history.ledger import Ledger, LedgerRow, Standing
 
 _CLASS_SHIFT: Final = 4
@@ -19,7 +21,8 @@ _CATEGORIES: Final = 4
 # Of an ORDER: index, seq, account, instrument, order_id, filled, label, time.
 _CLOSED: Final = struct.Struct("<4xIQIIq16xq24xI12xq")
 _ORDER_STATE: Final = 69
-_TELLS_NOTHING: Final = (r.EV_DONE, r.EV_REJECTED)
+_TELLS_NOTHING: Final = (r.EV_DONE, r.EV_REJECTED, r.EV_REPEATED, r.EV_MMP, r.EV_DUE)
+_ALIVE: Final = (r.ORDER_STATE_OPEN, r.ORDER_STATE_UNTRIGGERED)
 
 
 def movement_class(event_type: int, kind: int) -> int:
@@ -132,6 +135,7 @@ class Past:
         """The last price in ticks and its direction, by instrument."""
         self.standings = standings or {}
         self.holdings = holdings or {}
+        self.waiting = Waiting()
 
     def index_of(self, instrument: int) -> int:
         """The index behind an instrument; 0 before the first marks."""
@@ -176,6 +180,7 @@ class Rows:
         self.index_values: dict[int, int] = {}
         self.markets: dict[int, MarketRow] = {}
         self.losses: dict[int, LossRow] = {}
+        self.extras = ExtraRows(self.past.waiting)
         self._awaiting: list[ev.Trade] = []
 
     def add(self, packed: bytes) -> None:
@@ -188,7 +193,9 @@ class Rows:
             if kind == r.EV_ORDER and not self._awaiting:
                 # Most events: an open order is nobody's past yet, a closed one is kept as it came.
                 if size and packed[at + 1] == 1 and at + size <= end:
-                    if packed[at + _ORDER_STATE] != r.ORDER_STATE_OPEN:
+                    if self.past.waiting.known:
+                        self.extras.order(packed, at, size)
+                    if packed[at + _ORDER_STATE] not in _ALIVE:
                         self._close(packed, at, size)
                     at += size
                     continue
@@ -207,10 +214,13 @@ class Rows:
         elif isinstance(event, ev.Order):
             if self._awaiting:
                 self._join(event, record)
-            if event.state != r.ORDER_STATE_OPEN:
+            self.extras.order(record, 0, len(record))
+            if event.state not in _ALIVE:
                 self._close(record, 0, len(record))
         elif isinstance(event, ev.Instrument):
             self._list(event, record)
+        elif isinstance(event, Extended):
+            self.extras.extended(event, record)
         elif isinstance(event, ev.Marked):
             self.time_ms = event.time_ms
             self.index_values[head.instrument] = self.past.values[head.instrument] = event.index_micro
@@ -230,8 +240,10 @@ class Rows:
         )
         for account, label, order_id, fee_micro in sides:
             self.fills[account, event.trade_id] = (instrument, label, b"")
-            self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
-        self._awaiting.append(event)
+            if order_id:
+                self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
+        if not event.flags & r.TRADE_BLOCK:  # of a block there are no orders to come
+            self._awaiting.append(event)
         self.ledger_rows.extend(self.ledger.rows(event, record))
         lots, value = event.size_lots, event.value_micro
         self.bars.add(b.TRADES, instrument, b.CANDLE_STEPS_S, event.time_ms, event.price_ticks, lots, value)

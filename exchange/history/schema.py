@@ -6,7 +6,11 @@ import sqlite3
 from typing import Final
 
 from exchange.domain import events as ev
+from exchange.history import extras
+from exchange.history.extras import LAST_INDEX
 from exchange.history.rows import class_of
+
+__all__ = ["COMMANDS_CURSOR", "EVENTS_CURSOR", "LAST_INDEX", "LAST_TRADES", "Transaction", "prepare"]
 
 EVENTS_CURSOR: Final = "events"
 COMMANDS_CURSOR: Final = "labels"
@@ -77,7 +81,6 @@ CREATE INDEX IF NOT EXISTS orders_by_label ON orders (account, label, seq) WHERE
 CREATE INDEX IF NOT EXISTS ledger_by_time ON ledger (account, time_ms);
 CREATE INDEX IF NOT EXISTS trades_by_category ON trades (category, trade_id);
 """
-LAST_INDEX: Final = "trades_by_category"
 # One look-up an instrument: grouping would read every trade there ever was.
 LAST_TRADES: Final = """
 SELECT t.record, t.tick FROM listings n JOIN trades t ON t.instrument = n.instrument AND t.trade_seq =
@@ -107,8 +110,8 @@ def prepare(db: sqlite3.Connection) -> None:
     """Make the tables, or bring those of an earlier form up to this one."""
     _add_classes(db)
     _add_columns(db)
-    db.executescript(_TABLES)
-    db.executescript(_INDEXES)
+    db.executescript(_TABLES + extras.TABLES)
+    db.executescript(_INDEXES + extras.INDEXES)
 
 
 def _columns_of(db: sqlite3.Connection, table: str) -> list[str]:

@@ -96,6 +96,7 @@ class HistoryWriter:
             past.standings[account] = Standing(user_seq, balance)
         for account, instrument, lots in db.execute("SELECT * FROM holdings"):
             past.holdings[account, instrument] = lots
+        past.waiting.load(db)
         return past
 
     def close(self) -> None:
@@ -160,6 +161,7 @@ class HistoryWriter:
         db.executemany("INSERT OR IGNORE INTO listings VALUES (?, ?)", rows.listings.items())
         db.executemany(b.UPSERT, rows.bars.rows())
         self._insert_ledger(db, rows)
+        rows.extras.insert(db, rows.time_ms - self._unfilled_kept_ms)
 
     def _insert_orders(self, db: sqlite3.Connection, rows: Rows) -> None:
         """Closed orders with the fees of all their fills; of those without fills only what is kept."""

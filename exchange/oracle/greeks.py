@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from exchange.oracle import chain_model
 from pricing.chain import Chain
-from pricing.european import Floats
+from pricing.european import Floats, black76
 from pricing.implied import Reason, implied_vol
 
 
@@ -77,6 +78,19 @@ class Greeks:
             c.gamma.item(row), c.vega.item(row), c.theta.item(row), c.rho.item(row), self.at_ms,
         )
 
+    def model(self) -> dict[str, object] | None:
+        """What marks and Greeks were made of: :func:`exchange.oracle.chain_model.model`."""
+        return chain_model.model(self.chain)
+
+    def rows(self) -> list[list[float]]:
+        """All options, in the order of `option_ids`: :data:`exchange.oracle.chain_model.COLUMNS`."""
+        return chain_model.rows(self.chain)
+
+    def listed(self) -> list[int]:
+        """The instrument id of each row."""
+        ids: list[int] = self.option_ids.tolist()
+        return ids
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: ArrayLike) -> Floats:
         """Volatility in percent implied by each price, whole array at once.
 
@@ -97,6 +111,24 @@ class Greeks:
         worthless = (out.reason == Reason.AT_INTRINSIC) | (out.reason == Reason.BELOW_INTRINSIC)
         percent[known] = np.where(worthless, 0.0, 100.0 * out.vol)
         return percent
+
+    def price_at(self, instrument_ids: Sequence[int], vol_percent: ArrayLike) -> Floats:
+        """The model price of each option at a volatility of its own, in USDC per 1 of the underlying.
+
+        NaN where there is none: not an option of this underlying, nothing marked yet, or over.
+        """
+        wanted = np.asarray(vol_percent, dtype=np.float64)
+        rows = np.array([self._row_of.get(i, -1) for i in instrument_ids], dtype=np.intp)
+        if wanted.shape != rows.shape:
+            raise ValueError(f"{rows.size} instruments, but volatilities of shape {wanted.shape}")
+        prices = np.full(rows.shape, np.nan)
+        known = (rows >= 0) & (self.at_ms > 0)
+        at = rows[known]
+        c = self.chain
+        years = c.expiry_years[c.expiry_of_option[at]]
+        found = black76(c.forward[at], c.strike[at], years, wanted[known] / 100.0, c.is_call[at]).price
+        prices[known] = np.where(years > 0.0, found, np.nan)
+        return prices
 
     def bid_iv(self, instrument_id: int, price: float) -> float | None:
         """Percent volatility of the best bid; None where there is none (see :meth:`iv_percent`)."""

@@ -73,6 +73,8 @@ class AccountValues:
     options_gamma_map: dict[str, float] = field(default_factory=dict)
     options_theta_map: dict[str, float] = field(default_factory=dict)
     options_vega_map: dict[str, float] = field(default_factory=dict)
+    options_delta_map: dict[str, float] = field(default_factory=dict)
+    options_rho_map: dict[str, float] = field(default_factory=dict)
     delta_usd: float = 0.0
     cancels_maker: bool = False
     settings: AccountSettings = field(default_factory=AccountSettings)
@@ -109,9 +111,12 @@ def portfolio_data(values: AccountValues) -> JsonObject:
         "options_gamma": values.options_greeks.gamma,
         "options_theta": values.options_greeks.theta,
         "options_vega": values.options_greeks.vega,
+        "options_rho": values.options_greeks.rho,
+        "options_delta_map": values.options_delta_map,
         "options_gamma_map": values.options_gamma_map,
         "options_theta_map": values.options_theta_map,
         "options_vega_map": values.options_vega_map,
+        "options_rho_map": values.options_rho_map,
         "futures_pl": usdc(values.futures_session_upl_micro + values.futures_session_rpl_micro),
         "futures_session_upl": usdc(values.futures_session_upl_micro),
         "futures_session_rpl": usdc(values.futures_session_rpl_micro),

@@ -38,7 +38,7 @@ _SILENT_BLOCK: Final = re.compile(
     r"|block_rfq\.(maker(\.quotes)?|taker|(?P<public>trades))\.[A-Za-z0-9]{2,12}",
     re.ASCII,
 )
-_SILENT_USER: Final = frozenset({"mmp_trigger", "combo_trades"})
+_SILENT_USER: Final = frozenset({"combo_trades"})
 VENUE_CHANNEL: Final = "strikebook.venue"
 STREAM_CHANNEL: Final = "user.stream"
 
@@ -48,10 +48,10 @@ class Channel(NamedTuple):
 
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
     price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
-    user_access_log, user_stream (our own), instrument_state, instrument_creation, platform_state,
-    public_methods, announcements, estimated_price, perpetual, chart (`group` is its resolution),
-    volatility_index, venue (our own), or silent. `instrument` is a name; `kind` is option, future, any, or
-    one the venue lists nothing of; `currency` is upper case or `any`.
+    user_access_log, user_mmp_trigger, user_stream (our own), instrument_state, instrument_creation,
+    platform_state, public_methods, announcements, estimated_price, perpetual, chart (`group` is its
+    resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a name; `kind` is
+    option, future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
     """
 
     name: str
@@ -92,6 +92,9 @@ def parse_channel(name: str) -> Channel | None:
             known = len(parts) == 3 and parts[0] == "trades" and parts[2] in _RESOLUTIONS
             if known and _instrument(parts[1]):
                 return Channel(name, "chart", instrument=parts[1], group=parts[2])
+        case "chain":
+            if len(parts) == 2 and _CURRENCY.fullmatch(parts[0]) and parts[1] in INTERVALS:
+                return Channel(name, "chain", currency=_currency(parts[0]), interval=parts[1])
         case "perpetual":
             if len(parts) == 2 and _instrument(parts[0]) and parts[1] in INTERVALS:
                 return Channel(name, "perpetual", instrument=parts[0], interval=parts[1])
@@ -175,6 +178,8 @@ def _user(name: str, parts: list[str]) -> Channel | None:
         return Channel(name, "user_lock", True)
     if topic == "access_log" and not rest:
         return Channel(name, "user_access_log", True)
+    if topic == "mmp_trigger" and len(rest) == 1 and (rest[0] == "all" or _INDEX.fullmatch(rest[0])):
+        return Channel(name, "user_mmp_trigger", True, index_name=rest[0])
     if topic in _SILENT_USER and all(rest) and len(rest) <= 3:
         return Channel(name, "silent", True)
     return None

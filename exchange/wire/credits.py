@@ -26,7 +26,16 @@ CANCEL_METHODS: Final = frozenset(
 )
 # Methods that go through the matching engine.
 MATCHING_METHODS: Final = CANCEL_METHODS | {
-    f"private/{name}" for name in ("buy", "sell", "edit", "edit_by_label", "mass_quote", "close_position")
+    f"private/{name}" for name in (
+        "buy",
+        "sell",
+        "edit",
+        "edit_by_label",
+        "mass_quote",
+        "close_position",
+        "set_mmp_config",
+        "reset_mmp",
+    )
 }
 _SUBSCRIBE_METHODS: Final = frozenset({"public/subscribe", "private/subscribe"})
 _INSTRUMENTS_METHODS: Final = frozenset({"public/get_instruments"})
@@ -134,6 +143,17 @@ class CreditMeter:
                 return False
             left = 0
         self._left_micro[index] = left
+        return True
+
+    def spend_many(self, method: str, others: int, count: int, now_us: int) -> bool:
+        """Pay for `count` requests of which `others` are no cancels; False, and nothing is taken, if the pool
+        does not hold the cost of these."""
+        index = _POOL_OF.get(method, GENERAL)
+        cost_micro = self._pools[index].cost * 1_000_000
+        left = self._refill(index, now_us)
+        if others and left < others * cost_micro:
+            return False
+        self._left_micro[index] = max(0, left - count * cost_micro)
         return True
 
     def budget(self, method: str) -> int:

@@ -38,6 +38,9 @@ INVALID_ARGUMENTS: Final = 11029
 OTHER_REJECT: Final = 11030
 NO_MORE_TRIGGERS: Final = 11035
 INVALID_TRIGGER_PRICE: Final = 11036
+NO_ADVANCED_FUTURES: Final = 11038
+NO_ADVANCED_POST_ONLY: Final = 11039
+NOT_ADVANCED_ORDER: Final = 11041
 NOT_OPEN_ORDER: Final = 11044
 UNSUPPORTED_COMBINATION: Final = 11047
 BAD_REQUEST: Final = 11050
@@ -181,10 +184,10 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_DISCONNECTED: "cancel_on_disconnect",
     r.CANCEL_MMP: "mmp_trigger",
     r.CANCEL_MMP_CONFIG: "mmp_config_curtailment",
-    r.CANCEL_TRIGGER_REFUSED: "risk_mitigation",
+    r.CANCEL_TRIGGER_REFUSED: "trigger_refused",
     r.CANCEL_OCO: "oco_other_closed",
     r.CANCEL_PRIMARY_CLOSED: "oto_primary_closed",
-    r.CANCEL_REPRICE_REFUSED: "risk_mitigation",
+    r.CANCEL_REPRICE_REFUSED: "reprice_refused",
 }
 
 

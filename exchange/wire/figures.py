@@ -227,6 +227,7 @@ def position_object(view: InstrumentView, values: PositionValues) -> JsonObject:
         "gamma": values.greeks.gamma * size,
         "vega": values.greeks.vega * size,
         "theta": values.greeks.theta * size,
+        "rho": values.greeks.rho * size,
     }
     if view.is_option:
         found["average_price_usd"] = average

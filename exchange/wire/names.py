@@ -7,7 +7,7 @@ from typing import Final
 from exchange.domain import records as r
 from exchange.wire import errors
 from exchange.wire.errors import CANCEL_NAMES, error
-from exchange.wire.params import Params, boolean, choice, has
+from exchange.wire.params import Params, boolean, choice
 
 QUOTE_CURRENCY: Final = "USDC"
 
@@ -21,8 +21,7 @@ _TYPE_FLAGS: Final = {
     "market": r.TYPE_MARKET << r.TYPE_SHIFT,
     "market_limit": r.TYPE_MARKET_LIMIT << r.TYPE_SHIFT,
 }
-_TRIGGER_TYPES: Final = frozenset({"stop_limit", "stop_market", "take_limit", "take_market", "trailing_stop"})
-_ORDER_TYPES: Final = frozenset(_TYPE_FLAGS) | _TRIGGER_TYPES
+_ORDER_TYPES: Final = frozenset(_TYPE_FLAGS)
 _TIF_FLAGS: Final = {
     "good_til_cancelled": r.TIF_GTC << r.TIF_SHIFT,
     "good_til_day": r.TIF_GTD << r.TIF_SHIFT,
@@ -34,10 +33,22 @@ _STATE_NAMES: Final = {
     r.ORDER_STATE_OPEN: "open",
     r.ORDER_STATE_FILLED: "filled",
     r.ORDER_STATE_CANCELLED: "cancelled",
+    r.ORDER_STATE_UNTRIGGERED: "untriggered",
 }
 # The reasons the dialect's `cancel_reason` enumerates; the others stand in `end_reason` alone.
 _CANCEL_REASONS: Final = frozenset(
-    {"user_request", "edit_post_only_reject", "settlement", "autoliquidation", "risk_mitigation"}
+    {
+        "user_request",
+        "edit_post_only_reject",
+        "settlement",
+        "autoliquidation",
+        "risk_mitigation",
+        "cancel_on_disconnect",
+        "mmp_trigger",
+        "mmp_config_curtailment",
+        "oco_other_closed",
+        "oto_primary_closed",
+    }
 )
 _INSTRUMENT_STATES: Final = {
     r.STATE_OPEN: "open",
@@ -51,15 +62,6 @@ KIND_FILTERS: Final = {"any": 0, "option": r.KIND_OPTION, "future": r.KIND_PERPE
 # Kinds the dialect knows and this venue lists nothing of: answers are empty, never errors.
 KINDS_EMPTY: Final = frozenset({"spot", "future_combo", "option_combo", "combo"})
 KINDS_KNOWN: Final = frozenset(KIND_FILTERS) | KINDS_EMPTY
-# Parameters of trigger, linked and advanced orders: taken in silence they would not do what they say.
-NOT_OFFERED: Final = (
-    "linked_order_type",
-    "advanced",
-    "otoco_config",
-    "trigger",
-    "trigger_price",
-    "trigger_offset",
-)
 # A market order never rests for a day; what a market-limit order does not fill is there to rest.
 _CONTRADICTIONS: Final = {
     "market": ("good_til_day",),
@@ -67,22 +69,14 @@ _CONTRADICTIONS: Final = {
 }
 
 
-def order_flags(params: Params, *, sell: bool) -> int:
-    """The flags of a new order.
+def order_flags(params: Params, *, sell: bool, plain: str | None = None) -> int:
+    """The flags of a new order; `plain` is what a trigger order is once it has fired (limit or market).
 
     Raises:
-        RpcError: -32602 for unknown words; 10033 for what the dialect has and this venue has not
-            (trigger, linked, advanced and protected orders); 11047 for a type with a time in force
-            that contradicts it; 11055 for post-only with a type or time in force that never rests.
+        RpcError: -32602 for unknown words; 11047 for a type with a time in force that contradicts it;
+            11055 for post-only with a type or time in force that never rests.
     """
-    kind = choice(params, "type", _ORDER_TYPES, "limit")
-    if kind in _TRIGGER_TYPES:
-        raise error(errors.NOT_IMPLEMENTED, param="type", reason="trigger orders are not offered")
-    for name in NOT_OFFERED:
-        if has(params, name):
-            raise error(errors.NOT_IMPLEMENTED, param=name, reason="is not offered")
-    if boolean(params, "mmp"):
-        raise error(errors.NOT_IMPLEMENTED, param="mmp", reason="is not offered")
+    kind = plain or choice(params, "type", _ORDER_TYPES, "limit")
     tif = choice(params, "time_in_force", _TIF_FLAGS, "good_til_cancelled")
     if tif in _CONTRADICTIONS.get(kind, ()):
         raise error(errors.UNSUPPORTED_COMBINATION, param="time_in_force", reason=f"{kind} cannot be {tif}")
@@ -98,6 +92,8 @@ def order_flags(params: Params, *, sell: bool) -> int:
         flags |= r.FLAG_REJECT_POST_ONLY if boolean(params, "reject_post_only") else 0
     if boolean(params, "reduce_only"):
         flags |= r.FLAG_REDUCE_ONLY
+    if boolean(params, "mmp"):
+        flags |= r.FLAG_MMP
     return flags
 
 
@@ -122,7 +118,7 @@ def time_in_force(flags: int) -> str:
 
 
 def order_state(state: int) -> str:
-    """`open`, `filled` or `cancelled`."""
+    """`open`, `filled`, `cancelled` or `untriggered`."""
     return _STATE_NAMES[state]
 
 

@@ -13,7 +13,8 @@ from typing import Final
 from exchange.domain import events
 from exchange.domain import records as r
 from exchange.domain.records import FLAG_POST_ONLY, FLAG_REDUCE_ONLY, FLAG_REJECT_POST_ONLY
-from exchange.wire import names
+from exchange.wire import extended, names
+from exchange.wire.extended import OrderExtra
 from exchange.wire.instruments import InstrumentView, usdc
 
 JsonObject = dict[str, object]
@@ -44,15 +45,19 @@ def order_object(
     quote_set_id: str = "",
     replaced: bool = False,
     commission_micro: int | None = None,
+    extra: OrderExtra | None = None,
+    mmp_group: str = "",
 ) -> JsonObject:
-    """`<order>`. `label` is the text behind `order.label`: of a quote it is the quote id."""
+    """`<order>`. `label` is the text behind `order.label`: of a quote it is the quote id. `extra`: what a
+    trigger, linked or volatility order has besides."""
     flags = order.flags
     kind = names.order_type(flags)
+    state = names.order_state(order.state)
     amount = view.amount(order.size_lots)
     found: JsonObject = {
         "order_id": str(order.order_id),
-        "order_state": names.order_state(order.state),
-        "order_type": kind,
+        "order_state": state if extra is None else extended.order_state(order, state),
+        "order_type": kind if extra is None else extended.order_type(extra, order, kind),
         "time_in_force": names.time_in_force(flags),
         "is_rebalance": False,
         "is_liquidation": bool(flags & r.FLAG_LIQUIDATION),
@@ -78,6 +83,10 @@ def order_object(
         "seq": order.head.seq,
     }
     _add_optional(found, order, view, label, quote_set_id, commission_micro)
+    if extra is not None:
+        found |= extended.extended_fields(extra, order)
+    if mmp_group:
+        found["mmp_group"] = mmp_group
     return found
 
 
@@ -97,7 +106,9 @@ def _add_optional(
         found["quote_id"] = label
         if quote_set_id:
             found["quote_set_id"] = quote_set_id
-    if order.shown_lots < order.open_lots:
+    if order.client_order_id:
+        found["client_order_id"] = str(order.client_order_id)
+    if order.shown_lots < order.open_lots and order.state != r.ORDER_STATE_UNTRIGGERED:
         found["display_amount"] = view.amount(order.shown_lots)
     if commission_micro is not None:
         found["commission"] = usdc(commission_micro)
@@ -106,6 +117,8 @@ def _add_optional(
         reason = names.cancel_reason(order.reason)
         if reason is not None:
             found["cancel_reason"] = reason
+        if order.reason == r.CANCEL_MMP:
+            found["mmp_cancelled"] = True
 
 
 def public_trade_object(
@@ -170,7 +183,7 @@ def user_trade_object(
     found["state"] = names.order_state(order.state) if order is not None else "filled"
     found["reduce_only"] = bool(flags & FLAG_REDUCE_ONLY)
     found["post_only"] = bool(flags & FLAG_POST_ONLY)
-    found["mmp"] = False
+    found["mmp"] = bool(flags & r.FLAG_MMP)
     found["risk_reducing"] = False
     found["self_trade"] = trade.maker_account == trade.taker_account
     found["api"] = True

@@ -230,6 +230,27 @@ def _unwrapped(params: Params, name: str, opening: str = "[") -> object:
     return value
 
 
+def scaled(params: Params, name: str, scale: int, code: int, *, minimum: int = 1, maximum: int) -> int:
+    """A number as a whole count of 1/`scale`.
+
+    Raises:
+        RpcError: -32602 not a number or absent; `code` not finite, no whole count, or out of range.
+    """
+    if not has(params, name):
+        raise invalid_param(name, "value required")
+    fraction = _ratio(_decimal(params[name], name))
+    if fraction is None:
+        raise error(code, param=name, reason="must be a finite number in range")
+    value, rest = divmod(fraction[0] * scale, fraction[1])
+    if rest:
+        raise error(code, param=name, reason=f"must be a multiple of {1 / scale:g}")
+    if not minimum <= value <= maximum:
+        raise error(
+            code, param=name, reason=f"must be between {minimum / scale:g} and {maximum / scale:g}"
+        )
+    return value
+
+
 # --- prices and amounts ----------------------------------------------------------------------------
 
 
@@ -260,7 +281,7 @@ def price_ticks(params: Params, terms: InstrumentTerms, name: str = "price") -> 
         raise error(errors.PRICE_WRONG_TICK, param=name, reason="must be a multiple of tick_size")
     if ticks > terms.price_limit_ticks:
         raise _price_error(name, "is beyond the instrument's price limit")
-    step = _step_ticks(terms, ticks)
+    step = step_ticks(terms, ticks)
     if ticks % step:
         raise error(
             errors.PRICE_WRONG_TICK,
@@ -271,7 +292,8 @@ def price_ticks(params: Params, terms: InstrumentTerms, name: str = "price") -> 
     return ticks
 
 
-def _step_ticks(terms: InstrumentTerms, ticks: int) -> int:
+def step_ticks(terms: InstrumentTerms, ticks: int) -> int:
+    """The distance of prices at `ticks`, in the instrument's finest ticks."""
     step = 1
     for above_ticks, step_ticks in terms.tick_steps:
         if ticks >= above_ticks:

@@ -69,11 +69,6 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "get_block_rfq_makers get_block_rfq_quotes get_block_rfq_user_info get_block_rfqs "
         "public/get_block_rfq_trades",
     ),
-    **_all(
-        _NOT_YET,
-        "there are no protection groups yet",
-        "get_mmp_config get_mmp_status reset_mmp set_mmp_config",
-    ),
     **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
 }
 
@@ -87,7 +82,6 @@ SILENT_CHANNELS: Final[dict[str, str]] = {
     "block_trade_confirmations.{currency}": "no block trades yet",
     "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
     "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",
-    "user.mmp_trigger.{index_name}": "no market-maker protection yet",
 }
 
 

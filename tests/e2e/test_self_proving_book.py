@@ -14,7 +14,7 @@ from clients.local_book import LocalBook
 from exchange.core import queries
 from tests.e2e.stage import Stage
 from tests.e2e.test_story import NOW_MS, PERPETUAL, USDC, opening
-from tests.e2e.test_streams import trade
+from tests.e2e.test_streams import trading
 
 
 class Follower:
@@ -55,15 +55,14 @@ async def test_every_update_proves_the_book_and_a_snapshot_comes_on_demand(tmp_p
             grant = {name: traders[0].key[name] for name in ("client_id", "client_secret")}
             await follower.ask("public/auth", grant_type="client_credentials", **grant)
             await follower.ask("private/subscribe", channels=list(follower.books))
-            busy = asyncio.create_task(trade(random.Random(1), traders, 150))
-            while not busy.done():
-                for channel in follower.books:
-                    snapshots = follower.snapshots
-                    await follower.ask("public/strikebook_book_snapshot", channel=channel)
-                    while follower.snapshots == snapshots:
-                        await follower.read()
-                await asyncio.sleep(0.005)
-            await busy
+            async with trading(random.Random(1), traders, 150) as busy:
+                while not busy.done():
+                    for channel in follower.books:
+                        snapshots = follower.snapshots
+                        await follower.ask("public/strikebook_book_snapshot", channel=channel)
+                        while follower.snapshots == snapshots:
+                            await follower.read()
+                    await asyncio.sleep(0.005)
             bids, asks = queries.book_levels(stage.engine, 2, 1_000)
             terms = stage.venue.registry.instruments[2].terms
             truth = [

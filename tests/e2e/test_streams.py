@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import json
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,18 @@ class Reader:
         socket.transport.abort()
 
 
+@asynccontextmanager
+async def trading(rng: random.Random, traders: list[Trader], count: int) -> AsyncIterator[asyncio.Task[None]]:
+    """Traffic beside the block; it has ended when the block has."""
+    task = asyncio.create_task(trade(rng, traders, count))
+    try:
+        yield task
+        await task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def trade(rng: random.Random, traders: list[Trader], count: int) -> None:
     """Orders that rest, trade, are amended and cancelled."""
     for _ in range(count):
@@ -143,13 +157,12 @@ async def test_cut_and_resumed_at_any_point_also_over_restarts(tmp_path: Path, s
             if life != 1:  # in one life memory reaches back, in the others the journal is asked
                 stage.venue.streams.tail = Tail(stage.venue.views.seq + 1, 600)
             reader = Reader(stage, keys[0], follower)
-            busy = asyncio.create_task(trade(rng, traders, 80))
-            while not busy.done():
-                away_until = stage.venue.streams.number_of(keys[0]["account"]) + rng.choice((0, 3, 12))
-                while not busy.done() and stage.venue.streams.number_of(keys[0]["account"]) < away_until:
-                    await asyncio.sleep(0.001)
-                await reader.read_some(rng)
-            await busy
+            async with trading(rng, traders, 80) as busy:
+                while not busy.done():
+                    away_until = stage.venue.streams.number_of(keys[0]["account"]) + rng.choice((0, 3, 12))
+                    while not busy.done() and stage.venue.streams.number_of(keys[0]["account"]) < away_until:
+                        await asyncio.sleep(0.001)
+                    await reader.read_some(rng)
             received += reader.received
             connections += reader.connections
             reader.received = []
@@ -201,38 +214,38 @@ async def test_a_snapshot_and_the_events_behind_it_make_the_whole(tmp_path: Path
         one, two = [await stage.trader(name) for name in ("one", "two")]
         await stage.wait_open()
         rng = random.Random(3)
-        busy = asyncio.create_task(trade(rng, [one, two], 60))
-        await asyncio.sleep(0)
-        for by_call in (False, True):  # the channel's first frame, and the call
-            follower = StreamFollower()
-            if by_call:
-                snapshot = await one.call("private/strikebook_get_snapshot")
-                follower.take(snapshot)
-            reader = Reader(stage, one.key, follower)
-            socket = await reader.connect()
-            await reader.read_to(stage.venue.streams.number_of(one.account), socket)
-            if by_call:
-                await busy
-            while True:
-                last = stage.venue.streams.number_of(one.account)
-                await reader.read_to(last, socket)
-                open_now = await one.call("private/get_open_orders")
-                cash = (await one.summary())["balance"]
-                if stage.venue.streams.number_of(one.account) == last:
-                    break
-            await socket.close()
-            assert follower.snapshot is not None
-            orders = {order["order_id"]: order for order in follower.snapshot["orders"]}
-            balance = follower.snapshot["portfolio"]["balance"]
-            for event in reader.received:
-                if event["type"] == "order":
-                    orders.pop(event["order"]["order_id"], None)
-                    if event["order"]["order_state"] == "open":
-                        orders[event["order"]["order_id"]] = event["order"]
-                elif event["type"] == "trade":
-                    balance -= event["trade"]["fee"]
-            assert {o: orders[o]["amount"] for o in orders} == {o["order_id"]: o["amount"] for o in open_now}
-            assert balance == pytest.approx(cash, abs=1e-6)
+        async with trading(rng, [one, two], 60) as busy:
+            for by_call in (False, True):  # the channel's first frame, and the call
+                follower = StreamFollower()
+                if by_call:
+                    snapshot = await one.call("private/strikebook_get_snapshot")
+                    follower.take(snapshot)
+                reader = Reader(stage, one.key, follower)
+                socket = await reader.connect()
+                await reader.read_to(stage.venue.streams.number_of(one.account), socket)
+                if by_call:
+                    await busy
+                while True:
+                    last = stage.venue.streams.number_of(one.account)
+                    await reader.read_to(last, socket)
+                    open_now = await one.call("private/get_open_orders")
+                    cash = (await one.summary())["balance"]
+                    if stage.venue.streams.number_of(one.account) == last:
+                        break
+                await socket.close()
+                assert follower.snapshot is not None
+                orders = {order["order_id"]: order for order in follower.snapshot["orders"]}
+                balance = follower.snapshot["portfolio"]["balance"]
+                for event in reader.received:
+                    if event["type"] == "order":
+                        orders.pop(event["order"]["order_id"], None)
+                        if event["order"]["order_state"] == "open":
+                            orders[event["order"]["order_id"]] = event["order"]
+                    elif event["type"] == "trade":
+                        balance -= event["trade"]["fee"]
+                amounts = {order["order_id"]: order["amount"] for order in open_now}
+                assert {order_id: order["amount"] for order_id, order in orders.items()} == amounts
+                assert balance == pytest.approx(cash, abs=1e-6)
 
 
 async def test_too_far_back_or_ahead_is_said_clearly(

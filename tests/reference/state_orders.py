@@ -29,7 +29,7 @@ def words(world: World) -> Iterator[int]:
 
 
 def _of_orders(world: World) -> Iterator[int]:
-    """11 last prices, 12 untriggered orders, 13 what orders have beyond price and size, 14 the queue."""
+    """11 last prices, 12 untriggered orders, 13 what orders have besides, 14 the queue, 15 the last block."""
     traded = [instrument for instrument in world.instruments if instrument.last_seen_ticks]
     yield len(traded)
     for instrument in traded:
@@ -45,6 +45,7 @@ def _of_orders(world: World) -> Iterator[int]:
         yield from _extra(order)
     yield len(world.due)
     yield from (order.id for order in world.due)
+    yield world.last_block_id
 
 
 def _keeps_something(order: Order) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from typing import Any
 
 from exchange.domain import commands_orders as co
 from exchange.domain import limits
@@ -169,7 +170,8 @@ class TriggerTraffic(OrderTraffic):
         if what == "volatility" or (extra.volatility_e6 and self._one_in(2)):
             values["volatility_e6"] = rng.choice((1, 10**9, 700_000, 700_000, 10**9 + 1, extra.volatility_e6))
         account = order.account.id if not self._one_in(30) else self._account()
-        raw = bytearray(co.amend(account, order.id, **{k: self._fit(v) for k, v in values.items()}))
+        given: dict[str, Any] = {name: self._fit(value) for name, value in values.items()}
+        raw = bytearray(co.amend(account, order.id, **given))
         if self._one_in(5):
             self._give_bits(raw)
         return bytes(raw)

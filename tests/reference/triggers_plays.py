@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
@@ -329,7 +329,7 @@ def _volatile(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     prices = (high, low, beyond, 0, instrument.min_price)
     units = [(first + n, rng.choice(prices)) for n in range(3)]
     made.append(co.reprice(units))
-    amends: tuple[dict[str, int], ...] = (
+    amends: tuple[dict[str, Any], ...] = (
         {"price_ticks": high, "volatility_e6": 3},
         {"price_ticks": low},
         {"volatility_e6": 600_000},

@@ -79,6 +79,7 @@ class World:
     groups: dict[GroupKey, Group] = field(default_factory=dict)
     tripped: set[GroupKey] = field(default_factory=set)  # by the order that is trading
     due: list[Order] = field(default_factory=list)  # the queue of triggered orders
+    last_block_id: int = 0
     followed: list[Order] = field(default_factory=list)  # traded or ended; their links are to be looked at
     taken: Counter[str] = field(default_factory=Counter)  # branches.note: for tests, no part of the state
 

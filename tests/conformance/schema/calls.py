@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tests.conformance.schema import facts
-from tests.conformance.schema.market import SOON, Market
+from tests.conformance.schema.market import PROTECTION, SOON, Market
 from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, Client
 
 Params = dict[str, Any]
@@ -174,6 +174,9 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/cancel_by_label": lambda m: {"label": m.resting() and "resting"},
     "private/cancel_quotes": lambda m: {"cancel_type": "all", "_client": m.bob},
     "private/mass_quote": _quotes,
+    "private/set_mmp_config": lambda m: {**PROTECTION, "mmp_group": "walk"},
+    "private/reset_mmp": lambda m: {"index_name": "btc_usdc", "mmp_group": "g"},
+    "private/get_mmp_status": lambda m: {"index_name": m.trip()},
     "private/get_margins": lambda m: {"amount": 1, "price": 5_000.0},
     "private/simulate_portfolio": lambda m: {"simulated_positions": {OPTION: 1}},
     "private/change_margin_model": lambda m: {
@@ -200,7 +203,6 @@ SCRIPTS: Final[Mapping[str, Script]] = {
 MAY_BE_BARE: Final[Mapping[str, str]] = {
     "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
     "public/get_apr_history data": "no coin yields anything here",
-    "private/get_trigger_order_history entries": "there are no trigger orders yet",
     "public/get_historical_volatility .": "it takes a day of index prices",
     "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",
 }

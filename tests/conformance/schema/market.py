@@ -11,7 +11,7 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ SOON: Final = "BTC_USDC-28JUN25-90000-C"
 """A call that has been delivered when the walk begins."""
 SOON_MS: Final = 1_751_097_600_000  # 28 June 2025, 08:00 UTC
 _PRICES: Final = {OPTION: 5_000.0, PUT: 5_000.0, PERPETUAL: 100_000.0, ETH_PERPETUAL: 4_000.0}
+PROTECTION: Final[dict[str, Any]] = {
+    "index_name": "btc_usdc", "interval": 1, "frozen_time": 0, "quantity_limit": 0.2, "max_quote_quantity": 5,
+}  # fmt: skip
 _HOUR_MS: Final = 3_600_000
 
 
@@ -56,8 +59,20 @@ class _Chain:
     def get(self, instrument_id: int) -> _Values | None:
         return _Values()
 
+    def model(self) -> dict[str, object] | None:
+        return None
+
+    def listed(self) -> list[int]:
+        return []
+
+    def rows(self) -> list[list[float]]:
+        return []
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> NDArray[np.float64]:
         return np.array([math.nan if math.isnan(price) else price / 100 for price in prices])
+
+    def price_at(self, instrument_ids: Sequence[int], vol_percent: Sequence[float]) -> NDArray[np.float64]:
+        return np.array([percent * 100 for percent in vol_percent])
 
 
 class _Oracle:
@@ -138,8 +153,34 @@ class Market:
         )
         self.withdrawal = self.alice.call("private/withdraw", currency="USDC", amount=10)["id"]
 
+    def _protect(self) -> None:
+        """Groups of Alice and Bob, one of hers frozen; a trigger order that has ended, one that waits."""
+        for trader, group in ((self.alice, "g"), (self.bob, "g"), (self.alice, "frozen")):
+            trader.call("private/set_mmp_config", mmp_group=group, **PROTECTION)
+        self.trip()
+        stop = {"type": "stop_limit", "trigger": "mark_price", "trigger_price": 200_000, "price": 90_000}
+        for _ in range(2):
+            waits = self.alice.call("private/buy", instrument_name=PERPETUAL, amount=0.1, **stop)["order"]
+            self.alice.call("private/cancel", order_id=waits["order_id"])
+        pair = [{"direction": "sell", "type": "limit", "price": 140_000}, {**stop, "direction": "sell"}]
+        self.alice.call(
+            "private/buy", instrument_name=PERPETUAL, amount=0.1, price=96_000, otoco_config=pair,
+            linked_order_type="one_triggers_one_cancels_other",
+        )  # fmt: skip
+        self.alice.call("private/buy", instrument_name=OPTION, amount=0.1, price=46, advanced="implv")
+
+    def trip(self) -> str:
+        """Alice's group `frozen` trips; its index."""
+        index = str(PROTECTION["index_name"])
+        self.alice.call("private/reset_mmp", index_name=index, mmp_group="frozen")
+        quotes = [{"instrument_name": PUT, "quote_set_id": "1", "bid": {"price": 5_005, "amount": 0.2}}]
+        self.alice.call("private/mass_quote", quote_id="q", mmp_group="frozen", quotes=quotes)
+        self.bob.sell(PUT, 0.2, 5_005.0)
+        return index
+
     def _present(self) -> None:
         """Trades and resting orders on both sides of every book."""
+        self._protect()
         for name, price in _PRICES.items():
             self.bob.sell(name, 2.0, price)
             self.alice.buy(name, 1.0, price, label="l")
@@ -175,6 +216,7 @@ class Market:
     def stir(self) -> None:
         """Something of everything: a trade, a change of the book, marks, a funding, a listing, a lock."""
         rig = self.rig
+        self.trip()
         for name, price in _PRICES.items():
             self.bob.sell(name, 0.1, price)
             self.alice.buy(name, 0.1, price)

@@ -97,7 +97,7 @@ def test_after_a_restart_it_is_cancel_only_until_every_feed_is_fresh(
     with monkeypatch.context() as patch:
         silence(patch, rig, ("ETH",))
         rig.node.boot()
-        assert rig.process.venue.engine.world.rules == 2
+        assert rig.process.venue.engine.world.rules == 3
         rig.run(4.0)
         assert rig.process.venue.phase == "cancel_only"
         assert [rig.order(number) for number in range(2)] == [no.VENUE_CANCEL_ONLY] * 2

@@ -1,4 +1,4 @@
-"""State format 3, sections 11 to 14: written, read back, nonsense refused (`exchange.core.state`)."""
+"""State format 3, sections 11 to 15: written, read back, nonsense refused (`exchange.core.state`)."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tests.unit.core.harness import (
 )
 from tests.unit.core.triggers import extended, stop, trailing
 
-# 1 last price, 6 untriggered orders, 11 extras, 2 due ones, and the counts.
+# 1 last price, 6 untriggered orders, 11 extras, 2 due ones, and the counts; the last block.
 LAST_AT, ORDERS_AT, EXTRAS_AT, DUE_AT = 0, 3, 3 + 1 + 6 * 14, 3 + 1 + 6 * 14 + 1 + 11 * 14
-TAIL_WORDS = DUE_AT + 1 + 2
+TAIL_WORDS = DUE_AT + 1 + 2 + 1
 
 
 def full_market() -> tuple[Engine, Market]:
@@ -93,7 +93,7 @@ def test_every_word() -> None:
         [o | 75, 1 | 2 << 8, 12_100 * MICRO, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 3],
         [o | 76, 1 | 2 << 8, 12_100 * MICRO, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 3],
     ]
-    assert words[DUE_AT:] == [2, o | 75, o | 76]
+    assert words[DUE_AT:] == [2, o | 75, o | 76, 0]
 
 
 def test_everything_comes_back_and_goes_on_alike() -> None:

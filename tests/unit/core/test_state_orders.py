@@ -18,9 +18,9 @@ from exchange.domain import records as r
 from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, SELL, Market, under_rules_3
 
 # 2 streams of 3 words, 3 remembered of 6, 2 groups of 14, and the three counts; behind them one last price
-# and the counts of what `test_state_extras` is about.
+# and the counts of what `test_state_extras` is about, and the last block.
 TAIL_WORDS = 3 + 2 * 3 + 3 * 6 + 2 * 14
-BEHIND_WORDS = 6
+BEHIND_WORDS = 7
 
 
 def full_market() -> tuple[Engine, Market]:

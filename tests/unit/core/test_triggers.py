@@ -554,6 +554,8 @@ class TestAmend:
     def test_a_market_order_has_no_price(self, market_3: Market) -> None:
         order_id = waits(market_3, 0, 5, MARKET, stop(12_100))
         assert reason(market_3.send(co.amend(ALICE, order_id, price_ticks=5))) == "bad_price"
+        # What shows all goes on showing all: it is the total that is wrong, not the flags.
+        assert reason(market_3.send(co.amend(ALICE, order_id, size_lots=-1))) == "bad_size"
         assert reason(market_3.send(c.amend(ALICE, order_id, post_only=True))) == "bad_flags"
 
     def test_neither_has_an_order_in_the_book(self, market_3: Market) -> None:

@@ -96,6 +96,8 @@ class CountingEngine:
     def __init__(self) -> None:
         self.next_seq = 1
         self.now_ms = 0
+        self.due_count = 0
+        self.untriggered_count = 0
         self.batches: list[bytes] = []
         self.fail_with: Exception | None = None
 

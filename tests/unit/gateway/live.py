@@ -16,8 +16,10 @@ from exchange.domain import commands
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
+from exchange.gateway.express import Express
 from exchange.gateway.key_table import Key
 from exchange.gateway.methods import METHODS
+from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.server import Server
 from exchange.gateway.server_config import ServerConfig
@@ -63,6 +65,8 @@ class Live:
             self.config,
             authenticator=authenticator,
             on_close=self.venue.on_close,
+            express=Express(self.venue).take,
+            lane=FastLane(self.venue),
         )
         self.port = await self.server.start("127.0.0.1", 0)
         self.venue.start()

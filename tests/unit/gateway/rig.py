@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -195,7 +195,7 @@ class Rig:
         self._sessions = 0
         self._deposits = self.engine.last_deposit_id
 
-    def open(self) -> Rig:
+    def open(self) -> Self:
         self.venue.start()
         self.loop.advance(0.25)
         assert self.venue.phase == "open"

@@ -1,4 +1,4 @@
-"""A venue under rules version 2: the rig's listings with risk parameters and tables, families, money."""
+"""A venue under rules version 3: the rig's listings with risk parameters and tables, families, money."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ OPTION_DELTAS = ((0, 500_000_000), (1, -500_000_000))
 
 
 def prepared() -> tuple[Engine, list[bytes]]:
-    """An engine with listings, parameters, fees and tables under rules 2, and the events of that."""
+    """An engine with listings, parameters, fees and tables under rules 3, and the events of that."""
     engine = Engine()
-    found = [engine.apply(b"".join([*listings(), commands.set_rules(2)]))]
+    found = [engine.apply(b"".join([*listings(), commands.set_rules(3)]))]
     found += [engine.apply(commands.risk(underlying, PARAMETERS)) for underlying in (0, 1)]
     found.append(engine.apply(commands.set_fees(TIERS)))
     stream = commands.table_stream(TABLES.items())
@@ -66,7 +66,7 @@ def prepared() -> tuple[Engine, list[bytes]]:
 
 
 class RiskRig(Rig):
-    """The rig's market under rules 2, with keys."""
+    """The rig's market under rules 3, with keys."""
 
     def __init__(self, **ports: Any) -> None:
         engine = ports.pop("engine", None) or prepared()[0]

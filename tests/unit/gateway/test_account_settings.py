@@ -113,7 +113,7 @@ def test_a_product_that_is_switched_off_cannot_be_traded(rig: RiskRig) -> None:
     assert refused(sub, "private/buy", **order) == 13021
     assert refused(sub, "private/edit", order_id=resting, amount=0.2, price=4_900.0) == 13021
     quote = {"instrument_name": OPTION, "bid": {"price": 4_800, "amount": 0.1}}
-    found = sub.call("private/mass_quote", quote_id="q", mmp_group="g", quotes=[quote])
+    found = sub.call("private/mass_quote", quote_id="q", quotes=[quote])
     assert [wrong["code"] for wrong in found["errors"]] == [13021]
     # What rests can be cancelled, what is held can be reduced, the rest can be traded.
     assert sub.call("private/cancel", order_id=resting)["order_state"] == "cancelled"

@@ -31,6 +31,15 @@ class Chain:
     def get(self, instrument_id: int) -> Values | None:
         return Values() if instrument_id < 2 else None
 
+    def model(self) -> dict[str, object] | None:
+        return None
+
+    def listed(self) -> list[int]:
+        return []
+
+    def rows(self) -> list[list[float]]:
+        return []
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> NDArray[np.float64]:
         self.asked += [pair for pair in zip(instrument_ids, prices, strict=True) if not math.isnan(pair[1])]
         return np.array(prices) / 100

@@ -203,4 +203,4 @@ def test_a_trigger_is_refused_even_after_the_same_order_without() -> None:
     client.buy(amount=0.1, price=4_000.0)
     with pytest.raises(CallFailed) as refused:
         client.buy(amount=0.1, price=4_000.0, trigger="mark_price", trigger_price=5)
-    assert refused.value.code == 10033
+    assert refused.value.code == 11047

@@ -306,7 +306,7 @@ def test_older_rules_have_one_requirement_and_no_simulation() -> None:
 
 def test_the_parameters_in_force_are_public(rig: RiskRig) -> None:
     found = rig.main().call("public/strikebook_risk_parameters")
-    assert found["rules"] == 2
+    assert found["rules"] == 3
     btc = found["underlyings"][0]
     assert (btc["index_name"], btc["state"]) == ("btc_usdc", "open")
     assert btc["parameters"] == PARAMETERS._asdict()

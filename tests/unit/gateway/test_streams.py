@@ -21,6 +21,7 @@ from exchange.journal import Cursor, Kind, MemoryStorage
 from exchange.journal.segments import EMPTY_TAIL, SegmentLog
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rig import OPTION, PERPETUAL, CallFailed, Client, Rig
+from tests.unit.gateway.risk_rig import RiskRig
 
 
 class LateLog:
@@ -325,3 +326,27 @@ def test_a_match_without_orders_takes_none_from_the_match_before_it() -> None:
     assert (alone.what.maker_order, alone.what.taker_order) == (b"", b"")
     again = [i.what.taker_order for i in rest if isinstance(i.what, Fill)]
     assert again == [i.what.taker_order for i in items_of(account, packed) if isinstance(i.what, Fill)]
+
+
+def test_a_trigger_order_is_followed_from_its_terms_to_its_fill() -> None:
+    rig = RiskRig().open()
+    client, other = rig.main(), rig.main(name="bob")
+    client.call("private/subscribe", channels=[CHANNEL])
+    (snapshot,) = client.taken(CHANNEL)
+    follower = StreamFollower()
+    follower.take(snapshot)
+    other.sell(PERPETUAL, 0.05, 100_200.0)
+    made = client.call(
+        "private/buy", instrument_name=PERPETUAL, amount=0.05, type="stop_limit", price=100_200,
+        trigger="index_price", trigger_price=100_500, label="stop",
+    )  # fmt: skip
+    rig.move(101_000_000_000)
+    events = [event for data in client.taken(CHANNEL) for event in follower.take(data)]
+    assert [event["type"] for event in events][:2] == ["order_terms", "order"]
+    assert events[0]["order_terms"]["trigger_price"] == 100_500.0
+    states = [event["order"]["order_state"] for event in events if event["type"] == "order"]
+    assert (states[0], states[-1]) == ("untriggered", "filled")
+    (traded,) = (event["trade"] for event in events if event["type"] == "trade")
+    assert (traded["order_id"], traded["label"]) == (made["order"]["order_id"], "stop")
+    assert follower.last == rig.venue.streams.number_of(client.account or 0)
+    rig.close()

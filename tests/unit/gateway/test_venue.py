@@ -104,7 +104,7 @@ def test_replies_carry_the_sequence_number(rig: Rig) -> None:
         ({"instrument_name": "BTC_USDC-1JAN01-1-C"}, 10020),
         ({"price": 20000}, 10007),
         ({"amount": 500}, 10009),
-        ({"type": "stop_limit"}, 10033),
+        ({"type": "stop_limit"}, -32602),
         ({"time_in_force": "forever"}, -32602),
         ({"post_only": True, "time_in_force": "fill_or_kill"}, 11055),
         ({"reduce_only": True}, 11030),

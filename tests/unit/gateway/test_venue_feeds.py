@@ -168,7 +168,7 @@ def test_what_the_venue_orders_is_public(rig: RiskRig) -> None:
 def test_notices_survive_a_restart_that_replays_them(rig: RiskRig) -> None:
     rig.order(commands.set_fees(TIERS[:1]))
     rig.order(commands.set_instrument_state(0, r.STATE_HALTED))
-    rig.order(commands.set_rules(2))
+    rig.order(commands.set_rules(3))
     replayed = [*RiskRig.prologue(), *[frame[3] for frame in rig.journal.event_frames]]
     again = RiskRig.over(rig)
     again.venue.remember(replayed)

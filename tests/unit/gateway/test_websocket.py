@@ -30,7 +30,7 @@ def masked(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:
 
 def test_a_handshake_is_accepted_without_compression() -> None:
     headers = HEADERS | {"sec-websocket-extensions": "permessage-deflate"}
-    accepted, response = accept("GET", "/ws/api/v2", headers)
+    accepted, response, _ = accept("GET", "/ws/api/v2", headers)
     assert accepted
     assert response.startswith(b"HTTP/1.1 101 ")
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in response
@@ -47,7 +47,7 @@ def test_a_handshake_is_accepted_without_compression() -> None:
     ],
 )
 def test_a_bad_handshake_is_refused(changes: dict[str, str], status: bytes) -> None:
-    accepted, response = accept("GET", "/ws/api/v2", HEADERS | changes)
+    accepted, response, _ = accept("GET", "/ws/api/v2", HEADERS | changes)
     assert not accepted
     assert response.split()[1] == status
 

@@ -139,6 +139,8 @@ def test_a_store_from_before_orders_were_listed_is_brought_up_to_date(tmp_path: 
     with sqlite3.connect(tmp_path / "history.db") as db:
         for name in ("orders_by_account", "orders_by_age", "orders_by_label", "trades_by_category"):
             db.execute(f"DROP INDEX {name}")
+        for table in ("extended", "trigger_log"):
+            db.execute(f"DROP TABLE {table}")
         for table, names in (
             ("orders", ("instrument", "seq", "event_index", "filled", "time_ms", "label", "fee_micro")),
             ("trades", ("category", "tick")),

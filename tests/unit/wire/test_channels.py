@@ -60,6 +60,14 @@ def test_currencies_nobody_lists_are_no_error(currency: str) -> None:
     assert parse_channel(f"trades.option.{currency}.100ms") is not None
 
 
+def test_protection_groups_are_told_by_index() -> None:
+    for index in ("btc_usdc", "btc_usd", "all"):
+        channel = parse_channel(f"user.mmp_trigger.{index}")
+        assert channel is not None
+        assert (channel.family, channel.private, channel.index_name) == ("user_mmp_trigger", True, index)
+    assert parse_channel("user.mmp_trigger") is None
+
+
 def test_charts_have_a_resolution() -> None:
     channel = parse_channel(f"chart.trades.{NAME}.1D")
     assert channel is not None
@@ -80,7 +88,7 @@ def test_charts_have_a_resolution() -> None:
         "block_rfq.taker.USDC",
         "block_trade_confirmations",
         "block_trade_confirmations.BTC",
-        "user.mmp_trigger.btc_usdc",
+        "user.combo_trades.option.BTC.raw",
     ],
 )
 def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> None:

@@ -1,0 +1,32 @@
+"""Events of a batch, handed to those who wait for the commands behind them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from exchange.core.reading import command_starts, count_kinds
+
+OnEvents = Callable[[bytes], None]
+Waiter = tuple[int, int, OnEvents]  # place of its first command in the batch, how many, callback
+_log = logging.getLogger(__name__)
+
+
+def answer(done: OnEvents, events: bytes) -> None:
+    """Call a waiter back; what it raises is its own affair."""
+    try:
+        done(events)
+    except Exception:  # one broken reply must not cost the others theirs
+        _log.exception("a reply failed")
+
+
+def hand_out(events: bytes, waiters: list[Waiter]) -> None:
+    """Give each waiter the slice of `events` its commands caused."""
+    starts = command_starts(events)
+    for first, count, done in waiters:
+        answer(done, events[starts[first] : starts[first + count]])
+
+
+def count_events(events: bytes) -> int:
+    """How many records a buffer of events holds."""
+    return count_kinds(events)[0]

@@ -1,0 +1,166 @@
+"""Cancelling many orders at once: all, by instrument, currency, label, type; quotes by what they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.core import risk_queries
+from exchange.domain import commands
+from exchange.domain import events as ev
+from exchange.domain import records as r
+from exchange.domain.commands_orders import with_flags
+from exchange.gateway.dispatch import (
+    Handler,
+    account_of,
+    currency_of,
+    guarded,
+    instrument_of,
+    kind_of,
+)
+from exchange.gateway.outcomes import rejected
+from exchange.gateway.venue import Venue
+from exchange.wire import errors
+from exchange.wire.errors import error
+from exchange.wire.limits import LABEL_CHARS_MAX
+from exchange.wire.names import QUOTE_CURRENCY
+from exchange.wire.params import Params, boolean, choice, text
+from exchange.wire.session import Request, Session
+
+TYPE_FILTERS: Final = {
+    "all": r.FILTER_ANY,
+    "limit": r.FILTER_PLAIN,
+    "trigger_all": r.FILTER_TRIGGERS,
+    "stop": r.FILTER_STOP,
+    "take": r.FILTER_TAKE,
+    "trailing_stop": r.FILTER_TRAILING,
+}
+_RULES_WITH_TYPES: Final = 3
+
+
+def cancel_all(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_all {detailed?}`: how many."""
+    cancel_many(venue, session, request)
+
+
+def cancel_all_by_instrument(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_all_by_instrument {instrument_name, type?}`."""
+    view = instrument_of(venue, request.params)
+    cancel_many(venue, session, request, scope=r.SCOPE_INSTRUMENT, target=view.instrument)
+
+
+def cancel_all_by_currency(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_all_by_currency {currency, kind?, type?}`."""
+    scope, target = currency_scope(venue, currency_of(request.params, None))
+    cancel_many(venue, session, request, scope=scope, target=target, kind=kind_of(request.params))
+
+
+def cancel_by_label(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_by_label {label, currency?}`."""
+    account = account_of(session)
+    label = venue.labels.find(account, text(request.params, "label", bytes_max=LABEL_CHARS_MAX))
+    scope, target = currency_scope(venue, currency_of(request.params))
+    if label == 0:
+        session.reply(request, [] if boolean(request.params, "detailed") else 0)
+        return
+    scope = {r.SCOPE_ALL: r.SCOPE_LABEL, r.SCOPE_UNDERLYING: r.SCOPE_LABEL_UNDERLYING}.get(scope, scope)
+    cancel_many(venue, session, request, scope=scope, target=target, label=label)
+
+
+def cancel_quotes(venue: Venue, session: Session, request: Request) -> None:
+    """`private/cancel_quotes {cancel_type, …}`: all, instrument, instrument_kind, currency, currency_pair."""
+    params = request.params
+    kinds = ("all", "instrument", "instrument_kind", "currency", "currency_pair", "delta", "quote_set_id")
+    how = choice(params, "cancel_type", kinds)
+    scope, target, kind = r.SCOPE_ALL, 0, 0
+    if how in ("delta", "quote_set_id"):
+        raise error(errors.NOT_IMPLEMENTED, param="cancel_type", reason=f"{how} is not offered")
+    if how == "instrument":
+        scope, target = r.SCOPE_INSTRUMENT, instrument_of(venue, params).instrument
+    elif how in ("instrument_kind", "currency"):
+        scope, target = currency_scope(venue, currency_of(params, "any" if how != "currency" else None))
+        found = kind_of(params)
+        kind = -1 if found is None else found
+    elif how == "currency_pair":
+        symbol = text(params, "currency_pair", bytes_max=32).partition("_")[0].upper()
+        scope, target = currency_scope(venue, symbol)
+    kind_wanted = None if kind < 0 else kind
+    cancel_many(
+        venue, session, request, scope=scope, target=target, kind=kind_wanted, which=r.WHICH_QUOTES
+    )
+
+
+def currency_scope(venue: Venue, currency: str) -> tuple[int, int]:
+    """(scope, target) of a currency; scope −1 for one that has no instruments here."""
+    if currency in ("any", QUOTE_CURRENCY):
+        return r.SCOPE_ALL, 0
+    underlying = venue.registry.underlying_of(currency)
+    return (-1, 0) if underlying is None else (r.SCOPE_UNDERLYING, underlying)
+
+
+def cancel_many(
+    venue: Venue,
+    session: Session,
+    request: Request,
+    *,
+    scope: int = r.SCOPE_ALL,
+    target: int = 0,
+    kind: int | None = 0,
+    which: int = 0,
+    label: int = 0,
+) -> None:
+    """Sequence CANCEL_MANY and reply how many orders went, or the orders if `detailed`."""
+    account = account_of(session)
+    detailed = boolean(request.params, "detailed")
+    more = many_flags(venue, request.params)
+    if scope < 0 or kind is None or more is None:
+        session.reply(request, [] if detailed else 0)  # nothing of that sort can be open here
+        return
+
+    def finish(packed: bytes) -> None:
+        orders, affected, seq = cancelled(packed)
+        result: object = [venue.rendering.order(order) for order in orders] if detailed else affected
+        session.reply(request, result, seq)
+
+    command = commands.cancel_many(account, scope, target=target, kind=kind, which=which, label=label)
+    venue.submit(with_flags(command, more), guarded(session, request, finish, venue))
+
+
+def many_flags(venue: Venue, params: Params) -> int | None:
+    """The flags of `type` and `freeze_quotes`; None where nothing of that type can be open.
+
+    Raises:
+        RpcError: -32602 for unknown types; 10033 `freeze_quotes` under rules that do not know it.
+    """
+    sort = TYPE_FILTERS[choice(params, "type", TYPE_FILTERS, "all")]
+    freeze = boolean(params, "freeze_quotes")
+    if risk_queries.rules(venue.engine) < _RULES_WITH_TYPES:
+        if freeze:
+            raise error(errors.NOT_IMPLEMENTED, param="freeze_quotes", reason="is not offered")
+        return 0 if sort in (r.FILTER_ANY, r.FILTER_PLAIN) else None
+    return sort << r.TYPE_FILTER_SHIFT | (r.FREEZE_QUOTES if freeze else 0)
+
+
+def cancelled(packed: bytes) -> tuple[list[ev.Order], int, int]:
+    """The orders a CANCEL_MANY cancelled, those linked to them too; how many it found itself; its counter.
+
+    Raises:
+        RpcError: it was rejected.
+    """
+    orders: list[ev.Order] = []
+    for event in ev.read_events(packed):
+        if isinstance(event, ev.Order):
+            orders.append(event)
+        elif isinstance(event, ev.Rejected):
+            raise rejected(event, None)
+        elif isinstance(event, ev.Done):
+            return orders, event.affected, event.head.counter
+    raise ev.EventError("a CANCEL_MANY that is not done")
+
+
+METHODS: Final[dict[str, Handler]] = {
+    "private/cancel_all": cancel_all,
+    "private/cancel_all_by_instrument": cancel_all_by_instrument,
+    "private/cancel_all_by_currency": cancel_all_by_currency,
+    "private/cancel_by_label": cancel_by_label,
+    "private/cancel_quotes": cancel_quotes,
+}

@@ -1,0 +1,62 @@
+"""The channel `user.mmp_trigger.{index_name}`: protection groups that have tripped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from exchange.domain import records as r
+from exchange.domain.events_orders import Mmp
+from exchange.gateway.fanout import Fanout, Topic
+from exchange.gateway.group_names import GroupNames
+from exchange.gateway.registry import Registry
+from exchange.wire.names import index_name
+from exchange.wire.objects import JsonObject
+
+FAMILY: Final = "user_mmp_trigger"
+_ALL: Final = "all"
+
+
+class MmpFeeds:
+    """Tells accounts when their groups trip."""
+
+    def __init__(self, registry: Registry, names: GroupNames, fanout: Fanout) -> None:
+        self._registry = registry
+        self._names = names
+        self._topics: dict[int, list[Topic]] = {}
+        fanout.opened.append(self._on_opened)
+        fanout.closed.append(self._on_closed)
+
+    def _on_opened(self, topic: Topic) -> None:
+        if topic.channel.family == FAMILY:
+            self._topics.setdefault(topic.account, []).append(topic)
+
+    def _on_closed(self, topic: Topic) -> None:
+        topics = self._topics.get(topic.account, [])
+        if topic in topics:
+            topics.remove(topic)
+            if not topics:
+                del self._topics[topic.account]
+
+    def on_mmp(self, event: Mmp) -> None:
+        """A released MMP event."""
+        if event.kind != r.MMP_TRIPPED:
+            return
+        topics = self._topics.get(event.head.account)
+        if topics is None:
+            return
+        told = trigger_data(event, self._registry, self._names)
+        for topic in topics:
+            wanted = topic.channel.index_name
+            if wanted == _ALL or self._registry.underlying_of_index(wanted) == event.head.instrument:
+                topic.publish(told)
+
+
+def trigger_data(event: Mmp, registry: Registry, names: GroupNames) -> JsonObject:
+    """A frame of the channel; `frozen_until` 0: until it is reset."""
+    return {
+        "frozen_until": max(0, event.frozen_until_ms),
+        "index_name": index_name(registry.symbols[event.head.instrument]),
+        "mmp_group": names.name(event.head.account, event.head.id),
+        "block_rfq": False,
+        "seq": event.head.seq,
+    }
