@@ -11,7 +11,7 @@ ARGS   ?=
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
-        margin-campaign conservation-campaign diff-campaign kill-campaign sim conformance docs wheel clean lock
+        bench-gateway margin-campaign conservation-campaign diff-campaign kill-campaign sim conformance docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -53,7 +53,7 @@ lint: setup  ## ruff, mypy strict, import contracts
 	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || (cat .lint-imports.log; exit 1)
 	@rm -f .lint-imports.log
 
-bench: bench-core bench-journal bench-pricing bench-risk  ## all benchmarks
+bench: bench-core bench-journal bench-pricing bench-risk bench-gateway  ## all benchmarks
 
 bench-core: setup  ## the core against a tuned sorted book and books from PyPI; fails below its bars
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
@@ -68,6 +68,10 @@ bench-pricing: setup  ## Greeks, implied volatility, chain, scenarios, surface a
 
 bench-risk: setup  ## margin, sweeps and liquidations against their bars; fails below them
 	@$(PY) -m loadtest.bench_risk $(ARGS)
+
+bench-gateway: setup  ## orders over real sockets beside echo servers; fails below its bars (ARGS=--quick)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
+	@$(PY) -m loadtest.bench_gateway $(ARGS)
 
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
 	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)

@@ -63,10 +63,11 @@ VIOLATIONS = [
 
 @pytest.mark.parametrize(("wire", "code"), [v[1:] for v in VIOLATIONS], ids=[v[0] for v in VIOLATIONS])
 @pytest.mark.parametrize("step", [0, 1])
-def test_a_violation_ends_the_connection(wire: bytes, code: int, step: int) -> None:
-    """Also when it comes byte by byte, and after a good message."""
-    stream = WebSocketStream()
-    assert stream.receive(good(Opcode.TEXT, b"{}")) == [b"{}"]
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+def test_a_violation_ends_the_connection(wire: bytes, code: int, step: int, opcode: Opcode) -> None:
+    """Also when it comes byte by byte, after a good message, and on the packed subprotocol."""
+    stream = WebSocketStream(binary=opcode is Opcode.BINARY)
+    assert stream.receive(good(opcode, b"{}")) == [b"{}"]
     pieces = [wire] if step == 0 else [wire[at : at + 1] for at in range(len(wire))]
     messages = [message for piece in pieces for message in stream.receive(piece)]
     assert closed_with(stream) == code
@@ -100,6 +101,27 @@ ALLOWED = [
     ("a pong nobody asked for", good(Opcode.PONG, b"x") + good(Opcode.TEXT, b"y"), [b"y"]),
     ("a length longer than needed", raw(0x81, b"ab", size=b"\xfe\0\2"), [b"ab"]),
     ("no UTF-8", good(Opcode.TEXT, b"\xff\xfe"), [b"\xff\xfe"]),
+    (
+        "a character in two fragments",
+        good(Opcode.TEXT, b'"\xe2\x82', fin=False) + good(Opcode.CONT, b'\xac"'),
+        ['"€"'.encode()],
+    ),
+    (
+        "no UTF-8 in fragments",
+        good(Opcode.TEXT, b'"\xe2', fin=False) + good(Opcode.CONT, b'\x28\xa1"'),
+        [b'"\xe2\x28\xa1"'],
+    ),
+    (
+        "pings and pongs between many fragments",
+        b"".join(
+            good(Opcode.TEXT if n == 0 else Opcode.CONT, b"%d" % n, fin=n == 9)
+            + good(Opcode.PING, b"p" * 125) * 2
+            + good(Opcode.PONG, b"")
+            for n in range(10)
+        ),
+        [b"0123456789"],
+    ),
+    ("a mask of zeros", b"\x81\x82\0\0\0\0{}", [b"{}"]),
 ]
 
 
@@ -118,3 +140,30 @@ def test_a_ping_is_answered_with_its_payload_and_a_close_with_its_code() -> None
     stream.receive(good(Opcode.CLOSE, b"\x03\xe8bye"))
     assert closed_with(stream) == 1000
     assert stream.finished
+
+
+@pytest.mark.parametrize(
+    "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999]
+)
+def test_a_close_code_that_may_be_sent_is_sent_back(code: int) -> None:
+    stream = WebSocketStream()
+    stream.receive(good(Opcode.CLOSE, code.to_bytes(2, "big") + "grüße".encode()))
+    assert closed_with(stream) == code
+    assert stream.finished
+
+
+def test_a_close_without_a_code_is_answered_and_nothing_after_it_counts() -> None:
+    stream = WebSocketStream()
+    late = good(Opcode.TEXT, b"{}") + good(Opcode.PING, b"x") + good(Opcode.CLOSE, b"")
+    assert stream.receive(good(Opcode.CLOSE, b"") + late) == []
+    assert stream.take_control() == b"\x88\x00"
+    assert stream.receive(late) == []
+    assert stream.take_control() == b""
+
+
+@pytest.mark.parametrize("size", [0, 1, 124, 125])
+def test_a_flood_of_pings_is_answered_ping_by_ping(size: int) -> None:
+    stream = WebSocketStream()
+    payload = b"x" * size
+    assert stream.receive(good(Opcode.PING, payload) * 500 + good(Opcode.TEXT, b"{}")) == [b"{}"]
+    assert stream.take_control() == (bytes((0x8A, size)) + payload) * 500

@@ -1,0 +1,144 @@
+"""The venue under the gateway's benchmark, one process: ``python -m loadtest.gateway_venue --data DIR …``.
+
+The order path as `strikebook serve` wires it (engine, journal with fdatasync, chain, views, private streams,
+credentials), on the benchmark's own market and without what runs beside it: no oracle, no calendar, no
+settlement and no history. It prints one line of JSON when it listens: its port and a token for each account.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import cProfile
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.snapshots import machine
+from exchange.app.telemetry import Telemetry
+from exchange.attest import chain
+from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.gateway.authentication import CredentialAuthenticator
+from exchange.gateway.chain_keeper import ChainKeeper
+from exchange.gateway.credentials import Credentials
+from exchange.gateway.dispatch import Dispatcher
+from exchange.gateway.express import Express
+from exchange.gateway.methods import METHODS
+from exchange.gateway.packed_lane import FastLane
+from exchange.gateway.ports import ThreadCommitter
+from exchange.gateway.replays import ReplayGuard, ReplayLog
+from exchange.gateway.sealing import fixed_key
+from exchange.gateway.server import Server
+from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.venue import Venue
+from exchange.journal import DiskStorage, recover
+from exchange.wire.auth import DEFAULT_SCOPES, Token, scope_text
+from exchange.wire.credits import CreditPolicy, Pool
+from loadtest.gateway_world import RESERVE_ORDERS, World, write_journal
+from loadtest.timing import keep_heap, pin
+
+_PLENTY = Pool(1 << 40, 1 << 40, 1)
+BUDGET = CreditPolicy(_PLENTY, _PLENTY, _PLENTY, (_PLENTY,))
+_DAY_MS = 86_400_000
+
+
+def tokens(credentials: Credentials, authenticator: CredentialAuthenticator, world: World) -> list[str]:
+    """An access token for each account, whose rows and keys are made here."""
+    found = []
+    for index in range(world.accounts):
+        account = FIRST_USER_ACCOUNT + index
+        credentials.adopt(account, f"account {index}", bytes(20))
+        key = credentials.add_key(account)
+        token = Token(
+            account, key.client_id, scope_text(DEFAULT_SCOPES), world.now_ms + _DAY_MS, "", world.now_ms + 1
+        )
+        found.append(authenticator.signer.issue(token))
+    return found
+
+
+async def run(world: World, data: Path, profile: Path | None = None) -> None:
+    """Serve until SIGTERM or until the parent is gone."""
+    clock, loop = SystemClock(), asyncio.get_running_loop()
+    write_journal(world, data / "journal")
+    storage = DiskStorage(data / "journal", writer=True)
+    recovered = recover(storage, machine(RESERVE_ORDERS), chain=chain)
+    assert recovered.chain_log is not None
+    recovered.writer.set_rules_version(recovered.engine.rules_version)
+    credentials = Credentials(":memory:", SystemEntropy(), clock, fixed_key(b"k" * 32))
+    replays = ReplayLog(data, clock)
+    authenticator = CredentialAuthenticator(credentials, clock, replays)
+    telemetry = Telemetry(clock)
+    venue = Venue(
+        recovered.engine,
+        recovered.writer,
+        ReplayGuard(ThreadCommitter(loop), replays),
+        loop,
+        clock,
+        chain=ChainKeeper(recovered.chain_log, recovered.writer),
+        authenticator=authenticator,
+        quotes_need_cancel_on_disconnect=False,
+    )
+    venue.sequencer.add_listener(telemetry.on_batch)
+    config = ServerConfig(connections_of_loopback_max=0, connections_max=0, credits=BUDGET)
+    server = Server(
+        Dispatcher(venue, METHODS),
+        clock,
+        config,
+        authenticator=authenticator,
+        on_close=venue.on_close,
+        on_reply=telemetry.on_reply,
+        tier_of=venue.tier_of,
+        express=Express(venue).take,
+        lane=FastLane(venue),
+    )
+    venue.start()
+    port = await server.start("127.0.0.1", 0)
+    while venue.phase != "open":
+        await asyncio.sleep(0.01)
+    known = {"port": port, "tokens": tokens(credentials, authenticator, world)}
+    known["names"] = [view.name for view in venue.registry.instruments]
+    gc.collect()
+    gc.freeze()
+    watcher = cProfile.Profile() if profile is not None else None
+    if watcher is not None:
+        watcher.enable()
+    print(json.dumps(known), flush=True)
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    parent = os.getppid()
+    while not stopped.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), timeout=1.0)
+    if watcher is not None:
+        watcher.disable()
+        watcher.dump_stats(str(profile))
+    if venue.halted:
+        print(f"halted: {venue.sequencer.halt_reason!r}", file=sys.stderr)
+    os._exit(1 if venue.halted else 0)  # the directory is thrown away: there is nothing to finish
+
+
+def main(argv: Sequence[str]) -> None:
+    """The process."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.gateway_venue")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--accounts", type=int, default=1_000)
+    parser.add_argument("--instruments", type=int, default=1_000)
+    parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--profile", type=Path, help="write a cProfile of the whole run there")
+    options = parser.parse_args(argv)
+    pin(options.core)
+    keep_heap()
+    world = World(options.accounts, options.instruments, SystemClock().now_ms())
+    uvloop.run(run(world, options.data, options.profile))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
