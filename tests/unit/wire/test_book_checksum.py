@@ -21,6 +21,11 @@ def test_the_text_of_a_level_is_the_documented_one() -> None:
     assert book_checksum([]) == 0
 
 
+def test_the_example_of_the_documentation_holds() -> None:
+    one, two = (0, 97_907_000_000, 1_000_000), (0, 97_957_000_000, 1_000_000)
+    assert (book_checksum([one]), book_checksum([one, two])) == (2_831_277_645, 2_069_488_040)
+
+
 @given(_LEVELS)
 def test_a_book_is_the_sum_of_its_levels(levels: dict[tuple[int, int], int]) -> None:
     texts = [f"{'ba'[side]}:{price}:{amount}" for (side, price), amount in levels.items()]
