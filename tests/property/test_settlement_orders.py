@@ -3,6 +3,7 @@ move, whatever commands those trades stand behind."""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -16,15 +17,20 @@ from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.commands import FeeTier
+from exchange.domain.commands_blocks import BlockTrade, block_trade
 from exchange.domain.commands_orders import Trigger
-from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.domain.limits import BLOCK_MOST, FIRST_USER_ACCOUNT
 from settlement import codec
 from settlement.commitment import Commitment
 from settlement.ledger import Ledger
 from settlement.state import State
 from settlement.transition import apply
 from tests.reference.engine import ReferenceEngine
+from tests.reference.order_scenarios import activation
 from tests.reference.orders_generator import OrderTraffic
+from tests.reference.scenarios import OPTION as OPTION_TERMS
+from tests.reference.scenarios import PERPETUAL as PERPETUAL_TERMS
 from tests.reference.trigger_scenarios import TRIGGER_SCENARIOS
 from tests.reference.triggers_generator import TriggerTraffic
 from tests.unit.core.harness import IOC, SELL, USDC, of
@@ -51,7 +57,24 @@ def drawn(traffic_of: type[OrderTraffic], seed: int) -> Batches:
     return batches
 
 
+def blocks() -> Iterator[bytes]:
+    """Blocks of one trade to the most, with several makers and instruments, some refused, among fills."""
+    rng = random.Random(1)
+    yield activation(OPTION_TERMS, PERPETUAL_TERMS)
+    yield c.set_fees([FeeTier(-50, 300, 100, 500), FeeTier(200, 400, -70, 300)]) + c.set_tier(BOB, 1)
+    for ident in range(1, 40):
+        taker, *makers = rng.sample((ALICE, BOB, CAROL, DORA), rng.randint(2, 4))
+        trades = [
+            BlockTrade(rng.choice(makers), n, rng.choice((-1, 1)) * rng.randint(1, 9), (2_000, 50_000)[n])
+            for n in rng.choices((0, 1), k=rng.choice((1, 2, 5, BLOCK_MOST)))
+        ]
+        wrong = trades if rng.random() < 0.8 else [*trades[1:], trades[0]._replace(maker_account=taker)]
+        quoted = c.new_order(ALICE, 1, SELL, 50_000, 3) + c.new_order(BOB, 1, IOC, 50_000, rng.randint(1, 5))
+        yield block_trade(taker, ident, wrong) + quoted + c.settle_perpetual(1, 49_990 + ident)
+
+
 STREAMS: dict[str, Batches] = {
+    "blocks": blocks,
     **{f"orders {seed}": drawn(OrderTraffic, seed) for seed in (0, 3)},
     **{f"triggers {seed}": drawn(TriggerTraffic, seed) for seed in (0, 3, 4, 6, 7)},
     **{name: TRIGGER_SCENARIOS[name] for name in ("queue", "orders_come", "incremental", "ends")},
@@ -156,6 +179,16 @@ def test_orders_that_fire_trade_behind_whatever_command_comes_next() -> None:
         ledger.read(run)
     assert not list(ledger.state.conservation_faults())
     must_agree(ledger.state, recorder.core)
+
+
+def test_blocks_are_booked_leg_by_leg() -> None:
+    core, runs = told("blocks")
+    legs = [t for t in of(ev.read_events(b"".join(runs)), ev.Trade) if t.flags & r.TRADE_BLOCK]
+    assert len(legs) > 100
+    assert min(leg.maker_fee_micro for leg in legs) < 0
+    assert len({(leg.maker_account, leg.taker_account, leg.head.instrument) for leg in legs}) == 24
+    assert any(e.command == r.BLOCK_TRADE for e in of(ev.read_events(b"".join(runs)), ev.Rejected))
+    assert any(queries.positions(core, account) for account in (ALICE, BOB))
 
 
 def test_the_streams_tell_all_of_rules_3() -> None:
