@@ -11,7 +11,7 @@ ARGS   ?=
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
-        bench-gateway margin-campaign conservation-campaign diff-campaign kill-campaign sim conformance docs wheel clean lock
+        bench-gateway margin-campaign conservation-campaign diff-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -90,6 +90,9 @@ sim: setup  ## seeded simulation until stopped
 
 conformance: setup  ## unmodified public clients against a running venue
 	@$(PY) -m pytest -q tests/conformance $(ARGS)
+
+fuzz-api: setup  ## Schemathesis against a running venue, 60 requests of either kind for every operation
+	@$(PY) -m pytest -q -m slow tests/conformance/test_schemathesis.py $(ARGS)
 
 docs: setup  ## check that the documents' links and commands exist
 	@$(PY) -m pytest -q tests/architecture $(ARGS)

@@ -34,6 +34,7 @@ from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
 from exchange.gateway.account_settings import FileSettings, SettingsError
+from exchange.gateway.api_documents import api_documents
 from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
@@ -206,7 +207,7 @@ class VenueProcess:
             config.server,
             authenticator=self.venue.authenticator,
             on_close=self.venue.on_close,
-            static=static_files(),
+            static={**static_files(), **api_documents(methods)},
             health=lambda: {"ok": not self.venue.halted, "mode": self.venue.phase},
             on_reply=self.telemetry.on_reply,
             tier_of=self.venue.tier_of,

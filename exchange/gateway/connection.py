@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, cast
 
 from exchange.gateway import http
@@ -39,6 +39,9 @@ class Host(Protocol):
 
     @property
     def subprotocols(self) -> tuple[str, ...]: ...
+
+    @property
+    def static(self) -> Mapping[str, http.StaticFile]: ...
 
     def is_full(self) -> bool: ...
 
@@ -208,7 +211,8 @@ class Connection(asyncio.Protocol):
 
     def _on_http_request(self, request: http.HttpRequest, now_us: int) -> None:
         path = request.path
-        if path == http.API_ROOT or path.startswith(http.API_ROOT + "/"):
+        is_method = path == http.API_ROOT or path.startswith(http.API_ROOT + "/")
+        if is_method and path not in self._server.static:
             if request.verb in ("GET", "POST"):
                 self._on_rpc(request, now_us)
             else:

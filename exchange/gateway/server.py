@@ -103,7 +103,7 @@ class Server:
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
-        self.static = dict(static or {})
+        self.static: Mapping[str, http.StaticFile] = dict(static or {})
         self.authenticator = authenticator
         self.connections: dict[Connection, None] = {}
         self.express = express

@@ -9,7 +9,7 @@ import pytest
 
 from exchange.wire.channels import parse_channel
 from exchange.wire.unavailable import SILENT_CHANNELS
-from tests.conformance.schema import facts
+from tests.conformance.schema import declared, facts
 from tests.conformance.schema.market import Market
 from tests.unit.gateway.rig import OPTION, PERPETUAL
 
@@ -75,3 +75,4 @@ def test_every_push_has_every_required_field(pushed: dict[str, list[object]], te
         assert pushed.get(name), f"{name} pushed nothing"
         for data in pushed[name]:
             assert facts.walk_push(template, data).wrong == [], name
+            assert declared.wrong_push(template, data) == [], f"{name}: see exchange/wire/messages"

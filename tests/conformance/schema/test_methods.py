@@ -1,4 +1,5 @@
-"""Every served method answers with every required field of the dialect, of the documented type."""
+"""Every served method answers with every required field of the dialect, of the documented type, and with what
+the venue itself declares, no more and no less."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Final
 import pytest
 
 from exchange.gateway.methods import METHODS
-from tests.conformance.schema import calls, facts
+from tests.conformance.schema import calls, declared, facts
 from tests.conformance.schema.market import Market
 from tests.unit.gateway.rig import CallFailed
 
@@ -37,10 +38,13 @@ def market() -> Iterator[Market]:
 @pytest.mark.parametrize("method", sorted(SERVED, key=lambda name: (name in _LAST, name)))
 def test_a_reply_has_every_required_field(market: Market, method: str) -> None:
     client, params = calls.params_of(market, method)
-    try:
-        result = client.call(method, **params)
-    except CallFailed as refused:
-        pytest.fail(f"{method} {params}: {refused.code} {refused.message} {refused.data}")
+    with declared.undeclared_parameters() as undeclared:
+        try:
+            result = client.call(method, **params)
+        except CallFailed as refused:
+            pytest.fail(f"{method} {params}: {refused.code} {refused.message} {refused.data}")
+    assert undeclared == set(), "parameters for exchange/wire/messages/methods.py"
+    assert declared.wrong_result(method, result) == [], f"{method}: see exchange/wire/messages"
     walk = facts.walk_result(method, result)
     assert walk.wrong == [], method
     bare = [path for path in walk.bare if f"{method} {path}" not in calls.MAY_BE_BARE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -23,6 +23,7 @@ HANDSHAKE = (
     b"GET /ws/api/v2 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+PAGE = {"/": StaticFile("text/html; charset=utf-8", b"<p>hello</p>")}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "public/test", "params": {}}
 
 
@@ -113,6 +114,7 @@ async def running(
     *,
     authenticator: Authenticator | None = None,
     health: Callable[[], dict[str, object]] = lambda: {"ok": True},
+    static: Mapping[str, StaticFile] = PAGE,
 ) -> AsyncIterator[tuple[Server, int]]:
     """A started server and its port."""
     server = Server(
@@ -121,7 +123,7 @@ async def running(
         config or ServerConfig(close_timeout_s=0.3),
         authenticator=authenticator,
         on_close=venue.on_close,
-        static={"/": StaticFile("text/html; charset=utf-8", b"<p>hello</p>")},
+        static=static,
         health=health,
     )
     port = await server.start("127.0.0.1", 0)

@@ -1,0 +1,1 @@
+"""OpenAPI and AsyncAPI documents, made from the messages' declarations (`exchange.wire.messages`)."""
