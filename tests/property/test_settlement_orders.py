@@ -183,11 +183,12 @@ def test_orders_that_fire_trade_behind_whatever_command_comes_next() -> None:
 
 def test_blocks_are_booked_leg_by_leg() -> None:
     core, runs = told("blocks")
-    legs = [t for t in of(ev.read_events(b"".join(runs)), ev.Trade) if t.flags & r.TRADE_BLOCK]
+    events = list(ev.read_events(b"".join(runs)))
+    legs = [trade for trade in of(events, ev.Trade) if trade.flags & r.TRADE_BLOCK]
     assert len(legs) > 100
     assert min(leg.maker_fee_micro for leg in legs) < 0
     assert len({(leg.maker_account, leg.taker_account, leg.head.instrument) for leg in legs}) == 24
-    assert any(e.command == r.BLOCK_TRADE for e in of(ev.read_events(b"".join(runs)), ev.Rejected))
+    assert any(refusal.command == r.BLOCK_TRADE for refusal in of(events, ev.Rejected))
     assert any(queries.positions(core, account) for account in (ALICE, BOB))
 
 
