@@ -1,4 +1,4 @@
-"""Write the golden journals of a rules version: `python -m tests.golden.journals.make_journals`.
+"""Write the golden journals of a rules version: `python -m tests.golden.journals.make_journals [VERSION]`.
 
 Run once per rules version, when engine and reference agree. The journals of a released version are never
 written again: the engine must replay them to the same bytes for ever.
@@ -6,6 +6,7 @@ written again: the engine must replay them to the same bytes for ever.
 
 from __future__ import annotations
 
+import argparse
 import json
 import lzma
 import sys
@@ -22,6 +23,8 @@ from tests.reference.orders_generator import ORDER_PROFILES, OrderTraffic
 from tests.reference.replay import replay
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS
+from tests.reference.trigger_scenarios import TRIGGER_SCENARIOS
+from tests.reference.triggers_generator import TRIGGER_PROFILES, TriggerTraffic
 
 HERE = Path(__file__).parent
 COMMANDS = 1_200
@@ -38,6 +41,7 @@ SCRIPTED = (
     "stale_makers_portfolio",
 )
 SCRIPTED_3 = ("client_ids", "compare_and_amend", "configuring", "most_to_quote", "windows")
+SCRIPTED_TRIGGERS = ("queue", "orders_come", "incremental", "ends", "refused_members")
 
 
 def stream_of(seed: int, traffic_of: TrafficOf) -> bytes:
@@ -58,16 +62,22 @@ def streams_of(version: int) -> dict[str, bytes]:
         return {profile.name: stream_of(seed, Traffic) for seed, profile in enumerate(PROFILES)}
     if version == 3:
         streams = {profile.name: stream_of(seed, OrderTraffic) for seed, profile in enumerate(ORDER_PROFILES)}
-        return streams | {name: b"".join(ORDER_SCENARIOS[name]()) for name in SCRIPTED_3}
+        for seed, profile in enumerate(TRIGGER_PROFILES):
+            streams[profile.name] = stream_of(seed, TriggerTraffic)
+        streams |= {name: b"".join(ORDER_SCENARIOS[name]()) for name in SCRIPTED_3}
+        streams |= {f"triggers_{name}": b"".join(TRIGGER_SCENARIOS[name]()) for name in SCRIPTED_TRIGGERS}
+        return streams
     streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
     return streams | {name: b"".join(SCENARIOS[name]()) for name in SCRIPTED}
 
 
-def main() -> int:
-    """Write the journals of the newest version; nothing is written unless both engines agree on all."""
+def main(arguments: list[str] | None = None) -> int:
+    """Write the journals of a version (the newest); nothing is written unless both engines agree on all."""
+    parser = argparse.ArgumentParser(description="Write the golden journals of a rules version.")
+    parser.add_argument("version", type=int, nargs="?", default=RULES_VERSION)
+    version = parser.parse_args(arguments).version
     streams = {
-        f"rules-{RULES_VERSION}-{name}.commands.xz": stream
-        for name, stream in streams_of(RULES_VERSION).items()
+        f"rules-{version}-{name}.commands.xz": stream for name, stream in streams_of(version).items()
     }
     expected = {}
     for name, stream in streams.items():
@@ -78,7 +88,7 @@ def main() -> int:
         expected[name] = outcome._asdict()
     for name, stream in streams.items():
         (HERE / name).write_bytes(lzma.compress(stream, preset=9 | lzma.PRESET_EXTREME))
-    (HERE / f"rules-{RULES_VERSION}.json").write_text(json.dumps(expected, indent=1) + "\n")
+    (HERE / f"rules-{version}.json").write_text(json.dumps(expected, indent=1) + "\n")
     return 0
 
 
