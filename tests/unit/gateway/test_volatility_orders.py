@@ -27,6 +27,15 @@ class Model:
     def get(self, instrument_id: int) -> None:
         return None
 
+    def model(self) -> dict[str, object] | None:
+        return None
+
+    def listed(self) -> list[int]:
+        return []
+
+    def rows(self) -> list[list[float]]:
+        return []
+
     def iv_percent(self, instrument_ids: Sequence[int], prices: Sequence[float]) -> NDArray[np.float64]:
         return np.array([math.nan for _ in prices])
 
