@@ -25,7 +25,9 @@ from exchange.gateway import streams
 from exchange.gateway.stream_log import Tail
 from exchange.journal import DiskStorage, EventReader
 from tests.e2e.stage import Stage, Trader
+from tests.e2e.test_restart import User
 from tests.e2e.test_story import NOW_MS, PERPETUAL, USDC, market, opening
+from tests.e2e.venue import Forks, Venue
 
 Told = tuple[str, int]
 _NAMES = {
@@ -59,8 +61,8 @@ def told(event: dict[str, Any]) -> Told:
 class Reader:
     """A client of the stream on raw sockets; what it received, as text, by number."""
 
-    def __init__(self, stage: Stage, key: Any, follower: StreamFollower) -> None:
-        self.stage = stage
+    def __init__(self, url: str, key: Any, follower: StreamFollower) -> None:
+        self.url = url
         self.key = key
         self.follower = follower
         self.received: list[dict[str, Any]] = []
@@ -68,7 +70,7 @@ class Reader:
 
     async def connect(self) -> ClientConnection:
         """A new connection, subscribed from where the follower is."""
-        socket = await connect(self.stage.socket, compression=None, max_size=None)
+        socket = await connect(self.url, compression=None, max_size=None)
         grant = {name: self.key[name] for name in ("client_id", "client_secret")}
         await self.call(socket, "public/auth", grant_type="client_credentials", **grant)
         await self.call(socket, "private/subscribe", **self.follower.subscription())
@@ -156,7 +158,7 @@ async def test_cut_and_resumed_at_any_point_also_over_restarts(tmp_path: Path, s
             await stage.wait_open()
             if life != 1:  # in one life memory reaches back, in the others the journal is asked
                 stage.venue.streams.tail = Tail(stage.venue.views.seq + 1, 600)
-            reader = Reader(stage, keys[0], follower)
+            reader = Reader(stage.socket, keys[0], follower)
             async with trading(rng, traders, 80) as busy:
                 while not busy.done():
                     away_until = stage.venue.streams.number_of(keys[0]["account"]) + rng.choice((0, 3, 12))
@@ -185,7 +187,7 @@ async def test_what_is_told_again_is_told_in_the_same_words(tmp_path: Path) -> N
         await opening(stage)
         one, two = [await stage.trader(name) for name in ("one", "two")]
         await stage.wait_open()
-        live = Reader(stage, one.key, StreamFollower(0))
+        live = Reader(stage.socket, one.key, StreamFollower(0))
         socket = await live.connect()
         await trade(random.Random(5), [one, two], 40)
         await stage.operate(commands.deposit(one.account, 5 * USDC, 1_000))
@@ -197,7 +199,7 @@ async def test_what_is_told_again_is_told_in_the_same_words(tmp_path: Path) -> N
             if size > 1:
                 for frame in EventReader(stage._storage):
                     stage.venue.streams.tail.add(frame.first_seq, frame.command_count, frame.payload)
-            again = Reader(stage, one.key, StreamFollower(3))
+            again = Reader(stage.socket, one.key, StreamFollower(3))
             socket = await again.connect()
             await again.read_to(last, socket)
             await socket.close()
@@ -220,7 +222,7 @@ async def test_a_snapshot_and_the_events_behind_it_make_the_whole(tmp_path: Path
                 if by_call:
                     snapshot = await one.call("private/strikebook_get_snapshot")
                     follower.take(snapshot)
-                reader = Reader(stage, one.key, follower)
+                reader = Reader(stage.socket, one.key, follower)
                 socket = await reader.connect()
                 await reader.read_to(stage.venue.streams.number_of(one.account), socket)
                 if by_call:
@@ -281,3 +283,31 @@ async def test_too_far_back_or_ahead_is_said_clearly(
         for segment in (tmp_path / "journal").glob("*.gone"):
             segment.rename(segment.with_suffix(".log"))
         assert gone.value.code in (TOO_OLD_CODE, 13028)
+
+
+async def test_a_killed_venue_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
+    """The real process: SIGKILL, a start from disk, and the stream goes on where the client was."""
+    received: list[dict[str, Any]] = []
+
+    async def follow(venue: Venue, user: User, last: int, count: int) -> None:
+        reader = Reader(f"{venue.url.replace('http', 'ws', 1)}/ws/api/v2", user.key, StreamFollower(last))
+        socket = await reader.connect()
+        await reader.read_to(last + count, socket)
+        await socket.close()
+        received.extend(reader.received)
+
+    with Forks() as forks, Venue(tmp_path / "data", "--no-children", forks=forks) as venue:
+        venue.wait_open()
+        user = await asyncio.to_thread(User, venue)
+        orders = [await asyncio.to_thread(user.buy, 50_000.0 + n, f"n{n}") for n in range(3)]
+        await follow(venue, user, 0, 6)  # made, capped, paid; three orders
+        venue.kill()
+        venue.start()  # cancels are taken at once
+        await asyncio.to_thread(user.call, "private/cancel", order_id=orders[1]["order_id"])
+        await asyncio.to_thread(user.call, "private/cancel_all")
+        await follow(venue, user, 6, 3)
+        assert venue.interrupt() == 0
+        assert (tmp_path / "data" / "journal" / "streams.bin").exists()
+    expected = truth(tmp_path / "data", user.account)
+    assert [told(event) for event in received] == expected
+    assert [event["account_seq"] for event in received] == list(range(1, len(expected) + 1))
