@@ -33,6 +33,17 @@ REASONS = {
     r.SET_MMP: {why.UNKNOWN_ACCOUNT, why.UNKNOWN_UNDERLYING, why.BAD_VALUE},
     r.RESET_MMP: {why.UNKNOWN_ACCOUNT, why.UNKNOWN_MMP_GROUP},
     r.SET_ID_WINDOW: {why.BAD_VALUE, why.NOT_AUTHORISED},
+    r.BLOCK_TRADE: {
+        why.BAD_ID,
+        why.UNKNOWN_ACCOUNT,
+        why.WRONG_FAMILY,
+        why.ACCOUNT_LOCKED,
+        why.INSTRUMENT_NOT_OPEN,
+        why.BAD_SIZE,
+        why.NEGATIVE_EQUITY,
+        why.INSUFFICIENT_FUNDS,
+        why.NOT_AUTHORISED,
+    },
 }
 SCRIPTED_REASONS = {(r.MASS_QUOTE, why.TOO_MANY_ORDERS), (r.NEW_ORDER, why.TOO_MANY_ORDERS)}
 

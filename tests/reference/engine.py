@@ -11,6 +11,7 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import (
     amending,
+    blocks,
     cancelling,
     extending,
     families,
@@ -83,6 +84,7 @@ BY_BODY: dict[int, Callable[[World, Head, bytes], None]] = {
     r.RISK_SNAPSHOT: snapshots.risk_snapshot,
     r.EXTENDED_ORDER: extending.extended_order,
     r.REPRICE: repricing.reprice,
+    r.BLOCK_TRADE: blocks.block_trade,
 }
 
 
@@ -154,7 +156,7 @@ class ReferenceEngine:
             firing.after(self.world, head)
         except Reject as rejected:
             self.events.rejected(
-                head, head.instrument, order_id, rejected.reason, rejected.detail, at=-1
+                head, head.instrument, order_id, rejected.reason, rejected.detail, at=rejected.position
             )
 
     def _dispatch(self, head: Head, words: tuple[int, ...], record: bytes) -> None:

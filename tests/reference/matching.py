@@ -245,6 +245,17 @@ def _passes_losing(world: World, maker: Order, lots: int) -> bool:
 
 
 def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
+    book_match(world, maker, taker, lots)
+    tripping.count(world, maker, lots, role="maker")
+    tripping.count(world, taker, lots, role="taker")
+    maker.instrument.last_ticks = maker.price_ticks
+    follow(world, maker)
+    _after_fill(world, maker, lots)
+    tell(world, maker, r.ORDER_FILLED)
+
+
+def book_match(world: World, maker: Order, taker: Order, lots: int, *, in_block: bool = False) -> None:
+    """Positions, premium and fees of a match at the maker's price, and its TRADE."""
     instrument = maker.instrument
     value = maker.price_ticks * lots * instrument.multiplier_micro
     instrument.trade_seq += 1
@@ -260,13 +271,7 @@ def _trade(world: World, maker: Order, taker: Order, lots: int) -> None:
     )
     _book_side(world, maker, fill, fill.maker_fee)
     _book_side(world, taker, fill, fill.taker_fee)
-    world.events.trade(fill, world.now_ms)
-    tripping.count(world, maker, lots, role="maker")
-    tripping.count(world, taker, lots, role="taker")
-    instrument.last_ticks = maker.price_ticks
-    follow(world, maker)
-    _after_fill(world, maker, lots)
-    tell(world, maker, r.ORDER_FILLED)
+    world.events.trade(fill, world.now_ms, in_block=in_block)
 
 
 def _book_side(world: World, order: Order, fill: Fill, fee: int) -> None:

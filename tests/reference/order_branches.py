@@ -49,8 +49,14 @@ _CANCELS = (
     "cancel many: quotes frozen",
     *(f"cancel many: type {n}" for n in range(6)),
 )
+_BLOCKS = (
+    "block: one trade",
+    "block: several trades",
+    *(f"block: refused {by}" for by in ("by its first trade", "by a later trade", "behind all its trades")),
+    "block: a seat made for nothing",
+)
 
-ORDER_BRANCHES = frozenset((*_IDS, *_AMEND, *_GROUPS, *_CANCELS))
+ORDER_BRANCHES = frozenset((*_IDS, *_AMEND, *_GROUPS, *_CANCELS, *_BLOCKS))
 
 # Two limits reached by one fill are seen, but no stream need show each pair; and limits that only scripted
 # streams reach.

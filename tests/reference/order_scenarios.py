@@ -10,6 +10,7 @@ from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
+from tests.reference.block_scenarios import BLOCK_SCENARIOS
 from tests.reference.risk_opening import CAROL, DAVE, PARAMETERS, more_accounts
 from tests.reference.scenarios import ALICE, BOB, OPTION, PERPETUAL, opening
 
@@ -322,5 +323,6 @@ ORDER_SCENARIOS = {
     "most_groups": most_groups,
     "many_streams": many_streams,
     "shard_forgets": shard_forgets,
+    **BLOCK_SCENARIOS,
 }
 LONG_ORDER_SCENARIOS = frozenset({"most_groups", "many_streams", "shard_forgets"})

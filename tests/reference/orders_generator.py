@@ -13,6 +13,7 @@ from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import limits
 from exchange.domain import records as r
+from exchange.domain.commands_blocks import BlockTrade, block_trade
 from exchange.domain.commands_orders import MmpLimits
 from tests.reference import orders_plays as plays
 from tests.reference.engine import ReferenceEngine
@@ -93,6 +94,7 @@ class OrderTraffic(RiskTraffic):
             (1.5, self.again),
             (2.0, self.cancel_many),
             (1.0, self.not_yet),
+            (3.0, self.block_trade),
         ):
             self._makers.append(make)
             self._weights.append(weight)
@@ -208,6 +210,27 @@ class OrderTraffic(RiskTraffic):
         lots = self._fit(self._lots(instrument)) * rng.choice((1, 2, 5))
         account = self.maker() if flags & r.FLAG_MMP else self._account()
         return self.with_id(c.new_order(account, instrument.id, flags | kind, price, self._fit(lots)))
+
+    def block_trade(self) -> bytes:
+        """BLOCK_TRADE of a few trades, or the most, near the marks; mostly good, mostly of makers."""
+        rng = self.rng
+        taker = self._whale() if self._one_in(2) else self._account()
+        count = rng.choice((1, 1, 2, 2, 3, 5)) if not self._one_in(60) else limits.BLOCK_MOST
+        trades = [self._block_leg(taker) for _ in range(count)]
+        block_id = self.world.last_block_id + rng.choices((1, 7, 0, -1, 1 << 40), (20, 10, 1, 1, 0.2))[0]
+        grant = rng.getrandbits(2) if self._one_in(30) else 0
+        return block_trade(taker, self._fit(block_id), trades, grant=grant)
+
+    def _block_leg(self, taker: int) -> BlockTrade:
+        """One trade with somebody, mostly of another family and within the band."""
+        rng, instrument, maker = self.rng, self._instrument(), self._whale()
+        if maker == taker and not self._one_in(8):
+            maker = self.maker()
+        lots = self._fit(self._lots(instrument) * rng.choice((1, -1)))
+        price = self._fit(self._price(instrument))
+        if not self._one_in(10):
+            price = max(instrument.min_price, min(price, instrument.max_price))
+        return BlockTrade(maker, instrument.id, lots, price)
 
     def amend(self) -> bytes:
         """AMEND; under rules 3 often with what is expected to be filled, or what is to remain."""

@@ -12,12 +12,16 @@ class BrokenInvariant(AssertionError):
 
 
 class Reject(Exception):
-    """A command, or one side of a quote, is refused. `reason` is of `exchange.domain.rejects`."""
+    """A command, or one side of a quote, is refused. `reason` is of `exchange.domain.rejects`.
 
-    def __init__(self, reason: int, detail: int = 0) -> None:
-        super().__init__(reason, detail)
+    `position` is the number of the part of the command that failed, −1 where it is none.
+    """
+
+    def __init__(self, reason: int, detail: int = 0, position: int = -1) -> None:
+        super().__init__(reason, detail, position)
         self.reason = reason
         self.detail = detail
+        self.position = position
 
 
 def must(condition: bool, what: str) -> None:

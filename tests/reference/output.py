@@ -43,6 +43,15 @@ class Events:
         self._seq = seq
         self._index = 0
 
+    def told(self) -> int:
+        """How much of the command under way is told, for `untell`."""
+        return self._index
+
+    def untell(self, told: int) -> None:
+        """Take back all TRADEs of the command since `told`."""
+        del self._parts[len(self._parts) - 2 * (self._index - told) :]
+        self._index = told
+
     def take(self) -> bytes:
         """All events since the last call."""
         packed = b"".join(self._parts)
@@ -114,7 +123,7 @@ class Events:
             self._parts.append(_WORDS_4.pack(old_price_ticks, side.shown_lots(old_price_ticks), 0, 0))
         self._index += 1
 
-    def trade(self, fill: Fill, now_ms: int) -> None:
+    def trade(self, fill: Fill, now_ms: int, *, in_block: bool = False) -> None:
         maker, taker, instrument = fill.maker, fill.taker, fill.maker.instrument
         body = _TRADE.pack(
             maker.id,
@@ -125,7 +134,9 @@ class Events:
             taker.account.id,
             fill.maker_fee,
             fill.taker_fee,
-            int(taker.is_sell) | (r.TRADE_LIQUIDATION if taker.flags & r.FLAG_LIQUIDATION else 0),
+            int(taker.is_sell)
+            | (r.TRADE_LIQUIDATION if taker.flags & r.FLAG_LIQUIDATION else 0)
+            | (r.TRADE_BLOCK if in_block else 0),
             now_ms,
             instrument.index_micro,
             instrument.mark_micro,

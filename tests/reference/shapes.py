@@ -6,11 +6,11 @@ import struct
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import extending, lifecycle, quoting, repricing, snapshots
+from tests.reference import blocks, extending, lifecycle, quoting, repricing, snapshots
 from tests.reference.world import Head
 
 # Units of the commands of one size. The others: MASS_QUOTE, MARKS, SET_FEES (2 + n), RISK_SNAPSHOT,
-# LABEL (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE (2 + n).
+# LABEL (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE and BLOCK_TRADE (2 + n).
 UNITS = {
     r.NEW_ORDER: 2,
     r.AMEND: 3,
@@ -48,9 +48,9 @@ UNITS = {
     r.FIRE: 1,
 }
 FROM_RULES_2 = frozenset(range(r.RISK, r.SET_LOCK + 1))
-FROM_RULES_3 = frozenset(range(r.SET_MMP, r.SET_ID_WINDOW + 1))
+FROM_RULES_3 = frozenset(range(r.SET_MMP, r.BLOCK_TRADE + 1))
 # Commands of the venue alone: from rules 2 on no grant sends them.
-OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50})
+OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51})
 HAVE_FLAGS = {
     r.NEW_ORDER,
     r.AMEND,
@@ -115,7 +115,7 @@ def _units_fit(head: Head) -> bool:
         return 2 + 1 <= head.units <= 2 + limits.MAX_TIERS
     if head.type == r.RISK_SNAPSHOT:
         return head.units >= 2
-    if head.type in (r.EXTENDED_ORDER, r.REPRICE):
+    if head.type in (r.EXTENDED_ORDER, r.REPRICE, r.BLOCK_TRADE):
         return head.units >= 2  # the rest with what it holds
     if head.type == r.LABEL:
         length = head.client_order_id
@@ -141,6 +141,8 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
         return extending.well_formed(head.units, record[32:])
     if head.type == r.REPRICE:
         return repricing.well_formed(head.units, record[32:])
+    if head.type == r.BLOCK_TRADE:
+        return blocks.well_formed(head.units, record[32:])
     if head.type == r.MASS_QUOTE:
         mmp_high = record[36:40]
         if any(mmp_high) or not quoting.well_formed(record[BLOCK]):

@@ -1,0 +1,182 @@
+"""BLOCK_TRADE: trades agreed elsewhere, all of them or none (rules 3: Block trades)."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from exchange.domain import limits
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference import margin, matching, placing
+from tests.reference.accounts import Account, Order, Seat
+from tests.reference.branches import note
+from tests.reference.instruments import Instrument
+from tests.reference.outcome import Reject, require
+from tests.reference.world import Head, World
+
+_UNIT = struct.Struct("<IIqqq")
+
+
+class Leg(NamedTuple):
+    """One trade of a block: the taker buys lots of the maker (sells: negative) at a price."""
+
+    maker: Account
+    instrument: Instrument
+    lots: int
+    price_ticks: int
+
+
+class _Before(NamedTuple):
+    """What a leg changes, as it was: to be put back if the block fails."""
+
+    trade_seq: int
+    next_trade: int
+    cash: dict[Account, int]
+    volume: dict[Account, int]
+    held: dict[Account, tuple[int, int] | None]  # size and entry value; None where there is no seat
+
+
+def well_formed(units: int, body: bytes) -> bool:
+    """Do the units fit their count, and is zero what is not used?"""
+    _, count, *rest = struct.unpack_from("<4q", body)
+    if not 1 <= count <= limits.BLOCK_MOST or units != 2 + count or any(rest):
+        return False
+    return not any(zero for *_, zero in _UNIT.iter_unpack(body[32:]))
+
+
+def block_trade(world: World, head: Head, body: bytes) -> None:
+    """BLOCK_TRADE."""
+    block_id, count = struct.unpack_from("<2q", body)
+    world.check_venue_open()
+    taker = world.user(head.account)
+    world.check_free(taker)
+    require(block_id > world.last_block_id, why.BAD_ID, world.last_block_id)
+    done: list[tuple[Leg, _Before]] = []
+    told = world.events.told()
+    try:
+        for at, unit in enumerate(_UNIT.iter_unpack(body[32:])):
+            leg = _leg(world, taker, at, unit)
+            done.append((leg, _before(world, taker, leg)))
+            _book(world, taker, leg)
+        _check_covered(world, taker, [leg.maker for leg, _ in done])
+    except Reject as refused:
+        note(world, f"block: refused {_when(refused, len(done))}")
+        world.events.untell(told)
+        for leg, before in reversed(done):
+            _put_back(world, leg, before)
+        raise
+    note(world, "block: several trades" if count > 1 else "block: one trade")
+    world.last_block_id = block_id
+    world.events.done(head, count, world.now_ms)
+
+
+def _when(refused: Reject, done: int) -> str:
+    if refused.position < 0:
+        return "behind all its trades"
+    return "by its first trade" if done == 0 else "by a later trade"
+
+
+def _leg(world: World, taker: Account, at: int, unit: tuple[int, ...]) -> Leg:
+    """The leg of a unit, with those before it done. Refused with its number."""
+    maker_id, instrument_id, lots, price_ticks, _ = unit
+    try:
+        maker = world.user(maker_id)
+        require(maker.family != taker.family, why.WRONG_FAMILY)
+        world.check_free(maker)
+        instrument = world.instrument(instrument_id)
+        world.check_instrument_open(instrument)
+        require(instrument.terms.min_size_lots <= abs(lots) <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
+        placing.check_limit_price(instrument, price_ticks)
+        world.check_marked(instrument)
+        require(price_ticks <= instrument.max_price, why.PRICE_TOO_HIGH, instrument.max_price)
+        require(price_ticks >= instrument.min_price, why.PRICE_TOO_LOW, instrument.min_price)
+        _check_room(taker, instrument, lots)
+        _check_room(maker, instrument, -lots)
+    except Reject as refused:
+        raise Reject(refused.reason, refused.detail, at) from refused
+    return Leg(maker, instrument, lots, price_ticks)
+
+
+def _check_room(account: Account, instrument: Instrument, lots: int) -> None:
+    """A seat (13), the position with all open lots of this side filled (14), accumulation (15)."""
+    seat = account.seats.get(instrument.id)
+    if seat is None:
+        require(len(account.seats) < account.seat_cap, why.TOO_MANY_SEATS)
+        seat = Seat(instrument)
+    if lots > 0:
+        reached = seat.size_lots + seat.open_buy_lots + lots
+    else:
+        reached = -seat.size_lots + seat.open_sell_lots - lots
+    require(reached <= instrument.terms.position_limit_lots, why.POSITION_LIMIT)
+    require(abs(account.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
+    require(abs(seat.entry_value_micro) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
+
+
+def _before(world: World, taker: Account, leg: Leg) -> _Before:
+    both = (taker, leg.maker)
+    seats = [account.seats.get(leg.instrument.id) for account in both]
+    return _Before(
+        leg.instrument.trade_seq,
+        world.next_trade,
+        {account: account.cash_micro for account in (*both, world.accounts[limits.ACCOUNT_FEES])},
+        {account: account.volume_micro for account in both},
+        {
+            account: (seat.size_lots, seat.entry_value_micro) if seat else None
+            for account, seat in zip(both, seats, strict=True)
+        },
+    )
+
+
+def _put_back(world: World, leg: Leg, before: _Before) -> None:
+    """Undo a leg, those behind it being undone."""
+    leg.instrument.trade_seq = before.trade_seq
+    world.next_trade = before.next_trade
+    for account, cash in before.cash.items():
+        account.cash_micro = cash
+    for account, volume in before.volume.items():
+        account.volume_micro = volume
+    for account, held in before.held.items():
+        if held is None:
+            note(world, "block: a seat made for nothing")
+            del account.seats[leg.instrument.id]
+        else:
+            seat = account.seats[leg.instrument.id]
+            seat.size_lots, seat.entry_value_micro = held
+
+
+def _book(world: World, taker: Account, leg: Leg) -> None:
+    """Book a leg as a match of two orders that are none."""
+    lots = abs(leg.lots)
+    selling, buying = (taker, leg.maker) if leg.lots < 0 else (leg.maker, taker)
+    orders = {
+        account: _no_order(world, account, leg, flags)
+        for account, flags in ((selling, r.FLAG_SELL), (buying, 0))
+    }
+    matching.book_match(world, orders[leg.maker], orders[taker], lots, in_block=True)
+
+
+def _no_order(world: World, account: Account, leg: Leg, flags: int) -> Order:
+    return Order(
+        0,
+        account,
+        account.seats.setdefault(leg.instrument.id, Seat(leg.instrument)),
+        flags=flags,
+        price_ticks=leg.price_ticks,
+        size_lots=abs(leg.lots),
+        open_lots=abs(leg.lots),
+        display_lots=0,
+        hold_per_lot=0,
+        client_order_id=0,
+        label=0,
+        grant=0,
+        created_ms=world.now_ms,
+    )
+
+
+def _check_covered(world: World, taker: Account, makers: list[Account]) -> None:
+    """With all of it done, is everybody still covered? The taker, then the makers as they came up."""
+    for account in dict.fromkeys((taker, *makers)):
+        now = margin.worth(account)
+        require(now.equity >= 0, why.NEGATIVE_EQUITY, account.id)
+        require(margin.initial_now(world, account) <= now.balance, why.INSUFFICIENT_FUNDS, account.id)
