@@ -1,7 +1,8 @@
 """Every branch of the rules' newer half is really taken by the streams that compare engine and reference.
 
 Where two engines agree on what nobody tries, nothing is shown. The reference notes what it does
-(`tests/reference/branches.py`); the scripted scenarios alone must come by all of it.
+(`tests/reference/branches.py`); the scripted scenarios alone must come by all of it, and each by what it
+was written for (`tests/reference/promises.py`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections import Counter
 import pytest
 
 from tests.reference.branches import BRANCHES, note
-from tests.reference.corner_scenarios import CORNER_SCENARIOS
-from tests.reference.crowd_scenarios import CROWD_SCENARIOS
+from tests.reference.come_by import come_by
 from tests.reference.engine import ReferenceEngine
+from tests.reference.promises import PROMISES
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
+from tests.reference.risk_scenarios import RISK_SCENARIOS
 
+LONG = "pending_withdrawals"
 RANDOM_COMMANDS = 2_000
 # Random streams come by these by themselves, whatever the seed: the campaigns are worth running.
 OFTEN = {
@@ -26,20 +29,35 @@ OFTEN = {
 
 
 @pytest.fixture(scope="module")
-def taken() -> Counter[str]:
-    """What the scripted crowds and corners come by."""
-    found: Counter[str] = Counter()
-    for scenario in (*CROWD_SCENARIOS.values(), *CORNER_SCENARIOS.values()):
-        engine = ReferenceEngine()
-        for batch in scenario():
-            engine.apply(batch)
-        found += engine.world.taken
-    return found
+def found() -> dict[str, Counter[str]]:
+    """What each scripted stream comes by."""
+    return {name: come_by(RISK_SCENARIOS[name]()) for name in RISK_SCENARIOS if name != LONG}
+
+
+@pytest.fixture(scope="module")
+def taken(found: dict[str, Counter[str]]) -> Counter[str]:
+    """What they come by together."""
+    return sum(found.values(), Counter())
 
 
 @pytest.mark.parametrize("branch", sorted(BRANCHES))
 def test_a_scripted_stream_takes(branch: str, taken: Counter[str]) -> None:
     assert taken[branch]
+
+
+@pytest.mark.parametrize("name", sorted(set(PROMISES) - {LONG}))
+def test_a_scripted_stream_keeps_its_promise(name: str, found: dict[str, Counter[str]]) -> None:
+    assert not Counter(PROMISES[name]) - found[name]
+
+
+@pytest.mark.slow
+def test_the_long_one_keeps_its_promise() -> None:
+    assert not Counter(PROMISES[LONG]) - come_by(RISK_SCENARIOS[LONG]())
+
+
+def test_every_scripted_stream_promises_something() -> None:
+    assert set(PROMISES) == set(RISK_SCENARIOS)
+    assert all(PROMISES.values())
 
 
 def test_random_streams_take_the_common_ones() -> None:

@@ -59,9 +59,12 @@ _MONEY = (
     "withdrawal: too many of its own",
     "transfer: loss being shared",
 )
+_FEES = ("fees: volume counts no more",)
 _MARGIN = (
     "relief: better with delivery",
     "relief: worse only for delivery",
+    "relief: none for lots of two sizes",
+    "relief: none beyond bounds",
     "untabled: initial, long or bid for",
     "untabled: maintenance, long",
 )
@@ -80,6 +83,7 @@ _SLICES = (
     *(f"slice: at a price that breaks even, {model}" for model in MODELS),
     *(f"slice: at the mark, {model}" for model in MODELS),
     *(f"slice: at no price, {model}" for model in MODELS),
+    "slice: no perpetual that hedges",
     "slice: helps whole, not as cut",
     *(f"slice: loses more than there is, {model}" for model in MODELS),
     "slice: its fees capped",
@@ -158,6 +162,10 @@ _SHARING = (
     "sharing: cash but no equity, no part",
     "sharing: by equity",
     "sharing: by cash",
+    "sharing: less there than its share",
+    "sharing: nothing there any more",
+    "sharing: ends with nothing missing",
+    "sharing: ends with something missing",
 )
 
 BRANCHES = frozenset(
@@ -168,6 +176,7 @@ BRANCHES = frozenset(
         *_AMEND,
         *_MONEY,
         *_MARGIN,
+        *_FEES,
         *_FAMILY,
         *_SLICES,
         *_TAKEOVER,

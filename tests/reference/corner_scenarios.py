@@ -1,4 +1,4 @@
-"""Scripted streams under rules 2 into single corners: families, losing makers, torn spreads."""
+"""Scripted streams under rules 2 into single corners: families, torn spreads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from exchange.domain import commands as c
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference.bound_scenarios import BOUND_SCENARIOS
+from tests.reference.losing_scenarios import LOSING_SCENARIOS
 from tests.reference.risk_opening import (
     CAROL,
     DAVE,
@@ -23,7 +24,6 @@ from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL
 SELL = r.FLAG_SELL
 DEEP = limits.MAX_SWEEP
 IOC = r.TIF_IOC << r.TIF_SHIFT
-FOK = r.TIF_FOK << r.TIF_SHIFT
 USDC = 10**6
 
 
@@ -95,45 +95,6 @@ def family_auction() -> Iterator[bytes]:
     yield marked(3, 49_900 * USDC) + c.takeover(BOB, DAVE, 10**6, 1 << 60) + c.liquidate(DAVE)
     yield b"".join(c.withdraw(BOB, 1, 10 + n) for n in range(limits.MAX_PENDING_PER_ACCOUNT + 1))
     yield c.resolve_withdrawal(12, 0) + c.withdraw(BOB, 1, 100) + c.withdraw(BOB, 1, 101)
-
-
-# --- makers ----------------------------------------------------------------------------------------------
-
-
-def losing_makers(model: int) -> Iterator[bytes]:
-    """Accounts with ever more money rest orders; the marks leave them behind; somebody takes them."""
-    put = OPTION._replace(option_type=r.OPTION_PUT, fee_cap_permille=125)
-    fee = OPTION._replace(maker_fee_ppm=300)
-    yield opening(PERPETUAL, OPTION, put, fee) + activation() + c.time(5)
-    stream = c.table_stream([(0, (-20_000, 20_000)), (1, (-8_000, 9_000)), (2, (9_000, -5_000))])
-    yield c.risk_snapshot(0, INDEX_MICRO, 1_000, [], 3, stream)
-    people = range(CAROL, CAROL + 14)
-    for n, account in enumerate(people):
-        yield more_accounts(account, amount_micro=round(150 * 1.35**n) * USDC)
-        yield c.set_margin_model(account, model)
-        yield order(account, 0, 49_900, 5) + order(account, 0, 50_100, 5, SELL)
-        for option in (1, 2, 3):
-            yield order(account, option, 1_010, 2, SELL) + order(account, option, 990, 2)
-    for n in range(8):  # and some who only bid for options, as far as their money goes
-        account = people.stop + n
-        yield more_accounts(account, amount_micro=round(330 * 1.1**n) * USDC)
-        yield c.set_margin_model(account, model) + order(account, 1, 980, 30)
-    for feed_seq, index, marks in ((1_001, 46_000, (20_200, 30, 4)), (1_002, 56_000, (40, 20_000, 17_000))):
-        units = [c.Mark(0, 10**9, index * USDC, 0, index * USDC)]
-        units += [c.Mark(1 + n, 0, mark * USDC, 0, index * USDC) for n, mark in enumerate(marks)]
-        yield c.risk_snapshot(0, index * USDC, feed_seq, units, 0, b"")
-        for instrument, mark in enumerate((index, *marks)):
-            side, price = (SELL, 990 if instrument else 49_900)
-            if mark > 1_000 and (instrument or index > 50_000):
-                side, price = 0, 1_010 if instrument else 50_100
-            yield order(BOB, instrument, price, 3, side | FOK) + order(BOB, instrument, price, 3, side | IOC)
-            yield order(BOB, instrument, price, 200, side | IOC)
-            for account in people:  # those behind get a look too
-                again = 49_900 if instrument == 0 else 990
-                yield order(account, instrument, again, 1) + order(BOB, instrument, again, 9, SELL | IOC)
-        if marks[0] < 980:
-            yield order(BOB, 1, 980, 300, SELL | IOC)
-        yield c.risk_sweep(64, DEEP) + b"".join(c.liquidate(account) * 3 for account in people)
 
 
 # --- margins ---------------------------------------------------------------------------------------------
@@ -241,9 +202,8 @@ CORNER_SCENARIOS: dict[str, Stream] = {
     "cut_slices": cut_slices,
     "hardly_relieved": hardly_relieved,
     "amends": amends,
-    "losing_makers_standard": in_few_batches(partial(losing_makers, r.MODEL_STANDARD)),
-    "losing_makers_portfolio": in_few_batches(partial(losing_makers, r.MODEL_PORTFOLIO)),
     "standing_orders_standard": in_few_batches(partial(standing_orders, r.MODEL_STANDARD)),
     "standing_orders_portfolio": in_few_batches(partial(standing_orders, r.MODEL_PORTFOLIO)),
     **BOUND_SCENARIOS,
+    **LOSING_SCENARIOS,
 }

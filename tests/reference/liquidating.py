@@ -156,6 +156,7 @@ def _plan(world: World, account: Account, seat: Seat) -> Slice | None:
     if not instrument.is_option:
         delta = _delta_of(account, instrument.terms.underlying)
         if seat.size_lots * delta <= 0:
+            note(world, "slice: no perpetual that hedges")
             return None
         lots = min(lots, max(1, ceil_div(abs(delta), instrument.index_per_lot)))
     order = _order(world, account, seat, risk)

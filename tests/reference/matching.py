@@ -285,6 +285,8 @@ def _book_side(world: World, order: Order, fill: Fill, fee: int) -> None:
     world.accounts[limits.ACCOUNT_FEES].cash_micro += fee
     if world.has_risk_rules:
         traded = order.account.volume_micro + order.instrument.index_per_lot * fill.lots
+        if traded > limits.MAX_VOLUME_MICRO:
+            note(world, "fees: volume counts no more")
         order.account.volume_micro = min(traded, limits.MAX_VOLUME_MICRO)
     order.filled_lots += fill.lots
     order.filled_value += fill.maker.price_ticks * fill.lots

@@ -14,6 +14,7 @@ from tests.reference.scenarios import ALICE, BOB, INDEX_MICRO, OPTION, PERPETUAL
 
 SELL = r.FLAG_SELL
 DEEP = limits.MAX_SWEEP
+USDC = 10**6
 
 
 def families() -> Iterator[bytes]:
@@ -78,13 +79,13 @@ def refused() -> Iterator[bytes]:
 
 def many_cancelled() -> Iterator[bytes]:
     """An account below maintenance with 130 open orders: three steps of cancels, then its position."""
-    yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=3 * 10**9) + activation()
+    yield opening(PERPETUAL) + more_accounts(CAROL, amount_micro=3_310 * USDC) + activation()
     yield order(ALICE, 0, 50_000, 200, SELL) + order(CAROL, 0, 50_000, 200)
     yield b"".join(order(CAROL, 0, 1 + n, 1) for n in range(130))
     yield marked(2, 45_000_000_000) + c.risk_sweep(64, DEEP) + order(CAROL, 0, 5, 1)
-    yield order(BOB, 0, 44_900, 150) + c.liquidate(CAROL) * 8
+    yield order(BOB, 0, 44_990, 150) + c.liquidate(CAROL) * 8
     yield c.cancel_many(CAROL) + c.withdraw(CAROL, 1, 9) + c.set_margin_model(CAROL, 1) + c.risk_sweep(64, 3)
-    yield order(BOB, 0, 44_950, 150) + c.liquidate(CAROL) * 4 + c.share_loss(CAROL, 1) * 8
+    yield order(BOB, 0, 44_985, 150) + c.liquidate(CAROL) * 4 + c.share_loss(CAROL, 1) * 8
 
 
 def accumulation() -> Iterator[bytes]:
@@ -102,7 +103,7 @@ def accumulation() -> Iterator[bytes]:
     yield c.withdraw(ALICE, 1, 1) + c.resolve_withdrawal(1, 1)
     yield c.risk_sweep(64, DEEP) + c.liquidate(BOB) * 3
     yield c.takeover(ALICE, BOB, 10**6, 1 << 60) + c.takeover(CAROL, BOB, 10**6, 1 << 60)
-    yield order(CAROL, 0, 49_900, lots) + c.liquidate(BOB) * 4
+    yield order(CAROL, 0, 49_990, lots) + c.liquidate(BOB) * 4
     for _ in range(6):
         yield c.share_loss(BOB, 2) + c.liquidate(BOB) + c.share_loss(CAROL, 1)
     yield c.liquidate(BOB) + c.deposit(limits.ACCOUNT_INSURANCE, limits.MAX_DEPOSIT_MICRO, 10_000)
@@ -209,16 +210,22 @@ def neutral() -> Iterator[bytes]:
 
 
 def shared_late() -> Iterator[bytes]:
-    """A payer has less when it is to pay than when the shares were reckoned; the deficit shrinks."""
-    yield opening(PERPETUAL) + more_accounts(CAROL, DAVE, amount_micro=2 * 10**9)
-    yield more_accounts(DAVE + 1, DAVE + 2, amount_micro=10**10) + activation()
-    yield order(ALICE, 0, 50_000, 100, SELL) + order(CAROL, 0, 50_000, 100)
-    yield c.withdraw(ALICE, limits.MAX_DEPOSIT_MICRO - 10**10, 1)
-    yield c.withdraw(BOB, limits.MAX_DEPOSIT_MICRO - 10**10, 2)
-    yield marked(2, 45_000_000_000) + order(BOB, 0, 44_990, 100)
+    """Payers have less when they are to pay than when the shares were reckoned, by funding and by trading.
+
+    Who lost it all pays nothing; what is missing then is less, and is shared once more.
+    """
+    yield opening(PERPETUAL, OPTION) + more_accounts(CAROL, DAVE, DAVE + 1, amount_micro=2_000 * USDC)
+    yield more_accounts(DAVE + 2, DAVE + 3, amount_micro=10_000 * USDC) + activation()
+    for account, lots in ((CAROL, 100), (DAVE, 1), (DAVE + 1, 2)):
+        yield order(ALICE, 0, 50_000, lots, SELL) + order(account, 0, 50_000, lots)
+    yield c.withdraw(ALICE, limits.MAX_DEPOSIT_MICRO - 100_000 * USDC, 1)
+    yield c.withdraw(BOB, limits.MAX_DEPOSIT_MICRO - 10_000 * USDC, 2)
+    yield marked(2, 45_000 * USDC) + order(BOB, 0, 44_990, 100)
     yield c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 3
     yield c.share_loss(CAROL, 3) + c.share_loss(CAROL, 2) + c.share_loss(CAROL, DEEP)
-    yield c.withdraw(DAVE, 2 * 10**9 - 7, 3) + c.deposit(CAROL, 5, 900) + c.share_loss(CAROL, 1) * 4
+    # Of 2,000 DAVE keeps 10, DAVE + 1 comes to owe 1,980; DAVE + 2 buys options for all but 100.
+    yield c.funding(0, 1_990 * USDC) + order(ALICE, 1, 1_000, 990, SELL) + order(DAVE + 2, 1, 1_000, 990)
+    yield c.withdraw(DAVE + 3, 1, 3) + c.deposit(CAROL, 5, 900) + c.share_loss(CAROL, 1) * 4
     yield c.share_loss(CAROL, DEEP) + c.liquidate(CAROL) + c.share_loss(CAROL, DEEP) * 3
 
 

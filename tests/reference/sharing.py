@@ -72,6 +72,8 @@ def _pay(world: World, account: Account, count: int) -> int:
     if not sharing.remaining_micro or sharing.at == world.next_account:
         if not sharing.remaining_micro:
             end(world, account)
+        missing = "something" if sharing.remaining_micro else "nothing"
+        note(world, f"sharing: ends with {missing} missing")
         world.sharing = Sharing()
     return looked_at
 
@@ -81,6 +83,9 @@ def _pay_share(world: World, payer: Account, account: Account) -> None:
     if payer.basis_micro == 0:
         return
     share = ceil_div(sharing.deficit_micro * payer.basis_micro, sharing.total_micro)
+    if payer.cash_micro < min(share, sharing.remaining_micro):
+        left = "less there than its share" if payer.cash_micro > 0 else "nothing there any more"
+        note(world, f"sharing: {left}")
     share = min(share, sharing.remaining_micro, max(0, payer.cash_micro))
     if share > 0:
         payer.cash_micro -= share

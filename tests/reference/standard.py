@@ -84,7 +84,7 @@ def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
     if not held:
         return 0
     isolated = _isolated(held)
-    if not _relief_counts(held):
+    if not _relief_counts(world, held):
         return isolated
     risk = world.underlying_of(held[0].instrument).risk
     assert risk is not None
@@ -100,12 +100,16 @@ def _isolated(held: list[Held]) -> int:
     return sum(max(0, -each.lots) * each.rate for each in held)
 
 
-def _relief_counts(held: list[Held]) -> bool:
+def _relief_counts(world: World, held: list[Held]) -> bool:
     """One lot size, and payoffs at the largest strike or forward within limits."""
     if len({each.instrument.terms.lot_e8 for each in held}) != 1:
+        note(world, "relief: none for lots of two sizes")
         return False
     largest = max(max(each.instrument.terms.strike_micro, each.instrument.forward_micro) for each in held)
-    return all(price_bounded(largest, each.instrument.terms) for each in held)
+    if all(price_bounded(largest, each.instrument.terms) for each in held):
+        return True
+    note(world, "relief: none beyond bounds")
+    return False
 
 
 def _relief(held: list[Held], risk: RiskParameters, *, is_initial: bool) -> int:

@@ -1,0 +1,43 @@
+"""What a stream comes by, in words: refusals, liquidation steps, movements of cash, branches taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from exchange.domain import events as e
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.reference.engine import ReferenceEngine
+
+CASH = {
+    r.CASH_DEPOSIT: "deposit",
+    r.CASH_WITHDRAWAL: "withdrawal",
+    r.CASH_WITHDRAWAL_PAID: "withdrawal paid",
+    r.CASH_WITHDRAWAL_CANCELLED: "withdrawal cancelled",
+    r.CASH_TRANSFER: "transfer",
+    r.CASH_TAKEOVER: "takeover",
+}
+TOLD = frozenset({r.EV_REJECTED, r.EV_LIQUIDATION, r.EV_CASH})
+
+
+def come_by(batches: Iterable[bytes]) -> Counter[str]:
+    """How often a stream brings what about, applied to a new exchange."""
+    engine, found = ReferenceEngine(), Counter[str]()
+    for batch in batches:
+        events = engine.apply(batch)
+        at = 0
+        while at < len(events):
+            if events[at] in TOLD:
+                found[_words(e.read_event(events, at))] += 1
+            at += int.from_bytes(events[at + 2 : at + 4], "little") * r.UNIT_BYTES
+    return found + engine.world.taken
+
+
+def _words(event: e.Event) -> str:
+    if isinstance(event, e.Rejected):
+        return f"{r.COMMAND_NAMES[event.command]}: {why.REJECT_NAMES[event.reason]}"
+    if isinstance(event, e.Liquidation):
+        return f"liquidation: {r.LIQUIDATION_NAMES[event.kind]}"
+    assert isinstance(event, e.Cash)
+    return f"cash: {CASH[event.kind]}"

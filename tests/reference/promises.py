@@ -1,0 +1,210 @@
+"""What each scripted stream under rules 2 must come by, or it no longer does what its docstring says.
+
+Rules change, and a scenario may go on without an error and without its point: a withdrawal is refused, a
+slice finds no price, an auction begins where a loss was to be shared. The words are those of `come_by`; one
+that stands here several times must come as often.
+"""
+
+from __future__ import annotations
+
+from tests.reference.branches import BRANCHES, MODELS
+
+STANDARD, PORTFOLIO = MODELS
+_LOSS_SHARED = ("liquidation: deficit", "liquidation: loss_shared", "liquidation: ended")
+
+
+def _branches(*starts: str, model: str = "") -> tuple[str, ...]:
+    """All branches that begin with one of these, of one model or of both."""
+    found = (branch for branch in BRANCHES if branch.startswith(starts))
+    return tuple(branch for branch in found if branch.endswith(model))
+
+
+def _crowd(model: str) -> tuple[str, ...]:
+    ways_out = _branches("check 16: closing, maintenance", "check 16: closing, no ", model=model)
+    return (
+        *ways_out,
+        *_branches("check 16: reducing", "market order: clipped", model=model),
+        *_branches("market order: refused at the mark", model=model),
+        f"check 16: closing, not borne, loses more than there is, {model}",
+        f"check 16: closing, not borne, maintenance was met, {model}",
+        f"check 16: closing, not borne, too large a part given up, {model}",
+        "market order: refused, not closing",
+        "liquidation: taken_over",
+        "liquidation: option_slice",
+        "liquidation: perpetual_slice",
+    )
+
+
+def _drift(model: str) -> tuple[str, ...]:
+    return (
+        *_branches("slice: at ", model=model),
+        "liquidation: taken_over",
+        "liquidation: covered_by_insurance_fund",
+        "takeover: maintenance met",
+        "takeover: no top-up of a part",
+    )
+
+
+def _standing_orders(model: str) -> tuple[str, ...]:
+    not_borne = "check 16: closing, not borne, "
+    return (
+        *(f"{not_borne}{how}{alone}, {model}" for how in _PARTS for alone in ("", " by positions alone")),
+        *_branches("check 16: closing, no ", model=model),
+        f"{not_borne}maintenance was met, {model}",
+        f"{not_borne}balance negative, {model}",
+    )
+
+
+_PARTS = ("further below", "too large a part given up")
+
+
+def _losing_makers(model: str) -> tuple[str, ...]:
+    looked_at = (f"look: losing, {how}, {model}" for how in ("counted", "not counted, no slack"))
+    return *_branches("losing maker: ", model=model), *looked_at
+
+
+def _losing_looks(model: str) -> tuple[str, ...]:
+    return (
+        *(f"look: losing, not counted, {how}, {model}" for how in ("for itself", "for those before")),
+        *(f"look: overdraw by {cause}, {model}" for cause in ("fee", "loss")),
+        *_branches("look: overdraw of one"),
+        f"look: losing, counted, {model}",
+        "look: losing, hidden lots not counted",
+        "look: an own order takes nothing",
+    )
+
+
+def _closing_quotes(model: str) -> tuple[str, ...]:
+    return *_branches("quote: looked at", "quote: looks used up", model=model), "MASS_QUOTE: negative_equity"
+
+
+_REFUSED = """
+    AMEND: account_locked, insufficient_funds, no_risk
+    CREATE_ACCOUNT: bad_id
+    LIQUIDATE: unknown_account, venue_cancel_only
+    MARKS: bad_value, instrument_not_open, mark_jump
+    MASS_QUOTE: account_locked, negative_equity, no_risk, underlying_not_open
+    NEW_ORDER: account_locked, insufficient_funds, negative_equity, no_risk, underlying_not_open
+    RISK: bad_value, unknown_underlying
+    RISK_SNAPSHOT: bad_value, instrument_not_open, mark_jump, no_risk
+    RISK_SWEEP: venue_cancel_only
+    SET_CAPS: unknown_account
+    SET_FEES: bad_value
+    SET_LOCK: bad_flags, unknown_account
+    SET_MARGIN_MODEL: account_locked, margin_breach, no_risk, unknown_account
+    SET_TIER: unknown_account
+    SET_UNDERLYING_STATE: unknown_underlying
+    SHARE_LOSS: not_liquidatable, unknown_account
+    TAKEOVER: account_locked, venue_cancel_only
+    TRANSFER: account_locked
+    WITHDRAW: account_locked, duplicate, unknown_account
+"""
+
+
+def _refusals(table: str) -> tuple[str, ...]:
+    """One a reason, of lines that name a command and its reasons."""
+    lines = (line.strip().split(": ") for line in table.strip().splitlines())
+    return tuple(f"{command}: {reason}" for command, reasons in lines for reason in reasons.split(", "))
+
+
+PROMISES: dict[str, tuple[str, ...]] = {
+    "refused": _refusals(_REFUSED),
+    "families": (
+        "CREATE_ACCOUNT: too_many_accounts",
+        "CREATE_ACCOUNT: bad_value",
+        "CREATE_ACCOUNT: unknown_account",
+        "TRANSFER: wrong_family",
+        "cash: transfer",
+    ),
+    "many_cancelled": (
+        *("liquidation: orders_cancelled",) * 3,
+        "liquidation: perpetual_slice",
+        *_LOSS_SHARED,
+    ),
+    "accumulation": (
+        "FUNDING: limit_reached",
+        "TRANSFER: limit_reached",
+        "TAKEOVER: limit_reached",
+        *_LOSS_SHARED,
+    ),
+    "takeovers": (
+        "TAKEOVER: too_many_seats",
+        "TAKEOVER: position_limit",
+        "TAKEOVER: no_risk",
+        "TAKEOVER: price_too_high",
+        "TAKEOVER: insufficient_funds",
+        "liquidation: taken_over",
+    ),
+    "uneven_spreads": ("relief: none for lots of two sizes", "relief: none beyond bounds"),
+    "many_accounts": ("liquidation: taken_over", "liquidation: perpetual_slice", *_LOSS_SHARED),
+    "closing": (
+        f"check 16: closing, maintenance met, {STANDARD}",
+        f"check 16: closing, not borne, maintenance was met, {STANDARD}",
+        "MASS_QUOTE: insufficient_funds",
+    ),
+    "neutral": ("slice: no perpetual that hedges", "liquidation: option_slice"),
+    "shared_late": (
+        "WITHDRAW: loss_sharing",
+        "sharing: less there than its share",
+        "sharing: nothing there any more",
+        "sharing: ends with something missing",
+        "sharing: ends with nothing missing",
+        *_LOSS_SHARED,
+    ),
+    "entry_limit": ("TAKEOVER: limit_reached", "NEW_ORDER: limit_reached", "liquidation: taken_over"),
+    "volume": ("fees: volume counts no more",),
+    "large_portfolios": ("RISK_SNAPSHOT: bad_value", "WITHDRAW: insufficient_funds", "cash: withdrawal"),
+    "pending_withdrawals": ("WITHDRAW: limit_reached", "cash: withdrawal paid"),
+    "crowd_standard": _crowd(STANDARD),
+    "crowd_portfolio": _crowd(PORTFOLIO),
+    "drift_standard": _drift(STANDARD),
+    "drift_portfolio": (*_drift(PORTFOLIO), "takeover: most by what is short"),
+    "families_pay": (
+        *_branches("family: one", "family: several", "family: pays", "family: passed", "family: gives"),
+        "liquidation: covered_by_family",
+        *_LOSS_SHARED,
+        "WITHDRAW: loss_sharing",
+        "TRANSFER: loss_sharing",
+    ),
+    "family_auction": (
+        "TAKEOVER: wrong_family",
+        "withdrawal: family below maintenance",
+        "withdrawal: family in liquidation",
+        "liquidation: taken_over",
+    ),
+    "torn_spreads": ("takeover: cover torn away", "takeover: most by two lots", "liquidation: taken_over"),
+    "cut_slices": ("slice: helps whole, not as cut",),
+    "hardly_relieved": ("relief: worse only for delivery",),
+    "amends": _branches("amend: "),
+    "standing_orders_standard": (
+        *_standing_orders(STANDARD),
+        f"check 16: closing, not borne, met by receipts, {STANDARD}",
+    ),
+    "standing_orders_portfolio": _standing_orders(PORTFOLIO),
+    "losing_makers_standard": _losing_makers(STANDARD),
+    "losing_makers_portfolio": _losing_makers(PORTFOLIO),
+    "losing_looks_standard": _losing_looks(STANDARD),
+    "losing_looks_portfolio": (*_losing_looks(PORTFOLIO), "look: overdraw by rounding, portfolio"),
+    "most_meetings": tuple(
+        f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote")
+    ),
+    "long_looks": (
+        *_branches("look: ended at its most meetings, fill-or-kill"),
+        "look: no meeting left",
+        "look: one meeting left, two needed",
+        "meetings: stopped before its own order",
+    ),
+    "cancelled_on_the_way": _branches("meetings: stopped, some cancelled"),
+    "long_slices": _branches("look: ended at its most meetings, slice"),
+    "slice_in_vain": ("meetings: stopped, slice",),
+    "displays": _branches("display: "),
+    "relieved_quotes": _branches("quote: ", model=STANDARD),
+    "closing_quotes_standard": _closing_quotes(STANDARD),
+    "closing_quotes_portfolio": _closing_quotes(PORTFOLIO),
+    "shared_by_worth": (
+        *(f"sharing: {how}" for how in ("no cash, no part", "cash but no equity, no part")),
+        "sharing: by equity",
+        "sharing: by cash",
+        *_LOSS_SHARED,
+    ),
+}
