@@ -19,7 +19,7 @@ from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS
 
 LONG = "pending_withdrawals"
-RANDOM_COMMANDS = 2_000
+RANDOM_COMMANDS = 3_000
 # Random streams come by these by themselves, whatever the seed: the campaigns are worth running.
 OFTEN = {
     branch

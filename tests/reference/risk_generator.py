@@ -157,7 +157,8 @@ class RiskTraffic(Traffic):
         ]
         if not held or not underlying.index_micro:
             return b""
-        account, worst = self.rng.choice(held)
+        model = self.rng.getrandbits(1)  # few have the portfolio model: they come as often as the others
+        account, worst = self.rng.choice([each for each in held if each[0].model == model] or held)
         is_put = worst.instrument.terms.option_type == r.OPTION_PUT
         falls = (worst.size_lots > 0) != is_put
         steps = (0.85, 0.93, 0.97, 0.995) if falls else (1.005, 1.03, 1.08, 1.17)
