@@ -29,7 +29,7 @@ TERMS = (
 
 
 def _activation() -> bytes:
-    """Two underlyings, the second without parameters; an instrument without a mark; somebody poor; rules 2."""
+    """Two underlyings, one without parameters; an instrument without a mark; somebody poor. Rules 2."""
     made = [opening(*TERMS[:2]), c.list_underlying(1, "DRY")]
     made += [more_accounts(CAROL, DAVE, amount_micro=10**14), more_accounts(POOR, amount_micro=100 * USDC)]
     made += [c.list_instrument(n, TERMS[n]) for n in (DRY, STEPPED, UNMARKED)]

@@ -69,6 +69,7 @@ class OrderTraffic(RiskTraffic):
         self.orders_after = self.activate_after + self.rng.choice((60, 150))
         self.under_orders = False
         self.sent = b""
+        self.block_id = 0
 
     # --- batches -------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class OrderTraffic(RiskTraffic):
             (1.5, self.again),
             (2.0, self.cancel_many),
             (1.0, self.not_yet),
-            (3.0, self.block_trade),
+            (6.0, self.block_trade),
         ):
             self._makers.append(make)
             self._weights.append(weight)
@@ -217,19 +218,27 @@ class OrderTraffic(RiskTraffic):
         taker = self._whale() if self._one_in(2) else self._account()
         count = rng.choice((1, 1, 2, 2, 3, 5)) if not self._one_in(60) else limits.BLOCK_MOST
         trades = [self._block_leg(taker) for _ in range(count)]
-        block_id = self.world.last_block_id + rng.choices((1, 7, 0, -1, 1 << 40), (20, 10, 1, 1, 0.2))[0]
         grant = rng.getrandbits(2) if self._one_in(30) else 0
-        return block_trade(taker, self._fit(block_id), trades, grant=grant)
+        if self._one_in(15):
+            known = (self.world.last_block_id, self.world.last_block_id - 1, 0, -1)
+            return block_trade(taker, rng.choice(known), trades, grant=grant)
+        self.block_id += rng.choices((1, 7, 1 << 40), (20, 10, 0.2))[0]
+        return block_trade(taker, self.block_id, trades, grant=grant)
 
     def _block_leg(self, taker: int) -> BlockTrade:
-        """One trade with somebody, mostly of another family and within the band."""
-        rng, instrument, maker = self.rng, self._instrument(), self._whale()
+        """One trade with somebody, mostly rich, of another family and within the band; at its edge too."""
+        rng, instrument = self.rng, self._instrument()
+        maker = self._whale() if not self._one_in(6) else self._account()
         if maker == taker and not self._one_in(8):
             maker = self.maker()
+        if self._one_in(40):
+            maker = rng.choice((0, limits.ACCOUNT_BRIDGE, self.world.next_account))
         lots = self._fit(self._lots(instrument) * rng.choice((1, -1)))
         price = self._fit(self._price(instrument))
         if not self._one_in(10):
             price = max(instrument.min_price, min(price, instrument.max_price))
+        if self._one_in(12):
+            price = rng.choice((instrument.min_price, instrument.max_price))
         return BlockTrade(maker, instrument.id, lots, price)
 
     def amend(self) -> bytes:
