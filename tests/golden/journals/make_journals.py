@@ -37,10 +37,18 @@ SCRIPTED = (
     "torn_spreads",
     "cut_slices",
     "amends",
-    "stale_makers_standard",
-    "stale_makers_portfolio",
+    "losing_makers_standard",
+    "losing_makers_portfolio",
 )
-SCRIPTED_3 = ("client_ids", "compare_and_amend", "configuring", "most_to_quote", "windows")
+SCRIPTED_3 = (
+    "client_ids",
+    "compare_and_amend",
+    "configuring",
+    "most_to_quote",
+    "windows",
+    "blocks_refused",
+    "blocks_done",
+)
 SCRIPTED_TRIGGERS = ("queue", "orders_come", "incremental", "ends", "refused_members")
 
 
