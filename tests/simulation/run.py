@@ -11,6 +11,8 @@ from hashlib import sha256
 from random import Random
 
 from exchange.core.engine import Engine
+from exchange.domain import commands
+from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.journal.memory import PowerLoss
 from exchange.wire.session import RpcError
 from pricing import engines
@@ -139,7 +141,7 @@ class Run:
         process.venue.read(lambda: process.venue.engine.account_count, read.append)
         must(read == [process.venue.engine.account_count], "a halted venue does not answer reads")
         try:
-            process.venue.submit(b"")
+            process.venue.submit(commands.cancel_many(FIRST_USER_ACCOUNT))
         except RpcError:
             return
         must(False, "a halted venue takes commands")
