@@ -17,6 +17,8 @@ from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, block_trade
+from tests.reference import invariants
+from tests.reference.engine import ReferenceEngine
 from tests.unit.core.harness import (
     ALICE,
     BOB,
@@ -41,34 +43,57 @@ from tests.unit.core.harness import (
 VALUE = 10_000  # micro-USDC of a lot at a price of one tick
 
 
-@pytest.fixture
-def market() -> Market:
-    return under_rules_3(Market(Engine()))
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def market(request: pytest.FixtureRequest) -> Market:
+    return under_rules_3(Market(request.param()))
 
 
-@pytest.fixture
-def priced() -> Market:
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def priced(request: pytest.FixtureRequest) -> Market:
     """The same with fees, and a band around the marks."""
     call = CALL._replace(maker_fee_ppm=200, taker_fee_ppm=500, band_ppm=100_000)
     perpetual = PERP._replace(maker_fee_ppm=200, taker_fee_ppm=500, band_ppm=100_000)
-    return under_rules_3(Market(Engine(), call, perpetual))
+    return under_rules_3(Market(request.param(), call, perpetual))
 
 
 def block(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = ALICE) -> list[e.Event]:
     """Send one; what it did holds together."""
     events = market.send(block_trade(taker, ident, trades))
-    assert isinstance(market.engine, Engine)
-    check(market.engine)
+    engine = in_use(market)
+    if isinstance(engine, Engine):
+        check(engine)
+    else:
+        invariants.check(engine.world)
     return events
+
+
+def in_use(market: Market) -> Engine | ReferenceEngine:
+    """The engine of a market, which is either."""
+    engine: object = market.engine
+    assert isinstance(engine, Engine | ReferenceEngine)
+    return engine
+
+
+def volume_of(market: Market, account: int) -> int:
+    engine = in_use(market)
+    if isinstance(engine, Engine):
+        return int(engine.world.accounts[account * ACCOUNT_WORDS + A_VOLUME])
+    return engine.world.accounts[account].volume_micro
+
+
+def seats_of(market: Market, account: int) -> int:
+    engine = in_use(market)
+    if isinstance(engine, Engine):
+        return int(engine.world.accounts[account * ACCOUNT_WORDS + A_SEATS])
+    return len(engine.world.accounts[account].seats)
 
 
 def refused(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = ALICE) -> tuple[str, int, int]:
     """Send one that is refused and leaves no trace: why, the detail, and which trade it was."""
-    assert isinstance(market.engine, Engine)
-    before = market.engine.state_bytes()
+    before = in_use(market).state_bytes()
     found = only(block(market, *trades, ident=ident, taker=taker), e.Rejected)
     assert (found.command, found.head.id, found.head.account) == (r.BLOCK_TRADE, 0, taker)
-    assert _but_counter(market.engine.state_bytes()) == _but_counter(before)
+    assert _but_counter(in_use(market).state_bytes()) == _but_counter(before)
     return rejects.REJECT_NAMES[found.reason], found.detail, found.position
 
 
@@ -134,9 +159,8 @@ class TestWhatHappens:
 
     def test_volumes_count(self, market: Market) -> None:
         block(market, BlockTrade(BOB, OPTION, 3, 12_000), BlockTrade(BOB, PERPETUAL, -2, INDEX))
-        assert isinstance(market.engine, Engine)
         for account in (ALICE, BOB):
-            assert market.engine.world.accounts[account * ACCOUNT_WORDS + A_VOLUME] == 5 * INDEX * VALUE
+            assert volume_of(market, account) == 5 * INDEX * VALUE
 
     def test_triggers_and_groups_see_nothing_of_it(self, market: Market) -> None:
         market.send(co.set_mmp(ALICE, 0, 0, co.MmpLimits(1_000, 0, 1_000_000, 0, 0, 10**12)))
@@ -340,8 +364,7 @@ class TestRefusals:
 class TestState:
     def test_the_last_id_is_its_last_word(self, market: Market) -> None:
         block(market, GOOD, ident=77)
-        assert isinstance(market.engine, Engine)
-        state = market.engine.state_bytes()
+        state = in_use(market).state_bytes()
         assert struct.unpack("<q", state[-8:]) == (77,)
         restored = Market.__new__(Market)
         restored.engine = Engine.restore(state)
@@ -352,6 +375,4 @@ class TestState:
     def test_seats_made_are_gone(self, market: Market) -> None:
         market.send(c.create_account(67))
         refused(market, OTHER, GOOD, BlockTrade(67, PERPETUAL, 1, INDEX))
-        assert isinstance(market.engine, Engine)
-        accounts = market.engine.world.accounts
-        assert [accounts[n * ACCOUNT_WORDS + A_SEATS] for n in (ALICE, BOB, CAROL, 67)] == [0, 0, 0, 0]
+        assert [seats_of(market, account) for account in (ALICE, BOB, CAROL, 67)] == [0, 0, 0, 0]
