@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from exchange.attest import chain
 from exchange.core.engine import Engine
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.gateway.handing_out import count_events
@@ -61,7 +61,7 @@ def setup_commands(world: World) -> list[bytes]:
     terms = world.terms()
     found = [commands.set_rules(2), commands.time(world.now_ms)]
     found += [commands.list_underlying(number, symbol) for number, symbol in enumerate(SYMBOLS)]
-    found += [commands.risk(number, each) for number, each in enumerate(RISK)]
+    found += [commands_risk.risk(number, each) for number, each in enumerate(RISK)]
     found += [commands.list_instrument(number, term) for number, term in enumerate(terms)]
     for index in range(world.accounts):
         account = FIRST_USER_ACCOUNT + index
@@ -89,8 +89,8 @@ def _snapshot(
         for number in listed
     ]
     rows = scenario_table([terms[number] for number in listed], index_micro, world.now_ms)
-    stream = commands.table_stream(zip(listed, rows.tolist(), strict=True))
-    return commands.risk_snapshot(underlying, index_micro, 1, units, len(listed), stream)
+    stream = commands_risk.table_stream(zip(listed, rows.tolist(), strict=True))
+    return commands_risk.risk_snapshot(underlying, index_micro, 1, units, len(listed), stream)
 
 
 def write_journal(world: World, folder: Path) -> None:

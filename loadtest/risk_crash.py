@@ -18,7 +18,7 @@ from typing import Final
 from exchange.app import parameters
 from exchange.core import auctions, invariants, margin_queries, risk_queries
 from exchange.core.engine import Engine
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.limits import ACCOUNT_INSURANCE, FIRST_USER_ACCOUNT
 from loadtest.engine_runs import RESERVE_ORDERS, SetupRejected
@@ -111,7 +111,7 @@ class Crash:
     def _prepare(self, fund_micro: int) -> None:
         setup = [commands.set_rules(2), commands.time(NOW_MS), commands.list_underlying(0, "BTC")]
         setup += [commands.list_instrument(number, terms) for number, terms in enumerate(self._terms)]
-        setup += [commands.risk(0, parameters.BTC), commands.set_fees(parameters.TIERS)]
+        setup += [commands_risk.risk(0, parameters.BTC), commands_risk.set_fees(parameters.TIERS)]
         deposits = [(account, _VICTIM_MICRO) for account in self.victims]
         deposits += [(account, _RICH_MICRO) for account in (*self.makers, self.bidder)]
         setup += [commands.create_account(account) for account, _ in deposits]
@@ -130,7 +130,7 @@ class Crash:
         account = self.victims[victim]
         kind = kind_of(victim)
         if kind == _UNQUOTED or (kind == _MIXED and victim % 2):
-            yield commands.set_margin_model(account, r.MODEL_PORTFOLIO)
+            yield commands_risk.set_margin_model(account, r.MODEL_PORTFOLIO)
         maker = self.makers[victim % _MAKERS]
         for instrument, lots in self._held(victim, kind):
             sells = r.FLAG_SELL if lots < 0 else 0
@@ -159,7 +159,7 @@ class Crash:
             for bit in range(43, 19, -1):
                 ident += 1
                 batch.append(commands.withdraw(account, 1 << bit, ident))
-                batch.append(commands.resolve_withdrawal(ident, r.WITHDRAWAL_PAID))
+                batch.append(commands_risk.resolve_withdrawal(ident, r.WITHDRAWAL_PAID))
             yield b"".join(batch)
 
     def is_quoted(self, instrument: int) -> bool:
@@ -208,7 +208,7 @@ class Crash:
         started: list[int] = []
         for first in range(FIRST_USER_ACCOUNT, self.bidder + 1, SWEEP_ACCOUNTS):
             count = min(SWEEP_ACCOUNTS, self.bidder + 1 - first)
-            events = self._step(found, commands.risk_sweep(first, count))
+            events = self._step(found, commands_risk.risk_sweep(first, count))
             ends = range(0, len(events) - _DONE_BYTES, _LIQUIDATION_BYTES)
             started += [unpack_from("<I", events, at + 16)[0] for at in ends]
         return started
@@ -238,7 +238,8 @@ class Crash:
         while kind not in (r.LIQ_ENDED, r.LIQ_DEFICIT):
             if self._is_short(account):
                 most_ppm = auctions.auction(self.engine, account).most_ppm
-                events = self._step(found, commands.takeover(self.bidder, account, most_ppm, _RICH_MICRO))
+                bid = commands_risk.takeover(self.bidder, account, most_ppm, _RICH_MICRO)
+                events = self._step(found, bid)
                 must_be(events, r.EV_MOVED)
             kind = self._liquidated(found, account)
         self._share(found, account)
@@ -251,7 +252,7 @@ class Crash:
 
     def _liquidated(self, found: CrashFigures, account: int) -> int:
         """One LIQUIDATE; the kind of its last LIQUIDATION, 0 where there is none."""
-        events = self._step(found, commands.liquidate(account))
+        events = self._step(found, commands_risk.liquidate(account))
         if len(events) == _DONE_BYTES:
             must_be(events, r.EV_DONE)
             return 0
@@ -263,7 +264,7 @@ class Crash:
     def _share(self, found: CrashFigures, account: int) -> None:
         """Share an account's loss until it is done."""
         while risk_queries.account_state(self.engine, account).liquidation:
-            events = self._step(found, commands.share_loss(account, _SHARE_ACCOUNTS))
+            events = self._step(found, commands_risk.share_loss(account, _SHARE_ACCOUNTS))
             if events[0] == r.EV_REJECTED:
                 raise SetupRejected(f"a loss could not be shared: {events[:64].hex()}")
 

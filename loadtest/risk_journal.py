@@ -13,7 +13,7 @@ from typing import Final
 
 from exchange.app import parameters
 from exchange.core.engine import Engine
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.oracle.index import CombinedFeed
 from exchange.oracle.marks import MarkLoop
@@ -63,7 +63,8 @@ def measure(seconds: int, instruments_count: int) -> JournalFigures:
     for underlying, (simulated, risk) in enumerate(((BTC, parameters.BTC), (ETH, parameters.ETH))):
         terms = terms_of(underlying, simulated.spot, instruments_count // 2)
         oracles.append(oracle(underlying, terms, len(listed), _SEED + underlying))
-        setup += [commands.list_underlying(underlying, simulated.symbol), commands.risk(underlying, risk)]
+        setup.append(commands.list_underlying(underlying, simulated.symbol))
+        setup.append(commands_risk.risk(underlying, risk))
         listed += [commands.list_instrument(len(listed) + n, each) for n, each in enumerate(terms)]
     apply_setup(engine, setup + listed)
     feeds = [feed for _, feed in oracles]

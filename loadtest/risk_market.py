@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exchange.app import parameters
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from loadtest import packed
 from loadtest.workload import ACCOUNT_FIRST, ACCOUNTS_COUNT, INSTRUMENTS_COUNT, Workload, anchor_price_ticks
@@ -84,8 +84,9 @@ class Snapshots:
         held = self._held[underlying]
         changes = rows - held if held.size else rows
         self._held[underlying] = rows
-        stream = commands.table_stream(zip(listed, changes.tolist(), strict=True))
-        return commands.risk_snapshot(underlying, index_micro, self._feed_seq, units, len(listed), stream)
+        stream = commands_risk.table_stream(zip(listed, changes.tolist(), strict=True))
+        feed_seq, count = self._feed_seq, len(listed)
+        return commands_risk.risk_snapshot(underlying, index_micro, feed_seq, units, count, stream)
 
 
 def mark_micro(instrument: int, move_ppm: int) -> int:
@@ -98,7 +99,7 @@ def setup_commands(snapshots: Snapshots) -> list[bytes]:
     """The core benchmark's venue under rules 2: parameters, and snapshots in the place of marks."""
     plain = [command for command in packed.setup_commands() if command[0] != r.MARKS]
     listed = 1 + len(packed.INDEX_MICRO)  # time and the underlyings
-    risk = [commands.risk(number, each) for number, each in enumerate(RISK)]
+    risk = [commands_risk.risk(number, each) for number, each in enumerate(RISK)]
     return [commands.set_rules(2), *plain[:listed], *risk, *plain[listed:], *snapshots.commands()]
 
 
@@ -132,7 +133,7 @@ def portfolio_accounts(count: int, deposit_micro: int = DEPOSIT_MICRO) -> list[b
         if number >= ACCOUNTS_COUNT:
             found.append(commands.create_account(account))
             found.append(commands.deposit(account, deposit_micro, number + 1))
-        found.append(commands.set_margin_model(account, r.MODEL_PORTFOLIO))
+        found.append(commands_risk.set_margin_model(account, r.MODEL_PORTFOLIO))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exchange.core.engine import Engine
-from exchange.domain import commands
+from exchange.domain import commands_risk
 from exchange.domain import records as r
 from loadtest import risk_market, timing
 from loadtest.canonical import EVENT_REJECTED, EVENT_TRADE
@@ -157,7 +157,7 @@ class Sweeps:
             end = ACCOUNT_FIRST + self._accounts_count
             for first in range(ACCOUNT_FIRST, end, self._sweep_accounts):
                 count = min(self._sweep_accounts, end - first)
-                swept = timed(self.engine.apply, commands.risk_sweep(first, count))
+                swept = timed(self.engine.apply, commands_risk.risk_sweep(first, count))
                 must_be(swept.events, r.EV_DONE)  # and nobody is below maintenance
                 traded = timed(self.engine.apply, next(self._batches))
                 found.slices.append(swept.seconds)

@@ -17,6 +17,7 @@ from typing import Final
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 
 _NOW_MS: Final = 1_700_000_000_000
@@ -43,7 +44,7 @@ _LIMITS: Final = co.MmpLimits(
     vega_limit_micro=10**12,
     max_quote_e8=10**12,
 )
-_RISK: Final = c.RiskParameters(
+_RISK: Final = cr.RiskParameters(
     scenarios=_SCENARIOS,
     quantum_micro=_QUANTUM_MICRO,
     extended_from=27,
@@ -119,7 +120,7 @@ def _snapshot(feed_seq: int, first: bool, rules: int) -> bytes:
             moves = [(feed_seq + k + instrument) % 7 - 3 for k in range(_SCENARIOS)]
         tables.append((instrument, moves))
     index_micro = _index_micro(feed_seq, rules)
-    return c.risk_snapshot(0, index_micro, feed_seq, _units(), _INSTRUMENTS, c.table_stream(tables))
+    return cr.risk_snapshot(0, index_micro, feed_seq, _units(), _INSTRUMENTS, cr.table_stream(tables))
 
 
 def _opening(rules: int) -> bytes:
@@ -130,9 +131,9 @@ def _opening(rules: int) -> bytes:
         found.append(c.deposit(_FIRST_ACCOUNT + number, 1_000_000_000_000_000, number + 1))
     if rules == 1:
         return b"".join([*found, _marks(1, rules)])
-    found += [c.risk(0, _RISK), c.set_fees([c.FeeTier(100, 300, 0, 500), c.FeeTier(-50, 250, -50, 400)])]
+    found += [cr.risk(0, _RISK), cr.set_fees([cr.FeeTier(100, 300, 0, 500), cr.FeeTier(-50, 250, -50, 400)])]
     found.append(_snapshot(1, True, rules))
-    found += [c.set_margin_model(_FIRST_ACCOUNT + number, number % 2) for number in range(_ACCOUNTS)]
+    found += [cr.set_margin_model(_FIRST_ACCOUNT + number, number % 2) for number in range(_ACCOUNTS)]
     if rules >= 3:
         for number in range(_ACCOUNTS * _GROUPS):
             found.append(co.set_mmp(_FIRST_ACCOUNT + number // _GROUPS, 0, number % _GROUPS, _LIMITS))
@@ -199,7 +200,7 @@ class _Traffic:
             return _marks(self._feed_seq, self._rules)
         if self._feed_seq % 3 == 1:
             return _snapshot(self._feed_seq, False, self._rules)
-        return c.risk_sweep(_FIRST_ACCOUNT, _ACCOUNTS)
+        return cr.risk_sweep(_FIRST_ACCOUNT, _ACCOUNTS)
 
     def _pick(self) -> tuple[int, int, int, int]:
         while True:

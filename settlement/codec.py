@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from exchange.domain.commands import FeeTier, InstrumentTerms
+from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import MAX_TIERS
 from settlement import columns as col
 from settlement import operations as op

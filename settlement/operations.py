@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exchange.domain.commands import FeeTier, InstrumentTerms
+from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands_risk import FeeTier
 
 
 class IndexSet(NamedTuple):

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from exchange.domain.commands import FeeTier, InstrumentTerms
+from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import ACCOUNT_WITHDRAWALS, FIRST_USER_ACCOUNT
 from settlement.operations import Moved
 

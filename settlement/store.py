@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from exchange.domain.commands import FeeTier, pack_terms
+from exchange.domain.commands import pack_terms
+from exchange.domain.commands_risk import FeeTier
 from exchange.domain.events import unpack_terms
 from settlement.batch import Batch, Header, counter, unpack_header
 from settlement.commitment import GENESIS_ROOT, Commitment, position_words, read_position_words

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from exchange.app.payouts import Payouts, Resolution
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.gateway.ports import ThreadLoop
 from exchange.wire.session import RpcError
 from settlement.l1.mock import MockL1
@@ -124,7 +124,7 @@ class L1Bridge:
                 continue
             self._resolving.add(ident)
             try:
-                self._submit(commands.resolve_withdrawal(ident, outcome))
+                self._submit(commands_risk.resolve_withdrawal(ident, outcome))
             except RpcError as refused:
                 _log.warning("withdrawal %d has to wait: %s", ident, refused)
                 self._loop.call_later(RETRY_S, partial(self._resolving.discard, ident))

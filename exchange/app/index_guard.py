@@ -13,7 +13,7 @@ from typing import Final
 
 from exchange.app.venue_port import VenuePort
 from exchange.core import risk_queries
-from exchange.domain import commands
+from exchange.domain import commands_risk
 from exchange.domain import records as r
 from exchange.wire.session import RpcError
 
@@ -66,7 +66,7 @@ class IndexGuard:
                 _log.error("%s: its state was not taken: %s", self._symbol, packed.hex())
 
         try:
-            venue.submit(commands.set_underlying_state(self._underlying, wanted), done)
+            venue.submit(commands_risk.set_underlying_state(self._underlying, wanted), done)
         except RpcError as refused:  # the next look asks again
             _log.warning("%s: its state was not taken: %s", self._symbol, refused)
             return

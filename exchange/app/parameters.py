@@ -15,9 +15,10 @@ from typing import Final
 
 from exchange.app.venue_port import VenuePort
 from exchange.core import queries, risk_queries
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
-from exchange.domain.commands import FeeTier, RiskParameters, symbol_text
+from exchange.domain.commands import symbol_text
+from exchange.domain.commands_risk import FeeTier, RiskParameters
 from exchange.oracle.scenario_tables import Grid
 from exchange.wire.session import RpcError
 from pricing.scenarios import DeribitParameters
@@ -156,9 +157,9 @@ class Parameters:
             symbol = symbol_text(queries.underlying_symbol(engine, number))
             wanted = configured.risk.get(symbol)
             if wanted is not None and risk_queries.risk_parameters(engine, number) != wanted:
-                due.append(commands.risk(number, wanted))
+                due.append(commands_risk.risk(number, wanted))
         if risk_queries.fee_schedule(engine) != (configured.combo_discount_permille, list(configured.tiers)):
-            due.append(commands.set_fees(configured.tiers, configured.combo_discount_permille))
+            due.append(commands_risk.set_fees(configured.tiers, configured.combo_discount_permille))
         return due
 
     def _answered(self, command: bytes, packed: bytes) -> None:

@@ -23,7 +23,7 @@ from functools import partial
 from exchange.app.risk_counts import RiskCounts
 from exchange.app.venue_port import VenuePort
 from exchange.core import queries, risk_queries, seat_queries
-from exchange.domain import commands, events
+from exchange.domain import commands_risk, events
 from exchange.domain import records as r
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_SWEEP
 from exchange.gateway.ports import Clock, Timer
@@ -175,7 +175,7 @@ class RiskDriver:
             count = seat_queries.accounts_within(
                 self._venue.engine, self._sweep_at, self._rules.sweep_slice, self._rules.sweep_seats
             )
-            if not self._submit(commands.risk_sweep(self._sweep_at, count), self._swept):
+            if not self._submit(commands_risk.risk_sweep(self._sweep_at, count), self._swept):
                 self._sweep_at = None
                 return
             self._sweep_at += count
@@ -210,13 +210,13 @@ class RiskDriver:
             if case.is_sharing:
                 if sharing not in (0, account):
                     continue
-                command = commands.share_loss(account, self._rules.share_slice)
+                command = commands_risk.share_loss(account, self._rules.share_slice)
                 sharing = account
             else:
                 if closed and self._holds(account, closed):
                     case.ready_ms = now_ms + self._rules.closed_retry_ms
                     continue
-                command = commands.liquidate(account)
+                command = commands_risk.liquidate(account)
             if not self._submit(command, partial(self._stepped, account)):
                 return
             case.is_under_way = True

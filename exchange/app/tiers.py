@@ -17,7 +17,7 @@ import msgspec
 from exchange.app.parameters import VenueParameters
 from exchange.app.venue_port import VenuePort
 from exchange.core import risk_queries
-from exchange.domain import commands
+from exchange.domain import commands_risk
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.wire.session import RpcError
 
@@ -126,7 +126,7 @@ class VolumeTiers:
         while self._due and sent < SLICE:
             account, tier = self._due[-1]
             try:
-                self._venue.submit(commands.set_tier(account, tier))
+                self._venue.submit(commands_risk.set_tier(account, tier))
             except RpcError as refused:
                 _log.warning("a tier was not taken: %s", refused)
                 return

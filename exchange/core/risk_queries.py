@@ -32,7 +32,7 @@ from exchange.core.layout import (
     U_STATE,
     UNDERLYING_WORDS,
 )
-from exchange.domain.commands import FeeTier, RiskParameters
+from exchange.domain.commands_risk import FeeTier, RiskParameters
 from exchange.domain.limits import ACCOUNT_INSURANCE, FIRST_USER_ACCOUNT
 
 _PARAMETERS: Final = 22

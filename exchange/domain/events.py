@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from exchange.domain import events_orders
 from exchange.domain import records as r
-from exchange.domain.commands import FeeTier, InstrumentTerms, RiskParameters
+from exchange.domain.commands import InstrumentTerms
+from exchange.domain.commands_risk import FeeTier, RiskParameters
 from exchange.domain.event_header import EventError, Header
 from exchange.domain.events_orders import Due, Extended, Mmp, OrderEvent, Repeated
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
 from exchange.gateway.market import InstrumentMarket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exchange.core import auctions, queries
-from exchange.domain import commands, rejects
+from exchange.domain import commands_risk, rejects
 from exchange.domain import events as ev
 from exchange.gateway import risk_views
 from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
@@ -97,7 +97,7 @@ def take_over(venue: Venue, session: Session, request: Request) -> None:
         venue.auction_list.forget()  # who has bought sees it at once
         session.reply(request, {"positions": moved, "paid": usdc(paid_micro)}, _seq(packed))
 
-    command = commands.takeover(account, target, int(fraction), int(pay))
+    command = commands_risk.takeover(account, target, int(fraction), int(pay))
     venue.submit(command, guarded(session, request, finish, venue))
 
 

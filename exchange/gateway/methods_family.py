@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Raw
 
 from exchange.core import queries
-from exchange.domain import commands, rejects
+from exchange.domain import commands_risk, rejects
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_SUBACCOUNTS
@@ -174,10 +174,10 @@ def remove_subaccount(venue: Venue, session: Session, request: Request) -> None:
             venue.authenticator.live.close_account(account, "subaccount_removed")
             session.reply(request, "ok", event.head.counter)
         else:  # something was under way: it stays
-            venue.submit(commands.set_lock(account, False))
+            venue.submit(commands_risk.set_lock(account, False))
             session.fail(request, reject_error(rejects.NOT_EMPTY))
 
-    venue.submit(commands.set_lock(account, True), done)
+    venue.submit(commands_risk.set_lock(account, True), done)
     venue.retiring.add(account)  # nothing is sent to it from here on: what was sent is ahead of the lock
 
 

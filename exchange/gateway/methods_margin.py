@@ -10,7 +10,7 @@ from typing import Final
 
 from exchange.core import margin_queries, queries, risk_queries
 from exchange.core.margin_queries import MarginFigures
-from exchange.domain import commands
+from exchange.domain import commands_risk
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.gateway import risk_views
@@ -188,7 +188,7 @@ def change_margin_model(venue: Venue, session: Session, request: Request) -> Non
             raise rejected(event, None)
         session.reply(request, [before], event.head.counter)
 
-    venue.submit(commands.set_margin_model(account, model), guarded(session, request, finish, venue))
+    venue.submit(commands_risk.set_margin_model(account, model), guarded(session, request, finish, venue))
 
 
 def _model_change(old: MarginFigures, new: MarginFigures) -> JsonObject:

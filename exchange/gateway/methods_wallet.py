@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from exchange.core import account_queries
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import ACCOUNT_WITHDRAWALS
@@ -112,7 +112,7 @@ def _transfer(venue: Venue, session: Session, request: Request, source: int) -> 
         event = _cash(packed)
         session.reply(request, _transfer_object(venue, event), event.head.counter)
 
-    command = commands.transfer(source, destination, amount_micro, venue.next_transfer_id())
+    command = commands_risk.transfer(source, destination, amount_micro, venue.next_transfer_id())
     venue.submit(command, guarded(session, request, finish, venue))
 
 
@@ -217,7 +217,7 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
         reply(packed)
 
     try:
-        venue.submit(commands.resolve_withdrawal(ident, r.WITHDRAWAL_CANCELLED), done)
+        venue.submit(commands_risk.resolve_withdrawal(ident, r.WITHDRAWAL_CANCELLED), done)
     except RpcError:  # it was never sequenced
         venue.withdrawals.resume(ident)
         raise

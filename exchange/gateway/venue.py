@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
-from exchange.domain import commands, events
+from exchange.domain import commands, commands_risk, events
 from exchange.domain import records as r
 from exchange.domain.commands import symbol_text
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ACCOUNTS
@@ -389,7 +389,7 @@ class Venue:
             done(account if packed and packed[0] == r.EV_ACCOUNT else 0)
 
         try:
-            self.submit(commands.set_caps(account, limits.orders_max, limits.positions_max), finish)
+            self.submit(commands_risk.set_caps(account, limits.orders_max, limits.positions_max), finish)
         except RpcError as refused:
             _log.warning("account %d has no caps and is not handed out: %s", account, refused)
             done(0)

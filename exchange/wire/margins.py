@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 from exchange.wire.instruments import usdc
 from exchange.wire.names import index_name
 from exchange.wire.objects import JsonObject

@@ -13,7 +13,7 @@ import pytest
 from clients.rpc import RpcError
 from exchange.app.calls import CallError
 from exchange.app.risk_driver import RiskDriver
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from tests.e2e.stage import Stage, Trader
 from tests.e2e.test_story import (
@@ -110,9 +110,9 @@ async def fallen(stage: Stage, trader: Trader, dealer: Trader, index: int) -> No
     """One bitcoin long, a fall, and nobody who bids: the portfolio goes to auction."""
     await long_perpetual(stage, trader, dealer, 1)
     await stage.operate(market(2, index, 1_000, 20, 100, 5))
-    await stage.operate(commands.risk_sweep(64, 1_024))
+    await stage.operate(commands_risk.risk_sweep(64, 1_024))
     for _ in range(3):
-        steps = liquidations(await stage.operate(commands.liquidate(trader.account)))
+        steps = liquidations(await stage.operate(commands_risk.liquidate(trader.account)))
         if steps and steps[-1].kind == r.LIQ_AUCTION:
             return
     raise AssertionError("not in auction")
@@ -181,16 +181,16 @@ async def test_a_loss_beyond_the_fund_is_shared_and_seen(tmp_path: Path) -> None
         await bidder.http(
             "private/strikebook_take_over", account=trader.account, fraction=1, max_pay=0
         )
-        (covered, deficit) = liquidations(await stage.operate(commands.liquidate(trader.account)))
+        (covered, deficit) = liquidations(await stage.operate(commands_risk.liquidate(trader.account)))
         assert (covered.kind, covered.amount_micro) == (r.LIQ_FUND, 400 * USDC)
         assert (deficit.kind, deficit.amount_micro) == (r.LIQ_DEFICIT, 650 * USDC)
 
         # --- the sharing: who has what is looked at first, and meanwhile no cash leaves -------------------
         cash = {each.account: (await each.summary())["balance"] for each in (other, dealer, bidder)}
-        await stage.operate(commands.share_loss(trader.account, 1_024))
+        await stage.operate(commands_risk.share_loss(trader.account, 1_024))
         with pytest.raises(CallError, match=r"temporarily_unavailable \{'reason': 'loss_sharing'\}"):
             await other.http("private/withdraw", currency="USDC", amount=3_000, address=other.owner)
-        shares = liquidations(await stage.operate(commands.share_loss(trader.account, 1_024)))
+        shares = liquidations(await stage.operate(commands_risk.share_loss(trader.account, 1_024)))
         assert shares[-1].kind == r.LIQ_ENDED
         paid = {each.head.account: each.amount_micro / USDC for each in shares if each.kind == r.LIQ_SHARED}
         assert sum(paid.values()) == pytest.approx(650)

@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from clients.rpc import RpcError
-from exchange.domain import commands, events
+from exchange.domain import commands, commands_risk, events
 from exchange.domain import records as r
-from exchange.domain.commands import InstrumentTerms, Mark, RiskParameters
+from exchange.domain.commands import InstrumentTerms, Mark
+from exchange.domain.commands_risk import RiskParameters
 from tests.e2e.stage import Stage, Trader
 
 NOW_MS = 1_798_300_800_000  # 26 December 2026, 16:00 UTC
@@ -82,7 +83,7 @@ async def opening(stage: Stage) -> None:
         commands.list_instrument(0, terms(100_000)),
         commands.list_instrument(1, terms(110_000)),
         commands.list_instrument(2, perpetual()),
-        commands.risk(0, RISK),
+        commands_risk.risk(0, RISK),
         market(1, 100_000, 5_000, 55, 2_000, 25),
         commands.set_mode(r.MODE_OPEN),
     )
@@ -158,7 +159,7 @@ async def test_a_trader_from_deposit_to_withdrawal(tmp_path: Path) -> None:
             equity=4_510,  # 10,510 - 9,300 + 3,300
         )
         # The margin call: the sweep finds the account, which may cancel and nothing else.
-        (called,) = liquidations(await stage.operate(commands.risk_sweep(64, 1_024)))
+        (called,) = liquidations(await stage.operate(commands_risk.risk_sweep(64, 1_024)))
         assert (called.head.account, called.kind) == (trader.account, r.LIQ_STARTED)
         assert (called.maintenance_micro, called.balance_micro) == (10_677_250_000, 10_510 * USDC)
         with pytest.raises(RpcError):
@@ -168,13 +169,13 @@ async def test_a_trader_from_deposit_to_withdrawal(tmp_path: Path) -> None:
         # Delta: -0.78 + 0.42 of a bitcoin in options, -0.6 in the hedge, which adds to it and goes first, in
         # slices of 10,800 / 107.5 = 100 lots. The dealer offers at the mark.
         await dealer.order("sell", PERPETUAL, 0.6, 107_500)
-        (part,) = liquidations(await stage.operate(commands.liquidate(trader.account)))
+        (part,) = liquidations(await stage.operate(commands_risk.liquidate(trader.account)))
         # 0.1 BTC: taker's fee 0.05 % of 10,750 = 5.375, liquidation fee 0.1 % = 10.75.
         assert (part.kind, part.lots, part.amount_micro) == (r.LIQ_PERPETUAL, 100, 10_750_000)
         await figures(trader, margin_balance=10_493.875, maintenance_margin=10_569.75)
-        await stage.operate(commands.liquidate(trader.account))
+        await stage.operate(commands_risk.liquidate(trader.account))
         await figures(trader, margin_balance=10_477.75, maintenance_margin=10_462.25)
-        (ended,) = liquidations(await stage.operate(commands.liquidate(trader.account)))
+        (ended,) = liquidations(await stage.operate(commands_risk.liquidate(trader.account)))
         assert ended.kind == r.LIQ_ENDED
         assert (await trader.position(PERPETUAL))["size"] == pytest.approx(-0.4)
         assert (await trader.position(LOW))["size"] == pytest.approx(-1)
@@ -205,7 +206,7 @@ async def test_a_trader_from_deposit_to_withdrawal(tmp_path: Path) -> None:
         asked = await withdraw(trader, rest)
         assert asked["amount"] == pytest.approx(rest)
         await figures(trader, balance=0, equity=0, available_funds=0)
-        paid = await stage.operate(commands.resolve_withdrawal(int(asked["id"]), r.WITHDRAWAL_PAID))
+        paid = await stage.operate(commands_risk.resolve_withdrawal(int(asked["id"]), r.WITHDRAWAL_PAID))
         assert [event.kind for event in paid if isinstance(event, events.Cash)] == [r.CASH_WITHDRAWAL_PAID]
 
 

@@ -23,6 +23,7 @@ from exchange.core.layout import A_CASH, A_LIQUIDATION, ACCOUNT_WORDS, S_SIZE, S
 from exchange.core.ledger import find_seat
 from exchange.core.margin_queries import MarginFigures
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.rates import RATES
@@ -72,7 +73,7 @@ RISK = RATES._replace(
     liquidation_slice_micro=25_000 * USDC,
     auction_discount_ppm=50_000,
 )
-FEES = (c.FeeTier(300, 300, 0, 500),)
+FEES = (cr.FeeTier(300, 300, 0, 500),)
 STEPS_MOST = 2_000
 SLICES = (r.LIQ_PERPETUAL, r.LIQ_OPTION)
 
@@ -134,7 +135,7 @@ class AttackWorld:
         capped = {PERPETUAL: TERMS[PERPETUAL]}
         capped.update((n, TERMS[n]._replace(fee_cap_permille=fee_cap_permille)) for n in STRIKES)
         self.send(*(c.list_instrument(n, capped[n]) for n in INSTRUMENTS))
-        self.send(c.risk(0, RISK), c.set_fees(FEES), c.deposit(FUND, fund_micro, 1))
+        self.send(cr.risk(0, RISK), cr.set_fees(FEES), c.deposit(FUND, fund_micro, 1))
         self.numbers = 1
         for account in ATTACKERS:
             self.send(c.create_account(account, bytes(20), MAIN if account == SUB else 0))
@@ -142,7 +143,7 @@ class AttackWorld:
         self.mark()
         for account, model in zip(ATTACKERS, models, strict=True):
             if model != r.MODEL_STANDARD:
-                self.send(c.set_margin_model(account, model))
+                self.send(cr.set_margin_model(account, model))
 
     # --- the engine --------------------------------------------------------------------------------
 
@@ -203,8 +204,8 @@ class AttackWorld:
                 old = self.tables.get(n, [0] * len(new))
                 rows.append((n, [a - b for a, b in zip(new, old, strict=True)]))
                 self.tables[n] = new
-        stream = c.table_stream(rows)
-        (told,) = self.send(c.risk_snapshot(0, self.index * MICRO, self.feed, units, len(rows), stream))
+        stream = cr.table_stream(rows)
+        (told,) = self.send(cr.risk_snapshot(0, self.index * MICRO, self.feed, units, len(rows), stream))
         assert isinstance(told, e.Marked), told
 
     def _delta(self, instrument: int) -> int:
@@ -273,13 +274,13 @@ class AttackWorld:
             return
         self.withdrawals += 1
         number = self.withdrawals
-        self.send(c.transfer(account, to, free, number) if to else c.withdraw(account, free, number))
+        self.send(cr.transfer(account, to, free, number) if to else c.withdraw(account, free, number))
 
     # --- liquidation -------------------------------------------------------------------------------
 
     def sweep(self) -> list[int]:
         """A sweep over all; who is in liquidation."""
-        self.send(c.risk_sweep(MAIN, len(ATTACKERS)))
+        self.send(cr.risk_sweep(MAIN, len(ATTACKERS)))
         return [account for account in ATTACKERS if self.liquidation(account)]
 
     def step(self, account: int) -> int:
@@ -288,7 +289,7 @@ class AttackWorld:
         room, fund, equity = self.room(account), self.fund, self.margins(account).equity_micro
         owed = max(0, -equity)
         could = sum(self.gives(other) for other in FAMILIES[account])
-        events = self.send(c.liquidate(account))
+        events = self.send(cr.liquidate(account))
         told = of(events, e.Liquidation)
         for each in told:
             if each.head.account == account:
@@ -322,7 +323,7 @@ class AttackWorld:
         before, fund = self.margins(target), self.fund
         own = self.margins(bidder).equity_micro
         sizes = {n: self.size(target, n) for n in INSTRUMENTS}
-        events = self.send(c.takeover(bidder, target, fraction_ppm, 1 << 60))
+        events = self.send(cr.takeover(bidder, target, fraction_ppm, 1 << 60))
         if isinstance(events[0], e.Rejected):
             return events[0]
         after, topped = self.margins(target), fund - self.fund

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exchange.core.engine import BatchError, Engine
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
@@ -64,18 +65,18 @@ def traded() -> bytes:
 
 def under_risk() -> bytes:
     """The small market under rules 2: a rebate, tables, a held withdrawal, an account in auction."""
-    tables = c.table_stream([(0, (-5_000, 5_000)), (1, (-9, 9))])
+    tables = cr.table_stream([(0, (-5_000, 5_000)), (1, (-9, 9))])
     return b"".join(
         (
             traded(),
             activation(),
-            c.set_fees([c.FeeTier(-5, 10, -3, 3)]),
-            c.risk_snapshot(0, INDEX_MICRO, 2, [], 2, tables),
-            c.create_account(BOB + 1, main=ALICE) + c.transfer(ALICE, BOB + 1, 2 * 10**7, 1),
+            cr.set_fees([cr.FeeTier(-5, 10, -3, 3)]),
+            cr.risk_snapshot(0, INDEX_MICRO, 2, [], 2, tables),
+            c.create_account(BOB + 1, main=ALICE) + cr.transfer(ALICE, BOB + 1, 2 * 10**7, 1),
             order(BOB + 1, 1, 50_000, 1) + order(ALICE, 1, 50_000, 1, r.FLAG_SELL),
-            c.cancel_many(BOB) + c.withdraw(ALICE, 10, 1) + c.set_margin_model(BOB, 1),
+            c.cancel_many(BOB) + c.withdraw(ALICE, 10, 1) + cr.set_margin_model(BOB, 1),
             c.marks(0, INDEX_MICRO, 3, [c.Mark(1, 0, INDEX_MICRO * 5 // 8, 0, INDEX_MICRO)]),
-            c.risk_sweep(64, 5) + c.liquidate(BOB + 1) * 4,
+            cr.risk_sweep(64, 5) + cr.liquidate(BOB + 1) * 4,
         )
     )
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from exchange.core import invariants
 from exchange.core.risk_queries import total_cash
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from tests.property.attack_world import (
     ATTACKERS,
@@ -138,7 +139,7 @@ def withdraw(world: AttackWorld, who: int, to: int) -> None:
 
 
 def change_model(world: AttackWorld, who: int, model: int) -> None:
-    world.send(c.cancel_many(who), c.set_margin_model(who, model))
+    world.send(c.cancel_many(who), cr.set_margin_model(who, model))
 
 
 def liquidate(world: AttackWorld, fraction: int) -> None:

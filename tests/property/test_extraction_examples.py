@@ -11,6 +11,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain import rejects as no
@@ -306,14 +307,14 @@ def test_nobody_leaves_between_the_passes_of_a_shared_loss() -> None:
     world = in_deficit()
     owed = -world.margins(X).equity_micro
     basis = {account: world.cash(account) for account in (MAIN, SUB, FRIEND)}
-    world.send(c.share_loss(X, 2))
-    leaving = (c.withdraw(MAIN, cents(2_000), 1 << 21), c.transfer(MAIN, SUB, cents(2_000), 1))
+    world.send(cr.share_loss(X, 2))
+    leaving = (c.withdraw(MAIN, cents(2_000), 1 << 21), cr.transfer(MAIN, SUB, cents(2_000), 1))
     for command in leaving:
         assert refused(world.send(command)) == no.LOSS_SHARING
-    world.send(c.share_loss(X, 2))
+    world.send(cr.share_loss(X, 2))
     for command in leaving:
         assert refused(world.send(command)) == no.LOSS_SHARING
-    world.send(c.share_loss(X, 4))
+    world.send(cr.share_loss(X, 4))
     assert world.liquidation(X) == r.LIQUIDATION_NONE
     for account in (MAIN, SUB):
         share = -(-owed * basis[account] // sum(basis.values()))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from exchange.core import invariants
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine
@@ -74,13 +75,13 @@ class Case(NamedTuple):
     deltas: tuple[int, int, int]
     tables: list[tuple[int, int, int]]
     fund: int
-    risk: c.RiskParameters
+    risk: cr.RiskParameters
 
 
 lots = st.integers(-12, 12).filter(bool)
 
 @st.composite
-def risks(draw: st.DrawFn) -> c.RiskParameters:
+def risks(draw: st.DrawFn) -> cr.RiskParameters:
     """Parameters around the usual ones."""
     perp_mm = draw(st.sampled_from((2_000, 10_000, 50_000)))
     return RISK._replace(
@@ -128,7 +129,7 @@ def stage(case: Case) -> RiskMarket:
     market.deposit(CAROL, 100_000_000 * USDC)
     market.mark(tables=dict(zip(INSTRUMENTS, case.tables, strict=True)))
     if case.portfolio:
-        market.must(c.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
+        market.must(cr.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
     marks = {**dict.fromkeys(INSTRUMENTS, 3000), PERPETUAL: INDEX}
     for held in case.positions:
         market.give(ALICE, held.instrument, held.lots, marks[held.instrument])
@@ -205,10 +206,10 @@ def test_a_liquidation_never_feeds_on_itself(case: Case) -> None:
 def taken_over(market: RiskMarket) -> None:
     """A bidder takes the portfolio in two parts; then the account is free, or everybody shares its loss."""
     for fraction in (400_000, 1_000_000):
-        market.send(c.takeover(BOB, ALICE, fraction, 1 << 60))
+        market.send(cr.takeover(BOB, ALICE, fraction, 1 << 60))
     if last_kind(market.step()) == r.LIQ_DEFICIT:
         for _ in range(8):  # two passes over four accounts, three at a time
-            if last_kind(market.send(c.share_loss(ALICE, 3))[:-1]) == r.LIQ_ENDED:
+            if last_kind(market.send(cr.share_loss(ALICE, 3))[:-1]) == r.LIQ_ENDED:
                 return
         raise AssertionError("the loss was not shared")
 

@@ -12,6 +12,7 @@ from random import Random
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.unit.core.harness import FOK, REDUCE, SELL, USDC, last, of
@@ -25,7 +26,7 @@ CANCELLED, WHOLE, KILLED = "cancelled makers", "filled whole", "killed"
 def positions(random: Random, market: MarginMarket) -> None:
     market.tables()
     rate = random.choice((-400, 0, 300, 1_000))
-    market.must(c.set_fees([c.FeeTier(rate, 1_000, rate, 1_000)]), e.Fees)
+    market.must(cr.set_fees([cr.FeeTier(rate, 1_000, rate, 1_000)]), e.Fees)
     for maker in MAKERS:
         if random.random() < 0.5:
             market.portfolio(maker)

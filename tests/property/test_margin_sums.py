@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exchange.core import invariants, margin, remargin
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from tests.unit.core.harness import IOC, MICRO, SELL
 from tests.unit.core.margins import (
@@ -69,12 +70,12 @@ def command(market: MarginMarket, step: tuple[Any, ...]) -> bytes:
         index = 50_000 + step[1]
         return c.marks(0, index * MICRO, market.feed, market.units(index))
     if kind == "tables":
-        stream = c.table_stream((at, step[2]) for at in sorted(step[1]))
-        return c.risk_snapshot(0, 50_000 * MICRO, market.feed, market.units(), len(step[1]), stream)
+        stream = cr.table_stream((at, step[2]) for at in sorted(step[1]))
+        return cr.risk_snapshot(0, 50_000 * MICRO, market.feed, market.units(), len(step[1]), stream)
     if kind == "model":
-        return c.cancel_many(step[1], r.SCOPE_ALL) + c.set_margin_model(step[1], step[2])
+        return c.cancel_many(step[1], r.SCOPE_ALL) + cr.set_margin_model(step[1], step[2])
     if kind == "risk":
-        return c.risk(0, RISK._replace(quantum_micro=step[1]))
+        return cr.risk(0, RISK._replace(quantum_micro=step[1]))
     return c.time(10**9) + c.deliver(step[1], 50_000 * MICRO)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import margin, matching
@@ -78,12 +79,12 @@ def market() -> ReferenceEngine:
     made = [c.list_underlying(0, "BTC"), c.create_account(ALICE), c.create_account(BOB)]
     made += [c.deposit(n, limits.MAX_DEPOSIT_MICRO, n) for n in (ALICE, BOB)]
     made += [c.list_instrument(n, each) for n, each in enumerate(listed)]
-    made += [more_accounts(CAROL), c.set_rules(2), c.risk(0, HARSH), c.create_account(DAVE)]
+    made += [more_accounts(CAROL), c.set_rules(2), cr.risk(0, HARSH), c.create_account(DAVE)]
     marks = [c.Mark(n, (-1) ** n * 10**9, PRICE_MICRO // 2, 0, PRICE_MICRO) for n in range(len(listed))]
     bound = limits.MAX_VALUE_MICRO // POSITION_LIMIT - 1
     rows = [(bound, -bound, bound // 2, bound, -bound), (-bound, bound, 0, -bound, bound)]
-    stream = c.table_stream((n, rows[n % 2]) for n in range(len(listed)))
-    made.append(c.risk_snapshot(0, PRICE_MICRO, 1, marks, len(listed), stream))
+    stream = cr.table_stream((n, rows[n % 2]) for n in range(len(listed)))
+    made.append(cr.risk_snapshot(0, PRICE_MICRO, 1, marks, len(listed), stream))
     engine.apply(b"".join(made))
     assert engine.world.instruments[-1].table
     return engine
@@ -132,8 +133,8 @@ def probes() -> list[bytes]:
     made = [c.withdraw(n, limits.MAX_DEPOSIT_MICRO, 1 + n) for n in (ALICE, BOB)]
     made += [c.new_order(n, 0, side, 2_000_000, 3) for n in (ALICE, BOB) for side in (0, 1)]
     made += [c.new_order(n, 7, side, 2_000_000, 3) for n in (ALICE, BOB) for side in (0, 1)]
-    made += [order, c.cancel_many(ALICE, kind=r.KIND_PERPETUAL), c.set_margin_model(BOB, 1)]
-    made += [c.risk_sweep(64, 16), c.liquidate(BOB) + c.liquidate(ALICE)]
+    made += [order, c.cancel_many(ALICE, kind=r.KIND_PERPETUAL), cr.set_margin_model(BOB, 1)]
+    made += [cr.risk_sweep(64, 16), cr.liquidate(BOB) + cr.liquidate(ALICE)]
     return made
 
 
@@ -160,9 +161,9 @@ def test_the_largest_portfolio_is_taken_over() -> None:
     bob = reference.world.accounts[BOB]
     bob.liquidation = r.LIQUIDATION_AUCTION
     engine = Engine.restore(reference.state_bytes())
-    batch = c.time(5) + c.takeover(CAROL, BOB, 999_999, 1 << 62) + c.takeover(CAROL, BOB, 1_000, 1 << 62)
+    batch = c.time(5) + cr.takeover(CAROL, BOB, 999_999, 1 << 62) + cr.takeover(CAROL, BOB, 1_000, 1 << 62)
     compare_batch(0, reference, engine, batch)
-    compare_batch(0, reference, engine, c.takeover(DAVE, BOB, 1_000, 1 << 62) + c.liquidate(BOB) * 3)
+    compare_batch(0, reference, engine, cr.takeover(DAVE, BOB, 1_000, 1 << 62) + cr.liquidate(BOB) * 3)
     compare_state(0, reference, engine)
 
 
@@ -202,4 +203,4 @@ def ways_out(reference: ReferenceEngine) -> list[bytes]:
         made.append(c.new_order(account, instrument, sell | r.TYPE_MARKET << r.TYPE_SHIFT, 0, lots))
         made += [c.new_order(account, instrument, sell, price, lots) for price in (mark, worst)]
         made.append(c.cancel_many(account))
-    return [*made, c.risk_sweep(64, 16), c.liquidate(ALICE) * 2]
+    return [*made, cr.risk_sweep(64, 16), cr.liquidate(ALICE) * 2]

@@ -15,11 +15,12 @@ from exchange.core import queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.domain.commands import FeeTier
 from exchange.domain.commands_blocks import BlockTrade, block_trade
 from exchange.domain.commands_orders import Trigger
+from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import BLOCK_MOST, FIRST_USER_ACCOUNT
 from settlement import codec
 from settlement.commitment import Commitment
@@ -61,7 +62,7 @@ def blocks() -> Iterator[bytes]:
     """Blocks of one trade to the most, with several makers and instruments, some refused, among fills."""
     rng = random.Random(1)
     yield activation(OPTION_TERMS, PERPETUAL_TERMS)
-    yield c.set_fees([FeeTier(-50, 300, 100, 500), FeeTier(200, 400, -70, 300)]) + c.set_tier(BOB, 1)
+    yield cr.set_fees([FeeTier(-50, 300, 100, 500), FeeTier(200, 400, -70, 300)]) + cr.set_tier(BOB, 1)
     for ident in range(1, 40):
         taker, *makers = rng.sample((ALICE, BOB, CAROL, DORA), rng.randint(2, 4))
         trades = [
@@ -149,18 +150,18 @@ def test_orders_that_fire_trade_behind_whatever_command_comes_next() -> None:
         c.deposit(CAROL, 5, 1_000),
         c.withdraw(CAROL, 7, 1),
         c.withdraw(CAROL, 8, 2),
-        c.resolve_withdrawal(1, r.WITHDRAWAL_PAID),
-        c.resolve_withdrawal(2, r.WITHDRAWAL_CANCELLED),
-        c.transfer(BOB, ERIN, 9, 3),
+        cr.resolve_withdrawal(1, r.WITHDRAWAL_PAID),
+        cr.resolve_withdrawal(2, r.WITHDRAWAL_CANCELLED),
+        cr.transfer(BOB, ERIN, 9, 3),
         c.create_account(ERIN + 1),
-        c.set_tier(CAROL, 1),
+        cr.set_tier(CAROL, 1),
         c.settle_perpetual(PERPETUAL, 50_050),
         c.funding(PERPETUAL, 3),
-        c.liquidate(ALICE),
-        c.share_loss(ALICE, 3),
-        c.share_loss(ALICE, 9),
-        c.share_loss(ALICE, 1),
-        c.share_loss(ALICE, 9),
+        cr.liquidate(ALICE),
+        cr.share_loss(ALICE, 3),
+        cr.share_loss(ALICE, 9),
+        cr.share_loss(ALICE, 1),
+        cr.share_loss(ALICE, 9),
         c.time(10**9 + 1),
         c.deliver(CALL_60, 60_001 * USDC),
         c.set_instrument_state(PUT_50, r.STATE_HALTED),

@@ -8,6 +8,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.property.attack_world import ATTACKERS, CALL_60, FRIEND, MAIN, PERPETUAL, SUB, SYBIL, AttackWorld
@@ -20,12 +21,12 @@ def leave(world: AttackWorld, who: int, to: int, percent: int) -> None:
     world.withdrawals += 1
     amount = max(1, world.cash(who) * percent // 100)
     number = world.withdrawals
-    world.send(c.transfer(who, to, amount, number) if to != who else c.withdraw(who, amount, number))
+    world.send(cr.transfer(who, to, amount, number) if to != who else c.withdraw(who, amount, number))
 
 
 def return_cash(world: AttackWorld, number: int) -> None:
     """A withdrawal cancelled."""
-    world.send(c.resolve_withdrawal(number, r.WITHDRAWAL_CANCELLED))
+    world.send(cr.resolve_withdrawal(number, r.WITHDRAWAL_CANCELLED))
 
 
 LEAVING: tuple[Choice, ...] = (
@@ -80,7 +81,7 @@ def test_nobody_worth_something_pays_less_than_a_share(
             new = {account: worth(world, account) for account in ATTACKERS[len(basis) :][:count]}
             by_equity |= any(basis_micro < cash[account] for account, basis_micro in new.items())
             basis |= new
-        told = of(world.send(c.share_loss(SYBIL, count)), e.Liquidation)
+        told = of(world.send(cr.share_loss(SYBIL, count)), e.Liquidation)
         paid = {share.head.account: share.amount_micro for share in told if share.kind == r.LIQ_SHARED}
         for account in () if is_measuring else itertools.islice(asked, count):
             share = min(-(-deficit * basis[account] // sum(basis.values())), remaining)

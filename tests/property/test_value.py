@@ -18,6 +18,7 @@ from exchange.core.invariants import check
 from exchange.core.layout import A_CASH, ACCOUNT_WORDS
 from exchange.core.risk_queries import total_cash
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain.limits import ACCOUNT_FEES, ACCOUNT_WITHDRAWALS, MAX_FEE_PPM
@@ -35,16 +36,16 @@ TERMS = {
 }
 INDEX_MICRO = {TINY: 3 * 10**6, SMALLEST: 700_000, USUAL: USUAL}
 SCHEDULES = (
-    (c.FeeTier(-MAX_FEE_PPM, MAX_FEE_PPM, -MAX_FEE_PPM, MAX_FEE_PPM),),
-    (c.FeeTier(-1, 1, -1, 1), c.FeeTier(0, 7, -1, 1)),
-    (c.FeeTier(300, 400, 100, 500), c.FeeTier(-350, 350, -400, 450)),
+    (cr.FeeTier(-MAX_FEE_PPM, MAX_FEE_PPM, -MAX_FEE_PPM, MAX_FEE_PPM),),
+    (cr.FeeTier(-1, 1, -1, 1), cr.FeeTier(0, 7, -1, 1)),
+    (cr.FeeTier(300, 400, 100, 500), cr.FeeTier(-350, 350, -400, 450)),
 )
 
 
 class Household:
     """An engine with nobody in it but one family of three accounts."""
 
-    def __init__(self, size: int, schedule: tuple[c.FeeTier, ...]) -> None:
+    def __init__(self, size: int, schedule: tuple[cr.FeeTier, ...]) -> None:
         self.engine = Engine()
         self.size = size
         self.index_micro = INDEX_MICRO[size]
@@ -54,7 +55,7 @@ class Household:
         perp = PERP._replace(lot_e8=terms.lot_e8)
         self.send(c.set_rules(2), c.list_underlying(0, "BTC"), c.create_account(64))
         self.send(c.create_account(65, bytes(20), 64), c.create_account(66, bytes(20), 64))
-        self.send(c.risk(0, RISK), c.set_fees(schedule), c.set_tier(65, 1))
+        self.send(cr.risk(0, RISK), cr.set_fees(schedule), cr.set_tier(65, 1))
         for number, listed in enumerate((terms, perp, put)):
             only(self.send(c.list_instrument(number, listed)), e.Instrument)
         marks = [c.Mark(n, 0, self.index_micro if n == 1 else 0, 0, self.index_micro) for n in range(3)]
@@ -116,11 +117,11 @@ ACTIONS: dict[Callable[..., bytes], tuple[st.SearchStrategy[object], ...]] = {
     amend: (WHO, st.integers(1, 20), TICKS, LOTS),
     quote: (WHO, WHAT, TICKS, LOTS),
     withdraw: (WHO, st.integers(1, 9)),
-    (lambda _, who, to, amount: c.transfer(who, to, amount, 0)): (WHO, WHO, st.integers(1, 10**7)),
-    (lambda _, ident: c.resolve_withdrawal(ident, r.WITHDRAWAL_CANCELLED)): (st.integers(1, 4),),
+    (lambda _, who, to, amount: cr.transfer(who, to, amount, 0)): (WHO, WHO, st.integers(1, 10**7)),
+    (lambda _, ident: cr.resolve_withdrawal(ident, r.WITHDRAWAL_CANCELLED)): (st.integers(1, 4),),
     (lambda _, rate: c.funding(PERPETUAL, rate)): (st.integers(-3, 3),),
     (lambda house, ticks: c.settle_perpetual(PERPETUAL, price(house, PERPETUAL, ticks))): (TICKS,),
-    (lambda _, who, tier: c.set_tier(who, tier)): (WHO, st.integers(0, 7)),
+    (lambda _, who, tier: cr.set_tier(who, tier)): (WHO, st.integers(0, 7)),
     (lambda _, who, ident: c.cancel(who, ident)): (WHO, st.integers(1, 20)),
     (lambda _, who, cancels: c.configure_account(who, cancel_maker=cancels)): (WHO, st.booleans()),
 }
@@ -133,7 +134,7 @@ STEPS = st.lists(st.one_of(ORDERS, ORDERS, OTHERS), min_size=25, max_size=50)
 @settings(max_examples=60)
 @given(schedule=st.sampled_from(SCHEDULES), steps=STEPS)
 def test_a_family_never_gains_from_itself(
-    size: int, schedule: tuple[c.FeeTier, ...], steps: list[tuple[Callable[..., bytes], tuple[object, ...]]]
+    size: int, schedule: tuple[cr.FeeTier, ...], steps: list[tuple[Callable[..., bytes], tuple[object, ...]]]
 ) -> None:
     house = Household(size, schedule)
     wealth, fees = house.wealth, 0

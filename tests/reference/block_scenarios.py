@@ -8,6 +8,7 @@ from itertools import count
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, block_trade
@@ -35,7 +36,7 @@ def _activation() -> bytes:
     made += [c.list_instrument(n, TERMS[n]) for n in (DRY, STEPPED, UNMARKED)]
     made.append(c.marks(1, INDEX_MICRO, 1, [c.Mark(DRY, 0, INDEX_MICRO, 0, INDEX_MICRO)]))
     made.append(c.marks(0, INDEX_MICRO, 10, [c.Mark(STEPPED, 0, 1_000 * USDC, 0, INDEX_MICRO)]))
-    made += [c.set_rules(2), c.risk(0, PARAMETERS), c.create_account(CHILD, main=ALICE)]
+    made += [c.set_rules(2), cr.risk(0, PARAMETERS), c.create_account(CHILD, main=ALICE)]
     made.append(c.deposit(CHILD, 10**12, 900))
     return b"".join(made)
 
@@ -52,13 +53,13 @@ def blocks_refused() -> Iterator[bytes]:
 
     yield c.set_mode(1) + both(GOOD) + c.set_mode(0) + both(GOOD, taker=NOBODY) + both(GOOD, taker=3)
     for account in (ALICE, BOB):
-        yield c.set_lock(account, True) + both(GOOD) + c.set_lock(account, False)
+        yield cr.set_lock(account, True) + both(GOOD) + cr.set_lock(account, False)
     for maker in (NOBODY, 2, ALICE, CHILD):
         yield both(GOOD._replace(maker_account=maker))
     yield both(GOOD._replace(instrument=99)) + c.set_instrument_state(CALL, 1)
     yield both(GOOD) + c.set_instrument_state(CALL, 0)
     for state in (1, 2):
-        yield c.set_underlying_state(0, state) + both(GOOD) + c.set_underlying_state(0, 0)
+        yield cr.set_underlying_state(0, state) + both(GOOD) + cr.set_underlying_state(0, 0)
     for lots in (0, 1, -1, limits.MAX_ORDER_LOTS + 1, -(1 << 63)):
         yield both(GOOD._replace(size_lots=lots))
     for price in (0, -1, TERMS[CALL].price_limit_ticks + 1):
@@ -67,11 +68,11 @@ def blocks_refused() -> Iterator[bytes]:
     yield both(BlockTrade(BOB, DRY, 2, 50_000))
     for lots in (2, -2):
         yield both(BlockTrade(BOB, PERP, lots, 55_001)) + both(BlockTrade(BOB, PERP, lots, 44_999))
-    yield order(ALICE, STEPPED, 5, 2) + c.set_caps(ALICE, 0, 2)
+    yield order(ALICE, STEPPED, 5, 2) + cr.set_caps(ALICE, 0, 2)
     yield block_trade(ALICE, next(ids), [BlockTrade(BOB, PERP, 2, 50_000), GOOD])
     for account in (ALICE, BOB):
-        yield order(account, STEPPED, 5, 2) + c.set_caps(account, 0, 1)
-        yield both(GOOD) + c.set_caps(account, 0, 0)
+        yield order(account, STEPPED, 5, 2) + cr.set_caps(account, 0, 1)
+        yield both(GOOD) + cr.set_caps(account, 0, 0)
     limit = TERMS[CALL].position_limit_lots
     for lots in (limit + 1, -limit - 1, limit, -2 * limit, -2 * limit + 9):
         yield both(GOOD._replace(size_lots=lots))
@@ -94,7 +95,7 @@ def blocks_refused() -> Iterator[bytes]:
 def blocks_done() -> Iterator[bytes]:
     """Blocks of one trade and of the most; ids that grow; rebates; what others see of them."""
     yield _activation() + c.set_rules(3)
-    yield c.set_fees([c.FeeTier(-200, 300, -100, 250), c.FeeTier(100, 500, 50, 300)]) + c.set_tier(BOB, 1)
+    yield cr.set_fees([cr.FeeTier(-200, 300, -100, 250), cr.FeeTier(100, 500, 50, 300)]) + cr.set_tier(BOB, 1)
     yield block_trade(ALICE, 0, [GOOD]) + block_trade(ALICE, -5, [GOOD]) + block_trade(ALICE, 7, [GOOD])
     yield block_trade(ALICE, 7, [GOOD]) + block_trade(BOB, 8, [GOOD._replace(maker_account=ALICE)])
     makers, prices = (BOB, CAROL, DAVE), (50_000, 1_000)
@@ -139,7 +140,7 @@ def _misshapen() -> bytes:
 def blocks_at_limits() -> Iterator[bytes]:
     """An entry value past ENTRY_LIMIT, cash past ACCUMULATION_LIMIT: of the taker and of the maker."""
     terms = PERPETUAL._replace(position_limit_lots=1 << 10)
-    yield opening(PERPETUAL, terms) + more_accounts(CAROL) + c.set_rules(2) + c.risk(0, PARAMETERS)
+    yield opening(PERPETUAL, terms) + more_accounts(CAROL) + c.set_rules(2) + cr.risk(0, PARAMETERS)
     top, lots = PERPETUAL.price_limit_ticks, PERPETUAL.position_limit_lots - 10
     for _ in range(limits.ENTRY_LIMIT // (top * lots * PERPETUAL.multiplier_micro) + 2):
         yield order(BOB, 0, top, lots, SELL) + order(ALICE, 0, top, lots)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference.risk_opening import (
@@ -114,12 +115,12 @@ def long_slices() -> Iterator[bytes]:
     yield order(DAVE, 0, PRICE, 30, SELL) + order(BOB, 0, PRICE, 30)
     yield b"".join(order(DAVE, 0, 49_395, 1, r.FLAG_REDUCE_ONLY) for _ in range(20))
     yield b"".join(wall(0, 300, 49_390 - n) for n in range(4))
-    yield marked(2, 49_400 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(CAROL) * 3
+    yield marked(2, 49_400 * USDC) + cr.risk_sweep(64, limits.MAX_SWEEP) + cr.liquidate(CAROL) * 3
     # One that needs less than two walls offer.
     yield c.cancel_many(ALICE) + more_accounts(DAVE + 1, amount_micro=600 * USDC)
     yield order(ALICE, 0, 49_400, 50, SELL) + order(DAVE + 1, 0, 49_400, 50)
     yield wall(0, PART, 48_645) + wall(0, 1_000, 48_640)
-    yield marked(3, 48_650 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(DAVE + 1) * 3
+    yield marked(3, 48_650 * USDC) + cr.risk_sweep(64, limits.MAX_SWEEP) + cr.liquidate(DAVE + 1) * 3
 
 
 def slice_in_vain() -> Iterator[bytes]:
@@ -130,7 +131,7 @@ def slice_in_vain() -> Iterator[bytes]:
     yield order(DAVE, 0, PRICE, MOST + 3, SELL) + order(BOB, 0, PRICE, MOST + 3)
     yield order(DAVE, 0, 49_190, 1, r.FLAG_REDUCE_ONLY) * (MOST + 3)
     yield order(ALICE, 0, PRICE, MOST + 3, SELL) + order(DAVE, 0, PRICE, MOST + 3) + order(BOB, 0, 49_180, 60)
-    yield marked(2, 49_200 * USDC) + c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(CAROL) * 4
+    yield marked(2, 49_200 * USDC) + cr.risk_sweep(64, limits.MAX_SWEEP) + cr.liquidate(CAROL) * 4
 
 
 # --- display -------------------------------------------------------------------------------------------
@@ -186,8 +187,8 @@ def relieved_quotes() -> Iterator[bytes]:
 def closing_quotes(model: int) -> Iterator[bytes]:
     """An account short of initial margin quotes out of its positions: so many closing sides are looked at."""
     count = range(20)
-    yield opening(*[PERPETUAL] * len(count)) + c.set_rules(2) + c.risk(0, FLAT)
-    yield more_accounts(CAROL, amount_micro=420 * USDC) + c.set_margin_model(CAROL, model)
+    yield opening(*[PERPETUAL] * len(count)) + c.set_rules(2) + cr.risk(0, FLAT)
+    yield more_accounts(CAROL, amount_micro=420 * USDC) + cr.set_margin_model(CAROL, model)
     for n in count:
         yield order(ALICE, n, PRICE, 2, SELL) + order(CAROL, n, PRICE, 2)
     yield c.mass_quote(CAROL, [c.Quote(0, 45_000, 1)]) + c.mass_quote(CAROL, [c.Quote(0, 45_000, 0)])
@@ -218,10 +219,10 @@ def shared_by_worth() -> Iterator[bytes]:
     yield c.withdraw(ALICE, limits.MAX_DEPOSIT_MICRO - 3_000 * USDC, 1)
     yield c.withdraw(BOB, limits.MAX_DEPOSIT_MICRO - 4_000 * USDC, 2)
     yield c.marks(0, INDEX_MICRO * 9 // 10, 2, units) + order(BOB, 0, 44_990, 200)
-    yield c.risk_sweep(loser, 1) + c.liquidate(loser) * 3
-    yield c.share_loss(loser, 3) + c.share_loss(loser, 7) + c.share_loss(loser, 4) * 3
-    yield c.risk_sweep(64, limits.MAX_SWEEP) + c.liquidate(under_water) * 4
-    yield c.share_loss(under_water, 99) * 2
+    yield cr.risk_sweep(loser, 1) + cr.liquidate(loser) * 3
+    yield cr.share_loss(loser, 3) + cr.share_loss(loser, 7) + cr.share_loss(loser, 4) * 3
+    yield cr.risk_sweep(64, limits.MAX_SWEEP) + cr.liquidate(under_water) * 4
+    yield cr.share_loss(under_water, 99) * 2
     yield c.withdraw(flat, 1, 3) + c.withdraw(poor, 1, 4)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from exchange.core import risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -23,7 +24,7 @@ USDC: Final = 1_000_000
 FIRST: Final = limits.FIRST_USER_ACCOUNT
 MAINS, SUBACCOUNTS = 8, 2
 DAY_MS: Final = 86_400_000
-TIERS: Final = (c.FeeTier(300, 300, 0, 500), c.FeeTier(-100, 280, -20, 450), c.FeeTier(0, 200, -100, 300))
+TIERS: Final = (cr.FeeTier(300, 300, 0, 500), cr.FeeTier(-100, 280, -20, 450), cr.FeeTier(0, 200, -100, 300))
 RISK: Final = PARAMETERS._replace(
     scenarios=5, extended_from=4, liquidation_slice_micro=50_000 * USDC, auction_ms=60_000, short_ppm=10_000
 )
@@ -77,9 +78,9 @@ class ConservationTraffic:
 
     def opening(self) -> bytes:
         """Rules 2, two underlyings, families with little and with much, a fund of 2,000 USDC."""
-        made = [c.time(self.now_ms), c.set_rules(2), c.set_fees(TIERS)]
+        made = [c.time(self.now_ms), c.set_rules(2), cr.set_fees(TIERS)]
         for underlying, symbol in enumerate(("BTC", "ETH")):
-            made += [c.list_underlying(underlying, symbol), c.risk(underlying, RISK)]
+            made += [c.list_underlying(underlying, symbol), cr.risk(underlying, RISK)]
         self.next_account = FIRST
         for _ in range(MAINS):
             main = self.next_account
@@ -147,8 +148,8 @@ class ConservationTraffic:
         if self.rng.random() < 0.5:
             return c.marks(underlying, index, self.feed_seq[underlying], units)
         tables = [(n, self._differences(n, index)) for n in mine]
-        stream = c.table_stream(tables)
-        return c.risk_snapshot(underlying, index, self.feed_seq[underlying], units, len(tables), stream)
+        stream = cr.table_stream(tables)
+        return cr.risk_snapshot(underlying, index, self.feed_seq[underlying], units, len(tables), stream)
 
     def _differences(self, instrument: int, index_micro: int) -> list[int]:
         found = []
@@ -170,7 +171,7 @@ class ConservationTraffic:
         self.index_micro[underlying] = min(max(index, 500 * USDC), 400_000 * USDC)
         made = [c.time(self.now_ms)]
         if self.rng.random() < 0.5:
-            made += [c.set_mode(r.MODE_OPEN), *(c.set_underlying_state(n, r.STATE_OPEN) for n in (0, 1))]
+            made += [c.set_mode(r.MODE_OPEN), *(cr.set_underlying_state(n, r.STATE_OPEN) for n in (0, 1))]
         over = [n for n in self.alive if 0 < self.terms[n].expiry_ms <= self.now_ms]
         for n in over:
             self.alive.remove(n)
@@ -253,7 +254,7 @@ class ConservationTraffic:
         return c.cancel_many(self._account())
 
     def _sweep(self) -> bytes:
-        return c.risk_sweep(FIRST, limits.MAX_SWEEP)
+        return cr.risk_sweep(FIRST, limits.MAX_SWEEP)
 
     def _troubled(self) -> int:
         found = risk_queries.in_liquidation(self.engine)
@@ -264,26 +265,26 @@ class ConservationTraffic:
         return self.rng.random() < 0.95 and not risk_queries.in_liquidation(self.engine)
 
     def _liquidate(self) -> bytes:
-        return self._new_order() if self._idle() else c.liquidate(self._troubled()) * self.rng.randint(1, 4)
+        return self._new_order() if self._idle() else cr.liquidate(self._troubled()) * self.rng.randint(1, 4)
 
     def _takeover(self) -> bytes:
         if self._idle():
             return self._new_order()
         fraction = self.rng.choice((10**6, 10**6, self.rng.randint(1, 10**6), 0))
-        return c.takeover(self._account(), self._troubled(), fraction, self.rng.choice((1 << 50, 0)))
+        return cr.takeover(self._account(), self._troubled(), fraction, self.rng.choice((1 << 50, 0)))
 
     def _share_loss(self) -> bytes:
         if self._idle():
             return self._new_order()
         account = risk_queries.sharing(self.engine) or self._troubled()
-        return c.share_loss(account, self.rng.randint(1, 40))
+        return cr.share_loss(account, self.rng.randint(1, 40))
 
     def _transfer(self) -> bytes:
         account = self._account()
         family = (account - FIRST) // (1 + SUBACCOUNTS)
         other = FIRST + family * (1 + SUBACCOUNTS) + self.rng.randint(0, SUBACCOUNTS)
         amount = self.rng.choice((1, self.rng.randint(1, 2_000) * USDC, self.rng.randint(1, 10**12)))
-        return c.transfer(account, other, amount, self.rng.getrandbits(40))
+        return cr.transfer(account, other, amount, self.rng.getrandbits(40))
 
     def _withdraw(self) -> bytes:
         self.next_withdrawal += 1
@@ -291,7 +292,7 @@ class ConservationTraffic:
 
     def _resolve(self) -> bytes:
         ident = self.pending.pop(0) if self.pending else 0
-        return c.resolve_withdrawal(ident, self.rng.getrandbits(1))
+        return cr.resolve_withdrawal(ident, self.rng.getrandbits(1))
 
     def _deposit(self) -> bytes:
         to = limits.ACCOUNT_INSURANCE if self.rng.random() < 0.02 else self._account()
@@ -310,15 +311,15 @@ class ConservationTraffic:
         return c.funding(perpetual, self.rng.randint(-most, most))
 
     def _model(self) -> bytes:
-        return c.set_margin_model(self._account(), self.rng.getrandbits(1))
+        return cr.set_margin_model(self._account(), self.rng.getrandbits(1))
 
     def _account_setting(self) -> bytes:
         account = self._account()
         return self.rng.choice(
             (
-                c.set_tier(account, self.rng.randrange(3)),
-                c.set_lock(account, self.rng.random() < 0.2),
-                c.set_caps(account, self.rng.choice((0, 50)), 0),
+                cr.set_tier(account, self.rng.randrange(3)),
+                cr.set_lock(account, self.rng.random() < 0.2),
+                cr.set_caps(account, self.rng.choice((0, 50)), 0),
                 c.configure_account(account, cancel_maker=self.rng.random() < 0.5),
             )
         )
@@ -326,7 +327,7 @@ class ConservationTraffic:
     def _state(self) -> bytes:
         return self.rng.choice(
             (
-                c.set_underlying_state(self.rng.getrandbits(1), self.rng.choice((0, 0, 0, 1))),
+                cr.set_underlying_state(self.rng.getrandbits(1), self.rng.choice((0, 0, 0, 1))),
                 c.set_mode(self.rng.choice((0, 0, 0, 1))),
                 c.set_rules(2),
             )

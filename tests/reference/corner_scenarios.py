@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference.bound_scenarios import BOUND_SCENARIOS
@@ -51,21 +52,21 @@ def families_pay() -> Iterator[bytes]:
     # Of the second family one holds its money in a far order, the third's second subaccount goes down
     # as well, the fourth's is under water but not swept.
     yield order(main + 7, 0, 1, 480) + _goes_long(main + 10) + _goes_long(main + 14)
-    yield c.set_lock(main, True) + c.set_margin_model(main + 6, r.MODEL_PORTFOLIO)
-    yield marked(2, 48_000 * USDC) + c.withdraw(main + 4, 1, 1) + c.transfer(main + 7, main + 4, 1, 1)
-    yield c.risk_sweep(main, 14) + c.withdraw(main + 4, 1, 1) + c.withdraw(main + 12, 1, 1)
+    yield cr.set_lock(main, True) + cr.set_margin_model(main + 6, r.MODEL_PORTFOLIO)
+    yield marked(2, 48_000 * USDC) + c.withdraw(main + 4, 1, 1) + cr.transfer(main + 7, main + 4, 1, 1)
+    yield cr.risk_sweep(main, 14) + c.withdraw(main + 4, 1, 1) + c.withdraw(main + 12, 1, 1)
     yield order(BOB, 0, 47_990, 2_000)
     for n, (_, fund_usdc) in enumerate(FAMILIES):
         if fund_usdc:
             yield c.deposit(limits.ACCOUNT_INSURANCE, fund_usdc * USDC, 1_000 + n)
-        yield b"".join(c.liquidate(main + 4 * n + m) for m in (1, 1, 1, 2, 2, 3, 3, 1, 0))
-    yield c.risk_sweep(64, DEEP) + b"".join(c.liquidate(account) * 3 for account in range(main, first))
-    yield c.set_lock(main, False)
+        yield b"".join(cr.liquidate(main + 4 * n + m) for m in (1, 1, 1, 2, 2, 3, 3, 1, 0))
+    yield cr.risk_sweep(64, DEEP) + b"".join(cr.liquidate(account) * 3 for account in range(main, first))
+    yield cr.set_lock(main, False)
     for account in range(main, first):
-        yield c.share_loss(account, 2) + c.withdraw(main, 1, 9) + c.transfer(main, main + 1, 1, 9)
-        yield c.share_loss(account, DEEP) + c.share_loss(account, 3) + c.withdraw(main, 1, 9)
-        yield c.share_loss(account, DEEP) + c.withdraw(main, 1, 10 + account)
-    yield c.takeover(main, main + 1, 10**6, 1 << 60)
+        yield cr.share_loss(account, 2) + c.withdraw(main, 1, 9) + cr.transfer(main, main + 1, 1, 9)
+        yield cr.share_loss(account, DEEP) + cr.share_loss(account, 3) + c.withdraw(main, 1, 9)
+        yield cr.share_loss(account, DEEP) + c.withdraw(main, 1, 10 + account)
+    yield cr.takeover(main, main + 1, 10**6, 1 << 60)
 
 
 def _family(main: int, means_usdc: tuple[int, ...]) -> Iterator[bytes]:
@@ -88,13 +89,13 @@ def family_auction() -> Iterator[bytes]:
     yield opening(PERPETUAL) + activation() + more_accounts(CAROL, amount_micro=10**10)
     yield c.create_account(DAVE, main=CAROL) + c.deposit(DAVE, LOSER_USDC * USDC, 200)
     yield order(ALICE, 0, 50_000, 100, SELL) + order(DAVE, 0, 50_000, 100)
-    yield marked(2, 49_380 * USDC) + c.withdraw(CAROL, 1, 1) + c.risk_sweep(64, DEEP)
-    yield c.liquidate(DAVE) * 3 + c.time(5_000) + c.withdraw(CAROL, 1, 2)
-    yield c.takeover(CAROL, DAVE, 10**6, 1 << 60) + c.takeover(DAVE, CAROL, 10**6, 1 << 60)
-    yield b"".join(c.takeover(BOB, DAVE, ppm, 1 << 60) for ppm in (1, 10**6, 600_000, 250_000, 50_000))
-    yield marked(3, 49_900 * USDC) + c.takeover(BOB, DAVE, 10**6, 1 << 60) + c.liquidate(DAVE)
+    yield marked(2, 49_380 * USDC) + c.withdraw(CAROL, 1, 1) + cr.risk_sweep(64, DEEP)
+    yield cr.liquidate(DAVE) * 3 + c.time(5_000) + c.withdraw(CAROL, 1, 2)
+    yield cr.takeover(CAROL, DAVE, 10**6, 1 << 60) + cr.takeover(DAVE, CAROL, 10**6, 1 << 60)
+    yield b"".join(cr.takeover(BOB, DAVE, ppm, 1 << 60) for ppm in (1, 10**6, 600_000, 250_000, 50_000))
+    yield marked(3, 49_900 * USDC) + cr.takeover(BOB, DAVE, 10**6, 1 << 60) + cr.liquidate(DAVE)
     yield b"".join(c.withdraw(BOB, 1, 10 + n) for n in range(limits.MAX_PENDING_PER_ACCOUNT + 1))
-    yield c.resolve_withdrawal(12, 0) + c.withdraw(BOB, 1, 100) + c.withdraw(BOB, 1, 101)
+    yield cr.resolve_withdrawal(12, 0) + c.withdraw(BOB, 1, 100) + c.withdraw(BOB, 1, 101)
 
 
 # --- margins ---------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ def cut_slices() -> Iterator[bytes]:
     # Held: 200 of width, 0.075 a lot of delivery; 800 are there.
     yield c.withdraw(CAROL, 598_500_000, 1) + order(BOB, 1, 2_990, 1)
     yield _spread_marks(3, INDEX_MICRO * 1_001 // 1_000, 1_000, 3_000)
-    yield c.risk_sweep(64, DEEP) + c.liquidate(CAROL) * 3
+    yield cr.risk_sweep(64, DEEP) + cr.liquidate(CAROL) * 3
 
 
 def hardly_relieved() -> Iterator[bytes]:
@@ -151,11 +152,11 @@ def torn_spreads() -> Iterator[bytes]:
         yield order(ALICE, 0, 10_000, 100) + order(account, 0, 10_000, 100, SELL)
         # Held: 2,000 of width, 0.075 a lot of delivery; 13,800 are there.
         yield c.withdraw(account, (13_800 - 2_015) * USDC, 1 + n)
-    yield _spread_marks(3, INDEX_MICRO * 1_001 // 1_000, 10_000, 8_200) + c.risk_sweep(64, DEEP)
-    yield b"".join(c.liquidate(account) * 3 for account in accounts) + c.time(50)
+    yield _spread_marks(3, INDEX_MICRO * 1_001 // 1_000, 10_000, 8_200) + cr.risk_sweep(64, DEEP)
+    yield b"".join(cr.liquidate(account) * 3 for account in accounts) + c.time(50)
     for account in accounts:
         for fraction in (500, 20_001, 20_000 - account % 2, 10_000, 10**6):
-            yield c.takeover(BOB, account, fraction, 1 << 60) + c.liquidate(account)
+            yield cr.takeover(BOB, account, fraction, 1 << 60) + cr.liquidate(account)
 
 
 def _spread_marks(feed_seq: int, index_micro: int, *marks_usdc: int) -> bytes:
@@ -167,11 +168,11 @@ def standing_orders(model: int) -> Iterator[bytes]:
     """Closing orders of accounts whose other open orders count in MM° more than their positions do."""
     higher = OPTION._replace(strike_micro=42_000 * USDC, delivery_fee_ppm=150)
     yield opening(PERPETUAL, OPTION._replace(delivery_fee_ppm=150), higher) + activation()
-    stream = c.table_stream([(0, (-50_000, 50_000)), (1, (-10_000, 40_000)), (2, (-9_000, 30_000))])
-    yield c.risk_snapshot(0, INDEX_MICRO, 1_000, [], 3, stream)
+    stream = cr.table_stream([(0, (-50_000, 50_000)), (1, (-10_000, 40_000)), (2, (-9_000, 30_000))])
+    yield cr.risk_snapshot(0, INDEX_MICRO, 1_000, [], 3, stream)
     people = range(CAROL, CAROL + 60)
     for n, account in enumerate(people):
-        yield more_accounts(account, amount_micro=3_000 * USDC) + c.set_margin_model(account, model)
+        yield more_accounts(account, amount_micro=3_000 * USDC) + cr.set_margin_model(account, model)
         yield order(ALICE, 1, 1_000, 20, SELL) + order(account, 1, 1_000, 20)
         yield order(ALICE, 2, 1_000, 20) + order(account, 2, 1_000, 20, SELL)
         short = n % 2 or n >= 40
@@ -186,7 +187,7 @@ def standing_orders(model: int) -> Iterator[bytes]:
     for feed_seq, index in ((1_001, 49_000), (1_002, 52_000), (1_003, 47_500), (1_004, 68_000)):
         units = [c.Mark(0, 10**9, index * USDC, 0, index * USDC)]
         units += [c.Mark(n, 6 * 10**8, 40 * USDC, 0, index * USDC) for n in (1, 2)]
-        yield c.risk_snapshot(0, index * USDC, feed_seq, units, 0, b"")
+        yield cr.risk_snapshot(0, index * USDC, feed_seq, units, 0, b"")
         for account in people:
             for price in (1, 20, 39, 40, 60):
                 yield order(account, 1, price, 1, SELL | IOC) + order(account, 1, price, 18, SELL | IOC)

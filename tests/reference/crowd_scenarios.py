@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference.risk_opening import (
@@ -77,7 +78,7 @@ def snapshot(
         delta = 10**9 if n < CALL else (-4 if n == PUT else 6) * 10**8
         units.append(c.Mark(n, delta, price_of(n, index, marks) * USDC, 0, index * USDC))
     tables = tables or {}
-    return c.risk_snapshot(0, index * USDC, feed_seq, units, len(tables), c.table_stream(tables.items()))
+    return cr.risk_snapshot(0, index * USDC, feed_seq, units, len(tables), cr.table_stream(tables.items()))
 
 
 TABLES = {PERP: (-50_000, 50_000), CALL: (-8_000, 40_000), HIGH_CALL: (-4_000, 30_000)}
@@ -93,7 +94,7 @@ def crowd(model: int) -> Iterator[bytes]:
     for number, (position, level) in enumerate((p, level) for p in POSITIONS for level in LEVELS):
         account = CAROL + number
         people[account] = position
-        made = [more_accounts(account, amount_micro=level * USDC), c.set_margin_model(account, model)]
+        made = [more_accounts(account, amount_micro=level * USDC), cr.set_margin_model(account, model)]
         for instrument, lots in position.items():
             side, price = SELL if lots < 0 else 0, 50_000 if instrument < CALL else 1_000
             made.append(order(ALICE, instrument, price, abs(lots), SELL - side))
@@ -103,12 +104,12 @@ def crowd(model: int) -> Iterator[bytes]:
         yield snapshot(1_001 + n, index, marks)
         for account, position in people.items():
             yield b"".join(ways_out(account, position, index, marks))
-        yield b"".join(books(index, marks)) + c.risk_sweep(64, DEEP)
-        yield b"".join(c.liquidate(account) * (2 + 4 * n) for account in people)
+        yield b"".join(books(index, marks)) + cr.risk_sweep(64, DEEP)
+        yield b"".join(cr.liquidate(account) * (2 + 4 * n) for account in people)
         yield c.cancel_many(ALICE) + c.cancel_many(BOB) + c.time(4_000 + 3_000 * n)
         fractions = (1, 30_000, 300_000, 10**6)
-        yield b"".join(c.takeover(BOB, account, f, 1 << 60) for account in people for f in fractions)
-        yield b"".join(c.liquidate(account) for account in people)
+        yield b"".join(cr.takeover(BOB, account, f, 1 << 60) for account in people for f in fractions)
+        yield b"".join(cr.liquidate(account) for account in people)
 
 
 def ways_out(account: int, position: dict[int, int], index: int, marks: tuple[int, ...]) -> Iterator[bytes]:
@@ -166,7 +167,7 @@ DRIFT_TABLES = {PERP: (-10_000, 10_000), COARSE_PERP: (-10_000, 10_000), CALL: (
 
 def drift(model: int) -> Iterator[bytes]:
     """The market drifts, and accounts fall a little below maintenance one by one; then it jumps."""
-    yield opening(*TERMS) + activation() + c.risk(0, DRIFT_RISK) + c.time(5)
+    yield opening(*TERMS) + activation() + cr.risk(0, DRIFT_RISK) + c.time(5)
     yield snapshot(1_000, 50_000, (1_000, 1_000, 100, 1_000), DRIFT_TABLES)
     people: list[int] = []
     for position, need in zip(DRIFT_POSITIONS, DRIFT_USDC[model], strict=True):
@@ -174,7 +175,7 @@ def drift(model: int) -> Iterator[bytes]:
             account = CAROL + len(people)
             people.append(account)
             yield more_accounts(account, amount_micro=round(need * (1 + level / 10)) * USDC)
-            yield c.set_margin_model(account, model)
+            yield cr.set_margin_model(account, model)
             for instrument, lots in position.items():
                 price = 50_000 if instrument < CALL else 100 if instrument == PUT else 1_000
                 side = SELL if lots < 0 else 0
@@ -186,21 +187,21 @@ def drift(model: int) -> Iterator[bytes]:
         index = round(index * (0.9955 if step < 8 else 1.006) * jump) + 13
         call = max(30, 1_000 + (index - 50_000) // (1 if model else 1 + (index < 50_000)))
         put = max(2, 100 + (50_000 - index) // 3)
-        yield snapshot(1_001 + step, index, (call, call * 4 // 5, put, call)) + c.risk_sweep(64, DEEP)
+        yield snapshot(1_001 + step, index, (call, call * 4 // 5, put, call)) + cr.risk_sweep(64, DEEP)
         if step == 9:
             yield c.deposit(limits.ACCOUNT_INSURANCE, 40 * USDC, 10_000)
         if step == 15:
             yield c.deposit(limits.ACCOUNT_INSURANCE, 4_000 * USDC, 10_001)
         for thin in (step % 3, 3):
             yield b"".join(thin_books(index, (call, call * 4 // 5, put, call), thin))
-            yield b"".join(c.liquidate(account) * 2 for account in people)
+            yield b"".join(cr.liquidate(account) * 2 for account in people)
             yield c.cancel_many(ALICE) + c.cancel_many(BOB)
         now_ms += 2_500
         yield c.time(now_ms)
         for n, account in enumerate(people):
             ppm = (200_000, 100_000, 450_000, 10**6)[(n + step) % 4]
-            yield c.takeover(BOB, account, ppm, 1 << 60) + c.takeover(BOB, account, 250_000, 1 << 60)
-            yield c.takeover(BOB, account, 10**6, 1 << 60) if step % 5 == 4 else b""
+            yield cr.takeover(BOB, account, ppm, 1 << 60) + cr.takeover(BOB, account, 250_000, 1 << 60)
+            yield cr.takeover(BOB, account, 10**6, 1 << 60) if step % 5 == 4 else b""
 
 
 def thin_books(index: int, marks: tuple[int, ...], lots: int) -> Iterator[bytes]:

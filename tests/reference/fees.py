@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from tests.reference.accounts import Account
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.instruments import Instrument

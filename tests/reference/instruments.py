@@ -8,7 +8,8 @@ from itertools import pairwise
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from exchange.domain.commands import InstrumentTerms, Mark, RiskParameters
+from exchange.domain.commands import InstrumentTerms, Mark
+from exchange.domain.commands_risk import RiskParameters
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.book import Book
 from tests.reference.outcome import require

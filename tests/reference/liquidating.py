@@ -9,7 +9,7 @@ from typing import NamedTuple
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 from tests.reference import fees, following, margin, matching, portfolio
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_floor

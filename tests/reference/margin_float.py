@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 
 CALL, PUT, PERPETUAL = "call", "put", "perpetual"
 MICRO = 1e6

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as ev
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -72,7 +73,7 @@ class World:
         self.rng = random.Random(self.seed)
         self.lines: list[Line] = []
         self.grids: list[tuple[Scenario, ...]] = []
-        self.risk: list[c.RiskParameters] = []
+        self.risk: list[cr.RiskParameters] = []
         self.feed_seq = 0
         self.index = [self.rng.uniform(20_000, 150_000), self.rng.uniform(500, 6_000)]
         self.holds: dict[tuple[int, int], float] = defaultdict(float)
@@ -87,29 +88,29 @@ class World:
     def _open(self) -> None:
         rng = self.rng
         self.tiers = [
-            c.FeeTier(*(rng.randint(*ends) for ends in ((-200, 300), (300, 600), (-100, 200), (100, 500))))
+            cr.FeeTier(*(rng.randint(*ends) for ends in ((-200, 300), (300, 600), (-100, 200), (100, 500))))
             for _ in range(rng.randint(1, 3))
         ]
-        made = [c.set_rules(2), c.time(NOW_MS), c.set_fees(self.tiers)]
+        made = [c.set_rules(2), c.time(NOW_MS), cr.set_fees(self.tiers)]
         for underlying, symbol in enumerate(("BTC", "ETH")):
             made.append(c.list_underlying(underlying, symbol))
             self.grids.append(rng.choice((DeribitParameters(), DeriveParameters())).scenarios())
             self.risk.append(self._parameters(len(self.grids[-1])))
-            made.append(c.risk(underlying, self.risk[-1]))
+            made.append(cr.risk(underlying, self.risk[-1]))
             self._list(underlying)
         made += [c.list_instrument(line.number, line.terms) for line in self.lines]
         for n in range(self.accounts):
             account = limits.FIRST_USER_ACCOUNT + n
             self.models[account] = n % 2
             made += [c.create_account(account), c.deposit(account, 1 << 50, n + 1)]
-            made.append(c.set_margin_model(account, n % 2))
+            made.append(cr.set_margin_model(account, n % 2))
         self._must(b"".join(made))
 
-    def _parameters(self, scenarios: int) -> c.RiskParameters:
+    def _parameters(self, scenarios: int) -> cr.RiskParameters:
         rng = self.rng
         im, perp = rng.randint(50_000, 300_000), rng.randint(10_000, 100_000)
         floor = rng.randint(im // 2, im)
-        return c.RiskParameters(
+        return cr.RiskParameters(
             scenarios=scenarios,
             quantum_micro=rng.choice((1, 10, 1_000, 50_000)),
             extended_from=rng.choice((27, 27, scenarios, 20)),
@@ -178,8 +179,8 @@ class World:
                 if line.table is not None
             ]
             self.feed_seq += 1
-            stream = c.table_stream(tables)
-            self._must(c.risk_snapshot(underlying, index_micro, self.feed_seq, units, len(tables), stream))
+            stream = cr.table_stream(tables)
+            self._must(cr.risk_snapshot(underlying, index_micro, self.feed_seq, units, len(tables), stream))
 
     def _price(self, underlying: int, lines: list[Line], index_micro: int) -> None:
         """Marks and gains of an underlying's lines, and tables of nine in ten."""

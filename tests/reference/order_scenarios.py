@@ -7,6 +7,7 @@ from itertools import product
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
@@ -22,7 +23,7 @@ WIDE = MmpLimits(1_000, 500, 0, 0, 0, 10**6 * LOT_E8)
 
 def activation(*terms: c.InstrumentTerms) -> bytes:
     """Two rich accounts and two more, these instruments, marked; rules 3."""
-    rules = c.set_rules(2) + c.risk(0, PARAMETERS) + c.set_rules(3)
+    rules = c.set_rules(2) + cr.risk(0, PARAMETERS) + c.set_rules(3)
     return opening(*terms) + more_accounts(CAROL, DAVE) + rules
 
 
@@ -53,7 +54,7 @@ def versions() -> Iterator[bytes]:
     forms = [(0, 3), (3, 3), (4, 4), (2, 3), (3, 2), (2, 2), (1, 0), (0, 1)]
     rules = b"".join(c.header(r.SET_RULES, 1, flags=flags, aux=version) for flags, version in forms)
     yield opening(PERPETUAL) + more_accounts(CAROL) + news
-    yield c.set_rules(2) + c.risk(0, PARAMETERS) + news + rules + news + rules
+    yield c.set_rules(2) + cr.risk(0, PARAMETERS) + news + rules + news + rules
 
 
 def client_ids() -> Iterator[bytes]:
@@ -65,8 +66,8 @@ def client_ids() -> Iterator[bytes]:
     yield order(63, 1, 1, client=5) + order(ALICE, 1, 1, 1 << 30, client=50, instrument=99) * 2
     spoiled = bytearray(order(ALICE, 1, 1, client=60))
     spoiled[1] = 9
-    yield bytes(spoiled) + order(ALICE, 48_000, 1, client=60) + c.set_lock(ALICE, True)
-    yield order(ALICE, 48_000, 1, client=61) + order(ALICE, 48_000, 1, client=60) + c.set_lock(ALICE, False)
+    yield bytes(spoiled) + order(ALICE, 48_000, 1, client=60) + cr.set_lock(ALICE, True)
+    yield order(ALICE, 48_000, 1, client=61) + order(ALICE, 48_000, 1, client=60) + cr.set_lock(ALICE, False)
     yield order(ALICE, 48_000, 1, client=61) + c.set_mode(1) + order(ALICE, 48_000, 1, client=62)
     yield c.set_mode(0) + order(ALICE, 48_000, 1, client=62) + c.cancel_many(ALICE)
     yield order(ALICE, 49_000, 5, client=1) + c.time(5_000) + order(ALICE, 49_000, 5, client=1)
@@ -117,8 +118,8 @@ def lost_connections() -> Iterator[bytes]:
     yield quotes(ALICE, 0, c.Quote(0, 41_001, 1)) + freeze + quotes(ALICE, 0, c.Quote(0, 41_000, 1)) + freeze
     for now in (1_001, 1_999, 2_000):
         yield c.time(now) + quotes(ALICE, 0, c.Quote(0, 41_000, 1, 60_000, 0)) + order(ALICE, 5, 1)
-    yield freeze + c.set_mode(1) + quotes(ALICE, 0) + c.set_mode(0) + c.set_lock(ALICE, True)
-    yield quotes(ALICE, 0) + c.set_lock(ALICE, False) + quotes(ALICE, 99, c.Quote(7, 1, 1)) + c.time(9_000)
+    yield freeze + c.set_mode(1) + quotes(ALICE, 0) + c.set_mode(0) + cr.set_lock(ALICE, True)
+    yield quotes(ALICE, 0) + cr.set_lock(ALICE, False) + quotes(ALICE, 99, c.Quote(7, 1, 1)) + c.time(9_000)
     yield c.header(r.CANCEL_MANY, 1, flags=r.FREEZE_QUOTES | 1, account=ALICE, instrument=9)
     yield quotes(ALICE, 99, c.Quote(7, 1, 1), c.Quote(1, 1, 0, 5, None), c.Quote(0, 9, 1, 9, 1))
 
@@ -138,7 +139,7 @@ def configuring() -> Iterator[bytes]:
     for account, underlying, number in ((63, 9, 99), (ALICE, 9, 99), (ALICE, 0, 16), (ALICE, 0, 15)):
         yield co.set_mmp(account, underlying, number, WIDE) + co.reset_mmp(account, underlying, number)
         yield co.set_mmp(account, underlying, number, WIDE._replace(frozen_ms=-1))
-        yield co.set_mmp(account, underlying, number, WIDE, grant=8) + c.set_lock(ALICE, number == 16)
+        yield co.set_mmp(account, underlying, number, WIDE, grant=8) + cr.set_lock(ALICE, number == 16)
     for kind in (r.SET_MMP, r.RESET_MMP):
         size = 3 if kind == r.SET_MMP else 1
         yield c.header(kind, size, flags=1, account=ALICE) + bytes(32 * (size - 1))
@@ -228,7 +229,7 @@ def sums_that_stop() -> Iterator[bytes]:
     for n, account in enumerate((ALICE, BOB)):
         yield c.create_account(account) + c.deposit(account, limits.MAX_DEPOSIT_MICRO, n + 1)
     yield c.list_instrument(0, terms) + c.list_instrument(1, option) + c.set_rules(2)
-    yield c.risk(0, PARAMETERS) + c.set_rules(3)
+    yield cr.risk(0, PARAMETERS) + c.set_rules(3)
     wide = MmpLimits(limits.MAX_MMP_MS, 0, 0, 0, 0, limits.MAX_MMP_LIMIT)
     most = limits.MAX_MMP_LIMIT // limits.MAX_LOT_E8
     fills = limits.MAX_MMP_SUM // (most * limits.MAX_LOT_E8) + 2

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import MmpLimits
@@ -49,7 +50,7 @@ def _slices(traffic: OrderTraffic, account: Account) -> bytes:
         made += [co.reset_mmp(*key), co.set_mmp(*key, _tight(traffic, instrument, 1))]
         sides = (price, lots, None, None) if bids else (None, None, price, lots)
         made.append(_quote(maker, instrument, 1, sides))
-    return b"".join(made) + c.liquidate(account.id) * 5
+    return b"".join(made) + cr.liquidate(account.id) * 5
 
 
 def _ids_forgotten(traffic: OrderTraffic) -> bytes:

@@ -7,7 +7,7 @@ import struct
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from exchange.domain.commands import FeeTier, RiskParameters
+from exchange.domain.commands_risk import FeeTier, RiskParameters
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exchange.domain import records as r
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_ceil
 from tests.reference.instruments import E8, Instrument
 

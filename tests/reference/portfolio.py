@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 from tests.reference import perlot
 from tests.reference.arithmetic import floor_div, ppm_ceil
 from tests.reference.branches import note

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 
 RATES = RiskParameters(
     scenarios=2,

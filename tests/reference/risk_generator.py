@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import margin
@@ -141,7 +142,7 @@ class RiskTraffic(Traffic):
             (
                 c.withdraw(account.id, free + 1, self.withdrawal_id),
                 c.withdraw(account.id, free, self.withdrawal_id),
-                c.resolve_withdrawal(self.withdrawal_id, r.WITHDRAWAL_CANCELLED),
+                cr.resolve_withdrawal(self.withdrawal_id, r.WITHDRAWAL_CANCELLED),
             )
         )
 
@@ -230,21 +231,21 @@ class RiskTraffic(Traffic):
         """What was closed or locked does not stay so for long."""
         for underlying in self.world.underlyings:
             if underlying.state != r.STATE_OPEN and self._one_in(3):
-                return c.set_underlying_state(underlying.id, r.STATE_OPEN)
+                return cr.set_underlying_state(underlying.id, r.STATE_OPEN)
         for account in self._users():
             if account.locked and self._one_in(3):
-                return c.set_lock(account.id, False)
+                return cr.set_lock(account.id, False)
             if account.max_orders and self._one_in(4):
-                return c.set_caps(account.id, 0, 0)
+                return cr.set_caps(account.id, 0, 0)
         return b""
 
     def _activation(self) -> bytes:
         """SET_RULES, parameters, fund, fees (sometimes later), subaccounts."""
         made = [self.takeover(), c.set_rules(2)]
-        made += [c.risk(underlying, parameters(self.rng)) for underlying in (0, 1)]
+        made += [cr.risk(underlying, parameters(self.rng)) for underlying in (0, 1)]
         made.append(self._deposit(limits.ACCOUNT_INSURANCE, self.profile.fund_micro))
         if self._one_in(2):
-            made.append(c.set_fees(fee_tiers(self.rng)))
+            made.append(cr.set_fees(fee_tiers(self.rng)))
         first = self.world.next_account
         for n in range(SUBACCOUNTS):
             main = limits.FIRST_USER_ACCOUNT + self.profile.accounts - 1 - n % 2
@@ -290,14 +291,14 @@ class RiskTraffic(Traffic):
         if self._one_in(25):
             index, units = self.hostile.bad_marks(index, units, self.world)
         if underlying.risk is None:
-            return c.risk_snapshot(underlying.id, index, feed_seq, units, 0, b"")
+            return cr.risk_snapshot(underlying.id, index, feed_seq, units, 0, b"")
         if self._one_in(30):
             units = []
         count, stream = self.listings.stream(underlying.risk, mine, units)
         if self._one_in(15):
             other = self.rng.choice(self.world.instruments).id if self._one_in(2) else 9_999
             count, stream = self.listings.spoiled_stream(count, stream, other)
-        return c.risk_snapshot(underlying.id, index, feed_seq, units, count, stream)
+        return cr.risk_snapshot(underlying.id, index, feed_seq, units, count, stream)
 
     def _next_feed(self, underlying: Underlying) -> int:
         if not self._one_in(40):
@@ -316,7 +317,7 @@ class RiskTraffic(Traffic):
             return self.share_loss()
         if account.liquidation == r.LIQUIDATION_AUCTION and self._one_in(3):
             return self.takeover()
-        return c.liquidate(account.id)
+        return cr.liquidate(account.id)
 
     def risk_sweep(self) -> bytes:
         """RISK_SWEEP over all accounts, a few, or nonsense."""
@@ -324,12 +325,12 @@ class RiskTraffic(Traffic):
         first = limits.FIRST_USER_ACCOUNT + (self.rng.randrange(12) if count < 4 else 0)
         if self._one_in(25):
             first, count = self.rng.choice(((63, 5), (64, 0), (64, 1_025), (1 << 40, 1), (-1, 1)))
-        return c.risk_sweep(first, count)
+        return cr.risk_sweep(first, count)
 
     def liquidate(self) -> bytes:
         """LIQUIDATE of whoever: mostly not liquidatable."""
         waiting = self._in_liquidation()
-        return c.liquidate(self.rng.choice(waiting).id if waiting and self._one_in(2) else self._account())
+        return cr.liquidate(self.rng.choice(waiting).id if waiting and self._one_in(2) else self._account())
 
     def takeover(self) -> bytes:
         """TAKEOVER of a part or all of a portfolio in auction, by someone rich."""
@@ -346,7 +347,7 @@ class RiskTraffic(Traffic):
             fraction = rng.choice((0, 1_000_001, -1))
         most = rng.choices((1 << 60, 0, -(10**6), rng.randrange(10**9)), (12, 1, 1, 1))[0]
         bidder = self._whale() if not self._one_in(20) else target
-        return c.takeover(
+        return cr.takeover(
             bidder, target, fraction, most, grant=rng.getrandbits(1), client_order_id=rng.getrandbits(4)
         )
 
@@ -360,7 +361,7 @@ class RiskTraffic(Traffic):
         count = rng.choice((1, 3, 7, limits.MAX_SWEEP))
         if self._one_in(25):
             count = rng.choice((0, -1, limits.MAX_SWEEP + 1))
-        return c.share_loss(account, count)
+        return cr.share_loss(account, count)
 
     # --- money ---------------------------------------------------------------------------------------
 
@@ -382,7 +383,7 @@ class RiskTraffic(Traffic):
         pending = list(self.world.withdrawals)
         known = pending and not self._one_in(10)
         withdrawal_id = self.rng.choice(pending) if known else self.rng.randrange(-2, self.withdrawal_id + 3)
-        return c.resolve_withdrawal(withdrawal_id, self.rng.choices((0, 1, 2), (5, 4, 0.3))[0])
+        return cr.resolve_withdrawal(withdrawal_id, self.rng.choices((0, 1, 2), (5, 4, 0.3))[0])
 
     def transfer(self) -> bytes:
         """TRANSFER within a family, or to a stranger."""
@@ -396,7 +397,7 @@ class RiskTraffic(Traffic):
         amount = self.rng.choice((1, max(1, cash // 50), max(1, cash // 4), cash, cash + 1))
         if self._one_in(20):
             amount = self.rng.choice((0, -1, limits.MAX_DEPOSIT_MICRO + 1))
-        return c.transfer(
+        return cr.transfer(
             source,
             destination if not self._one_in(40) else -5,
             self._fit(amount),
@@ -424,7 +425,7 @@ class RiskTraffic(Traffic):
         quiet = [a.id for a in self._users() if not a.orders]
         account = self.rng.choice(quiet) if quiet and not self._one_in(3) else self._account()
         model = int(self.rng.random() < self.profile.portfolio) if not self._one_in(20) else 2
-        return c.set_margin_model(account, model, grant=self.rng.getrandbits(1))
+        return cr.set_margin_model(account, model, grant=self.rng.getrandbits(1))
 
     def risk(self) -> bytes:
         """RISK: other parameters, the same with other rates, or one out of bounds."""
@@ -438,7 +439,7 @@ class RiskTraffic(Traffic):
         if self._one_in(4):
             name = self.rng.choice(wanted._fields)
             wanted = wanted._replace(**{name: self.rng.choice((-1, 0, 1 << 60, getattr(wanted, name) * 3))})
-        return c.risk(underlying.id if not self._one_in(30) else 99, wanted)
+        return cr.risk(underlying.id if not self._one_in(30) else 99, wanted)
 
     def fees(self) -> bytes:
         """SET_FEES, or a schedule that would pay traders."""
@@ -447,29 +448,29 @@ class RiskTraffic(Traffic):
             rate = self.rng.choice((-1, limits.MAX_FEE_PPM + 1, -limits.MAX_FEE_PPM - 1, -50_000))
             field = self.rng.choice(tiers[0]._fields)
             tiers[-1] = tiers[-1]._replace(**{field: rate})
-        return c.set_fees(tiers, self.rng.choice((0, 0, 500, 1_000, 1_001, -1)) if self._one_in(4) else 0)
+        return cr.set_fees(tiers, self.rng.choice((0, 0, 500, 1_000, 1_001, -1)) if self._one_in(4) else 0)
 
     def tier(self) -> bytes:
         """SET_TIER."""
-        return c.set_tier(self._account(), self.rng.choice((0, 1, 2, 5, 7, 8)))
+        return cr.set_tier(self._account(), self.rng.choice((0, 1, 2, 5, 7, 8)))
 
     def caps(self) -> bytes:
         """SET_CAPS: tight, none, or nonsense."""
         rng = self.rng
         orders = rng.choice((0, 0, 3, 1, limits.MAX_OPEN_ORDERS_PER_ACCOUNT + rng.getrandbits(1), -1))
         positions = rng.choice((0, 0, 2, 4, limits.MAX_SEATS + rng.getrandbits(1), -1))
-        return c.set_caps(self._account(), orders, positions)
+        return cr.set_caps(self._account(), orders, positions)
 
     def lock(self) -> bytes:
         """SET_LOCK; `batch` soon unlocks."""
         account = self._account()
-        command = c.set_lock(account, self._one_in(2))
+        command = cr.set_lock(account, self._one_in(2))
         return command if not self._one_in(20) else c.header(r.SET_LOCK, 1, flags=2, account=account)
 
     def underlying_state(self) -> bytes:
         """SET_UNDERLYING_STATE; `batch` soon opens again."""
         underlying = self._underlying().id if not self._one_in(10) else 99
-        return c.set_underlying_state(underlying, self.rng.choice((0, 1, 2, 2, 3)))
+        return cr.set_underlying_state(underlying, self.rng.choice((0, 1, 2, 2, 3)))
 
     def forged(self) -> bytes:
         """A command of the venue's, sent under a grant."""

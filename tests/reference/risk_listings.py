@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
-from exchange.domain.commands import FeeTier, Mark, RiskParameters
+from exchange.domain.commands import Mark
+from exchange.domain.commands_risk import FeeTier, RiskParameters
 from tests.reference.instruments import E8, Instrument, Underlying, price_bounded
 from tests.reference.listings import Listings
 
@@ -150,7 +152,7 @@ class RiskListings(Listings):
                 wanted = self.table(instrument, by_id.get(instrument.id), risk)
                 before = instrument.table or (0,) * risk.scenarios
                 tables.append((instrument.id, [a - b for a, b in zip(wanted, before, strict=True)]))
-        return len(tables), c.table_stream(tables)
+        return len(tables), cr.table_stream(tables)
 
     def spoiled_stream(self, count: int, stream: bytes, other_id: int) -> tuple[int, bytes]:
         """A stream with something wrong in it."""

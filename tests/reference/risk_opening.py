@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from tests.reference.rates import RATES
 from tests.reference.scenarios import BOB
@@ -20,7 +21,7 @@ PARAMETERS = RATES._replace(
 
 def activation(*underlyings: int) -> bytes:
     """Rules 2, and parameters of these underlyings."""
-    return c.set_rules(2) + b"".join(c.risk(n, PARAMETERS) for n in underlyings or (0,))
+    return c.set_rules(2) + b"".join(cr.risk(n, PARAMETERS) for n in underlyings or (0,))
 
 
 def more_accounts(*accounts: int, amount_micro: int = limits.MAX_DEPOSIT_MICRO) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from exchange.domain import records as r
-from exchange.domain.commands import RiskParameters
+from exchange.domain.commands_risk import RiskParameters
 from tests.reference import perlot
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_ceil
 from tests.reference.branches import note

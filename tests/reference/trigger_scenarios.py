@@ -8,6 +8,7 @@ from itertools import product
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import Member, Trigger
@@ -139,8 +140,8 @@ def ends() -> Iterator[bytes]:
     yield c.expire_day(1) + bracket + pair + c.cancel_many(ALICE, r.SCOPE_INSTRUMENT, target=2)
     yield co.extended_order(CAROL, 2, 0, 400, 1, trigger=stop(60_000)) + c.set_instrument_state(2, 3)
     yield c.time(1_000_000) + marks(60_001, 10, 0) + c.deliver(1, 50_000 * MICRO)
-    yield c.set_margin_model(CAROL, 1)
-    yield co.extended_order(CAROL, 0, 0, 400, 1, trigger=stop(70_000)) + c.set_margin_model(CAROL, 1)
+    yield cr.set_margin_model(CAROL, 1)
+    yield co.extended_order(CAROL, 0, 0, 400, 1, trigger=stop(70_000)) + cr.set_margin_model(CAROL, 1)
 
 
 def refused_members() -> Iterator[bytes]:
@@ -165,8 +166,8 @@ def refused_members() -> Iterator[bytes]:
             yield co.extended_order(ALICE, 0, 0, 49_000, 2, link=link, members=members)
     three = co.extended_order(ALICE, 0, 0, 49_000, 2, link=3, members=[good, good], client_order_id=7)
     for cap in (1, 2, 3, 4):
-        yield c.set_caps(ALICE, cap, 0) + three[:16] + struct.pack("<Q", 6 + cap) + three[24:]
-    yield c.set_caps(ALICE, 0, 0) + three + c.cancel_many(ALICE)
+        yield cr.set_caps(ALICE, cap, 0) + three[:16] + struct.pack("<Q", 6 + cap) + three[24:]
+    yield cr.set_caps(ALICE, 0, 0) + three + c.cancel_many(ALICE)
     for volatility, flags, instrument in product((0, 1, -1, 10**9, 10**9 + 1), (0, IOC, 1 << 5, DAY), (0, 1)):
         yield co.extended_order(DAVE, instrument, flags, 500, 1, volatility_e6=volatility)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_orders import Member, MmpLimits, Trigger
@@ -211,7 +212,7 @@ def _bracket(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     steps = {
         "end": c.cancel(owner, first),
         "member": c.cancel(owner, first + 1),
-        "lock": c.set_lock(owner, True),
+        "lock": cr.set_lock(owner, True),
         "grow": co.amend(owner, first + 1, remaining_lots=lots + 1),
         "trigger": co.amend(owner, first + 1, trigger_micro=traffic.source_micro(instrument, r.SOURCE_INDEX)),
         "narrow": co.set_mmp(owner, instrument.terms.underlying, 0, _narrow(instrument, lots)),
@@ -337,8 +338,8 @@ def _volatile(traffic: TriggerTraffic, instrument: Instrument) -> bytes:
     )
     made.append(co.amend(user, first, **rng.choice(amends)))
     if rng.random() < 0.2:
-        halt = c.set_underlying_state(instrument.terms.underlying, r.STATE_CANCEL_ONLY)
-        made += [halt, co.reprice(units), c.set_underlying_state(instrument.terms.underlying, r.STATE_OPEN)]
+        halt = cr.set_underlying_state(instrument.terms.underlying, r.STATE_CANCEL_ONLY)
+        made += [halt, co.reprice(units), cr.set_underlying_state(instrument.terms.underlying, r.STATE_OPEN)]
     return b"".join(made)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from tests.reference.accounts import Account, Order
 from tests.reference.groups import Group, GroupKey
 from tests.reference.instruments import Instrument, Underlying

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.commands import Mark
 from exchange.gateway.announcements import Announcement
@@ -227,9 +227,9 @@ class Market:
         rig.order(commands.list_instrument(rig.engine.instrument_count, terms))
         account = self.alice.account or 0
         for locked in (True, False):
-            rig.order(commands.set_lock(account, locked))
+            rig.order(commands_risk.set_lock(account, locked))
         for state in (1, 0):
-            rig.order(commands.set_underlying_state(0, state))
+            rig.order(commands_risk.set_underlying_state(0, state))
         rig.credentials.sign_ins.note(account, "127.0.0.1", "success", "key")
         self.board.said.append(Announcement(3, "title", "body", NOW_MS))
         for _ in range(22):

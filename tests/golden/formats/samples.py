@@ -12,6 +12,7 @@ import sys
 
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 
 OPTION = c.InstrumentTerms(
@@ -43,7 +44,7 @@ PERPETUAL = OPTION._replace(
 )
 
 
-RISK = c.RiskParameters(
+RISK = cr.RiskParameters(
     scenarios=35,
     quantum_micro=1_000,
     extended_from=33,
@@ -67,7 +68,7 @@ RISK = c.RiskParameters(
     auction_ms=900_000,
     auction_discount_ppm=300_000,
 )
-TIERS = (c.FeeTier(300, 400, 200, 500), c.FeeTier(-100, 350, -50, 450))
+TIERS = (cr.FeeTier(300, 400, 200, 500), cr.FeeTier(-100, 350, -50, 450))
 
 
 def commands() -> dict[str, bytes]:
@@ -135,25 +136,25 @@ def commands() -> dict[str, bytes]:
 
 
 def _commands_of_rules_2() -> dict[str, bytes]:
-    stream = c.table_stream([(9, [0, -1, 1, -64, 64]), (10, [(1 << 62) - 1, -(1 << 62), 0, 0, 0])])
+    stream = cr.table_stream([(9, [0, -1, 1, -64, 64]), (10, [(1 << 62) - 1, -(1 << 62), 0, 0, 0])])
     marks = [c.Mark(9, -450_000_000, 2_500_000_000, 61_000_000, 50_100_000_000)]
     return {
         "create_subaccount": c.create_account(68, bytes(range(1, 21)), 67),
-        "risk": c.risk(3, RISK),
-        "risk_snapshot": c.risk_snapshot(3, 50_000_123_456, 100, marks, 2, stream),
-        "risk_snapshot_without_tables": c.risk_snapshot(3, 50_000_123_456, 101, [], 0, b""),
-        "risk_sweep": c.risk_sweep(64, 1_024),
-        "set_margin_model": c.set_margin_model(67, r.MODEL_PORTFOLIO, grant=5),
-        "transfer": c.transfer(67, 68, 250_000_000, 14, grant=6),
-        "resolve_withdrawal": c.resolve_withdrawal(13, r.WITHDRAWAL_CANCELLED),
-        "set_fees": c.set_fees(TIERS, 250),
-        "set_tier": c.set_tier(67, 7),
-        "set_caps": c.set_caps(67, 1_000, 200),
-        "set_underlying_state": c.set_underlying_state(3, r.STATE_HALTED),
-        "liquidate": c.liquidate(67),
-        "takeover": c.takeover(66, 67, 500_000, -42, grant=7, client_order_id=8),
-        "share_loss": c.share_loss(67, 512),
-        "set_lock": c.set_lock(67, True),
+        "risk": cr.risk(3, RISK),
+        "risk_snapshot": cr.risk_snapshot(3, 50_000_123_456, 100, marks, 2, stream),
+        "risk_snapshot_without_tables": cr.risk_snapshot(3, 50_000_123_456, 101, [], 0, b""),
+        "risk_sweep": cr.risk_sweep(64, 1_024),
+        "set_margin_model": cr.set_margin_model(67, r.MODEL_PORTFOLIO, grant=5),
+        "transfer": cr.transfer(67, 68, 250_000_000, 14, grant=6),
+        "resolve_withdrawal": cr.resolve_withdrawal(13, r.WITHDRAWAL_CANCELLED),
+        "set_fees": cr.set_fees(TIERS, 250),
+        "set_tier": cr.set_tier(67, 7),
+        "set_caps": cr.set_caps(67, 1_000, 200),
+        "set_underlying_state": cr.set_underlying_state(3, r.STATE_HALTED),
+        "liquidate": cr.liquidate(67),
+        "takeover": cr.takeover(66, 67, 500_000, -42, grant=7, client_order_id=8),
+        "share_loss": cr.share_loss(67, 512),
+        "set_lock": cr.set_lock(67, True),
     }
 
 

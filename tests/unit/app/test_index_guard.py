@@ -5,6 +5,7 @@ import pytest
 from exchange.app.index_guard import GuardRules, IndexGuard
 from exchange.core import risk_queries
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from tests.unit.app.direct import DirectVenue
 
@@ -39,7 +40,7 @@ def test_it_closes_at_once_and_opens_after_a_while_without_a_break(venue: Direct
 
 def test_an_operators_halt_is_left_alone(venue: DirectVenue) -> None:
     guard = IndexGuard(0, "BTC", GuardRules(good_ms=0))
-    venue.do(c.set_underlying_state(0, 2))
+    venue.do(cr.set_underlying_state(0, 2))
     assert look(venue, guard, 1.0, 0) == 2
     assert look(venue, guard, None, 10_000) == 2
 

@@ -8,6 +8,7 @@ import pytest
 from exchange.app.parameters import BTC, ETH, TIERS, Parameters, VenueParameters
 from exchange.core import risk_queries
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.unit.app.direct import USDC, DirectVenue
@@ -107,7 +108,7 @@ def test_under_rules_one_nothing_is_sent() -> None:
 
 
 @pytest.mark.parametrize("parameters", [BTC, ETH], ids=["BTC", "ETH"])
-def test_a_liquidation_slice_of_a_perpetual_fits_its_maintenance(parameters: c.RiskParameters) -> None:
+def test_a_liquidation_slice_of_a_perpetual_fits_its_maintenance(parameters: cr.RiskParameters) -> None:
     """Band, taker and liquidation fee together stay below maintenance, or no slice would ever be sent."""
     taker = max(tier.perp_taker_ppm for tier in TIERS)
     worst = parameters.liquidation_band_ppm + taker + parameters.liquidation_fee_ppm

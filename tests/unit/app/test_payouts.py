@@ -8,7 +8,7 @@ import pytest
 
 from exchange.app.bridge import POLL_S, RETRY_S, L1Bridge
 from exchange.app.payouts import MAX_PER_TURN, Payouts, Resolution
-from exchange.domain import commands
+from exchange.domain import commands_risk
 from exchange.domain import records as r
 from settlement import operations as op
 from settlement.l1.port import L1Unavailable
@@ -155,7 +155,7 @@ def test_the_bridge_sequences_each_end_once_and_again_where_there_was_no_room(ve
     for _ in range(3):
         between._pay(venue.chain.l1)
         loop.advance(POLL_S)
-    assert queue.taken == [commands.resolve_withdrawal(1, PAID)]
+    assert queue.taken == [commands_risk.resolve_withdrawal(1, PAID)]
     assert not between.give_up(1)
     venue.held.clear()
     loop.advance(POLL_S)

@@ -12,6 +12,7 @@ from exchange.app.risk_driver import DriverRules, RiskDriver
 from exchange.core import queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from tests.unit.app.direct import USDC, DirectVenue
@@ -217,7 +218,7 @@ def test_a_new_process_goes_on_where_the_last_one_died(rig: Rig) -> None:
     rig.index(98_000)
     rig.venue.run(0.5)
     assert rig.state(ALICE) == 0  # a stopped driver does nothing
-    rig.venue.do(c.risk_sweep(64, 64))
+    rig.venue.do(cr.risk_sweep(64, 64))
     assert rig.state(ALICE) == r.LIQUIDATION_CLOSING
     rig.order(MAKER, 97_900, 1_000)
     rig.venue.engine = Engine.restore(rig.venue.engine.state_bytes())
@@ -230,12 +231,12 @@ def test_a_new_process_goes_on_where_the_last_one_died(rig: Rig) -> None:
 def test_a_venue_that_is_closed_and_an_underlying_that_is_halted_are_waited_for(rig: Rig) -> None:
     rig.long(ALICE)
     rig.order(MAKER, 97_900, 1_000)
-    rig.venue.do(c.set_underlying_state(0, 1))
+    rig.venue.do(cr.set_underlying_state(0, 1))
     rig.index(98_000)
     rig.venue.run(1.0)
     assert rig.state(ALICE) == r.LIQUIDATION_CLOSING
     assert not rig.venue.sent_of(r.LIQUIDATE)  # no price there is to be trusted
-    rig.venue.do(c.set_underlying_state(0, 0), c.set_mode(r.MODE_CANCEL_ONLY))
+    rig.venue.do(cr.set_underlying_state(0, 0), c.set_mode(r.MODE_CANCEL_ONLY))
     rig.venue.run(2.0)
     assert not rig.venue.sent_of(r.LIQUIDATE)
     rig.venue.do(c.set_mode(r.MODE_OPEN))

@@ -9,6 +9,7 @@ from exchange.app.products import PRODUCTS
 from exchange.app.table_sync import TableSync
 from exchange.core import risk_queries
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from exchange.oracle.chain_spec import ChainPlan, chain_spec
 from exchange.oracle.marks import MarkedInstrument, UnderlyingMarks
@@ -74,7 +75,7 @@ class Rig:
         marks.mark(index, LISTED_MS + after_ms)
         fresh = DirectVenue()
         fresh.engine = type(fresh.engine).restore(self.venue.engine.state_bytes())
-        fresh.do(c.risk(0, BTC._replace(quantum_micro=1)), c.risk(0, BTC))  # drops what there is
+        fresh.do(cr.risk(0, BTC._replace(quantum_micro=1)), cr.risk(0, BTC))  # drops what there is
         marks.feed_seq = self.feed_seq
         tables.load({})
         fresh.do(marks.mark(index, LISTED_MS + after_ms))
@@ -121,9 +122,9 @@ def test_changed_parameters_drop_the_tables_and_they_come_anew() -> None:
     rig = Rig()
     rig.step(98_000.0, 0)
     rig.sync.forget(0)
-    rig.venue.do(c.risk(0, BTC._replace(quantum_micro=20_000)))
+    rig.venue.do(cr.risk(0, BTC._replace(quantum_micro=20_000)))
     assert rig.step(98_000.0, 1_000) == r.MARKS  # not in the unit the tables are made in
-    rig.venue.do(c.risk(0, BTC))
+    rig.venue.do(cr.risk(0, BTC))
     assert rig.step(98_050.0, 2_000) == r.RISK_SNAPSHOT
     assert rig.held() == rig.truth(98_050.0, 2_000)
 
@@ -131,7 +132,7 @@ def test_changed_parameters_drop_the_tables_and_they_come_anew() -> None:
 def test_tables_dropped_behind_our_back_are_right_again_after_one_block_more() -> None:
     rig = Rig()
     rig.step(98_000.0, 0)
-    rig.venue.do(c.risk(0, BTC._replace(quantum_micro=20_000)), c.risk(0, BTC))
+    rig.venue.do(cr.risk(0, BTC._replace(quantum_micro=20_000)), cr.risk(0, BTC))
     rig.step(98_050.0, 1_000)  # differences to tables that are no more
     rig.sync.forget(0)
     rig.step(98_060.0, 2_000)

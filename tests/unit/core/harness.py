@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain import rejects
@@ -125,10 +126,10 @@ class Market:
         return last(self.send(c.deposit(account, 1, self.deposits)), e.Cash).balance_micro - 1
 
 
-def under_rules_2(market: Market, risk: c.RiskParameters = RISK) -> Market:
+def under_rules_2(market: Market, risk: cr.RiskParameters = RISK) -> Market:
     """The same market once rules version 2 is in force and its underlying has risk parameters."""
     market.send(c.set_rules(2))
-    only(market.send(c.risk(0, risk)), e.Risk)
+    only(market.send(cr.risk(0, risk)), e.Risk)
     return market
 
 

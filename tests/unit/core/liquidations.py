@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.rates import RATES
@@ -42,7 +43,7 @@ class RiskMarket:
     """An engine under rules 2 with one underlying, four instruments and four accounts."""
 
     def __init__(
-        self, engine: Engine, risk: c.RiskParameters = RISK, fund_micro: int = 0, fee_cap_permille: int = 0
+        self, engine: Engine, risk: cr.RiskParameters = RISK, fund_micro: int = 0, fee_cap_permille: int = 0
     ) -> None:
         self.engine = engine
         self.numbers = 0
@@ -59,7 +60,7 @@ class RiskMarket:
         }
         self.send(c.set_rules(2), c.time(START_MS), c.list_underlying(0, "BTC"))
         self.send(*(c.list_instrument(n, terms[n]) for n in INSTRUMENTS))
-        self.must(c.risk(0, risk), e.Risk)
+        self.must(cr.risk(0, risk), e.Risk)
         for account in (ALICE, BOB, CAROL, DORA):
             self.must(c.create_account(account), e.Account)
         self.deposit(DORA, 100_000_000 * USDC)
@@ -99,8 +100,8 @@ class RiskMarket:
             before = self.tables.get(n, (0,) * len(table))
             rows.append((n, [new - old for new, old in zip(table, before, strict=True)]))
             self.tables[n] = table
-        stream = c.table_stream(rows)
-        self.must(c.risk_snapshot(0, index * MICRO, self.feed, units, len(rows), stream), e.Marked)
+        stream = cr.table_stream(rows)
+        self.must(cr.risk_snapshot(0, index * MICRO, self.feed, units, len(rows), stream), e.Marked)
 
     def rests(self, account: int, at: int, price: int, lots: int, flags: int = 0) -> int:
         """An order that must rest whole; its order_id."""
@@ -122,11 +123,11 @@ class RiskMarket:
 
     def sweep(self, first: int = ALICE, count: int = 4) -> list[e.Liquidation]:
         """A sweep; the liquidations it started."""
-        return of(self.send(c.risk_sweep(first, count)), e.Liquidation)
+        return of(self.send(cr.risk_sweep(first, count)), e.Liquidation)
 
     def step(self, account: int = ALICE) -> list[e.Event]:
         """One step of a liquidation."""
-        return self.send(c.liquidate(account))
+        return self.send(cr.liquidate(account))
 
     def told(self, account: int = ALICE) -> e.Liquidation:
         """The LIQUIDATION that one step must end with."""

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from exchange.core import margin
 from exchange.core.engine import Engine as CoreEngine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.rates import RATES
@@ -74,7 +75,7 @@ def terms() -> dict[int, c.InstrumentTerms]:
 class MarginMarket:
     """An engine under rules 2; ALICE and BOB have 10,000 USDC each, DORA all there is."""
 
-    def __init__(self, engine: Engine, risk: c.RiskParameters | None = RISK) -> None:
+    def __init__(self, engine: Engine, risk: cr.RiskParameters | None = RISK) -> None:
         self.engine = engine
         self.numbers = 0
         self.feed = 0
@@ -82,7 +83,7 @@ class MarginMarket:
         for number, each in terms().items():
             self.must(c.list_instrument(number, each), e.Instrument)
         if risk is not None:
-            self.must(c.risk(0, risk), e.Risk)
+            self.must(cr.risk(0, risk), e.Risk)
         for account, usdc in ((ALICE, 10_000), (BOB, 10_000), (DORA, 100_000_000)):
             self.must(c.create_account(account), e.Account)
             self.deposit(account, usdc * USDC)
@@ -116,13 +117,13 @@ class MarginMarket:
     def tables(self, tables: Mapping[int, tuple[int, ...]] = TABLES, index: int = INDEX) -> None:
         """A snapshot that gives these tables to instruments without one."""
         self.feed += 1
-        stream = c.table_stream(sorted(tables.items()))
+        stream = cr.table_stream(sorted(tables.items()))
         units = self.units(index)
-        self.must(c.risk_snapshot(0, index * MICRO, self.feed, units, len(tables), stream), e.Marked)
+        self.must(cr.risk_snapshot(0, index * MICRO, self.feed, units, len(tables), stream), e.Marked)
 
     def portfolio(self, *accounts: int) -> None:
         for account in accounts:
-            self.must(c.set_margin_model(account, r.MODEL_PORTFOLIO), e.Account)
+            self.must(cr.set_margin_model(account, r.MODEL_PORTFOLIO), e.Account)
 
     def order(self, account: int, at: int, price: int, lots: int, flags: int = 0) -> list[e.Event]:
         return self.send(c.new_order(account, at, flags, price, lots))
@@ -148,7 +149,7 @@ class MarginMarket:
         """The account may withdraw exactly this much: min(cash, balance) less initial margin."""
         assert isinstance(self.withdraw(account, micro + 1), e.Rejected)
         assert isinstance(self.withdraw(account, micro), e.Cash)
-        (back,) = self.send(c.resolve_withdrawal(self.numbers, 1))
+        (back,) = self.send(cr.resolve_withdrawal(self.numbers, 1))
         assert isinstance(back, e.Cash), back
 
 

@@ -7,6 +7,7 @@ import pytest
 from exchange.core import auctions
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import rejects
 from tests.unit.core.harness import USDC, of
@@ -54,9 +55,9 @@ def test_the_largest_fraction_is_what_the_core_takes() -> None:
     market.deposit(BOB, 10_000 * USDC)
     most = auctions.auction(engine_of(market), ALICE).most_ppm
     assert 1 <= most < 1_000_000
-    (refused,) = of(market.send(c.takeover(BOB, ALICE, most + 1, 1 << 40)), e.Rejected)
+    (refused,) = of(market.send(cr.takeover(BOB, ALICE, most + 1, 1 << 40)), e.Rejected)
     assert (refused.reason, refused.detail) == (rejects.BAD_SIZE, most)
-    assert of(market.send(c.takeover(BOB, ALICE, most, 1 << 40)), e.Moved)
+    assert of(market.send(cr.takeover(BOB, ALICE, most, 1 << 40)), e.Moved)
     assert auctions.auction(engine_of(on_sale(30_000)), ALICE).most_ppm == 1_000_000
 
 
@@ -68,7 +69,7 @@ def test_the_terms_are_those_of_the_takeover(market: RiskMarket, fraction: int) 
     shown = auctions.auction(engine, ALICE, fraction)
     assert engine.state_bytes() == before
     assert (shown.account, shown.start_ms) == (ALICE, START_MS)
-    events = market.send(c.takeover(BOB, ALICE, fraction, shown.pay_micro))
+    events = market.send(cr.takeover(BOB, ALICE, fraction, shown.pay_micro))
     # 10 % of discount, and half of its time.
     assert shown.positions == [(m.head.instrument, m.lots, 50_000) for m in of(events, e.Moved)]
     theirs = [-shown.pay_micro, shown.worth_micro - shown.given_micro, -shown.topped_micro]

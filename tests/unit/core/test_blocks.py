@@ -13,6 +13,7 @@ from exchange.core.layout import A_SEATS, A_VOLUME, ACCOUNT_WORDS
 from exchange.core.restoring import StateError
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from exchange.domain import records as r
@@ -186,7 +187,7 @@ def _venue_closed(market: Market) -> None:
 
 def _locked(account: int) -> Callable[[Market], None]:
     def lock(market: Market) -> None:
-        market.send(c.set_lock(account, True))
+        market.send(cr.set_lock(account, True))
 
     return lock
 
@@ -196,7 +197,7 @@ def _halted(market: Market) -> None:
 
 
 def _halted_underlying(market: Market) -> None:
-    market.send(c.set_underlying_state(0, 1))
+    market.send(cr.set_underlying_state(0, 1))
 
 
 def _relative(market: Market) -> None:
@@ -214,7 +215,7 @@ def _unparametrised(market: Market) -> None:
 
 def _few_positions(account: int) -> Callable[[Market], None]:
     def cap(market: Market) -> None:
-        market.send(c.set_caps(account, 0, 1))
+        market.send(cr.set_caps(account, 0, 1))
 
     return cap
 
@@ -321,9 +322,9 @@ class TestRefusals:
         assert len(block(market, cheap)) == 2
 
     def test_portfolio_accounts_are_booked_back_too(self, market: Market) -> None:
-        tables = c.table_stream([(OPTION, (-5, 0, 5)), (PERPETUAL, (-9, 0, 9))])
-        market.send(c.risk_snapshot(0, INDEX * MICRO, 5, [], 2, tables))
-        market.send(c.set_margin_model(ALICE, 1), c.set_margin_model(BOB, 1))
+        tables = cr.table_stream([(OPTION, (-5, 0, 5)), (PERPETUAL, (-9, 0, 9))])
+        market.send(cr.risk_snapshot(0, INDEX * MICRO, 5, [], 2, tables))
+        market.send(cr.set_margin_model(ALICE, 1), cr.set_margin_model(BOB, 1))
         block(market, GOOD, BlockTrade(BOB, PERPETUAL, -1, INDEX))
         market.rests(ALICE, 11_000, 3)
         market.send(c.create_account(67))
@@ -352,7 +353,7 @@ class TestRefusals:
 
     def test_before_rules_3_there_is_none(self) -> None:
         market = Market(Engine())
-        market.send(c.set_rules(2), c.risk(0, RISK))
+        market.send(c.set_rules(2), cr.risk(0, RISK))
         found = only(market.send(block_trade(ALICE, 1, [GOOD])), e.Rejected)
         assert (found.reason, found.position) == (rejects.MALFORMED, -1)
 

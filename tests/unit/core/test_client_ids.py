@@ -9,6 +9,7 @@ from exchange.core.engine import Engine
 from exchange.core.invariants import check
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, SELL, Market, last, only, reason, under_rules_3
@@ -93,7 +94,7 @@ def test_an_order_without_an_id_is_new_whenever_it_comes(market_3: Market) -> No
 
 
 def test_the_id_comes_before_the_lock_and_behind_the_account(market_3: Market) -> None:
-    market_3.send(c.set_lock(ALICE, True))
+    market_3.send(cr.set_lock(ALICE, True))
     assert reason(market_3.send(order(5))) == "account_locked"
     assert only(market_3.send(order(5)), e.Repeated).reason == rejects.ACCOUNT_LOCKED
     assert [reason(market_3.send(order(5, 99))) for _ in range(2)] == ["unknown_account"] * 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.unit.core.harness import USDC, Engine, of, only
@@ -162,7 +163,7 @@ def test_who_is_in_liquidation_itself_does_not_pay_who_is_locked_does(
     family(market, 200, 500)
     market.give(CHILDREN[0], PERPETUAL, 10, 50_000)
     if locked:
-        market.send(c.set_lock(CHILDREN[1], True))
+        market.send(cr.set_lock(CHILDREN[1], True))
     market.mark(47_900)
     assert len(market.sweep(CHILDREN[0], 1)) == 1
     market.mark(50_000)

@@ -8,6 +8,7 @@ from exchange.core.engine import Engine
 from exchange.core.layout import A_VOLUME, ACCOUNT_WORDS
 from exchange.core.risk_queries import account_state
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -29,14 +30,14 @@ from tests.unit.core.harness import (
 
 # Index 50,000 USDC, a lot is 0.01: 500 USDC of index notional per lot, so 1 ppm is 500 micro-USDC a lot.
 NOTIONAL_MICRO = 500_000_000
-FREE = c.FeeTier(0, 0, 0, 0)
-RETAIL = c.FeeTier(200, 300, 100, 500)
-MAKERS = c.FeeTier(-100, 250, -50, 400)
+FREE = cr.FeeTier(0, 0, 0, 0)
+RETAIL = cr.FeeTier(200, 300, 100, 500)
+MAKERS = cr.FeeTier(-100, 250, -50, 400)
 BIGGEST = limits.MAX_FEE_PPM
 
 
-def schedule(market: Market, *tiers: c.FeeTier, combo_discount: int = 0) -> e.Fees:
-    return only(market.send(c.set_fees(tiers, combo_discount)), e.Fees)
+def schedule(market: Market, *tiers: cr.FeeTier, combo_discount: int = 0) -> e.Fees:
+    return only(market.send(cr.set_fees(tiers, combo_discount)), e.Fees)
 
 
 def trade(market: Market, price: int, lots: int, at: int = OPTION) -> e.Trade:
@@ -52,18 +53,18 @@ def test_the_schedule_is_told(market_2: Market) -> None:
 
 def test_tiers_pay_their_rates(market_2: Market) -> None:
     schedule(market_2, RETAIL, MAKERS)
-    market_2.send(c.set_tier(ALICE, 1))
+    market_2.send(cr.set_tier(ALICE, 1))
     option = trade(market_2, 1_000, 3)
     assert option.taker_fee_micro == 3 * 500 * 300
     assert option.maker_fee_micro == -3 * 500 * 100, "a rebate"
-    market_2.send(c.set_tier(ALICE, 0), c.set_tier(BOB, 1))
+    market_2.send(cr.set_tier(ALICE, 0), cr.set_tier(BOB, 1))
     perpetual = trade(market_2, 50_000, 2, PERPETUAL)
     assert (perpetual.maker_fee_micro, perpetual.taker_fee_micro) == (2 * 500 * 100, 2 * 500 * 400)
 
 
 def test_a_tier_beyond_the_schedule_pays_its_last(market_2: Market) -> None:
     schedule(market_2, RETAIL, MAKERS)
-    market_2.send(c.set_tier(BOB, 7))
+    market_2.send(cr.set_tier(BOB, 7))
     assert trade(market_2, 1_000, 1).taker_fee_micro == 500 * 250
 
 
@@ -97,7 +98,7 @@ def tiny(maker_ppm: int, taker_ppm: int, cap: int = 0) -> Market:
     """A lot so small that an index of 1 USDC makes 1 micro-USDC of notional per lot."""
     terms = CALL._replace(tick_micro=10**6, lot_e8=100, price_limit_ticks=10**6, fee_cap_permille=cap)
     market = under_rules_2(Market(Engine(), terms, PERP))
-    schedule(market, c.FeeTier(maker_ppm, taker_ppm, 0, 0))
+    schedule(market, cr.FeeTier(maker_ppm, taker_ppm, 0, 0))
     market.feed += 1
     unit = c.Mark(OPTION, 0, 10**6, 0, 10**6)
     for index in (5_000, 500, 50, 5, 1):  # no jump is tenfold
@@ -134,27 +135,27 @@ def test_a_rebate_is_never_more_than_the_capped_fee_of_its_match() -> None:
         [FREE._replace(option_taker_ppm=BIGGEST + 1)],
         [FREE._replace(perp_taker_ppm=-1)],
         [FREE._replace(option_maker_ppm=-1)],
-        [c.FeeTier(-300, 300, 0, 0), c.FeeTier(0, 299, 0, 0)],
-        [c.FeeTier(0, 0, 5, 200), c.FeeTier(0, 0, -201, 300)],
+        [cr.FeeTier(-300, 300, 0, 0), cr.FeeTier(0, 299, 0, 0)],
+        [cr.FeeTier(0, 0, 5, 200), cr.FeeTier(0, 0, -201, 300)],
         [FREE._replace(perp_taker_ppm=1 << 62)],
     ],
 )
-def test_rates_have_bounds(market_2: Market, tiers: list[c.FeeTier]) -> None:
-    assert reason(market_2.send(c.set_fees(tiers))) == "bad_value"
+def test_rates_have_bounds(market_2: Market, tiers: list[cr.FeeTier]) -> None:
+    assert reason(market_2.send(cr.set_fees(tiers))) == "bad_value"
 
 
 def test_the_bounds_themselves_are_rates(market_2: Market) -> None:
-    edge = c.FeeTier(-BIGGEST, BIGGEST, BIGGEST, 0)
+    edge = cr.FeeTier(-BIGGEST, BIGGEST, BIGGEST, 0)
     assert schedule(market_2, *[edge] * 8, combo_discount=1000).tiers == (edge,) * 8
-    assert reason(market_2.send(c.set_fees([edge], 1001))) == "bad_value"
-    assert reason(market_2.send(c.set_fees([edge], -1))) == "bad_value"
-    assert reason(market_2.send(c.set_fees([edge] * 9))) == "malformed"
-    assert reason(market_2.send(c.set_fees([]))) == "malformed"
+    assert reason(market_2.send(cr.set_fees([edge], 1001))) == "bad_value"
+    assert reason(market_2.send(cr.set_fees([edge], -1))) == "bad_value"
+    assert reason(market_2.send(cr.set_fees([edge] * 9))) == "malformed"
+    assert reason(market_2.send(cr.set_fees([]))) == "malformed"
 
 
 def test_an_order_holds_the_dearest_tier(market_2: Market) -> None:
     """1 lot of the option at 100 ticks holds 1 USDC of premium and the largest fee of all tiers."""
-    schedule(market_2, FREE, c.FeeTier(0, 400, 0, 0))
+    schedule(market_2, FREE, cr.FeeTier(0, 400, 0, 0))
     free = 1_000_000_000_000
     market_2.rests(ALICE, 100, 1)
     held = 1_000_000 + 500 * 400

@@ -8,6 +8,7 @@ from exchange.core.engine import Engine
 from exchange.core.invariants import check
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.unit.core.harness import (
@@ -502,14 +503,14 @@ def squeezed(market: Market) -> None:
     """ALICE, long 10,000 lots of the perpetual at 50,000, is in liquidation at 40,100."""
     market.long(ALICE, BOB, 10_000, 50_000, PERPETUAL)
     mark(market, 12_000, 50_000, 40_100)
-    assert of(market.send(c.risk_sweep(ALICE, 1)), e.Liquidation)[0].kind == r.LIQ_STARTED
+    assert of(market.send(cr.risk_sweep(ALICE, 1)), e.Liquidation)[0].kind == r.LIQ_STARTED
 
 
 def test_a_liquidation_takes_untriggered_orders_with_the_others(market_3: Market) -> None:
     first, second, third = placed(extended(market_3, 100, 4, link=OTOCO, members=(EXIT, STOP)))
     fourth = placed(extended(market_3, 130, 4, SELL, stop(11_000)))[0]
     squeezed(market_3)
-    events = market_3.send(c.liquidate(ALICE))
+    events = market_3.send(cr.liquidate(ALICE))
     found = [(o.order_id, o.reason) for o in of(events, e.Order)]
     assert found == [(first, 11), (second, 11), (third, 11), (fourth, 11)]
     told_of = last(events, e.Liquidation)
@@ -522,7 +523,7 @@ def test_64_at_a_step_and_what_follows_from_them(market_3: Market) -> None:
         market_3.rests(ALICE, 50, 1)
     first, second = placed(extended(market_3, 130, 4, SELL, link=OCO, members=(STOP,)))
     squeezed(market_3)
-    events = market_3.send(c.liquidate(ALICE))
+    events = market_3.send(cr.liquidate(ALICE))
     assert told(events, first) == [(ENDED, CANCELLED, 11)]
     assert told(events, second) == [(ENDED, CANCELLED, 15)]
     assert last(events, e.Liquidation).lots == 64
@@ -534,7 +535,7 @@ def test_a_slice_hits_a_pair_and_is_a_last_price(market_3: Market) -> None:
     bids = extended(market_3, 40_090, 4, link=OCO, members=members, account=CAROL, at=PERPETUAL)
     first, second = placed(bids)
     watch = extended(market_3, 100, 1, 0, take(40_090, r.SOURCE_LAST), account=BOB, at=PERPETUAL)
-    events = market_3.send(c.liquidate(ALICE))
+    events = market_3.send(cr.liquidate(ALICE))
     assert [type(event).__name__ for event in events] == [
         "Trade", "Order", "Order", "Order", "Liquidation", "Order",
     ]  # fmt: skip

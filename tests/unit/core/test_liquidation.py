@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -47,7 +48,7 @@ def short_calls(market: RiskMarket, mark: int) -> None:
 def test_a_sweep_starts_the_liquidation_of_what_is_below_maintenance(market: RiskMarket) -> None:
     long_perpetual(market)
     # 2,000 less a loss of 1,520; 1 % of 48,480.
-    events = market.send(c.risk_sweep(ALICE, 4))
+    events = market.send(cr.risk_sweep(ALICE, 4))
     started, done = events
     assert isinstance(started, e.Liquidation)
     assert isinstance(done, e.Done)
@@ -55,7 +56,7 @@ def test_a_sweep_starts_the_liquidation_of_what_is_below_maintenance(market: Ris
     assert (started.maintenance_micro, started.balance_micro) == (484_800 * MILLI, 480 * USDC)
     assert (started.amount_micro, started.lots, started.counter_account, started.head.id) == (0, 0, 0, 0)
     assert (done.command, done.affected) == (r.RISK_SWEEP, 1)
-    again = only(market.send(c.risk_sweep(ALICE, 4)), e.Done)
+    again = only(market.send(cr.risk_sweep(ALICE, 4)), e.Done)
     assert again.affected == 1
 
 
@@ -69,20 +70,20 @@ def test_maintenance_equal_to_the_balance_is_enough(market: RiskMarket) -> None:
 def test_a_sweep_looks_at_no_more_than_it_names(market: RiskMarket) -> None:
     long_perpetual(market)
     assert market.sweep(BOB, 1_024) == []
-    assert only(market.send(c.risk_sweep(limits.I64_MAX, 1_024)), e.Done).affected == 0
+    assert only(market.send(cr.risk_sweep(limits.I64_MAX, 1_024)), e.Done).affected == 0
     assert [event.head.account for event in market.sweep(ALICE, 1)] == [ALICE]
 
 
 @pytest.mark.parametrize(("first", "count"), [(ALICE, 0), (ALICE, 1_025), (ALICE, -1), (63, 1), (-1, 1)])
 def test_a_sweep_out_of_bounds_is_refused(market: RiskMarket, first: int, count: int) -> None:
-    assert reason(market.send(c.risk_sweep(first, count))) == "bad_value"
+    assert reason(market.send(cr.risk_sweep(first, count))) == "bad_value"
 
 
 def test_nothing_is_swept_or_liquidated_while_the_venue_is_cancel_only(market: RiskMarket) -> None:
     long_perpetual(market)
     market.sweep()
     market.send(c.set_mode(r.MODE_CANCEL_ONLY))
-    assert reason(market.send(c.risk_sweep(ALICE, 1))) == "venue_cancel_only"
+    assert reason(market.send(cr.risk_sweep(ALICE, 1))) == "venue_cancel_only"
     assert reason(market.step()) == "venue_cancel_only"
 
 
@@ -335,10 +336,10 @@ def test_a_halted_instrument_or_underlying_is_passed_over(market: RiskMarket) ->
     market.sweep()
     market.send(c.set_instrument_state(PERPETUAL, r.STATE_HALTED))
     assert only(market.step(), e.Done).command == r.LIQUIDATE
-    market.send(c.set_instrument_state(PERPETUAL, r.STATE_OPEN), c.set_underlying_state(0, 1))
+    market.send(c.set_instrument_state(PERPETUAL, r.STATE_OPEN), cr.set_underlying_state(0, 1))
     assert market.told().kind == r.LIQ_AUCTION  # the cursor stands behind the only seat
     assert only(market.step(), e.Done).command == r.LIQUIDATE
-    market.send(c.set_underlying_state(0, 0))
+    market.send(cr.set_underlying_state(0, 0))
     assert only(market.step(), e.Done).command == r.LIQUIDATE  # behind the last one: back to the first
     assert market.told().lots == -5
 
@@ -363,7 +364,7 @@ def test_behind_the_last_seat_the_auction_starts_once(market: RiskMarket) -> Non
 
 def test_under_the_portfolio_model_equity_is_the_balance(market: RiskMarket) -> None:
     market.deposit(ALICE, 600 * USDC)
-    market.must(c.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
+    market.must(cr.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
     market.give(ALICE, PERPETUAL, 10, 50_000)
     market.deposit(CAROL, 10_000 * USDC)
     # Worst scenario: ten lots at 50 each; maintenance is 80 % of it.

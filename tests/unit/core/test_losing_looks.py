@@ -6,6 +6,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -118,7 +119,7 @@ def test_a_reduce_only_order_takes_though_it_does_not_count(
 
 @pytest.mark.parametrize(("missing_micro", "filled"), [(0, True), (1, False)])
 def test_a_fee_that_has_grown_counts(market: MarginMarket, missing_micro: int, filled: bool) -> None:
-    market.must(c.set_fees([c.FeeTier(0, 0, 1_000, 1_000)]), e.Fees)
+    market.must(cr.set_fees([cr.FeeTier(0, 0, 1_000, 1_000)]), e.Fees)
     # A lot holds 0.50 and 0.90 against the mark of 500.10. Later its fee is 1 and it loses 1: 0.60 more.
     # Margin: 14 held, and 100.
     leave(market, 120 * USDC - missing_micro)
@@ -129,7 +130,7 @@ def test_a_fee_that_has_grown_counts(market: MarginMarket, missing_micro: int, f
 
 @pytest.mark.parametrize(("missing_micro", "filled"), [(0, True), (1, False)])
 def test_a_rebate_counts_nothing(market: MarginMarket, missing_micro: int, filled: bool) -> None:
-    market.must(c.set_fees([c.FeeTier(0, 0, -1_000, 1_000)]), e.Fees)
+    market.must(cr.set_fees([cr.FeeTier(0, 0, -1_000, 1_000)]), e.Fees)
     leave(market, TEN_MICRO - missing_micro)  # margin is 5 more, as much as is held for a taker's fee
     bid(market, 50_000, 10)
     market.mark(marks={PERPETUAL: 48_000})
@@ -219,6 +220,6 @@ def test_a_slice_counts_as_fill_or_kill_does(market: MarginMarket, micro: int, l
     leave(market, micro)
     bid(market, 50_000, 3)
     market.mark(marks={PERPETUAL: 49_300})  # three need 29.58, and lose 21
-    assert of(market.send(c.risk_sweep(BOB, 1)), e.Liquidation)
-    told = last(market.send(c.liquidate(BOB)), e.Liquidation)
+    assert of(market.send(cr.risk_sweep(BOB, 1)), e.Liquidation)
+    told = last(market.send(cr.liquidate(BOB)), e.Liquidation)
     assert told.lots == -lots  # where none counts a single lot is tried, and ALICE can pay for it

@@ -6,6 +6,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine
@@ -195,14 +196,14 @@ def test_a_portfolio_s_other_positions_count(market: MarginMarket) -> None:
     ],
 )
 def test_the_maker_s_fee_counts(market: MarginMarket, maker_ppm: int, micro: int, is_met: bool) -> None:
-    market.must(c.set_fees([c.FeeTier(0, 0, maker_ppm, 1_000)]), e.Fees)
+    market.must(cr.set_fees([cr.FeeTier(0, 0, maker_ppm, 1_000)]), e.Fees)
     losing_bid(market, micro)
     assert trades(sell(market, 10)) is is_met
 
 
 def test_it_is_the_fee_of_its_tier(market: MarginMarket) -> None:
-    market.must(c.set_fees([c.FeeTier(0, 0, 0, 1_000), c.FeeTier(0, 0, 1_000, 1_000)]), e.Fees)
-    market.must(c.set_tier(ALICE, 1), e.Account)
+    market.must(cr.set_fees([cr.FeeTier(0, 0, 0, 1_000), cr.FeeTier(0, 0, 1_000, 1_000)]), e.Fees)
+    market.must(cr.set_tier(ALICE, 1), e.Account)
     losing_bid(market, 253 * USDC - 1)
     assert not trades(sell(market, 10))
 
@@ -213,7 +214,7 @@ ONE_LOT_MICRO = 12_500 + 1  # an eighth of 0.10, and the remainder of a fill
 
 def capped(market: MarginMarket, micro: int, mark: int) -> None:
     """ALICE, long a perpetual (5.001 to be kept), has this much and bids 10 for ten calls of capped fees."""
-    market.must(c.set_fees([c.FeeTier(1_000, 1_000, 0, 0)]), e.Fees)  # 0.50 a lot uncapped
+    market.must(cr.set_fees([cr.FeeTier(1_000, 1_000, 0, 0)]), e.Fees)  # 0.50 a lot uncapped
     listed = terms()[CALL_50]._replace(fee_cap_permille=125)
     market.must(c.list_instrument(CAPPED, listed), e.Instrument)
     market.hold(ALICE, PERPETUAL, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -39,7 +40,7 @@ def ruin(market: RiskMarket, account: int, index: int = 47_000) -> None:
 
 
 def share(market: RiskMarket, count: int, account: int = ALICE) -> list[e.Event]:
-    return market.send(c.share_loss(account, count))
+    return market.send(cr.share_loss(account, count))
 
 
 def test_everybody_pays_in_proportion_and_the_last_the_rest(market: RiskMarket) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain import rejects
@@ -182,19 +183,19 @@ def test_an_order_needs_parameters_of_its_underlying(market: MarginMarket) -> No
 
 
 def test_caps_bind_orders_and_seats(market: MarginMarket) -> None:
-    market.must(c.set_caps(ALICE, 2, 1), e.Account)
+    market.must(cr.set_caps(ALICE, 2, 1), e.Account)
     market.rests(ALICE, CALL_50, 1_000, 1)
     assert reason(market.order(ALICE, CALL_55, 100, 1)) == "too_many_seats"
     order_id = market.rests(ALICE, CALL_50, 1_001, 1)
     assert reason(market.order(ALICE, CALL_50, 1_002, 1)) == "too_many_orders"
-    market.must(c.set_caps(ALICE, 0, 0), e.Account)
+    market.must(cr.set_caps(ALICE, 0, 0), e.Account)
     market.rests(ALICE, CALL_50, 1_002, 1)
-    market.must(c.set_caps(ALICE, 2, 1), e.Account)
+    market.must(cr.set_caps(ALICE, 2, 1), e.Account)
     assert reason(market.order(ALICE, CALL_50, 1_003, 1)) == "too_many_orders"
     market.send(c.cancel(ALICE, order_id))
 
 
-@pytest.mark.parametrize("command", [c.set_lock(ALICE, True), c.set_underlying_state(0, 1)])
+@pytest.mark.parametrize("command", [cr.set_lock(ALICE, True), cr.set_underlying_state(0, 1)])
 def test_orders_in_a_run_stop_where_they_must(market: MarginMarket, command: bytes) -> None:
     market.rests(ALICE, CALL_50, 1_000, 1)
     order = c.new_order(ALICE, CALL_50, 0, 1_000, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from exchange.core import account_queries, margin_queries, queries
 from exchange.core.engine import Engine
-from exchange.domain import commands, events
+from exchange.domain import commands, commands_risk, events
 from exchange.domain import records as r
 from tests.unit.gateway.rig import listings
 from tests.unit.gateway.risk_rig import INDEX_MICRO, PARAMETERS, TABLES, marks
@@ -21,9 +21,9 @@ def engine(funds: int = 100_000) -> Engine:
     core = Engine()
     core.apply(b"".join([*listings(), commands.set_rules(2)]))
     for underlying in (0, 1):
-        core.apply(commands.risk(underlying, PARAMETERS))
-    stream = commands.table_stream(TABLES.items())
-    core.apply(commands.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream))
+        core.apply(commands_risk.risk(underlying, PARAMETERS))
+    stream = commands_risk.table_stream(TABLES.items())
+    core.apply(commands_risk.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream))
     for number, account in enumerate((LONG, SHORT)):
         core.apply(commands.create_account(account))
         core.apply(commands.deposit(account, funds * USDC, number + 1))
@@ -43,7 +43,7 @@ def must(core: Engine, command: bytes) -> None:
 def test_a_what_if_is_what_the_account_would_have_after_trading(model: int) -> None:
     core = engine()
     core.apply(commands.cancel_many(SHORT))
-    must(core, commands.set_margin_model(SHORT, model))
+    must(core, commands_risk.set_margin_model(SHORT, model))
     supposed = margin_queries.simulated(core, SHORT, [(PUT, -50), (PERPETUAL, 100)], True)
     must(core, commands.new_order(LONG, PUT, 0, 1_000, 50))
     must(core, commands.new_order(SHORT, PUT, r.FLAG_SELL, 1_000, 50))
@@ -60,7 +60,7 @@ def test_a_what_if_is_what_the_account_would_have_after_trading(model: int) -> N
 def test_an_order_that_needs_more_than_is_free_is_refused_and_one_that_just_fits_is_not(model: int) -> None:
     core = engine(funds=30_000)
     core.apply(commands.cancel_many(SHORT))
-    must(core, commands.set_margin_model(SHORT, model))
+    must(core, commands_risk.set_margin_model(SHORT, model))
     found = margin_queries.margins(core, SHORT)
     free = found.balance_micro - found.initial_micro
     fits = 0
@@ -98,7 +98,7 @@ def test_a_seat_has_its_own_part() -> None:
     assert sum(initial for initial, _ in by_position.values()) >= whole.initial_micro
     assert by_position[PERPETUAL] == (1_000 * USDC, 500 * USDC)  # 2 % and 1 % of 50,000
     core.apply(commands.cancel_many(SHORT))
-    must(core, commands.set_margin_model(SHORT, r.MODEL_PORTFOLIO))
+    must(core, commands_risk.set_margin_model(SHORT, r.MODEL_PORTFOLIO))
     alone = {i: initial for i, initial, _ in margin_queries.seat_margins(core, SHORT)}
     assert alone[PERPETUAL] == margin_queries.simulated(core, LONG, [(PERPETUAL, -500)], False, 1)[0]
 
@@ -158,7 +158,7 @@ def test_families_and_withdrawals() -> None:
     assert account_queries.held_micro(core, LONG) == 7 * USDC
     assert account_queries.last_withdrawal_id(core) == 9
     assert account_queries.pending_withdrawal(core, 7) == (LONG, 5 * USDC)
-    must(core, commands.resolve_withdrawal(7, r.WITHDRAWAL_PAID))
+    must(core, commands_risk.resolve_withdrawal(7, r.WITHDRAWAL_PAID))
     assert account_queries.pending_withdrawal(core, 7) == (0, 0)
     assert account_queries.held_micro(core, SHORT) == 0
     with pytest.raises(KeyError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -224,8 +225,8 @@ def test_a_slice_is_no_larger_than_it_may_be_filled(engine_class: type[Engine], 
     market.mark(marks={AT: 48_800})  # 18,150 lost; 7,320 to be kept
     one = c.new_order(DORA, AT, 0, 48_800, 1)
     assert all(isinstance(found, e.Order) for found in market.send(*[one] * bids))
-    assert of(market.send(c.risk_sweep(DEBTOR, 1)), e.Liquidation)
-    told = last(market.send(c.liquidate(DEBTOR)), e.Liquidation)
+    assert of(market.send(cr.risk_sweep(DEBTOR, 1)), e.Liquidation)
+    told = last(market.send(cr.liquidate(DEBTOR)), e.Liquidation)
     assert told.lots == -min(bids, MOST)
 
 

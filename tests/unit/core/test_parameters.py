@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -39,32 +40,32 @@ BOUNDS = {
 
 
 def test_every_parameter_has_bounds() -> None:
-    assert tuple(BOUNDS) == c.RiskParameters._fields
+    assert tuple(BOUNDS) == cr.RiskParameters._fields
 
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_parameter_within_its_bounds_is_taken_beyond_them_refused(market_2: Market, name: str) -> None:
     for value in BOUNDS[name]:
-        told = only(market_2.send(c.risk(0, RISK._replace(**{name: value}))), e.Risk)
+        told = only(market_2.send(cr.risk(0, RISK._replace(**{name: value}))), e.Risk)
         assert told.parameters == RISK._replace(**{name: value})
     least, most = BOUNDS[name]
     for value in (least - 1, most + 1, -1, limits.I64_MAX):
-        assert reason(market_2.send(c.risk(0, RISK._replace(**{name: value})))) == "bad_value"
+        assert reason(market_2.send(cr.risk(0, RISK._replace(**{name: value})))) == "bad_value"
 
 
 def test_the_words_without_a_meaning_are_zero(market_2: Market) -> None:
     for word in (26, 27):
-        record = bytearray(c.risk(0, RISK))
+        record = bytearray(cr.risk(0, RISK))
         record[8 * word] = 1
         assert reason(market_2.send(bytes(record))) == "malformed"
-    assert reason(market_2.send(c.risk(1, RISK))) == "unknown_underlying"
+    assert reason(market_2.send(cr.risk(1, RISK))) == "unknown_underlying"
 
 
 def test_under_rules_1_nothing_of_rules_2_is_known(market: Market) -> None:
     for kind in range(r.RISK, r.SET_LOCK + 1):
         assert reason(market.send(c.header(kind, 1))) == "malformed"
         assert reason(market.send(c.header(kind, 2) + bytes(32))) == "malformed"
-    assert reason(market.send(c.risk(0, RISK))) == "malformed"
+    assert reason(market.send(cr.risk(0, RISK))) == "malformed"
 
 
 def test_a_command_beyond_the_last_is_malformed(market_2: Market) -> None:

@@ -13,6 +13,7 @@ import pytest
 from exchange.core import folios
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine
@@ -124,7 +125,7 @@ def test_bids_for_what_is_held_short_without_a_table_count_beyond_it(market: Mar
 
 
 def test_so_is_a_perpetual_either_way(market: MarginMarket) -> None:
-    market.send(c.risk(0, RISK._replace(quantum_micro=2_000)))  # all tables go
+    market.send(cr.risk(0, RISK._replace(quantum_micro=2_000)))  # all tables go
     market.hold(ALICE, PERPETUAL, 2)
     market.has_free(ALICE, 10_000 * USDC - 2 * 10_002_000)  # delta 1,000 is not beyond the threshold
     market.rests(ALICE, PERPETUAL, 51_010, 5, SELL)
@@ -164,11 +165,11 @@ def test_tables_move_the_scenarios(core: MarginMarket) -> None:
 
 
 def test_underlyings_are_margined_each_for_itself(market: MarginMarket) -> None:
-    market.send(c.list_underlying(1, "ETH"), c.risk(1, RISK))
+    market.send(c.list_underlying(1, "ETH"), cr.risk(1, RISK))
     market.must(c.list_instrument(6, PERP._replace(underlying=1)), e.Instrument)
     units = [c.Mark(6, 0, 2_500 * USDC, 0, 2_500 * USDC)]
-    stream = c.table_stream([(6, (-4_000, 0, 4_000, 5_000))])
-    market.must(c.risk_snapshot(1, 2_500 * USDC, 1, units, 1, stream), e.Marked)
+    stream = cr.table_stream([(6, (-4_000, 0, 4_000, 5_000))])
+    market.must(cr.risk_snapshot(1, 2_500 * USDC, 1, units, 1, stream), e.Marked)
     market.hold(ALICE, CALL_50, -10)
     market.hold(ALICE, 6, 100, 2_500)
     # 355.01 as alone; ETH: worst 400, delta 100 · 25: shock 2 % of 1,500
@@ -178,30 +179,30 @@ def test_underlyings_are_margined_each_for_itself(market: MarginMarket) -> None:
 def test_a_model_is_changed_only_where_the_account_stands_it(market: MarginMarket) -> None:
     market.hold(ALICE, CALL_50, -80)
     # portfolio: 2,395 + 2 % of 21,000 + 200 + 0.08 = 3,015.08; standard: 80 · 95 = 7,600 of cash 11,600
-    market.must(c.set_margin_model(ALICE, r.MODEL_STANDARD), e.Account)
-    market.must(c.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
+    market.must(cr.set_margin_model(ALICE, r.MODEL_STANDARD), e.Account)
+    market.must(cr.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
     market.withdraw(ALICE, 4_000 * USDC)
-    market.must(c.set_margin_model(ALICE, r.MODEL_STANDARD), e.Account)  # 7,600 of 7,600
-    market.must(c.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
+    market.must(cr.set_margin_model(ALICE, r.MODEL_STANDARD), e.Account)  # 7,600 of 7,600
+    market.must(cr.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
     market.withdraw(ALICE, 1)
-    assert reason(market.send(c.set_margin_model(ALICE, r.MODEL_STANDARD))) == "margin_breach"
+    assert reason(market.send(cr.set_margin_model(ALICE, r.MODEL_STANDARD))) == "margin_breach"
     market.has_free(ALICE, 6_000 * USDC - 1 - 3_015_080_000)  # as before
 
 
 def test_what_refuses_a_change_of_model(market: MarginMarket) -> None:
-    assert reason(market.send(c.set_margin_model(63, 0))) == "unknown_account"
-    assert reason(market.send(c.set_margin_model(ALICE, 2))) == "bad_flags"
+    assert reason(market.send(cr.set_margin_model(63, 0))) == "unknown_account"
+    assert reason(market.send(cr.set_margin_model(ALICE, 2))) == "bad_flags"
     market.rests(ALICE, CALL_50, 1_000, 1)
-    assert reason(market.send(c.set_margin_model(ALICE, 0))) == "not_empty"
-    market.send(c.set_lock(ALICE, True))
-    assert reason(market.send(c.set_margin_model(ALICE, 0))) == "account_locked"
+    assert reason(market.send(cr.set_margin_model(ALICE, 0))) == "not_empty"
+    market.send(cr.set_lock(ALICE, True))
+    assert reason(market.send(cr.set_margin_model(ALICE, 0))) == "account_locked"
 
 
 def test_the_sums_of_a_model_left_do_not_come_back(core: MarginMarket) -> None:
     core.hold(ALICE, CALL_50, -10)
-    core.must(c.set_margin_model(ALICE, r.MODEL_STANDARD), e.Account)
+    core.must(cr.set_margin_model(ALICE, r.MODEL_STANDARD), e.Account)
     core.hold(ALICE, CALL_50, 4)
-    core.must(c.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
+    core.must(cr.set_margin_model(ALICE, r.MODEL_PORTFOLIO), e.Account)
     core.has_free(ALICE, 10_000 * USDC - (175 + 13 + 15) * USDC - 6 * MILLI)  # six short: 180 - 5, 2 % of 650
     assert isinstance(core.engine, Engine)
     assert folios.follows(core.engine.world, ALICE)

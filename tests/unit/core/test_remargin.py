@@ -8,6 +8,7 @@ from exchange.core import remargin
 from exchange.core.engine import Engine
 from exchange.core.layout import A_CASH, A_EPOCH, A_FOLIO, ACCOUNT_WORDS
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.unit.core.harness import PERP, USDC
@@ -30,11 +31,11 @@ def two_underlyings() -> MarginMarket:
     """The market, and a perpetual of a second underlying."""
     market = MarginMarket(Engine())
     market.tables()
-    market.send(c.list_underlying(1, "ETH"), c.risk(1, RISK._replace(quantum_micro=500, pm_mm_ppm=700_000)))
+    market.send(c.list_underlying(1, "ETH"), cr.risk(1, RISK._replace(quantum_micro=500, pm_mm_ppm=700_000)))
     market.must(c.list_instrument(ETHER, PERP._replace(underlying=1)), e.Instrument)
     units = [c.Mark(ETHER, 0, 2_500 * USDC, 0, 2_500 * USDC)]
-    stream = c.table_stream([(ETHER, (-4_000, 0, 4_000, 5_000))])
-    market.must(c.risk_snapshot(1, 2_500 * USDC, 1, units, 1, stream), e.Marked)
+    stream = cr.table_stream([(ETHER, (-4_000, 0, 4_000, 5_000))])
+    market.must(cr.risk_snapshot(1, 2_500 * USDC, 1, units, 1, stream), e.Marked)
     return market
 
 
@@ -54,7 +55,7 @@ HELD = {
 @pytest.mark.parametrize("held", HELD.values(), ids=HELD.keys())
 def test_it_says_below_from_the_first_micro_usdc_on(held: dict[int, int], model: int) -> None:
     market = two_underlyings()
-    market.must(c.set_margin_model(ALICE, model), e.Account)
+    market.must(cr.set_margin_model(ALICE, model), e.Account)
     for at, lots in held.items():
         market.hold(ALICE, at, lots, 2_500 if at == ETHER else None)
     _, maintenance, balance, _ = figures(market, ALICE)

@@ -8,6 +8,7 @@ from exchange.core.engine import Engine
 from exchange.core.invariants import check
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -123,7 +124,7 @@ class TestFreeze:
         assert last(market_3.send(c.mass_quote(65, [c.Quote(OPTION, 90, 1)])), e.Done).affected == 1
 
     def test_a_lock_comes_first(self, market_3: Market) -> None:
-        market_3.send(self.FREEZE, c.set_lock(ALICE, True))
+        market_3.send(self.FREEZE, cr.set_lock(ALICE, True))
         assert reason(market_3.send(c.mass_quote(ALICE, []))) == "account_locked"
 
     def test_a_refused_cancel_freezes_nothing(self, market_3: Market) -> None:

@@ -9,6 +9,7 @@ import pytest
 from exchange.core import risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import rejects
 from tests.reference.engine import ReferenceEngine
@@ -38,7 +39,7 @@ def snapshot(
 ) -> e.Event:
     """Send a snapshot; its only event."""
     market.feed += 1
-    (found,) = market.send(c.risk_snapshot(0, index * MICRO, market.feed, units, count, stream))
+    (found,) = market.send(cr.risk_snapshot(0, index * MICRO, market.feed, units, count, stream))
     return found
 
 
@@ -49,7 +50,7 @@ def refusal(event: e.Event) -> tuple[str, int]:
 
 
 def table(*entries: int, at: int = CALL_50) -> bytes:
-    return c.table_stream([(at, entries)])
+    return cr.table_stream([(at, entries)])
 
 
 def state(market: MarginMarket) -> bytes:
@@ -60,7 +61,7 @@ def state(market: MarginMarket) -> bytes:
 
 
 def test_a_snapshot_says_how_many_marks_and_tables_it_brought(market: MarginMarket) -> None:
-    stream = c.table_stream([(CALL_50, (1, 2, 3, 4)), (PERPETUAL, (-1, 0, 1, 2))])
+    stream = cr.table_stream([(CALL_50, (1, 2, 3, 4)), (PERPETUAL, (-1, 0, 1, 2))])
     marked = snapshot(market, stream, 2, market.units())
     assert isinstance(marked, e.Marked)
     assert (marked.units, marked.tables) == (6, 2)
@@ -75,9 +76,9 @@ def test_tables_are_differences_to_those_in_force() -> None:
     assert risk_queries.table(market.engine, CALL_50) == [9, -19, 300, 0]
     snapshot(market, b"", 0, market.units())
     assert risk_queries.table(market.engine, CALL_50) == [9, -19, 300, 0]
-    market.must(c.risk(0, RISK._replace(roll_ppm=1)), e.Risk)
+    market.must(cr.risk(0, RISK._replace(roll_ppm=1)), e.Risk)
     assert risk_queries.table(market.engine, CALL_50) == [9, -19, 300, 0]
-    market.must(c.risk(0, RISK._replace(quantum_micro=1)), e.Risk)
+    market.must(cr.risk(0, RISK._replace(quantum_micro=1)), e.Risk)
     assert risk_queries.table(market.engine, CALL_50) is None
 
 
@@ -129,7 +130,7 @@ def test_a_bad_mark_keeps_the_tables_out(market: MarginMarket) -> None:
 
 def test_a_snapshot_needs_parameters(market: MarginMarket) -> None:
     market.send(c.list_underlying(1, "ETH"))
-    found = market.send(c.risk_snapshot(1, MICRO, 1, [], 0, b""))
+    found = market.send(cr.risk_snapshot(1, MICRO, 1, [], 0, b""))
     assert refusal(only(found, e.Rejected)) == ("no_risk", 0)
     assert isinstance(only(market.send(c.marks(1, MICRO, 1, [])), e.Marked), e.Marked)
 
@@ -147,7 +148,7 @@ def test_a_delivered_instrument_takes_no_table(market: MarginMarket) -> None:
 
 @pytest.mark.parametrize("factor", [2, 10])
 def test_an_index_may_move_by_the_factor_and_no_further(market: MarginMarket, factor: int) -> None:
-    market.must(c.risk(0, RISK._replace(jump_factor=factor)), e.Risk)
+    market.must(cr.risk(0, RISK._replace(jump_factor=factor)), e.Risk)
 
     def moves(index_micro: int) -> e.Event:
         market.feed += 1

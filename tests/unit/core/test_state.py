@@ -17,10 +17,11 @@ from exchange.core.layout import (
 )
 from exchange.core.restoring import StateError
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from tests.unit.core.harness import ALICE, BOB, CALL, CAROL, OPTION, PERPETUAL, SELL, Market, under_rules_2
 
-TIERS = (c.FeeTier(200, 300, 100, 500), c.FeeTier(-100, 250, -50, 400))
+TIERS = (cr.FeeTier(200, 300, 100, 500), cr.FeeTier(-100, 250, -50, 400))
 
 
 def full_market() -> tuple[Engine, Market]:
@@ -29,17 +30,17 @@ def full_market() -> tuple[Engine, Market]:
     market = Market(engine)
     market.long(ALICE, BOB, 10, 12_000)
     under_rules_2(market)
-    market.send(c.set_fees(TIERS, 250), c.set_tier(BOB, 1), c.set_caps(CAROL, 1_000, 300))
+    market.send(cr.set_fees(TIERS, 250), cr.set_tier(BOB, 1), cr.set_caps(CAROL, 1_000, 300))
     market.send(c.create_account(67, bytes(range(20)), ALICE), c.create_account(68, bytes(20), ALICE))
-    market.send(c.transfer(ALICE, 67, 1_000, 1), c.set_lock(68, True))
-    market.send(c.withdraw(BOB, 30, 7), c.withdraw(ALICE, 40, 9), c.resolve_withdrawal(7, 0))
+    market.send(cr.transfer(ALICE, 67, 1_000, 1), cr.set_lock(68, True))
+    market.send(c.withdraw(BOB, 30, 7), c.withdraw(ALICE, 40, 9), cr.resolve_withdrawal(7, 0))
     market.long(CAROL, BOB, 3, 50_000, PERPETUAL)
     market.rests(ALICE, 100, 5)
     market.rests(BOB, 13_000, 5, SELL, display=2)
-    market.send(c.list_underlying(1, "ETH"), c.set_underlying_state(1, r.STATE_HALTED))
+    market.send(c.list_underlying(1, "ETH"), cr.set_underlying_state(1, r.STATE_HALTED))
     market.feed += 1
-    stream = c.table_stream([(OPTION, [5, -6, 7]), (PERPETUAL, [1, 0, -1])])
-    market.send(c.risk_snapshot(0, 50_001_000_000, market.feed, [], 2, stream))
+    stream = cr.table_stream([(OPTION, [5, -6, 7]), (PERPETUAL, [1, 0, -1])])
+    market.send(cr.risk_snapshot(0, 50_001_000_000, market.feed, [], 2, stream))
     return engine, market
 
 
@@ -63,15 +64,15 @@ def test_what_comes_back_goes_on_alike() -> None:
     engine, market = full_market()
     restored = Engine.restore(engine.state_bytes())
     rest = [
-        c.resolve_withdrawal(9, 1),
-        c.resolve_withdrawal(9, 0),
+        cr.resolve_withdrawal(9, 1),
+        cr.resolve_withdrawal(9, 0),
         c.withdraw(BOB, 1, 9),
         c.new_order(BOB, OPTION, SELL, 100, 5),
         c.new_order(68, OPTION, 0, 100, 1),
         c.create_account(69, bytes(20), ALICE),
-        c.transfer(67, ALICE, 1_000, 2),
-        c.risk_snapshot(0, 50_002_000_000, market.feed + 1, [], 1, c.table_stream([(OPTION, [1, 1, 1])])),
-        c.set_underlying_state(1, 0),
+        cr.transfer(67, ALICE, 1_000, 2),
+        cr.risk_snapshot(0, 50_002_000_000, market.feed + 1, [], 1, cr.table_stream([(OPTION, [1, 1, 1])])),
+        cr.set_underlying_state(1, 0),
         c.time(2_000_000),
         c.deliver(OPTION, 50_000_000_000),
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from tests.reference.engine import ReferenceEngine
@@ -95,7 +96,7 @@ def test_receipts_pay_for_no_more_maintenance(market: MarginMarket) -> None:
 
 
 def test_a_sale_that_pays_its_fee_needs_nothing_else(market: MarginMarket) -> None:
-    market.must(c.set_fees([c.FeeTier(0, 300, 0, 0)]), e.Fees)  # 0.15 a lot
+    market.must(cr.set_fees([cr.FeeTier(0, 300, 0, 0)]), e.Fees)  # 0.15 a lot
     market.hold(ALICE, CALL_50, 10)
     keep(market, 0, 9_798_500_000)
     assert refused(market, CALL_50, 14, 10, SELL)
@@ -164,7 +165,7 @@ def test_maintenance_of_a_portfolio_takes_the_largest_rate_there_is(
     market: MarginMarket, pm_mm_ppm: int | None, price: int
 ) -> None:
     if pm_mm_ppm is not None:
-        market.send(c.list_underlying(1, "ETH"), c.risk(1, RISK._replace(pm_mm_ppm=pm_mm_ppm)))
+        market.send(c.list_underlying(1, "ETH"), cr.risk(1, RISK._replace(pm_mm_ppm=pm_mm_ppm)))
     market.tables()
     market.portfolio(ALICE)
     market.hold(ALICE, CALL_50, -10)

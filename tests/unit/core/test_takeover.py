@@ -7,6 +7,7 @@ import pytest
 from exchange.core import invariants
 from exchange.core.engine import Engine as CoreEngine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from exchange.domain import records as r
@@ -38,7 +39,7 @@ SEQ_WORD = 3  # of the state: the next sequence number
 
 
 def in_auction(
-    engine: Engine, index: int = 48_480, risk: c.RiskParameters = RISK, fund: int = 500
+    engine: Engine, index: int = 48_480, risk: cr.RiskParameters = RISK, fund: int = 500
 ) -> RiskMarket:
     """ALICE's 100 perpetuals, bought at 50,000 on 2,000 USDC, in auction since START_MS."""
     found = RiskMarket(engine, risk, fund_micro=fund * USDC)
@@ -65,7 +66,7 @@ def market(early: RiskMarket) -> RiskMarket:
 
 
 def bid(market: RiskMarket, fraction: int = HALF, most: int = NO_LIMIT, by: int = BOB) -> list[e.Event]:
-    return market.send(c.takeover(by, ALICE, fraction, most))
+    return market.send(cr.takeover(by, ALICE, fraction, most))
 
 
 def rejected(events: list[e.Event]) -> tuple[str, int]:
@@ -125,7 +126,7 @@ def test_two_lots_of_the_largest_position_may_be_taken_always(early: RiskMarket)
 
 def test_the_bound_comes_behind_the_parts_and_before_the_price(early: RiskMarket) -> None:
     assert rejected(bid(early, 20_001, most=-1)) == ("bad_size", 20_000)
-    early.send(c.set_caps(BOB, 0, 1))
+    early.send(cr.set_caps(BOB, 0, 1))
     early.rests(BOB, CALL_50, 1, 1)
     assert rejected(bid(early, 20_001)) == ("too_many_seats", 0)
 
@@ -163,7 +164,7 @@ def short_calls_and_puts(market: RiskMarket, put_mark: int) -> None:
 
 def test_options_are_paid_for_at_their_marks(market: RiskMarket) -> None:
     short_calls_and_puts(market, 3_000)
-    events = market.send(c.takeover(BOB, CAROL, HALF, NO_LIMIT))
+    events = market.send(cr.takeover(BOB, CAROL, HALF, NO_LIMIT))
     # Half of nine calls sold, rounded up, and of five puts bought, down: five at 170 and two at 30.
     assert [(m.head.instrument, m.lots, m.value_micro) for m in of(events, e.Moved)] == [
         (CALL_50, -5, -850 * USDC),
@@ -178,14 +179,14 @@ def test_options_are_paid_for_at_their_marks(market: RiskMarket) -> None:
 def test_the_discount_of_a_long_option_is_half_its_value_at_most(market: RiskMarket) -> None:
     short_calls_and_puts(market, 500)
     market.send(c.time(START_MS + 36_000))  # 1 % of 530: 26.50 for five calls; two puts at 5: 5, not 10.60
-    events = market.send(c.takeover(BOB, CAROL, HALF, NO_LIMIT))
+    events = market.send(cr.takeover(BOB, CAROL, HALF, NO_LIMIT))
     assert last(events, e.Liquidation).amount_micro == 31_500 * MILLI
     assert of(events, e.Cash)[0].delta_micro == (850 - 10) * USDC + 31_500 * MILLI
 
 
 def test_a_part_of_less_than_a_lot_is_one_unless_it_is_a_long_option(market: RiskMarket) -> None:
     short_calls_and_puts(market, 3_000)
-    events = market.send(c.takeover(BOB, CAROL, 1, NO_LIMIT))
+    events = market.send(cr.takeover(BOB, CAROL, 1, NO_LIMIT))
     assert [(m.head.instrument, m.lots) for m in of(events, e.Moved)] == [(CALL_50, -1)]
 
 
@@ -199,9 +200,9 @@ def test_nothing_but_long_options_of_less_than_a_lot_is_nothing(engine_class: ty
     market.rests(CAROL, PERPETUAL, 47_000, 100)
     market.sweep()
     market.to_auction(steps_most=30)  # the perpetuals are sold, 940 are missing, and four calls left
-    assert rejected(market.send(c.takeover(BOB, ALICE, 249_999, NO_LIMIT))) == ("bad_size", 0)
+    assert rejected(market.send(cr.takeover(BOB, ALICE, 249_999, NO_LIMIT))) == ("bad_size", 0)
     market.deposit(BOB, 100 * USDC)
-    assert of(market.send(c.takeover(BOB, ALICE, 250_000, NO_LIMIT)), e.Moved)[0].lots == 1
+    assert of(market.send(cr.takeover(BOB, ALICE, 250_000, NO_LIMIT)), e.Moved)[0].lots == 1
 
 
 def test_parts_that_would_tear_a_spread_are_not_taken(engine_class: type[Engine]) -> None:
@@ -263,7 +264,7 @@ def unchanged(market: RiskMarket, events: list[e.Event], why: str) -> None:
     engine = market.engine
     assert isinstance(engine, CoreEngine | ReferenceEngine)
     before = engine.state_bytes()
-    again = market.send(c.takeover(BOB, ALICE, HALF, NO_LIMIT))
+    again = market.send(cr.takeover(BOB, ALICE, HALF, NO_LIMIT))
     assert reason(again) == "insufficient_funds"
     after = engine.state_bytes()
     assert words(after) == [n + (at == SEQ_WORD) for at, n in enumerate(words(before))]
@@ -271,7 +272,7 @@ def unchanged(market: RiskMarket, events: list[e.Event], why: str) -> None:
         return
     invariants.check(engine)
     restored = CoreEngine.restore(after)
-    follow = c.new_order(BOB, CALL_50, 0, 2, 1) + c.liquidate(ALICE) + c.risk_sweep(ALICE, 4)
+    follow = c.new_order(BOB, CALL_50, 0, 2, 1) + cr.liquidate(ALICE) + cr.risk_sweep(ALICE, 4)
     assert engine.apply(follow) == restored.apply(follow)
     assert engine.state_bytes() == restored.state_bytes()
 
@@ -295,7 +296,7 @@ def words(state: bytes) -> list[int]:
     ],
 )
 def test_what_is_refused(market: RiskMarket, bidder: int, target: int, fraction: int, why: str) -> None:
-    assert reason(market.send(c.takeover(bidder, target, fraction, NO_LIMIT))) == why
+    assert reason(market.send(cr.takeover(bidder, target, fraction, NO_LIMIT))) == why
 
 
 def test_nobody_takes_over_from_the_family(market: RiskMarket) -> None:
@@ -316,7 +317,7 @@ def test_who_has_maintenance_again_is_not_taken_over(market: RiskMarket) -> None
 
 
 def test_a_bidder_locked_or_in_liquidation_is_refused(market: RiskMarket) -> None:
-    market.send(c.set_lock(BOB, True))
+    market.send(cr.set_lock(BOB, True))
     assert reason(bid(market)) == "account_locked"
     assert reason(bid(market, by=ALICE)) == "account_locked"
 
@@ -329,9 +330,9 @@ def test_nothing_is_taken_over_while_the_venue_is_cancel_only(market: RiskMarket
 def test_the_bidder_s_caps_and_limits_hold(market: RiskMarket) -> None:
     market.deposit(BOB, 1_000_000 * USDC)
     market.rests(BOB, CALL_50, 1, 1)
-    market.send(c.set_caps(BOB, 0, 1))
+    market.send(cr.set_caps(BOB, 0, 1))
     assert reason(bid(market)) == "too_many_seats"
-    market.send(c.set_caps(BOB, 0, 2))
+    market.send(cr.set_caps(BOB, 0, 2))
     market.rests(BOB, PERPETUAL, 1, 9_951)  # of 10,000
     assert reason(bid(market)) == "position_limit"
     assert len(of(bid(market, 490_000), e.Moved)) == 1

@@ -8,6 +8,7 @@ from exchange.core.engine import Engine
 from exchange.core.invariants import check
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -136,18 +137,18 @@ class TestPlacing:
         assert states(events) == [(PLACED, OPEN, 0)]
 
     def test_untriggered_orders_count_as_open(self, market_3: Market) -> None:
-        market_3.send(c.set_caps(ALICE, 2, 0))
+        market_3.send(cr.set_caps(ALICE, 2, 0))
         waits(market_3, 100, 1, SELL, stop(90))
         market_3.rests(ALICE, 50, 1)
         assert reason(market_3.order(ALICE, 50, 1)) == "too_many_orders"
         assert reason(extended(market_3, 100, 1, SELL, stop(90))) == "too_many_orders"
 
     def test_members_count_too(self, market_3: Market) -> None:
-        market_3.send(c.set_caps(ALICE, 2, 0))
+        market_3.send(cr.set_caps(ALICE, 2, 0))
         members = (co.Member(SELL, 120, 1), co.Member(SELL, 80, 1, trigger=stop(80)))
         refused = only(extended(market_3, 100, 1, link=r.LINK_OTOCO, members=members), e.Rejected)
         assert (refused.reason, refused.detail) == (18, -2)
-        market_3.send(c.set_caps(ALICE, 3, 0))
+        market_3.send(cr.set_caps(ALICE, 3, 0))
         assert len(states(extended(market_3, 100, 1, link=r.LINK_OTOCO, members=members))) == 3
 
     def test_at_most_256_trail_a_source(self, market_3: Market) -> None:
@@ -298,7 +299,7 @@ class TestReached:
         "close",
         [
             c.set_mode(r.MODE_CANCEL_ONLY),
-            c.set_underlying_state(0, 1),
+            cr.set_underlying_state(0, 1),
             c.set_instrument_state(OPTION, r.STATE_CANCEL_ONLY),
             c.time(EXPIRY_MS),
         ],
@@ -357,11 +358,11 @@ class TestFiring:
 
     def test_the_owner_s_lock_refuses_it(self, market_3: Market) -> None:
         waits(market_3, 13_000, 1, SELL, stop(11_900))
-        market_3.send(c.set_lock(ALICE, True))
+        market_3.send(cr.set_lock(ALICE, True))
         assert states(mark(market_3, 11_900)) == [(ENDED, CANCELLED, 14)]
 
     def test_its_own_place_among_the_open_orders_is_not_counted(self, market_3: Market) -> None:
-        market_3.send(c.set_caps(ALICE, 1, 0))
+        market_3.send(cr.set_caps(ALICE, 1, 0))
         waits(market_3, 13_000, 1, SELL, stop(11_900))
         assert states(mark(market_3, 11_900)) == [(TRIGGERED, OPEN, 0)]
 
@@ -636,9 +637,9 @@ class TestEnds:
 
     def test_the_margin_model_wants_no_open_order(self, market_3: Market) -> None:
         order_id = waits(market_3, 100, 1, 0, stop(12_100))
-        assert reason(market_3.send(c.set_margin_model(ALICE, 1))) == "not_empty"
+        assert reason(market_3.send(cr.set_margin_model(ALICE, 1))) == "not_empty"
         market_3.send(c.cancel(ALICE, order_id))
-        assert of(market_3.send(c.set_margin_model(ALICE, 1)), e.Account) != []
+        assert of(market_3.send(cr.set_margin_model(ALICE, 1)), e.Account) != []
 
 
 def test_the_last_price_stops_at_2_to_60() -> None:
@@ -681,7 +682,7 @@ def test_a_risk_snapshot_is_seen_like_marks(market_3: Market) -> None:
     order_id = waits(market_3, 13_000, 1, SELL, stop(11_900))
     market_3.feed += 1
     units = [c.Mark(OPTION, 0, 11_900 * MICRO, 0, 50_000 * MICRO)]
-    events = market_3.send(c.risk_snapshot(0, 50_000 * MICRO, market_3.feed, units, 0, b""))
+    events = market_3.send(cr.risk_snapshot(0, 50_000 * MICRO, market_3.feed, units, 0, b""))
     assert [type(event).__name__ for event in events] == ["Marked", "Order"]
     assert told(events, order_id) == [(TRIGGERED, OPEN, 0)]
 

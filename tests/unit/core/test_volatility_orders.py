@@ -8,6 +8,7 @@ from exchange.core.engine import Engine
 from exchange.core.invariants import check
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -130,7 +131,7 @@ class TestReprice:
 
     def test_a_lock_does_not_matter_a_halt_does(self, market_3: Market) -> None:
         order_id = priced(market_3)
-        market_3.send(c.set_lock(ALICE, True))
+        market_3.send(cr.set_lock(ALICE, True))
         assert states(market_3.send(co.reprice([(order_id, 99)]))) == [(AMENDED, OPEN, 0)]
         market_3.send(c.set_instrument_state(OPTION, r.STATE_HALTED))
         assert only(market_3.send(co.reprice([(order_id, 98)])), e.Done).affected == 0

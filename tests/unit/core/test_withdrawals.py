@@ -6,6 +6,7 @@ import pytest
 
 from exchange.core.engine import Engine as CoreEngine
 from exchange.domain import commands as c
+from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -25,20 +26,20 @@ def test_the_amount_leaves_the_account_at_the_request(market_2: Market) -> None:
 
 def test_a_paid_withdrawal_leaves_the_venue(market_2: Market) -> None:
     market_2.send(c.withdraw(ALICE, 300, 7))
-    paid = only(market_2.send(c.resolve_withdrawal(7, r.WITHDRAWAL_PAID)), e.Cash)
+    paid = only(market_2.send(cr.resolve_withdrawal(7, r.WITHDRAWAL_PAID)), e.Cash)
     assert (paid.head.account, paid.head.id, paid.kind) == (ALICE, 7, r.CASH_WITHDRAWAL_PAID)
     assert (paid.delta_micro, paid.balance_micro, paid.counter_account) == (0, ALL - 300, 3)
     assert paid.amount_micro == 300
-    assert reason(market_2.send(c.resolve_withdrawal(7, r.WITHDRAWAL_PAID))) == "unknown_withdrawal"
+    assert reason(market_2.send(cr.resolve_withdrawal(7, r.WITHDRAWAL_PAID))) == "unknown_withdrawal"
 
 
 def test_a_cancelled_withdrawal_comes_back(market_2: Market) -> None:
     market_2.send(c.withdraw(ALICE, ALL, 7))
-    back = only(market_2.send(c.resolve_withdrawal(7, r.WITHDRAWAL_CANCELLED)), e.Cash)
+    back = only(market_2.send(cr.resolve_withdrawal(7, r.WITHDRAWAL_CANCELLED)), e.Cash)
     assert (back.head.account, back.head.id, back.kind) == (ALICE, 7, r.CASH_WITHDRAWAL_CANCELLED)
     assert (back.delta_micro, back.balance_micro, back.counter_account) == (ALL, ALL, 4)
     assert back.amount_micro == ALL
-    assert reason(market_2.send(c.resolve_withdrawal(7, r.WITHDRAWAL_CANCELLED))) == "unknown_withdrawal"
+    assert reason(market_2.send(cr.resolve_withdrawal(7, r.WITHDRAWAL_CANCELLED))) == "unknown_withdrawal"
 
 
 def test_withdrawals_have_growing_ids_and_bounds(market_2: Market) -> None:
@@ -52,9 +53,9 @@ def test_withdrawals_have_growing_ids_and_bounds(market_2: Market) -> None:
     assert reason(market_2.send(c.withdraw(BOB, 1, 4))) == "duplicate"
     assert reason(market_2.send(c.withdraw(BOB, ALL + 1, 6))) == "insufficient_funds"
     only(market_2.send(c.withdraw(BOB, ALL, 6)), e.Cash)
-    assert reason(market_2.send(c.resolve_withdrawal(6, 2))) == "bad_flags"
-    assert reason(market_2.send(c.resolve_withdrawal(7, 0))) == "unknown_withdrawal"
-    assert reason(market_2.send(c.resolve_withdrawal(-6, 0))) == "unknown_withdrawal"
+    assert reason(market_2.send(cr.resolve_withdrawal(6, 2))) == "bad_flags"
+    assert reason(market_2.send(cr.resolve_withdrawal(7, 0))) == "unknown_withdrawal"
+    assert reason(market_2.send(cr.resolve_withdrawal(-6, 0))) == "unknown_withdrawal"
 
 
 def test_what_open_orders_hold_cannot_be_withdrawn(market_2: Market) -> None:
@@ -73,7 +74,7 @@ def test_only_what_was_paid_makes_room_for_deposits(market_2: Market) -> None:
         room -= part
     market_2.send(c.withdraw(ALICE, 1, 1))
     assert reason(market_2.send(c.deposit(BOB, 1, ident + 1))) == "limit_reached"
-    market_2.send(c.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
+    market_2.send(cr.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
     only(market_2.send(c.deposit(BOB, 1, ident + 1)), e.Cash)
 
 
@@ -97,10 +98,10 @@ def test_an_account_has_so_many_pending_at_most(market_2: Market, outcome: int) 
     assert reason(market_2.send(c.withdraw(ALICE, 1, 16))) == "duplicate", "said first"
     only(market_2.send(c.withdraw(BOB, 1, 17)), e.Cash)
     assert reason(market_2.send(c.withdraw(ALICE, ALL, 18))) == "limit_reached", "said before the funds"
-    only(market_2.send(c.resolve_withdrawal(3, outcome)), e.Cash)
+    only(market_2.send(cr.resolve_withdrawal(3, outcome)), e.Cash)
     only(market_2.send(c.withdraw(ALICE, 1, 18)), e.Cash)
     assert reason(market_2.send(c.withdraw(ALICE, 1, 19))) == "limit_reached"
-    only(market_2.send(c.resolve_withdrawal(17, outcome)), e.Cash)
+    only(market_2.send(cr.resolve_withdrawal(17, outcome)), e.Cash)
     assert reason(market_2.send(c.withdraw(ALICE, 1, 19))) == "limit_reached", "BOB's was another's"
 
 
@@ -112,7 +113,7 @@ def test_a_restored_engine_knows_how_many(market_2: Market) -> None:
     assert isinstance(market_2.engine, CoreEngine)
     market_2.engine = CoreEngine.restore(market_2.engine.state_bytes())
     assert reason(market_2.send(c.withdraw(ALICE, 1, 17))) == "limit_reached"
-    only(market_2.send(c.resolve_withdrawal(3, 0)), e.Cash)
+    only(market_2.send(cr.resolve_withdrawal(3, 0)), e.Cash)
     only(market_2.send(c.withdraw(ALICE, 1, 17)), e.Cash)
 
 
@@ -156,7 +157,7 @@ def test_nobody_withdraws_while_another_of_the_family_is_short_or_in_liquidation
     assert len(family.sweep(CHILDREN[0], 1)) == 1
     family.mark(50_000)
     assert withdrawals(family, 50) == [False, False, True]
-    moved = of(family.send(c.transfer(small.ALICE, CHILDREN[1], 1, 1)), e.Cash)
+    moved = of(family.send(cr.transfer(small.ALICE, CHILDREN[1], 1, 1)), e.Cash)
     assert len(moved) == 2, "within the family it may go round"
     family.step(CHILDREN[0])
     assert withdrawals(family, 60) == [True, True, True]
@@ -187,14 +188,14 @@ def test_nothing_leaves_while_a_loss_is_shared(family: small.RiskMarket) -> None
     for _ in range(21):
         family.step(small.CAROL)
     family.mark()
-    withdraw, transfer = c.withdraw(small.BOB, 1, 1), c.transfer(small.ALICE, CHILDREN[1], 1, 1)
+    withdraw, transfer = c.withdraw(small.BOB, 1, 1), cr.transfer(small.ALICE, CHILDREN[1], 1, 1)
     for count in (1, 1_024):  # measuring, then to be collected
-        family.send(c.share_loss(small.CAROL, count))
-        for command in (withdraw, transfer, c.withdraw(small.BOB, 0, 0), c.transfer(small.ALICE, 99, 0, 0)):
-            expected = "unknown_account" if command == c.transfer(small.ALICE, 99, 0, 0) else "loss_sharing"
+        family.send(cr.share_loss(small.CAROL, count))
+        for command in (withdraw, transfer, c.withdraw(small.BOB, 0, 0), cr.transfer(small.ALICE, 99, 0, 0)):
+            expected = "unknown_account" if command == cr.transfer(small.ALICE, 99, 0, 0) else "loss_sharing"
             assert reason(family.send(command)) == expected
-    family.send(c.set_lock(small.BOB, True))
+    family.send(cr.set_lock(small.BOB, True))
     assert reason(family.send(withdraw)) == "account_locked", "said first"
-    family.send(c.set_lock(small.BOB, False), c.share_loss(small.CAROL, 1_024))
+    family.send(cr.set_lock(small.BOB, False), cr.share_loss(small.CAROL, 1_024))
     assert isinstance(family.send(withdraw)[0], e.Cash)
     assert isinstance(family.send(transfer)[0], e.Cash)

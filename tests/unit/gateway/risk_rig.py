@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.core.engine import Engine
-from exchange.domain import commands, events
-from exchange.domain.commands import FeeTier, Mark
+from exchange.domain import commands, commands_risk, events
+from exchange.domain.commands import Mark
+from exchange.domain.commands_risk import FeeTier
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.sealing import fixed_key
@@ -57,10 +58,10 @@ def prepared() -> tuple[Engine, list[bytes]]:
     """An engine with listings, parameters, fees and tables under rules 3, and the events of that."""
     engine = Engine()
     found = [engine.apply(b"".join([*listings(), commands.set_rules(3)]))]
-    found += [engine.apply(commands.risk(underlying, PARAMETERS)) for underlying in (0, 1)]
-    found.append(engine.apply(commands.set_fees(TIERS)))
-    stream = commands.table_stream(TABLES.items())
-    found.append(engine.apply(commands.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream)))
+    found += [engine.apply(commands_risk.risk(underlying, PARAMETERS)) for underlying in (0, 1)]
+    found.append(engine.apply(commands_risk.set_fees(TIERS)))
+    stream = commands_risk.table_stream(TABLES.items())
+    found.append(engine.apply(commands_risk.risk_snapshot(0, INDEX_MICRO, 100, marks(), len(TABLES), stream)))
     assert isinstance(events.read_event(found[-1]), events.Marked)
     return engine, found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange.domain import commands, events
+from exchange.domain import commands, commands_risk, events
 from exchange.domain import records as r
 from tests.unit.gateway.rig import OPTION, PERPETUAL, CallFailed, Client
 from tests.unit.gateway.risk_rig import RiskRig
@@ -31,12 +31,12 @@ def pair(rig: RiskRig) -> tuple[Client, Client]:
 
 
 def sweep(rig: RiskRig) -> list[events.Event]:
-    return rig.order(commands.risk_sweep(64, 16))
+    return rig.order(commands_risk.risk_sweep(64, 16))
 
 
 def step(rig: RiskRig, client: Client) -> list[events.Event]:
     assert client.account is not None
-    return rig.order(commands.liquidate(client.account))
+    return rig.order(commands_risk.liquidate(client.account))
 
 
 def steps(client: Client) -> list[str]:
@@ -209,7 +209,7 @@ def test_a_loss_is_covered_by_the_fund_then_shared(rig: RiskRig, pair: tuple[Cli
     assert steps(alice)[0] == "deficit"
     assert alice.account is not None
     while "ended" not in steps(alice):
-        rig.order(commands.share_loss(alice.account, 16))
+        rig.order(commands_risk.share_loss(alice.account, 16))
     deficit = 5_000 - 2_950
     (covered,) = losses(alice)
     assert (covered["type"], covered["funded"], covered["instrument_name"]) == ("bankruptcy", 500, "")

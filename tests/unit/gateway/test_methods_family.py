@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exchange.domain import commands
+from exchange.domain import commands_risk
 from tests.unit.gateway.rig import OPTION, PERPETUAL, CallFailed, Client, Rig
 from tests.unit.gateway.risk_rig import SEALING_KEY, RiskRig
 
@@ -134,7 +134,7 @@ def test_money_under_way_to_it_keeps_a_subaccount(rig: RiskRig) -> None:
     sub, made = rig.sub(alice)
     assert alice.account is not None
     assert sub.account is not None
-    rig.venue.submit(commands.transfer(alice.account, sub.account, 5_000_000, 1))
+    rig.venue.submit(commands_risk.transfer(alice.account, sub.account, 5_000_000, 1))
     removal = alice.send("private/remove_subaccount", subaccount_id=sub.account)
     with pytest.raises(CallFailed) as refused:
         move(alice, 1, sub)

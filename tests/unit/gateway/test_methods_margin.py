@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange.core import margin_queries
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, CallFailed, Client, Rig, option_terms
 from tests.unit.gateway.risk_rig import PARAMETERS, RiskRig
@@ -262,7 +262,7 @@ def test_fees_are_those_of_the_account_s_tier(rig: RiskRig) -> None:
     fees = {(fee["index_name"], fee["kind"]): (fee["maker_fee"], fee["taker_fee"]) for fee in found["fees"]}
     assert found["fee_group"] == "default"
     assert fees["btc_usdc", "option"] == (0.0003, 0.0003)
-    rig.order(commands.set_tier(alice.account or 0, 1))
+    rig.order(commands_risk.set_tier(alice.account or 0, 1))
     found = alice.call("private/get_account_summary", currency="USDC", extended=True)
     fees = {(fee["index_name"], fee["kind"]): (fee["maker_fee"], fee["taker_fee"]) for fee in found["fees"]}
     assert found["fee_group"] == "tier_1"
@@ -279,12 +279,12 @@ def test_locks_are_told(rig: RiskRig) -> None:
     alice = rig.main()
     alice.call("private/subscribe", channels=["user.lock"])
     assert alice.call("private/get_user_locks") == [{"currency": "USDC", "enabled": False}]
-    rig.order(commands.set_lock(alice.account or 0, True))
+    rig.order(commands_risk.set_lock(alice.account or 0, True))
     assert alice.call("private/get_user_locks")[0]["enabled"] is True
     with pytest.raises(CallFailed) as refused:
         alice.buy(PERPETUAL, 1.0, 100_000.0)
     assert (refused.value.code, refused.value.message) == (11098, "account_locked")
-    rig.order(commands.set_lock(alice.account or 0, False))
+    rig.order(commands_risk.set_lock(alice.account or 0, False))
     told = alice.taken("user.lock")
     assert told == [{"currency": "USDC", "locked": True}, {"currency": "USDC", "locked": False}]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchange.domain import commands, events
+from exchange.domain import commands, commands_risk, events
 from exchange.domain import records as r
 from exchange.history.store import HistoryReader, HistoryWriter
 from tests.unit.gateway.rig import EXPIRY_MS, OPTION, PERPETUAL, PUT, CallFailed, Client
@@ -194,7 +194,7 @@ def test_the_store_goes_on_where_memory_ends(tmp_path: Path) -> None:
     )
     alice.call("private/withdraw", currency="USDC", amount=9)
     settle(rig)
-    rig.order(commands.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
+    rig.order(commands_risk.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
     writer = HistoryWriter(tmp_path / "history.db")
     # Listings, marks and parameters came before the rig's journal: the store learns them from their events.
     before = b"".join(_prologue())

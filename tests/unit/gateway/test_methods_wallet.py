@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_PENDING_PER_ACCOUNT
 from exchange.gateway import sequencer
@@ -110,7 +110,7 @@ def test_a_withdrawal_is_held_then_paid(rig: RiskRig) -> None:
     assert (found["balance"], found["locked_balance"]) == (600, 400)
     rig.clock.ms += 5_000
     rig.order(commands.time(rig.clock.ms))
-    rig.order(commands.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
+    rig.order(commands_risk.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
     (paid,) = alice.call("private/get_withdrawals", currency="USDC")["data"]
     assert paid["state"] == "completed"
     assert paid["confirmed_timestamp"] == paid["updated_timestamp"] == rig.clock.ms
@@ -131,7 +131,7 @@ def test_only_what_is_free_is_withdrawn(rig: RiskRig) -> None:
     owner = "0x" + "00" * 20
     held = alice.call("private/withdraw", currency="USDC", amount=950, address=owner)
     assert held["state"] == "unconfirmed"
-    rig.order(commands.set_lock(alice.account or 0, True))
+    rig.order(commands_risk.set_lock(alice.account or 0, True))
     assert refusal(alice, "private/withdraw", currency="USDC", amount=1).code == 11098
 
 
@@ -169,7 +169,7 @@ def test_a_cancelling_that_is_not_taken_leaves_the_payment_as_it_was(
         assert refusal(alice, "private/cancel_withdrawal", currency="USDC", id=1).code == 10047
     assert (payer.given_up, rig.venue.cancelling) == ([], set())
     # Paid in the same batch, in front of it: the core refuses the cancelling.
-    rig.venue.submit(commands.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
+    rig.venue.submit(commands_risk.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
     assert refusal(alice, "private/cancel_withdrawal", currency="USDC", id=1).code == 13020
     assert (payer.given_up, rig.venue.cancelling) == ([], set())
     assert balance(alice) == 900

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exchange.core import queries
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.commands import Mark
 from exchange.gateway import history_ring, money_ring
@@ -95,8 +95,8 @@ def live(rig: RiskRig) -> tuple[Client, Client]:
         )
     for amount in (10, 11, 12):
         alice.call("private/withdraw", currency="USDC", amount=amount)
-    rig.order(commands.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
-    rig.order(commands.resolve_withdrawal(2, r.WITHDRAWAL_CANCELLED))
+    rig.order(commands_risk.resolve_withdrawal(1, r.WITHDRAWAL_PAID))
+    rig.order(commands_risk.resolve_withdrawal(2, r.WITHDRAWAL_CANCELLED))
     alice.buy(OPTION, 0.1, 5_000.0, label="last")
     return alice, bob
 
@@ -287,9 +287,9 @@ def test_a_liquidation_is_in_the_log(rig: RiskRig, store: Store) -> None:
     alice.buy(PERPETUAL, 1.0, 100_000.0)
     rig.move(98_000_000_000)
     bob.buy(PERPETUAL, 5.0, 97_900.0)
-    rig.order(commands.risk_sweep(64, 16))
+    rig.order(commands_risk.risk_sweep(64, 16))
     for _ in range(4):
-        rig.order(commands.liquidate(alice.account or 0))
+        rig.order(commands_risk.liquidate(alice.account or 0))
     store.feed(rig, but=2)
     for query, types in (("liquidation", {"trade", "liquidation"}), ("fee", {"liquidation"})):
         log = alice.call("private/get_transaction_log", currency="USDC", **_SPAN, query=query)["logs"]

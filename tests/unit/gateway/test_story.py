@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from exchange.core import risk_queries
-from exchange.domain import commands, events
+from exchange.domain import commands, commands_risk, events
 from exchange.domain import records as r
 from exchange.domain.commands import Mark
 from exchange.domain.limits import ACCOUNT_INSURANCE
@@ -95,7 +95,7 @@ def test_from_deposit_to_withdrawal() -> None:
     bob.buy(PERPETUAL, 20.0, 97_900.0)
 
     # --- the margin call: found by a sweep, orders first, then slices until margin suffices
-    rig.order(commands.risk_sweep(64, 8))
+    rig.order(commands_risk.risk_sweep(64, 8))
     (started,) = steps(alice)
     assert started["step"] == "started"
     assert (started["maintenance_margin"], started["margin_balance"]) == (9_829.4, 6_440)
@@ -105,21 +105,21 @@ def test_from_deposit_to_withdrawal() -> None:
     with pytest.raises(CallFailed) as refused:
         alice.call("private/withdraw", currency="USDC", amount=1)
     assert refused.value.code == 11098
-    rig.order(commands.liquidate(alice.account or 0))
+    rig.order(commands_risk.liquidate(alice.account or 0))
     ended = alice.call("private/get_order_state", order_id=resting)
     assert (ended["order_state"], ended["cancel_reason"]) == ("cancelled", "autoliquidation")
     assert shown(alice) == (26_440, 6_440, 8_940, 19_629.4, 9_829.4)
 
     # A slice is 102 lots of 0.001 (10,000 / 98). Sold at 97,900 it costs 10.2 of value, a fee of 4.998 and
     # the liquidation's of 19.992, and frees 99.96 of margin.
-    rig.order(commands.liquidate(alice.account or 0))
+    rig.order(commands_risk.liquidate(alice.account or 0))
     first = steps(alice)[-1]
     assert (first["step"], first["amount"], first["fee"]) == ("perpetual_slice", -0.102, 19.992)
     assert shown(alice)[1] == pytest.approx(6_440 - 35.19)
     assert shown(alice)[4] == pytest.approx(9_829.4 - 99.96)
     # 3,389.40 are missing and each slice brings 64.77: 53 of them.
     while alice.call("private/get_user_locks")[0]["enabled"]:
-        rig.order(commands.liquidate(alice.account or 0))
+        rig.order(commands_risk.liquidate(alice.account or 0))
     slices = [each for each in steps(alice) if each["step"] == "perpetual_slice"]
     assert len(slices) == 53
     assert steps(alice)[-1]["step"] == "ended"
@@ -157,7 +157,7 @@ def test_from_deposit_to_withdrawal() -> None:
     assert refused.value.code == 10009
     held = alice.call("private/withdraw", currency="USDC", amount=11_874.224)
     assert shown(alice)[0] == 0
-    rig.order(commands.resolve_withdrawal(held["id"], r.WITHDRAWAL_PAID))
+    rig.order(commands_risk.resolve_withdrawal(held["id"], r.WITHDRAWAL_PAID))
     (paid,) = alice.call("private/get_withdrawals", currency="USDC")["data"]
     assert (paid["state"], paid["amount"]) == ("completed", 11_874.224)
     assert risk_queries.total_cash(rig.engine) == 0

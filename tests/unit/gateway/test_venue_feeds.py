@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from tests.unit.gateway.rig import (
     ETH_PERPETUAL,
@@ -89,7 +89,7 @@ def test_a_state_of_an_underlying_is_one_of_its_instruments(rig: RiskRig) -> Non
     rig.order(commands.set_instrument_state(0, r.STATE_HALTED))
     client.drain()
     client.pushes.clear()
-    rig.order(commands.set_underlying_state(0, 1))
+    rig.order(commands_risk.set_underlying_state(0, 1))
     # The halted one allows less already.
     assert states(client, "instrument.state.any.any") == [(PUT, "locked"), (PERPETUAL, "locked")]
     assert client.taken("platform_state") == [{"price_index": "btc_usdc", "locked": True}]
@@ -100,13 +100,13 @@ def test_a_state_of_an_underlying_is_one_of_its_instruments(rig: RiskRig) -> Non
     with pytest.raises(CallFailed) as refused:
         client.buy(PERPETUAL, 1.0, 100_000.0)
     assert (refused.value.code, refused.value.data) == (10012, {"reason": "underlying_not_open"})
-    rig.order(commands.set_underlying_state(0, 0))
+    rig.order(commands_risk.set_underlying_state(0, 0))
     assert states(client, "instrument.state.any.any") == [(PUT, "open"), (PERPETUAL, "open")]
     assert client.call("public/status")["locked"] == "false"
 
 
 def test_a_venue_that_starts_again_knows_the_states(rig: RiskRig) -> None:
-    rig.order(commands.set_underlying_state(1, 2))
+    rig.order(commands_risk.set_underlying_state(1, 2))
     again = RiskRig.over(rig)
     found = again.connect().call("public/get_instrument", instrument_name=ETH_PERPETUAL)
     assert found["state"] == "halted"
@@ -151,10 +151,10 @@ def test_stale_feeds_are_a_maintenance(rig: RiskRig, oracle: Oracle) -> None:
 
 def test_what_the_venue_orders_is_public(rig: RiskRig) -> None:
     client = listen(rig, "strikebook.venue")
-    rig.order(commands.risk(0, PARAMETERS._replace(perp_im_ppm=30_000)))
-    rig.order(commands.set_fees(TIERS[:1], 500))
+    rig.order(commands_risk.risk(0, PARAMETERS._replace(perp_im_ppm=30_000)))
+    rig.order(commands_risk.set_fees(TIERS[:1], 500))
     rig.order(commands.set_instrument_state(0, r.STATE_HALTED))
-    rig.order(commands.set_lock(client.account or 0, True))  # between the venue and one account
+    rig.order(commands_risk.set_lock(client.account or 0, True))  # between the venue and one account
     told = client.taken("strikebook.venue")
     assert [each["command"] for each in told] == ["risk", "set_fees", "set_instrument_state"]
     assert told[0]["parameters"]["perp_im_ppm"] == 30_000
@@ -166,7 +166,7 @@ def test_what_the_venue_orders_is_public(rig: RiskRig) -> None:
 
 
 def test_notices_survive_a_restart_that_replays_them(rig: RiskRig) -> None:
-    rig.order(commands.set_fees(TIERS[:1]))
+    rig.order(commands_risk.set_fees(TIERS[:1]))
     rig.order(commands.set_instrument_state(0, r.STATE_HALTED))
     rig.order(commands.set_rules(3))
     replayed = [*RiskRig.prologue(), *[frame[3] for frame in rig.journal.event_frames]]

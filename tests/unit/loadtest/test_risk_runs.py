@@ -7,7 +7,7 @@ import pytest
 
 from exchange.core import queries
 from exchange.core.engine import Engine
-from exchange.domain import commands
+from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from loadtest import risk_runs, timing
 from loadtest.engine_runs import BaselineRun, SetupRejected
@@ -66,4 +66,4 @@ def test_too_few_or_odd_accounts_are_refused(count: int) -> None:
 def test_another_answer_is_no_figure() -> None:
     engine = Engine()
     with pytest.raises(SetupRejected, match="REJECTED instead of DONE"):
-        risk_runs.must_be(engine.apply(commands.risk_sweep(64, 1)), r.EV_DONE)
+        risk_runs.must_be(engine.apply(commands_risk.risk_sweep(64, 1)), r.EV_DONE)

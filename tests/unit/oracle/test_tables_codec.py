@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.domain.commands import table_stream
+from exchange.domain.commands_risk import table_stream
 from exchange.oracle.tables_codec import DIFFERENCE_MAX, pack_tables
 
 NUMBERS = st.one_of(

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from settlement import codec
 from settlement import columns as col
 from settlement import operations as op

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from settlement import operations as op
 from settlement import transition as tr
 from settlement.commitment import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import records as r
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from settlement import fees
 from settlement import operations as op
 from settlement import protection as pr

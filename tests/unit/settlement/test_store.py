@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.domain.commands import FeeTier
+from exchange.domain.commands_risk import FeeTier
 from settlement import operations as op
 from settlement.batch import Batch, BatchBuilder, Frame, Limits, unpack_header
 from settlement.commitment import GENESIS_ROOT
