@@ -65,6 +65,8 @@ class Row(NamedTuple):
     name: str
     per_second: list[float]
     ratios: list[float]
+    cpu_ratio: float
+    """As the ratio, for each second of the server's processor: what others on the machine disturb least."""
     cpu_percent: float
     errors_percent: float
     least: float
@@ -76,7 +78,7 @@ class Row(NamedTuple):
         failed = "  BELOW" if ratio < self.least else ""
         return (
             f"{self.name:44} {statistics.median(self.per_second):12,.0f}/s {ratio:8.2f} × {bar:10}"
-            f" cpu {self.cpu_percent:3.0f} %  errors {self.errors_percent:.2f} %{failed}"
+            f" per CPU second {self.cpu_ratio:5.2f} ×  cpu {self.cpu_percent:3.0f} %  errors {self.errors_percent:.2f} %{failed}"
         )
 
 
@@ -99,13 +101,16 @@ class Bench:
         """Measure a server run by run, the denominator in front of each run."""
         rates: list[float] = []
         ratios: list[float] = []
-        cpu_s = elapsed_s = 0.0
-        commands = errors = 0
+        cpu_s = elapsed_s = base_cpu_s = 0.0
+        commands = errors = base_commands = 0
         kept: list[bytes] = []
         for _ in range(self.plan.runs):
+            before_s = self._denominator.cpu_s()
             base = self._measure(
                 self._denominator, lambda process: json_flows(process, self._echo_frames), 32
             )
+            base_cpu_s += self._denominator.cpu_s() - before_s
+            base_commands += base.commands
             before_s = server.cpu_s()
             found = self._measure(server, connect, depth)
             cpu_s += server.cpu_s() - before_s
@@ -115,7 +120,9 @@ class Bench:
             commands += found.commands
             errors += found.errors
             kept = found.kept
-        row = Row(name, rates, ratios, 100 * cpu_s / elapsed_s, 100 * errors / max(1, commands), least)
+        per_cpu = (commands / cpu_s) / (base_commands / base_cpu_s)
+        shares = (100 * cpu_s / elapsed_s, 100 * errors / max(1, commands))
+        row = Row(name, rates, ratios, per_cpu, *shares, least)
         print(row.text(), flush=True)
         return row, kept
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 from exchange.gateway.websocket import WebSocketStream, accept, join_frames
 from loadtest.timing import pin
@@ -25,8 +27,9 @@ BROADCAST_BYTES: Final = 300
 
 
 async def _echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message, text=True)
+    with contextlib.suppress(ConnectionClosed):  # the generator leaves without a closing handshake
+        async for message in connection:
+            await connection.send(message, text=True)
 
 
 async def websockets_echo() -> int:
