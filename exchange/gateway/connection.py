@@ -5,65 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from exchange.gateway import http
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.connection_host import Host
+from exchange.gateway.http_answers import is_call, plain_answer
 from exchange.gateway.websocket import WebSocketStream, accept, join_frames
 from exchange.wire import errors
 from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error
 from exchange.wire.heartbeat import CLOSE_HEARTBEAT
 from exchange.wire.jsonrpc import BadRequest, decode_request
-from exchange.wire.session import Request, RpcError, Session
-from exchange.wire.session_methods import Clock
+from exchange.wire.session import RpcError, Session
 
 CLOSE_TOO_SLOW: Final = 1008
 CLOSE_INACTIVE: Final = 4_001  # ten silent minutes, where orders die with the connection
 TOO_SLOW: Final = "connection_too_slow"
 TURN_US: Final = 3_000  # handling of what one connection sent, after which all others have their turn
-_PLAIN: Final = "text/plain; charset=utf-8"
-_FILE_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
-
-
-class Host(Protocol):
-    """What a connection asks of the server it belongs to."""
-
-    clock: Clock
-    config: ServerConfig
-    express: Callable[[Session, bytes, int], bool]
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-
-    @property
-    def subprotocols(self) -> tuple[str, ...]: ...
-
-    @property
-    def static(self) -> Mapping[str, http.StaticFile]: ...
-
-    def is_full(self) -> bool: ...
-
-    def admit_connection(self, connection: Connection, remote: str) -> bool: ...
-
-    def forget_connection(self, connection: Connection, remote: str) -> None: ...
-
-    def new_session(self, connection: Connection, *, is_websocket: bool, remote: str) -> Session: ...
-
-    def end_session(self, session: Session) -> None: ...
-
-    def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None: ...
-
-    def admit(self, session: Session, request: Request) -> bool: ...
-
-    def handle(self, session: Session, request: Request) -> None: ...
-
-    def handle_packed(self, session: Session, message: bytes | None, received_us: int) -> None: ...
-
-    def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
-
-    def mark_dirty(self, connection: Connection) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -85,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._refused = False
         self._closing = False  # nothing more is read, or written after what is queued
         self._paused = False
+        self._resume_at = server.config.pipelined_max // 2
         self._active_ms = 0
 
     # --- asyncio ---------------------------------------------------------------------------------------
@@ -210,36 +169,12 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _on_http_request(self, request: http.HttpRequest, now_us: int) -> None:
-        path = request.path
-        is_method = path == http.API_ROOT or path.startswith(http.API_ROOT + "/")
-        if is_method and path not in self._server.static:
-            if request.verb in ("GET", "POST"):
-                self._on_rpc(request, now_us)
-            else:
-                self._answer(request, 405, _PLAIN, b"GET or POST\n", (("Allow", "GET, POST"),))
+        files = self._server.static
+        if is_call(request, files):
+            self._on_rpc(request, now_us)
             return
-        if path == http.WEBSOCKET_PATH:
-            self._answer(request, 426, _PLAIN, b"a WebSocket endpoint\n", (("Upgrade", "websocket"),))
-            return
-        if request.verb not in ("GET", "HEAD"):
-            self._answer(request, 405, _PLAIN, b"GET\n", (("Allow", "GET, HEAD"),))
-            return
-        page = self._server.page(request)
-        if page is None:
-            self._answer(request, 404, _PLAIN, b"not found\n")
-        else:
-            self._answer(request, *page, _FILE_HEADERS)
-
-    def _answer(
-        self,
-        request: http.HttpRequest,
-        status: int,
-        content_type: str,
-        body: bytes,
-        extra: tuple[tuple[str, str], ...] = (),
-    ) -> None:
         exchange = http.Exchange(None, request.keep_alive, request.verb == "HEAD")
-        exchange.respond(status, content_type, body, extra)
+        exchange.respond(*plain_answer(request, files, self._server.page))
         self._queue.add(exchange)
         self.mark_dirty()
 
@@ -313,9 +248,7 @@ class Connection(asyncio.Protocol):
             assert not isinstance(message, http.HttpRequest)
             if self._is_packed:
                 self._server.handle_packed(session, message, arrived_us)
-            elif isinstance(message, bytes) and express(session, message, arrived_us):
-                pass
-            else:
+            elif not (isinstance(message, bytes) and express(session, message, arrived_us)):
                 self._handle_text(session, message, arrived_us)
             if backlog and self._turn_is_over(began_us):
                 return
@@ -368,11 +301,7 @@ class Connection(asyncio.Protocol):
             close = close or bool(session.close_code)
         if close or (self._closing and not self._queue):
             self._close_gently()
-        elif (
-            self._paused
-            and not self._backlog
-            and len(self._queue) < self._server.config.pipelined_max // 2
-        ):
+        elif self._paused and not self._backlog and len(self._queue) < self._resume_at:
             self._resume()
         self._check_speed()
 

@@ -1,0 +1,54 @@
+"""What a connection asks of the server it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from exchange.gateway import http
+from exchange.gateway.server_config import ServerConfig
+from exchange.wire.session import Request, Session
+from exchange.wire.session_methods import Clock
+
+if TYPE_CHECKING:
+    from exchange.gateway.connection import Connection
+
+
+class Host(Protocol):
+    """The server, as its connections know it."""
+
+    clock: Clock
+    config: ServerConfig
+    express: Callable[[Session, bytes, int], bool]
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]: ...
+
+    @property
+    def static(self) -> Mapping[str, http.StaticFile]: ...
+
+    def is_full(self) -> bool: ...
+
+    def admit_connection(self, connection: Connection, remote: str) -> bool: ...
+
+    def forget_connection(self, connection: Connection, remote: str) -> None: ...
+
+    def new_session(self, connection: Connection, *, is_websocket: bool, remote: str) -> Session: ...
+
+    def end_session(self, session: Session) -> None: ...
+
+    def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None: ...
+
+    def admit(self, session: Session, request: Request) -> bool: ...
+
+    def handle(self, session: Session, request: Request) -> None: ...
+
+    def handle_packed(self, session: Session, message: bytes | None, received_us: int) -> None: ...
+
+    def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
+
+    def mark_dirty(self, connection: Connection) -> None: ...
