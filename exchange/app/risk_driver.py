@@ -8,8 +8,9 @@ on.
   accounts, fewer where they have more than `sweep_seats` seats together; a few slices are under way at a
   time, so that trading goes on between them.
 - **Liquidations** take steps in turn, one step of an account under way, `steps_per_turn` in all per turn of
-  `turn_s`. An account in auction is looked at again now and then; one with a position in an underlying that
-  is not open waits, since nothing could be closed at a price to be trusted.
+  `turn_s`. An account in auction is looked at again now and then. So is one whose positions were all tried in
+  vain and that has no auction yet, since the underlying of some is not open: those wait, while what can be
+  closed is closed.
 - **Shared losses** one after the other, in slices of `share_slice` accounts.
 """
 
@@ -61,6 +62,8 @@ class _Case:
     """An account in liquidation."""
 
     ready_ms: int = 0
+    idle_steps: int = 0
+    """Since something was last cancelled or closed."""
     is_under_way: bool = False
     is_sharing: bool = False
     """The fund is exhausted: the next step is a part of the sharing."""
@@ -199,7 +202,6 @@ class RiskDriver:
     def _step(self, now_ms: int) -> None:
         """One step for each account whose turn it is, up to the bound; who waited longest first."""
         sharing = risk_queries.sharing(self._venue.engine)
-        closed = self._closed()
         sent = 0
         for account, case in list(self._cases.items()):
             if sent >= self._rules.steps_per_turn:
@@ -213,9 +215,6 @@ class RiskDriver:
                 command = commands_risk.share_loss(account, self._rules.share_slice)
                 sharing = account
             else:
-                if closed and self._holds(account, closed):
-                    case.ready_ms = now_ms + self._rules.closed_retry_ms
-                    continue
                 command = commands_risk.liquidate(account)
             if not self._submit(command, partial(self._stepped, account)):
                 return
@@ -223,18 +222,14 @@ class RiskDriver:
             self._cases[account] = self._cases.pop(account)  # to the end of the turn order
             sent += 1
 
-    def _closed(self) -> list[int]:
-        """Underlyings that are not open."""
-        engine = self._venue.engine
-        return [n for n in range(engine.underlying_count) if risk_queries.underlying_state(engine, n)]
-
-    def _holds(self, account: int, underlyings: list[int]) -> bool:
-        """Whether an account has a position in one of the underlyings."""
-        listed = self._venue.registry.instruments
-        return any(
-            held.size_lots and listed[held.instrument].terms.underlying in underlyings
-            for held in queries.positions(self._venue.engine, account)
-        )
+    def _was_round(self, account: int, case: _Case, packed: bytes) -> bool:
+        """Whether with this step every position was tried, and nothing came of it."""
+        case.idle_steps = 0 if _has_closed(packed) else case.idle_steps + 1
+        held = queries.positions(self._venue.engine, account)
+        if case.idle_steps <= sum(each.size_lots != 0 for each in held):
+            return False
+        case.idle_steps = 0
+        return True
 
     def _stepped(self, account: int, packed: bytes) -> None:
         """A step was answered: what the account's state asks for next."""
@@ -256,6 +251,8 @@ class RiskDriver:
             case.ready_ms = now_ms + self._rules.closed_retry_ms
         elif state == r.LIQUIDATION_AUCTION and not _has_closed(packed):
             case.ready_ms = now_ms + self._rules.auction_retry_ms
+        elif state == r.LIQUIDATION_CLOSING and self._was_round(account, case, packed):
+            case.ready_ms = now_ms + self._rules.closed_retry_ms
         self._wake()
 
     def _share(self, account: int, case: _Case, now_ms: int) -> None:
@@ -276,5 +273,5 @@ class RiskDriver:
 
 
 def _has_closed(packed: bytes) -> bool:
-    """Whether a step closed a part of a position."""
+    """Whether a step cancelled orders or closed a part of a position."""
     return any(isinstance(event, events.Liquidation) and event.lots for event in events.read_events(packed))

@@ -22,6 +22,7 @@ from exchange.core.layout import (
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
     I_KIND,
+    I_UNDERLYING,
     INSTRUMENT_WORDS,
     O_LIST,
     ORDER_WORDS,
@@ -30,6 +31,8 @@ from exchange.core.layout import (
     S_SIZE,
     SEAT_INSTRUMENT,
     SEAT_WORDS,
+    U_STATE,
+    UNDERLYING_WORDS,
 )
 from exchange.core.matching import cancel
 from exchange.core.warm import touch_accounts
@@ -189,7 +192,7 @@ def _family_pays(w: World, account: i64, missing: i64) -> i64:
 
 
 def _next(w: World, who: i64, client: i64, order: list[i64]) -> None:
-    """Try the seat whose turn it is, or open the auction behind the last one."""
+    """Try the seat whose turn it is; behind the last one open the auction, unless some cannot trade now."""
     account = who & r.U32
     a = account * ACCOUNT_WORDS
     cursor = w.accounts[a + A_CURSOR]
@@ -202,9 +205,19 @@ def _next(w: World, who: i64, client: i64, order: list[i64]) -> None:
         emit.done(w, r.LIQUIDATE, who, client, 0)
         return
     w.accounts[a + A_CURSOR] = 0
-    if w.accounts[a + A_LIQUIDATION] != r.LIQUIDATION_CLOSING:
+    if w.accounts[a + A_LIQUIDATION] != r.LIQUIDATION_CLOSING or not _all_open(w, order):
         emit.done(w, r.LIQUIDATE, who, client, 0)
         return
     w.accounts[a + A_LIQUIDATION] = r.LIQUIDATION_AUCTION
     w.accounts[a + A_AUCTION] = w.now_ms
     tell(w, account, r.LIQ_AUCTION, 0, 0, 0)
+
+
+def _all_open(w: World, order: list[i64]) -> bool:
+    """Whether the underlyings of all these instruments (see `_closing_order`) are open."""
+    for place in order:
+        i = (place & SEAT_INSTRUMENT) * INSTRUMENT_WORDS
+        underlying = w.instruments[i + I_UNDERLYING]
+        if w.underlyings[underlying * UNDERLYING_WORDS + U_STATE] != r.STATE_OPEN:
+            return False
+    return True

@@ -336,12 +336,23 @@ def test_a_halted_instrument_or_underlying_is_passed_over(market: RiskMarket) ->
     market.sweep()
     market.send(c.set_instrument_state(PERPETUAL, r.STATE_HALTED))
     assert only(market.step(), e.Done).command == r.LIQUIDATE
-    market.send(c.set_instrument_state(PERPETUAL, r.STATE_OPEN), cr.set_underlying_state(0, 1))
     assert market.told().kind == r.LIQ_AUCTION  # the cursor stands behind the only seat
+    market.send(c.set_instrument_state(PERPETUAL, r.STATE_OPEN), cr.set_underlying_state(0, 1))
     assert only(market.step(), e.Done).command == r.LIQUIDATE
-    market.send(cr.set_underlying_state(0, 0))
     assert only(market.step(), e.Done).command == r.LIQUIDATE  # behind the last one: back to the first
+    market.send(cr.set_underlying_state(0, 0))
     assert market.told().lots == -5
+
+
+def test_no_auction_begins_while_the_underlying_of_a_seat_is_closed(market: RiskMarket) -> None:
+    long_perpetual(market, index=47_500)
+    market.sweep()
+    market.send(cr.set_underlying_state(0, 1))
+    for _ in range(3):
+        assert only(market.step(), e.Done).command == r.LIQUIDATE  # it is passed over
+        assert only(market.step(), e.Done).command == r.LIQUIDATE  # and no auction, but the next round
+    market.send(cr.set_underlying_state(0, 0))
+    assert [market.told().kind for _ in range(2)] == [r.LIQ_PERPETUAL, r.LIQ_AUCTION]
 
 
 def test_an_expired_option_is_passed_over(market: RiskMarket) -> None:
