@@ -84,6 +84,7 @@ _SLICES = (
     *(f"slice: at the mark, {model}" for model in MODELS),
     *(f"slice: at no price, {model}" for model in MODELS),
     "slice: no perpetual that hedges",
+    "auction: waits for an underlying",
     "slice: helps whole, not as cut",
     *(f"slice: loses more than there is, {model}" for model in MODELS),
     "slice: its fees capped",

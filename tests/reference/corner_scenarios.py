@@ -101,6 +101,25 @@ def family_auction() -> Iterator[bytes]:
 # --- margins ---------------------------------------------------------------------------------------------
 
 
+def waiting_for_an_auction() -> Iterator[bytes]:
+    """Of what an account holds some cannot trade for a while: it is tried again and again, then auctioned."""
+    other = PERPETUAL._replace(underlying=1)
+    yield opening(PERPETUAL, OPTION) + c.list_underlying(1, "ETH") + c.list_instrument(2, other)
+    yield c.marks(1, INDEX_MICRO, 1, [c.Mark(2, 0, INDEX_MICRO, 0, INDEX_MICRO)]) + activation(0, 1)
+    yield more_accounts(CAROL, DAVE, amount_micro=1_100 * USDC)
+    for account in (CAROL, DAVE):
+        for instrument, lots in ((0, 50), (2, 40)):
+            yield order(ALICE, instrument, 50_000, lots, SELL) + order(account, instrument, 50_000, lots)
+    yield marked(2, 48_500 * USDC) + c.risk_sweep(64, DEEP)
+    for state in (r.STATE_CANCEL_ONLY, r.STATE_HALTED):
+        yield c.set_underlying_state(1, state) + c.liquidate(CAROL) * 5
+        yield order(BOB, 0, 48_490, 3) + c.liquidate(CAROL) * 4 + c.set_underlying_state(0, state)
+        yield c.liquidate(CAROL) * 4 + c.set_underlying_state(0, 0) + c.set_underlying_state(1, 0)
+    yield c.liquidate(CAROL) * 4 + c.set_underlying_state(1, 2) + c.liquidate(CAROL) * 4
+    yield c.liquidate(DAVE) * 3 + c.set_underlying_state(1, 0) + c.time(3_000) + c.liquidate(CAROL)
+    yield c.takeover(BOB, CAROL, 300_000, 1 << 60) + c.liquidate(DAVE) * 4
+
+
 def cut_slices() -> Iterator[bytes]:
     """A cover is worth selling whole, for what that frees and fetches; not the one lot that is bid for."""
     near = OPTION._replace(delivery_fee_ppm=150)
@@ -200,6 +219,7 @@ CORNER_SCENARIOS: dict[str, Stream] = {
     "families_pay": families_pay,
     "family_auction": family_auction,
     "torn_spreads": torn_spreads,
+    "waiting_for_an_auction": waiting_for_an_auction,
     "cut_slices": cut_slices,
     "hardly_relieved": hardly_relieved,
     "amends": amends,

@@ -118,7 +118,7 @@ def _close(world: World, head: Head, account: Account) -> None:
     ordered = _in_closing_order(account)
     if account.cursor >= len(ordered):
         account.cursor = 0
-        if account.liquidation == r.LIQUIDATION_CLOSING:
+        if account.liquidation == r.LIQUIDATION_CLOSING and not _waits(world, ordered):
             account.liquidation = r.LIQUIDATION_AUCTION
             account.auction_start_ms = world.now_ms
             tell(world, account, r.LIQ_AUCTION)
@@ -131,6 +131,14 @@ def _close(world: World, head: Head, account: Account) -> None:
         world.events.done(head, 0, world.now_ms)
     else:
         _send(world, account, planned)
+
+
+def _waits(world: World, held: list[Seat]) -> bool:
+    """Is any of it of an underlying that is not open now, so that there is no auction yet?"""
+    if all(world.underlying_of(seat.instrument).state == r.STATE_OPEN for seat in held):
+        return False
+    note(world, "auction: waits for an underlying")
+    return True
 
 
 def _in_closing_order(account: Account) -> list[Seat]:

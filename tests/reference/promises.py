@@ -173,6 +173,11 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "liquidation: taken_over",
     ),
     "torn_spreads": ("takeover: cover torn away", "takeover: most by two lots", "liquidation: taken_over"),
+    "waiting_for_an_auction": (
+        *("auction: waits for an underlying",) * 3,
+        "liquidation: perpetual_slice",
+        "liquidation: auction_started",
+    ),
     "cut_slices": ("slice: helps whole, not as cut",),
     "hardly_relieved": ("relief: worse only for delivery",),
     "amends": _branches("amend: "),
