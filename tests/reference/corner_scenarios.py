@@ -110,14 +110,14 @@ def waiting_for_an_auction() -> Iterator[bytes]:
     for account in (CAROL, DAVE):
         for instrument, lots in ((0, 50), (2, 40)):
             yield order(ALICE, instrument, 50_000, lots, SELL) + order(account, instrument, 50_000, lots)
-    yield marked(2, 48_500 * USDC) + c.risk_sweep(64, DEEP)
+    yield marked(2, 48_500 * USDC) + cr.risk_sweep(64, DEEP)
     for state in (r.STATE_CANCEL_ONLY, r.STATE_HALTED):
-        yield c.set_underlying_state(1, state) + c.liquidate(CAROL) * 5
-        yield order(BOB, 0, 48_490, 3) + c.liquidate(CAROL) * 4 + c.set_underlying_state(0, state)
-        yield c.liquidate(CAROL) * 4 + c.set_underlying_state(0, 0) + c.set_underlying_state(1, 0)
-    yield c.liquidate(CAROL) * 4 + c.set_underlying_state(1, 2) + c.liquidate(CAROL) * 4
-    yield c.liquidate(DAVE) * 3 + c.set_underlying_state(1, 0) + c.time(3_000) + c.liquidate(CAROL)
-    yield c.takeover(BOB, CAROL, 300_000, 1 << 60) + c.liquidate(DAVE) * 4
+        yield cr.set_underlying_state(1, state) + cr.liquidate(CAROL) * 5
+        yield order(BOB, 0, 48_490, 3) + cr.liquidate(CAROL) * 4 + cr.set_underlying_state(0, state)
+        yield cr.liquidate(CAROL) * 4 + cr.set_underlying_state(0, 0) + cr.set_underlying_state(1, 0)
+    yield cr.liquidate(CAROL) * 4 + cr.set_underlying_state(1, 2) + cr.liquidate(CAROL) * 4
+    yield cr.liquidate(DAVE) * 3 + cr.set_underlying_state(1, 0) + c.time(3_000) + cr.liquidate(CAROL)
+    yield cr.takeover(BOB, CAROL, 300_000, 1 << 60) + cr.liquidate(DAVE) * 4
 
 
 def cut_slices() -> Iterator[bytes]:
