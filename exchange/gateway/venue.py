@@ -12,10 +12,10 @@ from typing import Final, TypeVar
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
-from exchange.domain import commands, commands_risk, events
+from exchange.domain import commands
 from exchange.domain import records as r
-from exchange.domain.commands import symbol_text
-from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_ACCOUNTS
+from exchange.domain.limits import FIRST_USER_ACCOUNT
+from exchange.gateway.account_maker import AccountMaker
 from exchange.gateway.account_settings import MemorySettings
 from exchange.gateway.announcements import Announcements, AnnouncementSource, NoAnnouncements
 from exchange.gateway.archive import Archive, NoArchive
@@ -33,7 +33,7 @@ from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.index_feeds import IndexFeeds, IndexSources, no_sources
 from exchange.gateway.labelling import Labelling, halt_error, refusal
 from exchange.gateway.labels import Labels
-from exchange.gateway.market import InstrumentMarket
+from exchange.gateway.loading import load
 from exchange.gateway.mmp_feeds import MmpFeeds
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import mode_name
@@ -79,7 +79,6 @@ CANCEL_ONLY: Final = "cancel_only"
 OPEN: Final = "open"
 FAUCET_MICRO: Final = 1_000_000_000_000  # a million USDC
 UNFILLED_KEPT_MS: Final = 30 * 60_000
-_ALL_LEVELS: Final = 1 << 30
 T = TypeVar("T")
 
 
@@ -195,42 +194,12 @@ class Venue:
         self.sequencer.add_after_release(self.disconnects.after_release)
         self.phase = STARTING
         self._mode_asked: int | None = None
-        self._next_account = 0
+        self._maker = AccountMaker(engine, lambda: self.sign_ups.limits, self.submit)
         self._timer: Timer | None = None
         self.streams.load(stream_counts, engine.account_count)
-        self._load()
+        load(engine, self.registry, self.views, self.history, clock.now_ms())
 
     # --- life --------------------------------------------------------------------------------------
-
-    def _load(self) -> None:
-        """Build the views from the recovered engine."""
-        engine, registry = self.engine, self.registry
-        for underlying in range(engine.underlying_count):
-            symbol = symbol_text(queries.underlying_symbol(engine, underlying))
-            registry.add_underlying(underlying, symbol, risk_queries.underlying_state(engine, underlying))
-            known = queries.underlying_figures(engine, underlying)
-            self.views.started_at[underlying] = known.index_micro
-        change_id = engine.next_seq - 1
-        listed_ms = self.history.listing_times()
-        opening = self.history.opening(self.clock.now_ms())
-        for instrument in range(engine.instrument_count):
-            figures = queries.instrument_figures(engine, instrument)
-            terms = events.unpack_terms(figures.terms, 0)
-            registry.add_instrument(instrument, terms, figures.state, listed_ms.get(instrument, 0))
-            market = InstrumentMarket()
-            market.trade_seq = figures.trade_seq
-            market.book.load(*queries.book_levels(engine, instrument, _ALL_LEVELS), change_id)
-            self.views.markets.append(market)
-        for account in range(FIRST_USER_ACCOUNT, engine.account_count):
-            for held in queries.positions(engine, account):
-                if held.size_lots:
-                    market = self.views.markets[held.instrument]
-                    market.set_holding(account, held.size_lots, held.entry_value_micro)
-        self.views.families.load(enumerate(account_queries.main_accounts(engine)))
-        self.views.load_history(opening, engine.next_seq)
-        self.views.extras.load(engine, opening.extended)
-        self.views.seq = change_id
-        self.views.time_ms = engine.now_ms
 
     def remember(self, recovered: Iterable[bytes]) -> None:
         """Fill rings and statistics from event buffers that recovery replayed (before `start`)."""
@@ -363,36 +332,7 @@ class Venue:
         Raises:
             RpcError: as `submit`; 13028 when no account id is left.
         """
-        account = max(self._next_account, self.engine.account_count)
-        if account >= MAX_ACCOUNTS:
-            raise error(errors.TEMPORARILY_UNAVAILABLE, reason="no account is left")
-
-        def finish(packed: bytes) -> None:
-            if packed and packed[0] == r.EV_ACCOUNT:
-                self._cap(account, done)
-                return
-            self._next_account = 0  # the ids handed out behind a refused one are refused too
-            done(0)
-
-        self.submit(commands.create_account(account, owner, main), finish)
-        self._next_account = account + 1
-
-    def _cap(self, account: int, done: Callable[[int], None]) -> None:
-        """Sequence the caps of accounts made through the API. One that could not be capped is as good as
-        not made: nobody is told of it."""
-        limits = self.sign_ups.limits
-        if not (limits.orders_max or limits.positions_max) or risk_queries.rules(self.engine) < 2:
-            done(account)
-            return
-
-        def finish(packed: bytes) -> None:
-            done(account if packed and packed[0] == r.EV_ACCOUNT else 0)
-
-        try:
-            self.submit(commands_risk.set_caps(account, limits.orders_max, limits.positions_max), finish)
-        except RpcError as refused:
-            _log.warning("account %d has no caps and is not handed out: %s", account, refused)
-            done(0)
+        self._maker.make(owner, done, main)
 
     def account_exists(self, account: int) -> bool:
         """Whether an account is a user's and known to the core."""
@@ -443,16 +383,12 @@ class Venue:
         """Whether accounts have keys here."""
         return self._authenticator is not None
 
-    # --- who may enter -----------------------------------------------------------------------------
-
     @property
     def authenticator(self) -> CredentialAuthenticator:
         """Keys and tokens. Raises RuntimeError if this venue was built without."""
         if self._authenticator is None:
             raise RuntimeError("this venue has no authenticator")
         return self._authenticator
-
-    # --- sessions ----------------------------------------------------------------------------------
 
     def on_close(self, session: Session) -> None:
         """A session is over."""

@@ -110,6 +110,7 @@ def test_no_value_of_any_parameter_breaks_anything(
         tried(market, client, method, {})
     assert caplog.records == []
     assert not market.rig.venue.halted
+    market.rig.tick(5.0)  # quotes that a cancel has frozen are free again
 
 
 ORDER: Final[dict[str, Any]] = {"instrument_name": OPTION, "amount": 1, "price": 4_000}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from exchange.core.engine import Engine
@@ -544,7 +546,7 @@ class TestAmend:
             ({"price_ticks": 0}, "bad_price"),
         ],
     )
-    def test_what_is_refused(self, market_3: Market, more: dict[str, int], name: str) -> None:
+    def test_what_is_refused(self, market_3: Market, more: dict[str, Any], name: str) -> None:
         order_id = waits(market_3, 100, 5, 0, stop(12_100))
         assert reason(market_3.send(co.amend(ALICE, order_id, **more))) == name
 

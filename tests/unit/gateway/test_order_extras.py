@@ -16,7 +16,9 @@ from exchange.wire.extended import OrderExtra, extended_fields
 ACCOUNT = 64
 
 
-def extended(order_id: int, *, trigger: int = r.TRIGGER_STOP, volatility_e6: int = 0, **more: int) -> Extended:
+def extended(
+    order_id: int, *, trigger: int = r.TRIGGER_STOP, volatility_e6: int = 0, **more: int
+) -> Extended:
     head = Header(r.EV_EXTENDED, 1, 3, 0, 5, ACCOUNT, 2, order_id)
     given = {"source": r.SOURCE_MARK, "link": 0, "condition": 0, "members": 0, "other": 0, **more}
     return Extended(
