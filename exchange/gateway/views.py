@@ -128,8 +128,7 @@ class Views:
         self._private = private
         self._streams = streams
         self.extras = OrderExtras()
-        self.on_mmp: list[Callable[[Mmp], None]] = []
-        """Who is told of protection groups that were set, removed, tripped or reset."""
+        self.on_mmp: list[Callable[[Mmp], None]] = []  # told of every event of a protection group
         self.stored_to = 0
         """The first command the store did not have at the start."""
 
