@@ -226,6 +226,7 @@ class Match(TypedDict):
     finality: NotRequired[Finality]
     index_price: float
     instrument_name: str
+    iv: NotRequired[float]
     liquidation: NotRequired[Literal["M", "T", "MT"]]
     mark_price: float
     price: float

@@ -116,7 +116,9 @@ class Fill(Match):
     order_id: str
     order_type: OrderType
     post_only: bool
+    profit_loss: NotRequired[float]
     quote_id: NotRequired[str]
+    quote_set_id: NotRequired[str]
     reduce_only: bool
     risk_reducing: bool
     self_trade: bool
