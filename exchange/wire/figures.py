@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from exchange.wire import names
 from exchange.wire.instruments import InstrumentView, usdc
+from exchange.wire.messages import market as market_messages
 from exchange.wire.objects import JsonObject, Level, best_fields, levels
 
 
@@ -63,7 +64,7 @@ class MarketFigures:
     seq: int = 0
 
 
-def _stats(view: InstrumentView, market: MarketFigures) -> JsonObject:
+def _stats(view: InstrumentView, market: MarketFigures) -> market_messages.Stats:
     return {
         "high": None if market.high_ticks is None else view.price(market.high_ticks),
         "low": None if market.low_ticks is None else view.price(market.low_ticks),
@@ -111,7 +112,7 @@ def ticker_object(view: InstrumentView, market: MarketFigures) -> JsonObject:
     return found
 
 
-def greeks_object(greeks: Greeks) -> JsonObject:
+def greeks_object(greeks: Greeks) -> market_messages.Greeks:
     """`<greeks>`."""
     return {
         "delta": greeks.delta,

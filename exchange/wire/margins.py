@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from exchange.domain.commands_risk import RiskParameters
 from exchange.wire.instruments import usdc
+from exchange.wire.messages import account as account_messages
 from exchange.wire.names import index_name
 from exchange.wire.objects import JsonObject
 
@@ -59,7 +60,9 @@ def scenarios_object(symbol: str, parameters: RiskParameters, values: ScenarioVa
     }
 
 
-def margin_state_object(initial_micro: int, maintenance_micro: int, balance_micro: int) -> JsonObject:
+def margin_state_object(
+    initial_micro: int, maintenance_micro: int, balance_micro: int
+) -> account_messages.MarginState:
     """`old_state` or `new_state` of a change of model: margins as fractions of the balance (0 where there
     is none), and what is left of it."""
     return {

@@ -16,6 +16,8 @@ from exchange.domain.records import FLAG_POST_ONLY, FLAG_REDUCE_ONLY, FLAG_REJEC
 from exchange.wire import extended, names
 from exchange.wire.extended import OrderExtra
 from exchange.wire.instruments import InstrumentView, usdc
+from exchange.wire.messages import market as market_messages
+from exchange.wire.messages import pushes as pushes_messages
 
 JsonObject = dict[str, object]
 Level = tuple[int, int]  # price_ticks, displayed lots
@@ -335,12 +337,12 @@ def best_fields(view: InstrumentView, best_bid: Level | None, best_ask: Level | 
     }
 
 
-def price_index_data(index_name: str, index_micro: int, time_ms: int) -> JsonObject:
+def price_index_data(index_name: str, index_micro: int, time_ms: int) -> pushes_messages.PriceIndex:
     """A frame of `deribit_price_index.{index}`."""
     return {"index_name": index_name, "price": usdc(index_micro), "timestamp": time_ms}
 
 
-def currency_object(currency: str, long_name: str, decimals: int) -> JsonObject:
+def currency_object(currency: str, long_name: str, decimals: int) -> market_messages.Currency:
     """`<currency_with_apr>` of a currency the venue lists."""
     return {
         "currency": currency,
@@ -356,7 +358,7 @@ def currency_object(currency: str, long_name: str, decimals: int) -> JsonObject:
     }
 
 
-def instrument_state_data(view: InstrumentView, time_ms: int) -> JsonObject:
+def instrument_state_data(view: InstrumentView, time_ms: int) -> pushes_messages.InstrumentState:
     """A frame of `instrument.state.{kind}.{currency}`."""
     return {"instrument_name": view.name, "state": view.state_name, "timestamp": time_ms}
 
