@@ -18,7 +18,7 @@ from tests.reference.risk_scenarios import RISK_SCENARIOS
 
 MILLION = 1_000_000
 QUICK_COMMANDS = 2_500
-FIRST_SEED = 707
+FIRST_SEED = 718
 LONG_SCENARIOS = ("pending_withdrawals", "volume")
 
 
