@@ -78,7 +78,8 @@ class Row(NamedTuple):
         failed = "  BELOW" if ratio < self.least else ""
         return (
             f"{self.name:44} {statistics.median(self.per_second):12,.0f}/s {ratio:8.2f} × {bar:10}"
-            f" per CPU second {self.cpu_ratio:5.2f} ×  cpu {self.cpu_percent:3.0f} %  errors {self.errors_percent:.2f} %{failed}"
+            f" per CPU second {self.cpu_ratio:5.2f} ×"
+            f"  cpu {self.cpu_percent:3.0f} %  errors {self.errors_percent:.2f} %{failed}"
         )
 
 
