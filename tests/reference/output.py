@@ -135,7 +135,7 @@ class Events:
             fill.maker_fee,
             fill.taker_fee,
             int(taker.is_sell)
-            | (r.TRADE_LIQUIDATION if taker.flags & r.FLAG_LIQUIDATION else 0)
+            | (r.TRADE_LIQUIDATION if taker.account.liquidation != r.LIQUIDATION_NONE else 0)
             | (r.TRADE_BLOCK if in_block else 0),
             now_ms,
             instrument.index_micro,
