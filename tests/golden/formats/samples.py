@@ -14,6 +14,7 @@ from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
+from exchange.domain.commands_blocks import BlockTrade, block_trade
 
 OPTION = c.InstrumentTerms(
     kind=r.KIND_OPTION,
@@ -187,6 +188,7 @@ def _commands_of_rules_3() -> dict[str, bytes]:
         "fire": co.fire(),
         "reprice": co.reprice([(77, 2_030), (5 << 56 | 78, 2_000)]),
         "set_id_window": co.set_id_window(1 << 16),
+        "block_trade": block_trade(64, 9, [BlockTrade(65, 3, -40, 2_015), BlockTrade(66, 4, 7, 50_000)]),
     }
 
 
