@@ -9,6 +9,8 @@ from exchange.core import checks, emit, extras, links
 from exchange.core.admission import closed
 from exchange.core.amending import demand_refused, move
 from exchange.core.layout import (
+    A_LIQUIDATION,
+    ACCOUNT_WORDS,
     EXTRA_WORDS,
     LOW,
     O_FLAGS,
@@ -50,6 +52,9 @@ def _reprice(w: World, slot: i64, price: i64) -> i64:
     if extra == 0 or w.extras.data[extra * EXTRA_WORDS + X_VOLATILITY] == 0 or orders[o + O_PRICE] == price:
         return 0
     if are_due(w, instrument) or closed(w, instrument) != 0:
+        return 0
+    account = orders[o + O_WHO] & r.U32
+    if w.accounts[account * ACCOUNT_WORDS + A_LIQUIDATION] != r.LIQUIDATION_NONE:
         return 0
     flags = orders[o + O_FLAGS] & LOW
     sell = flags & 1

@@ -42,7 +42,7 @@ def reprice(world: World, head: Head, body: bytes) -> None:
 
 
 def _is_repriced(world: World, order: Order, price_ticks: int) -> bool:
-    """Is it priced in volatility, at another price, its instrument open and nothing due there?"""
+    """Is it priced in volatility, at another price, its instrument open, nothing due there, its account sound?"""
     if order.extra is None or not order.extra.volatility_e6:
         note(world, "reprice: passed over, no volatility")
         return False
@@ -55,7 +55,7 @@ def _is_repriced(world: World, order: Order, price_ticks: int) -> bool:
     if any(due.instrument is order.instrument for due in world.due):
         note(world, "reprice: passed over, others due")
         return False
-    return True
+    return order.account.liquidation == r.LIQUIDATION_NONE
 
 
 def _move(world: World, order: Order, price_ticks: int) -> None:

@@ -19,6 +19,7 @@ from tests.unit.core.harness import (
     DAY,
     IOC,
     MARKET,
+    MICRO,
     OPTION,
     PERPETUAL,
     POST,
@@ -135,6 +136,18 @@ class TestReprice:
         assert states(market_3.send(co.reprice([(order_id, 99)]))) == [(AMENDED, OPEN, 0)]
         market_3.send(c.set_instrument_state(OPTION, r.STATE_HALTED))
         assert only(market_3.send(co.reprice([(order_id, 98)])), e.Done).affected == 0
+
+    def test_who_is_in_liquidation_is_passed_over(self, market_3: Market) -> None:
+        order_id = priced(market_3, 100, 4)
+        market_3.long(ALICE, BOB, 100, 50_000, PERPETUAL)
+        free = market_3.balance(ALICE) - 20_000 * MICRO
+        market_3.send(c.withdraw(ALICE, free, 1))
+        mark(market_3, 12_000, perpetual=25_000)
+        told = of(market_3.send(cr.risk_sweep(ALICE, 1)), e.Liquidation)
+        assert [found.kind for found in told] == [r.LIQ_STARTED]
+        market_3.rests(BOB, 110, 4, SELL)
+        assert of(market_3.send(co.reprice([(order_id, 110)])), e.Order) == []  # not even refused
+        assert only(market_3.send(co.reprice([(order_id, 111)])), e.Done).affected == 0
 
     def test_due_orders_come_first(self, market_3: Market) -> None:
         order_id = priced(market_3)
