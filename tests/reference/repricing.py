@@ -42,7 +42,7 @@ def reprice(world: World, head: Head, body: bytes) -> None:
 
 
 def _is_repriced(world: World, order: Order, price_ticks: int) -> bool:
-    """Is it priced in volatility, at another price, its instrument open, nothing due there, its account sound?"""
+    """Is it priced in volatility, at another price, its instrument open with none due, its account sound?"""
     if order.extra is None or not order.extra.volatility_e6:
         note(world, "reprice: passed over, no volatility")
         return False
