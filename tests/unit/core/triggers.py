@@ -100,3 +100,8 @@ def trade(market: Market, ticks: int, lots: int = 1, maker: int = 65, taker: int
     """Have `taker` buy from `maker` at a price; the events of the taking."""
     market.rests(maker, ticks, lots, SELL)
     return market.order(taker, ticks, lots, r.TIF_IOC << r.TIF_SHIFT)
+
+
+def placed(events: list[e.Event]) -> list[int]:
+    """The ids of the orders placed, in order."""
+    return [o.order_id for o in of(events, e.Order) if o.kind == PLACED]
