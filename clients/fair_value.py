@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 
 MAX_IV: Final = 10.0
 """A mark volatility beyond 1,000 % is taken for an error and left out."""
+PERPETUAL_MARK_SHARE: Final = 0.5
+"""How much of the perpetual's premium over its index the maker believes: its fair is the mean of the two.
+
+A maker around the mark alone would hold every mark where somebody pushed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Valuation:
 
 
 class Surface:
-    """Smiles of one underlying by expiry, plus the perpetual's basis (mark / index)."""
+    """Smiles of one underlying by expiry, plus the perpetual's fair as a multiple of the index."""
 
     def __init__(self) -> None:
         self.smiles: dict[int, Smile] = {}
@@ -91,7 +95,7 @@ class Surface:
             if not instrument.is_option:
                 mark = _number(summary.get("mark_price"))
                 if mark > 0.0 and index > 0.0:
-                    self.perpetual_ratio = mark / index
+                    self.perpetual_ratio = 1.0 + PERPETUAL_MARK_SHARE * (mark / index - 1.0)
                 continue
             iv = _number(summary.get("mark_iv")) / 100.0
             forward = _number(summary.get("underlying_price"))

@@ -1,6 +1,7 @@
 """A market maker: quotes the whole chain and the perpetuals of every underlying, two-sided.
 
-Values come from its own surface (:mod:`clients.fair_value`), widths and lean from :mod:`clients.quoting`.
+Values come from its own surface (:mod:`clients.fair_value`), widths and lean from :mod:`clients.quoting`. A
+perpetual is worth the mean of index and mark to it: a mark that was pushed away is offered back, not held.
 Quotes go out as mass quotes of up to 100 instruments; only sides that moved are sent. It requotes when the
 index has moved, when it was filled, and when it has looked at the venue's marks again. If the index falls
 silent it withdraws instead of guessing.

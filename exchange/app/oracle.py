@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from exchange.app import perpetual_book
 from exchange.app.book_quotes import BookSweep, Seen
 from exchange.app.index_guard import GuardRules, IndexGuard
 from exchange.app.parameters import GRID
@@ -171,13 +172,7 @@ class Oracle:
             index = marks.last_index
             for instrument in marks.greeks.perpetual_ids if index is not None else ():
                 view, book = venue.registry.instruments[instrument], venue.views.markets[instrument].book
-                bid, ask = book.best_bid(), book.best_ask()
-                mark.tell(
-                    None if bid is None else view.price(bid[0]),
-                    None if ask is None else view.price(ask[0]),
-                    index or 1.0,
-                    now_ms,
-                )
+                perpetual_book.tell(mark, view, book, index or 1.0, now_ms)
 
     def forget_tables(self, underlying: int) -> None:
         """The core's scenario tables of an underlying may be dropped by what is sequenced next."""

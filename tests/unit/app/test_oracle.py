@@ -105,3 +105,23 @@ def test_the_delivery_price_is_that_of_the_half_hour_before(rig: Rig) -> None:
     assert price == pytest.approx(98_000e6, rel=0.01)
     # The venue was not there: what it has seen since its start has to do.
     assert rig.oracle.delivery_micro(0, now_ms - 86_400_000) == pytest.approx(price, rel=1e-3)
+
+
+def test_a_small_bid_does_not_move_the_perpetuals_mark_and_size_on_both_sides_does(rig: Rig) -> None:
+    view = next(v for v in rig.venue.registry.members[0] if not v.terms.option_type)
+
+    def stand(side: int, over_index: float, lots: int) -> None:
+        price = rig.oracle.spot(0) * (1.0 + over_index) * 1e6
+        rig.send(c.new_order(ALICE, view.instrument, side, round(price / view.terms.tick_micro), lots))
+
+    def premium() -> float:
+        return rig.mark(view) / rig.oracle.spot(0) - 1.0
+
+    lots_whole = round(0.6e8 / view.terms.lot_e8)
+    stand(0, 0.004, 1)
+    rig.run(15.0)
+    assert abs(premium()) < 0.001  # that of the simulated market
+    stand(0, 0.004, lots_whole)
+    stand(1, 0.006, lots_whole)
+    rig.run(15.0)
+    assert 0.001 < premium() < 0.005

@@ -38,6 +38,10 @@ def summaries(instruments: list[Instrument]) -> list[dict[str, Any]]:
     ]
 
 
+def summary_of(perpetual: Instrument, mark: float) -> dict[str, Any]:
+    return {"instrument_name": perpetual.name, "mark_price": mark, "mark_iv": None, "underlying_price": INDEX}
+
+
 def learnt() -> tuple[Surface, list[Instrument]]:
     instruments = listed()
     surface = Surface()
@@ -50,7 +54,7 @@ def test_it_reprices_the_marks_it_was_drawn_from() -> None:
     valuation = surface.value(instruments, INDEX, NOW_MS)
     for row, instrument in enumerate(instruments):
         if not instrument.is_option:
-            assert valuation.value[row] == pytest.approx(100_050.0)
+            assert valuation.value[row] == pytest.approx(100_025.0)  # the mean of index and mark
             assert valuation.delta[row] == 1.0
             continue
         years = years_between(NOW_MS, NOW_MS + 30 * DAY_MS)
@@ -69,6 +73,17 @@ def test_values_move_with_the_index_without_new_marks() -> None:
     assert np.all(after.value[calls] > before.value[calls])
     assert np.all(after.value[puts] < before.value[puts])
     assert after.value[-1] == pytest.approx(before.value[-1] * 1.01)
+
+
+def test_a_perpetual_is_worth_the_mean_of_index_and_mark_so_a_pushed_mark_comes_back() -> None:
+    perpetual = parse_instrument(perpetual_listing("BTC"))
+    surface, mark = Surface(), INDEX * 1.0038
+    for _ in range(8):  # a mark that follows the maker's quotes alone
+        surface.learn({perpetual.name: perpetual}, [summary_of(perpetual, mark)], INDEX)
+        fair = float(surface.value([perpetual], INDEX, NOW_MS).value[0])
+        assert fair == pytest.approx((INDEX + mark) / 2)
+        mark = fair
+    assert mark == pytest.approx(INDEX, rel=2e-5)
 
 
 def test_an_expiry_without_a_usable_mark_has_no_value() -> None:
