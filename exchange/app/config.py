@@ -9,6 +9,7 @@ from typing import Final
 from exchange.app.parameters import VenueParameters
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.sign_ups import SignUpLimits
+from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
 from exchange.oracle.chain_spec import ChainPlan
 
 PORT_DEFAULT: Final = 8080
@@ -42,6 +43,8 @@ class Config:
     """What a new account receives from the mock L1's faucet: twenty million USDC, enough for a market
     maker that quotes a fully funded chain."""
     sign_ups: SignUpLimits = SIGN_UPS
+    triggers: TriggerLimits = TRIGGER_LIMITS
+    """Orders that wait for a price, of one account."""
     mark_interval_ms: int = 100
     reserve_orders: int = 1 << 17
     segment_bytes: int = 64 * 1024 * 1024

@@ -11,9 +11,10 @@ from typing import Final
 
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 from exchange.app.key_file import KEY_VARIABLE
-from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS
+from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS, MAX_TRAILING
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.sign_ups import SignUpLimits
+from exchange.gateway.trigger_caps import TriggerLimits
 from exchange.wire.credits import CreditPolicy
 
 PORT_MAX: Final = 65_535
@@ -94,6 +95,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         help="rate credits: a hundred times the field's numbers, those, or none (%(default)s)",
     )
     _add_counts(parser, _connection_counts())
+    _add_counts(parser, _trigger_counts())
     parser.add_argument(
         "--lasting-quotes",
         action="store_true",
@@ -115,6 +117,23 @@ def _connection_counts() -> Iterator[tuple[str, int, str, str]]:
     yield "--address-connections", of_address, "N", "connections one address may have; 0: any"
     of_loopback = usual.connections_of_loopback_max
     yield "--loopback-connections", of_loopback, "N", "connections the machine itself may have; 0: any"
+
+
+def _trigger_counts() -> Iterator[tuple[str, int, str, str]]:
+    usual = TriggerLimits()
+    core = "0: only the core's own limit"
+    yield "--account-triggers", usual.orders_max, "N", f"orders of an account that wait for a trigger; {core}"
+    yield "--account-trailing", usual.trailing_max, "N", f"of these, trailing ones of one price; {core}"
+
+
+def _trigger_limits(options: argparse.Namespace) -> TriggerLimits:
+    orders, trailing = options.account_triggers, options.account_trailing
+    if not (0 <= orders <= MAX_OPEN_ORDERS_PER_ACCOUNT and 0 <= trailing <= MAX_TRAILING):
+        raise SystemExit(
+            f"strikebook: --account-triggers is at most {MAX_OPEN_ORDERS_PER_ACCOUNT:,}, "
+            f"--account-trailing at most {MAX_TRAILING:,}"
+        )
+    return TriggerLimits(orders, trailing)
 
 
 def _sign_up_counts() -> Iterator[tuple[str, int, str, str]]:
@@ -166,6 +185,7 @@ def config_of(options: argparse.Namespace) -> Config:
         sign_up=not options.no_sign_up,
         faucet_micro=options.faucet * MICRO,
         sign_ups=_sign_up_limits(options),
+        triggers=_trigger_limits(options),
         batch_seconds=options.batch_seconds,
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,

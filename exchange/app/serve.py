@@ -186,6 +186,7 @@ class VenueProcess:
             stream_counts=self._stream_store.load(engine.next_seq),
             quotes_need_cancel_on_disconnect=config.quotes_need_cancel_on_disconnect,
             sign_ups=sign_ups,
+            trigger_limits=config.triggers,
         )
         stored_to = self.venue.views.stored_to
         self.venue.remember(recent_events(self._storage, engine.next_seq, from_seq=stored_to))

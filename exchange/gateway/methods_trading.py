@@ -113,7 +113,9 @@ def place_extended(venue: Venue, session: Session, request: Request, account: in
     reply = order_reply(venue, session, request, account, view)
     done = venue.disconnects.watched(session, account, reply)
     texts = (order.label, *(each.label for each in order.members))
-    venue.labelling.submit(account, texts, build, done)
+    venue.trigger_caps.submit(
+        account, order, done, lambda told: venue.labelling.submit(account, texts, build, told)
+    )
 
 
 def _labelled(packed: bytes, label: int) -> bytes:

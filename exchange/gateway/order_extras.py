@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from exchange.core import order_queries, queries
@@ -33,6 +33,7 @@ class OrderExtras:
         self._closed: deque[int] = deque()
         self._closed_kept = closed_kept
         self.triggers = TriggerRing()
+        self._waiting: dict[int, dict[int, None]] = {}  # by account: untriggered orders
         self._volatile: dict[int, dict[int, None]] = {}  # by instrument: orders priced in volatility
 
     def __bool__(self) -> bool:
@@ -41,6 +42,10 @@ class OrderExtras:
     def get(self, order_id: int) -> OrderExtra | None:
         """What an order has, or None for a plain one."""
         return self._found.get(order_id)
+
+    def waiting(self, account: int) -> Collection[int]:
+        """The ids of the account's untriggered orders."""
+        return self._waiting.get(account, {})
 
     def volatile(self) -> Iterator[tuple[int, int]]:
         """(instrument, order id) of the open orders that are priced in volatility."""
@@ -73,6 +78,7 @@ class OrderExtras:
         extra = self._found.get(order_id)
         if extra is None:
             return bool(state != r.ORDER_STATE_UNTRIGGERED)
+        self._note_waiting(extra, state)
         if extra.trigger and not extra.fired and (kind == r.ORDER_TRIGGERED or state in _ENDED):
             size = record[at + 2] * r.UNIT_BYTES
             self.triggers.add(extra.account, record[at : at + size], extra)
@@ -89,6 +95,14 @@ class OrderExtras:
         extra.in_book = False
         self._close(extra)
         return was_there or bool(state == r.ORDER_STATE_FILLED)
+
+    def _note_waiting(self, extra: OrderExtra, state: int) -> None:
+        if state == r.ORDER_STATE_UNTRIGGERED:
+            self._waiting.setdefault(extra.account, {})[extra.order_id] = None
+            return
+        orders = self._waiting.get(extra.account)
+        if orders is not None and orders.pop(extra.order_id, self) is None and not orders:
+            del self._waiting[extra.account]
 
     def _close(self, extra: OrderExtra) -> None:
         members = self._volatile.get(extra.instrument)
@@ -117,6 +131,7 @@ class OrderExtras:
         for extra in self._found.values():
             record = queries.order_record(engine, extra.order_id)
             extra.in_book = record[69] == r.ORDER_STATE_OPEN
+            self._note_waiting(extra, record[69])
             if extra.in_book:
                 extra.fired = extra.trigger != r.TRIGGER_NONE
             if extra.is_secondary and not extra.primary_order_id:

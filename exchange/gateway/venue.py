@@ -65,6 +65,7 @@ from exchange.gateway.stream_events import StreamWriter
 from exchange.gateway.stream_log import EventLog, NoEventLog
 from exchange.gateway.stream_snapshots import AccountSnapshots
 from exchange.gateway.streams import Streams
+from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerCaps, TriggerLimits
 from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
 from exchange.wire import errors
@@ -114,6 +115,7 @@ class Venue:
         event_log: EventLog | None = None,
         stream_counts: Sequence[int] = (),
         quotes_need_cancel_on_disconnect: bool = False,
+        trigger_limits: TriggerLimits = TRIGGER_LIMITS,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -159,9 +161,7 @@ class Venue:
         )
         self.private.connect(self.rendering, self.figures, self.read)
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
-        self.chain_feeds = ChainFeeds(
-            self.views, self.figures, self.oracle, self.fanout, clock.now_ms
-        )
+        self.chain_feeds = ChainFeeds(self.views, self.figures, self.oracle, self.fanout, clock.now_ms)
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.index_feeds = IndexFeeds(
             self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms
@@ -187,10 +187,9 @@ class Venue:
         self.sequencer.add_after_release(self._flush)
         self.mmp_feeds = MmpFeeds(self.registry, self.settings.groups, self.fanout)
         self.views.on_mmp.append(self.mmp_feeds.on_mmp)
+        self.trigger_caps = TriggerCaps(trigger_limits, engine, self.views.extras, self.registry)
         self.labelling = Labelling(engine, self.labels, self.ring, self.sequencer)
-        self.disconnects = Disconnects(
-            self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect
-        )
+        self.disconnects = Disconnects(self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect)
         self.sequencer.add_after_release(self.disconnects.after_release)
         self.phase = STARTING
         self._mode_asked: int | None = None

@@ -66,7 +66,7 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(
         11030, "other_reject", False, "", "data.reason", "refused by a rule without a code: see the reasons"
     ),
-    _as(11035, "no_more_triggers", _AGAIN, "", "", "as many orders wait for a trigger as may"),
+    _as(11035, "no_more_triggers", _AGAIN, "", "data.limit", "as many orders wait for a trigger as may"),
     _as(11036, "invalid_trigger_price", False, _NAMED, "", "no trigger of this order, or beyond every bound"),
     _as(11038, "no_adv_for_futures", False, "advanced", "", "only options are priced in volatility"),
     _as(11039, "no_adv_postonly", False, "post_only", "", "an order priced in volatility may take"),

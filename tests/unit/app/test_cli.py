@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.server
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import pytest
 
 from exchange.app.calls import CallError, call
 from exchange.app.cli import main
+from exchange.app.options import add_venue_arguments, config_of
 from exchange.app.run import NotStarted, _read_keys
+from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
 
 
 class _NoVenue(http.server.BaseHTTPRequestHandler):
@@ -56,6 +59,16 @@ def test_wrong_values_are_named_before_anything_starts(command: str) -> None:
     assert "must not be negative" in _said([command, "--faucet-budget", "-1"])
     assert "at most 65,536" in _said([command, "--account-orders", "65537"])
     assert "--account-positions at most 2,048" in _said([command, "--account-positions", "2049"])
+    assert "--account-triggers is at most 65,536" in _said([command, "--account-triggers", "65537"])
+    assert "--account-trailing at most 256" in _said([command, "--account-trailing", "-1"])
+
+
+def test_limits_of_orders_that_wait_are_options() -> None:
+    parser = argparse.ArgumentParser()
+    add_venue_arguments(parser)
+    assert config_of(parser.parse_args([])).triggers == TRIGGER_LIMITS
+    given = parser.parse_args(["--account-triggers", "50", "--account-trailing", "0"])
+    assert config_of(given).triggers == TriggerLimits(50, 0)
 
 
 def test_a_wrong_port_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
