@@ -101,8 +101,10 @@ class OrderExtras:
             self._waiting.setdefault(extra.account, {})[extra.order_id] = None
             return
         orders = self._waiting.get(extra.account)
-        if orders is not None and orders.pop(extra.order_id, self) is None and not orders:
-            del self._waiting[extra.account]
+        if orders is not None:
+            orders.pop(extra.order_id, None)
+            if not orders:
+                del self._waiting[extra.account]
 
     def _close(self, extra: OrderExtra) -> None:
         members = self._volatile.get(extra.instrument)
