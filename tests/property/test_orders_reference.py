@@ -11,6 +11,7 @@ from exchange.domain import events as e
 from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain import rejects as why
+from tests.property.streams import ruled_events
 from tests.reference import invariants
 from tests.reference.engine import ReferenceEngine, cut
 from tests.reference.ledger import Ledger
@@ -72,17 +73,8 @@ class Shown(NamedTuple):
 @pytest.fixture(scope="module")
 def shown() -> Shown:
     found = Shown(Counter(), Counter(), Counter(), Counter(), Counter())
-    for seed in SEEDS:
-        engine = ReferenceEngine()
-        traffic = OrderTraffic(seed, engine)
-        engine.apply(traffic.opening())
-        while engine.next_seq <= COMMANDS:
-            batch = traffic.batch(100)
-            ruled = engine.world.has_order_rules
-            events = engine.apply(batch)
-            if ruled:
-                found.read(events)
-        found.branches.update(engine.world.taken)
+    for events in ruled_events(OrderTraffic, SEEDS, COMMANDS, found.branches):
+        found.read(events)
     return found
 
 

@@ -6,13 +6,11 @@ from collections import Counter
 
 import pytest
 
-from exchange.core.engine import Engine
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import campaign, invariants
-from tests.reference.differential import Kind, compare_batch, compare_margins, compare_state, compare_stream
-from tests.reference.engine import ReferenceEngine
-from tests.reference.ledger import Ledger
+from tests.property.streams import compare_another_shard, compare_scenario, restore_at_any_batch
+from tests.reference import campaign
+from tests.reference.differential import Kind, compare_stream
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS
 
@@ -41,44 +39,22 @@ def test_random_streams_agree_and_show_everything() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(RISK_SCENARIOS) - set(LONG_SCENARIOS)))
 def test_scenario(name: str) -> None:
-    compare_scenario(name)
+    compare_scenario(RISK_SCENARIOS[name](), margins=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG_SCENARIOS)
 def test_long_scenario(name: str) -> None:
-    compare_scenario(name)
-
-
-def compare_scenario(name: str) -> None:
-    """A scripted stream: the same events and states, restored on the way; and the ledger adds up."""
-    reference, engine, ledger = ReferenceEngine(), Engine(), Ledger()
-    for n, batch in enumerate(RISK_SCENARIOS[name]()):
-        ledger.read(compare_batch(0, reference, engine, batch))
-        compare_margins(0, reference, engine)
-        if n % 7 == 3:
-            engine = Engine.restore(engine.state_bytes())
-    compare_state(0, reference, engine)
-    invariants.check(reference.world)
-    ledger.compare(reference.world)
+    compare_scenario(RISK_SCENARIOS[name](), margins=True)
 
 
 @pytest.mark.parametrize("seed", [1, 4])
 def test_an_engine_restored_at_any_batch_goes_on_alike(seed: int) -> None:
-    batches = compare_stream(seed, 900, traffic_of=RiskTraffic).batches
-    engine = Engine()
-    for batch in batches:
-        restored = Engine.restore(engine.state_bytes())
-        assert restored.apply(batch) == engine.apply(batch)
-        assert restored.state_bytes() == engine.state_bytes()
+    restore_at_any_batch(compare_stream(seed, 900, traffic_of=RiskTraffic).batches)
 
 
 def test_another_shard_stamps_its_ids() -> None:
-    batches = compare_stream(3, 900, traffic_of=RiskTraffic).batches
-    reference, engine = ReferenceEngine(shard=5), Engine(shard=5)
-    for batch in batches:
-        assert engine.apply(batch) == reference.apply(batch)
-    compare_state(3, reference, engine)
+    compare_another_shard(compare_stream(3, 900, traffic_of=RiskTraffic).batches)
 
 
 @pytest.mark.slow

@@ -6,13 +6,11 @@ from collections import Counter
 
 import pytest
 
-from exchange.core.engine import Engine
-from exchange.core.invariants import check
 from exchange.domain import records as r
 from exchange.domain import rejects as why
+from tests.property.streams import compare_another_shard, compare_scenario, restore_at_any_batch
 from tests.reference import campaign
-from tests.reference.differential import Kind, compare_batch, compare_state, compare_stream
-from tests.reference.engine import ReferenceEngine
+from tests.reference.differential import Kind, compare_stream
 from tests.reference.trigger_scenarios import TRIGGER_SCENARIOS
 from tests.reference.triggers_generator import TRIGGER_PROFILES, TriggerTraffic
 
@@ -37,32 +35,15 @@ def test_random_streams_agree_and_show_what_is_new() -> None:
 
 @pytest.mark.parametrize("name", sorted(TRIGGER_SCENARIOS))
 def test_scenario(name: str) -> None:
-    """A scripted stream: the same events and states, restored on the way."""
-    reference, engine = ReferenceEngine(), Engine()
-    for n, batch in enumerate(TRIGGER_SCENARIOS[name]()):
-        compare_batch(0, reference, engine, batch)
-        if n % 5 == 4:
-            compare_state(0, reference, engine)
-            engine = Engine.restore(engine.state_bytes())
-    compare_state(0, reference, engine)
-    check(engine)
+    compare_scenario(TRIGGER_SCENARIOS[name](), restore_every=5)
 
 
 def test_an_engine_restored_at_any_batch_goes_on_alike() -> None:
-    batches = compare_stream(6, 1_000, traffic_of=TriggerTraffic).batches
-    engine = Engine()
-    for batch in batches:
-        restored = Engine.restore(engine.state_bytes())
-        assert restored.apply(batch) == engine.apply(batch)
-        assert restored.state_bytes() == engine.state_bytes()
+    restore_at_any_batch(compare_stream(6, 1_000, traffic_of=TriggerTraffic).batches)
 
 
 def test_another_shard_stamps_its_ids() -> None:
-    batches = compare_stream(3, 900, traffic_of=TriggerTraffic).batches
-    reference, engine = ReferenceEngine(shard=5), Engine(shard=5)
-    for batch in batches:
-        assert engine.apply(batch) == reference.apply(batch)
-    compare_state(3, reference, engine)
+    compare_another_shard(compare_stream(3, 900, traffic_of=TriggerTraffic).batches)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.core import is_compiled
 from exchange.core.engine import Engine
 from exchange.core.invariants import check
 from exchange.domain import commands as c
@@ -14,7 +13,6 @@ from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, SELL, Market, last, only, reason, under_rules_3
 
-literal = pytest.mark.skipif(is_compiled(), reason="limits are literals in compiled code")
 LARGEST = (1 << 64) - 1
 
 
@@ -131,7 +129,7 @@ def test_another_account_s_ids_push_none_out_of_the_window(market_3: Market) -> 
     assert only(market_3.send(order(1)), e.Repeated).client_order_id == 1
 
 
-@literal
+@pytest.mark.interpreted
 def test_the_shard_forgets_what_came_first(market_3: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_REMEMBERED", 4)
     market_3.send(order(1), order(1, BOB), order(2), order(2, BOB), order(3, BOB))
@@ -142,7 +140,7 @@ def test_the_shard_forgets_what_came_first(market_3: Market, monkeypatch: pytest
         check(market_3.engine)
 
 
-@literal
+@pytest.mark.interpreted
 def test_there_are_so_many_streams(market_3: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_ID_STREAMS", 2)
     market_3.send(order(1), order(1, grant=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.core import groups, is_compiled, protection
+from exchange.core import groups, protection
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
@@ -214,7 +214,7 @@ class TestOrders:
         checked(market_3)
         market_3.rests(ALICE, 93, 2, MMP)
 
-    @pytest.mark.skipif(is_compiled(), reason="limits are literals in compiled code")
+    @pytest.mark.interpreted
     def test_a_group_has_so_many_orders(self, market_3: Market, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "MMP_ORDERS", 2)
         group(market_3)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.core import is_compiled, remembered
+from exchange.core import remembered
 from exchange.core.engine import Engine, InvariantError
 from exchange.core.invariants import check
 from exchange.core.layout import (
@@ -25,7 +25,6 @@ from exchange.core.layout import (
 from exchange.core.world import World
 from exchange.domain import limits
 
-literal = pytest.mark.skipif(is_compiled(), reason="what compiled code calls cannot be replaced")
 MOST = (1 << 64) - 1
 
 
@@ -46,7 +45,7 @@ def new_world(accounts: int = 3) -> World:
     return engine.world
 
 
-@literal
+@pytest.mark.interpreted
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(1, 1 << 59)), max_size=150),
@@ -88,7 +87,7 @@ def test_it_remembers_what_a_model_does(
                     assert w.kept.data[slot * KEPT_WORDS + K_ORDER] == model[account, grant, client]
 
 
-@literal
+@pytest.mark.interpreted
 @pytest.mark.parametrize(("window", "ids"), [(1_000, 5_000), (1_023, 4_096), (1_024, 3_000), (4, 100)])
 def test_a_look_up_takes_few_steps(window: int, ids: int, monkeypatch: pytest.MonkeyPatch) -> None:
     w = new_world()
