@@ -27,7 +27,7 @@ TURN_US: Final = 3_000  # handling of what one connection sent, after which all 
 class Connection(asyncio.Protocol):
     """The protocol object of one accepted socket."""
 
-    def __init__(self, server: Host) -> None:
+    def __init__(self, server: Host[Connection]) -> None:
         self.remote = ""
         self._server = server
         self._transport: asyncio.Transport | None = None

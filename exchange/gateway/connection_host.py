@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 
 from exchange.gateway import http
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import Clock
 
-if TYPE_CHECKING:
-    from exchange.gateway.connection import Connection
+ConnectionT = TypeVar("ConnectionT", contravariant=True)
 
 
-class Host(Protocol):
-    """The server, as its connections know it."""
+class Host(Protocol[ConnectionT]):
+    """The server, as its connections (of whatever kind) know it."""
 
     clock: Clock
     config: ServerConfig
@@ -33,11 +32,11 @@ class Host(Protocol):
 
     def is_full(self) -> bool: ...
 
-    def admit_connection(self, connection: Connection, remote: str) -> bool: ...
+    def admit_connection(self, connection: ConnectionT, remote: str) -> bool: ...
 
-    def forget_connection(self, connection: Connection, remote: str) -> None: ...
+    def forget_connection(self, connection: ConnectionT, remote: str) -> None: ...
 
-    def new_session(self, connection: Connection, *, is_websocket: bool, remote: str) -> Session: ...
+    def new_session(self, connection: ConnectionT, *, is_websocket: bool, remote: str) -> Session: ...
 
     def end_session(self, session: Session) -> None: ...
 
@@ -51,4 +50,4 @@ class Host(Protocol):
 
     def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
 
-    def mark_dirty(self, connection: Connection) -> None: ...
+    def mark_dirty(self, connection: ConnectionT) -> None: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import events as e
@@ -64,9 +66,22 @@ def extended(
     )
 
 
-def waits(market: Market, price: int, lots: int, flags: int, trigger: co.Trigger, **more: int) -> int:
+class Rest(TypedDict, total=False):
+    """What an order may carry besides."""
+
+    account: int
+    at: int
+    display: int
+    client: int
+    label: int
+    grant: int
+
+
+def waits(
+    market: Market, price: int, lots: int, flags: int, trigger: co.Trigger, **more: Unpack[Rest]
+) -> int:
     """Send an order with a trigger that must wait; its order_id."""
-    events = extended(market, price, lots, flags, trigger, **more)  # type: ignore[arg-type]
+    events = extended(market, price, lots, flags, trigger, **more)
     assert states(events) == [(PLACED, UNTRIGGERED, 0)], events
     return of(events, e.Order)[0].order_id
 
