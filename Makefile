@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 # The package is installed in place; the core is compiled next to its sources. Without a compiler the
 # build says so and the core runs interpreted.
 $(BUILT): $(STAMP) $(CORE)
-	@echo "compiling the core (about three minutes) …"
+	@echo "compiling the core (some minutes) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
