@@ -88,7 +88,8 @@ def _log_moneyness(coefficients: Floats, m: Floats, sigma: Floats) -> list[Float
     """The positive roots of each column (rising powers), as k."""
     degree, count = coefficients.shape[0] - 1, coefficients.shape[1]
     largest = np.abs(coefficients).max(axis=0, initial=0.0)
-    floor = np.where(largest > 0.0, largest * _LEAST_LEAD, 1.0)
+    # Of coefficients near the smallest numbers the floor itself would vanish.
+    floor = np.where(largest > 0.0, np.maximum(largest * _LEAST_LEAD, np.finfo(np.float64).tiny), 1.0)
     lead = coefficients[-1]
     lead = np.where(np.abs(lead) < floor, np.copysign(floor, lead), lead)
     companion = np.zeros((count, degree, degree))

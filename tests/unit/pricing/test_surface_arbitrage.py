@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pricing.surface import EssviSlice, SviSlice, check_all, check_between, check_butterfly, check_calendar
@@ -50,6 +50,7 @@ def test_no_grid_finds_a_butterfly_the_check_does_not(piece: SviSlice) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(raw_svi(), raw_svi())
+@example(SviSlice(1.0, 0.0, 1.0, 0.0, 0.0, 1.0), SviSlice(1.0, 0.0, 1.0, 0.0, 1.1125369292536007e-308, 1.0))
 def test_no_grid_finds_a_calendar_the_check_does_not(one: SviSlice, other: SviSlice) -> None:
     near, far = sorted((one, other), key=lambda piece: float(piece.total_variance(0.0)))
     k = np.sinh(np.linspace(-4.5, 4.5, 4001))
