@@ -66,17 +66,17 @@ _kept: Final[list[Any]] = []
 
 
 async def picows_echo() -> int:
-    """picows, whose frames of one wake-up are answered in one write."""
+    """picows, which answers every frame with a write of its own."""
     picows: Any = importlib.import_module("picows")
 
-    class Listener(picows.WSListener):  # type: ignore[misc]  # an optional package without types here
-        def on_ws_frame(self, transport: Any, frame: Any) -> None:
-            if frame.msg_type == picows.WSMsgType.CLOSE:
-                transport.disconnect()
-            else:
-                transport.send(picows.WSMsgType.TEXT, frame.get_payload_as_bytes())
+    def answer(_listener: object, transport: Any, frame: Any) -> None:
+        if frame.msg_type == picows.WSMsgType.CLOSE:
+            transport.disconnect()
+        else:
+            transport.send(picows.WSMsgType.TEXT, frame.get_payload_as_bytes())
 
-    server = await picows.ws_create_server(lambda _request: Listener(), "127.0.0.1", 0)
+    listener = type("Listener", (picows.WSListener,), {"on_ws_frame": answer})
+    server = await picows.ws_create_server(lambda _request: listener(), "127.0.0.1", 0)
     _kept.append(server)
     port: int = server.sockets[0].getsockname()[1]
     return port
