@@ -34,11 +34,19 @@ from tests.unit.core.harness import (
 from tests.unit.core.triggers import (
     AMENDED,
     CANCELLED,
+    COMPLETE,
     ENDED,
+    EXIT,
     FILL,
     FILLED,
+    FIRST,
+    INCREMENTAL,
+    OCO,
     OPEN,
+    OTO,
+    OTOCO,
     PLACED,
+    STOP,
     TRIGGERED,
     UNTRIGGERED,
     extended,
@@ -50,11 +58,6 @@ from tests.unit.core.triggers import (
     take,
     told,
 )
-
-OCO, OTO, OTOCO = r.LINK_OCO, r.LINK_OTO, r.LINK_OTOCO
-FIRST, COMPLETE, INCREMENTAL = r.FILL_FIRST_HIT, r.FILL_COMPLETE, r.FILL_INCREMENTAL
-EXIT = co.Member(SELL, 130, 4)
-STOP = co.Member(SELL | MARKET | IOC, 0, 4, trigger=stop(11_900))
 
 
 class TestShape:

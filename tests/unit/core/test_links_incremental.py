@@ -20,23 +20,22 @@ from tests.unit.core.triggers import (
     AMENDED,
     CANCELLED,
     ENDED,
+    EXIT,
     FILL,
     FILLED,
+    INCREMENTAL,
     OPEN,
+    OTO,
+    OTOCO,
+    STOP,
     TRIGGERED,
     UNTRIGGERED,
     extended,
     mark,
     placed,
     states,
-    stop,
     told,
 )
-
-OCO, OTO, OTOCO = r.LINK_OCO, r.LINK_OTO, r.LINK_OTOCO
-FIRST, COMPLETE, INCREMENTAL = r.FILL_FIRST_HIT, r.FILL_COMPLETE, r.FILL_INCREMENTAL
-EXIT = co.Member(SELL, 130, 4)
-STOP = co.Member(SELL | MARKET | IOC, 0, 4, trigger=stop(11_900))
 
 
 class TestIncremental:

@@ -8,7 +8,7 @@ from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import events as e
 from exchange.domain import records as r
-from tests.unit.core.harness import ALICE, INDEX, MICRO, OPTION, PERPETUAL, SELL, Market, of
+from tests.unit.core.harness import ALICE, INDEX, IOC, MARKET, MICRO, OPTION, PERPETUAL, SELL, Market, of
 
 UNTRIGGERED = r.ORDER_STATE_UNTRIGGERED
 OPEN, FILLED, CANCELLED = r.ORDER_STATE_OPEN, r.ORDER_STATE_FILLED, r.ORDER_STATE_CANCELLED
@@ -17,6 +17,13 @@ PLACED, FILL, ENDED, AMENDED, TRIGGERED = 1, 2, 3, 4, 5
 
 def stop(ticks: int, source: int = r.SOURCE_MARK) -> co.Trigger:
     return co.Trigger(r.TRIGGER_STOP, source, ticks * MICRO)
+
+
+# A primary's members: an order that takes profit, and a stop.
+OCO, OTO, OTOCO = r.LINK_OCO, r.LINK_OTO, r.LINK_OTOCO
+FIRST, COMPLETE, INCREMENTAL = r.FILL_FIRST_HIT, r.FILL_COMPLETE, r.FILL_INCREMENTAL
+EXIT = co.Member(SELL, 130, 4)
+STOP = co.Member(SELL | MARKET | IOC, 0, 4, trigger=stop(11_900))
 
 
 def take(ticks: int, source: int = r.SOURCE_MARK) -> co.Trigger:
