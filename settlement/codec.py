@@ -53,7 +53,7 @@ KINDS: Final[tuple[type, ...]] = (
     op.LossStep,
 )
 _KIND_OF: Final = {kind: number for number, kind in enumerate(KINDS)}
-_TERMS_FIELDS: Final = len(InstrumentTerms._fields) - 1
+_TERMS_FIELDS: Final = len(InstrumentTerms._fields) - 2  # plain integers; behind them steps and legs
 _MAX_STEPS: Final = 4
 
 Writer = Callable[[list[Any]], list[bytes]]
@@ -202,7 +202,7 @@ def _write_listings(listings: list[op.Listing]) -> list[bytes]:
     for listing in listings:
         steps = listing.terms.tick_steps
         flat = [value for step in (*steps, *[(0, 0)] * (_MAX_STEPS - len(steps))) for value in step]
-        rows.append([listing.instrument, listing.state, *listing.terms[:-1], len(steps), *flat])
+        rows.append([listing.instrument, listing.state, *listing.terms[:-2], len(steps), *flat])
     return _write_plain(rows)
 
 
@@ -213,7 +213,7 @@ def _read_listings(reader: Reader, total: int) -> list[op.Listing]:
         if not 0 <= steps <= _MAX_STEPS or any(flat[2 * steps :]):
             raise BodyError(f"listing with {steps} tick steps")
         pairs = tuple(zip(flat[: 2 * steps : 2], flat[1 : 2 * steps : 2], strict=True))
-        terms = InstrumentTerms._make((*row[2 : 2 + _TERMS_FIELDS], pairs))
+        terms = InstrumentTerms._make((*row[2 : 2 + _TERMS_FIELDS], pairs, ()))
         listings.append(op.Listing(row[0], row[1], terms))
     return listings
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
+from exchange.domain.legs import ComboLeg, pack_legs
 from exchange.domain.limits import RECORD_VERSION
 
 _HEADER: Final = struct.Struct("<BBHIIIQII")
@@ -62,6 +63,8 @@ class InstrumentTerms(NamedTuple):
     delivery_fee_ppm: int
     band_ppm: int
     tick_steps: tuple[tuple[int, int], ...] = ((0, 1),)
+    legs: tuple[ComboLeg, ...] = ()
+    """Of a combo."""
 
     @property
     def multiplier_micro(self) -> int:
@@ -295,7 +298,7 @@ def pack_terms(terms: InstrumentTerms) -> bytes:
             ),
             _BODY.pack(*flat[:4]),
             _BODY.pack(*flat[4:]),
-            _BODY.pack(0, 0, 0, 0),
+            pack_legs(terms.legs),
         )
     )
 

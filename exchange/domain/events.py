@@ -6,16 +6,19 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from exchange.domain import events_orders
+from exchange.domain import events_combos, events_orders
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.commands_risk import FeeTier, RiskParameters
 from exchange.domain.event_header import EventError, Header
+from exchange.domain.events_combos import ComboTrade
 from exchange.domain.events_orders import Due, Extended, Mmp, OrderEvent, Repeated
+from exchange.domain.legs import unpack_legs
 
 __all__ = [
     "Account",
     "Cash",
+    "ComboTrade",
     "Done",
     "Due",
     "Event",
@@ -267,6 +270,7 @@ Event = (
     | Moved
     | Fees
     | OrderEvent
+    | ComboTrade
 )
 
 
@@ -291,6 +295,7 @@ def unpack_terms(data: bytes, at: int) -> InstrumentTerms:
         delivery_fee_ppm=(w[9] >> 32) & r.U32,
         band_ppm=w[10] & r.U32,
         tick_steps=tuple((w[12 + 2 * i], w[13 + 2 * i]) for i in range(steps)),
+        legs=unpack_legs(data, at + 160) if w[0] & 0xFF == r.KIND_COMBO else (),
     )
 
 
@@ -351,6 +356,8 @@ def _read_parameters(head: Header, data: bytes, body: int) -> Event:
         discount, time_ms = struct.unpack_from("<qq", data, body)
         tiers = [FeeTier(*struct.unpack_from("<4q", data, body + 32 * n)) for n in range(1, head.units - 1)]
         return Fees(head, discount, time_ms, tuple(tiers))
+    if head.type == r.EV_COMBO_TRADE:
+        return events_combos.read(head, data, body)
     return events_orders.read(head, data, body)
 
 

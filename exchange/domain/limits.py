@@ -115,6 +115,14 @@ FIRE_MOST: Final = 64
 MAX_REPRICES: Final = 64
 MAX_VOLATILITY_E6: Final = 10**9
 BLOCK_MOST: Final = 64  # trades of one block
+
+# --- combos (rules version 4) -----------------------------------------------------------------------
+LEGS_MOST: Final = 4
+RATIO_MOST: Final = 4
+LEG_STEPS: Final = 16  # of the combo's step in every leg's prices: each price of the combo can be divided
+COMBOS_OF_LEG: Final = 16  # open ones that name an instrument
+MAX_COMBOS: Final = 4_096  # open ones of the shard
+
 RULES_VERSION: Final = 3  # the newest; an engine starts at 1 and moves on by SET_RULES
 FIRST_RULES: Final = 1
 RECORD_VERSION: Final = 1

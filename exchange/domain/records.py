@@ -59,6 +59,8 @@ FIRE: Final = 48
 REPRICE: Final = 49
 SET_ID_WINDOW: Final = 50
 BLOCK_TRADE: Final = 51
+# From rules version 4 on.
+LIST_COMBO: Final = 52
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -124,6 +126,7 @@ EV_REPEATED: Final = 15
 EV_MMP: Final = 16
 EV_EXTENDED: Final = 17
 EV_DUE: Final = 18
+EV_COMBO_TRADE: Final = 19
 
 EVENT_NAMES: Final[dict[int, str]] = {
     EV_REJECTED: "REJECTED",
@@ -166,6 +169,7 @@ EVENT_UNITS: Final[dict[int, int]] = {
     EV_MMP: 3,
     EV_EXTENDED: 3,
     EV_DUE: 2,
+    EV_COMBO_TRADE: 3,
 }
 
 # --- order flags -----------------------------------------------------------------------------------
@@ -234,6 +238,7 @@ QUOTE_REJECT_POST_ONLY: Final = 1 << 30
 # --- instruments -----------------------------------------------------------------------------------
 KIND_OPTION: Final = 1
 KIND_PERPETUAL: Final = 2
+KIND_COMBO: Final = 3  # rules 4
 OPTION_NONE: Final = 0
 OPTION_CALL: Final = 1
 OPTION_PUT: Final = 2
@@ -324,6 +329,8 @@ WITHDRAWAL_PAID: Final = 0
 WITHDRAWAL_CANCELLED: Final = 1
 TRADE_LIQUIDATION: Final = 2  # flag of TRADE: the taker is being liquidated
 TRADE_BLOCK: Final = 4  # it is part of a block (rules 3)
+TRADE_COMBO: Final = 8  # it is part of the COMBO_TRADE before it (rules 4)
+TRADE_RESTS: Final = 16  # and its taker rests (implied out)
 RISK_WORDS: Final = 24  # w4…w27 of RISK
 
 # Kinds of LIQUIDATION.
@@ -351,3 +358,9 @@ LIQUIDATION_NAMES: Final[dict[int, str]] = {
     LIQ_DEFICIT: "deficit",
     LIQ_FAMILY: "covered_by_family",
 }
+
+# --- combos (rules version 4) -----------------------------------------------------------------------
+# Kinds of COMBO_TRADE.
+COMBO_BOOK: Final = 0
+COMBO_IN: Final = 1
+COMBO_OUT: Final = 2

@@ -59,6 +59,7 @@ BAD_TRIGGER: Final = 52
 TOO_MANY_TRIGGERS: Final = 53
 TRIGGERS_DUE: Final = 54
 BAD_LINK: Final = 55
+BAD_TERMS: Final = 56
 
 REJECT_NAMES: Final[dict[int, str]] = {
     MALFORMED: "malformed",
@@ -116,4 +117,5 @@ REJECT_NAMES: Final[dict[int, str]] = {
     TOO_MANY_TRIGGERS: "too_many_triggers",
     TRIGGERS_DUE: "triggers_due",
     BAD_LINK: "bad_link",
+    BAD_TERMS: "bad_terms",
 }

@@ -188,6 +188,7 @@ REASONS: Final[dict[int, Reason]] = dict(
         _reason(rej.TOO_MANY_TRIGGERS, _AGAIN, "", "as many orders wait for a trigger as may"),
         _reason(rej.TRIGGERS_DUE, _AGAIN, "", "triggered orders of the instrument come first"),
         _reason(rej.BAD_LINK, False, "linked_order_type", "orders that cannot be linked like that"),
+        _reason(rej.BAD_TERMS, False, "trades", "legs whose terms do not fit each other"),
     )
 )
 

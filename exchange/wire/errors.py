@@ -140,6 +140,7 @@ REJECT_CODES: Final[dict[int, int]] = {
     rej.TOO_MANY_TRIGGERS: NO_MORE_TRIGGERS,
     rej.TRIGGERS_DUE: RETRY,
     rej.BAD_LINK: UNSUPPORTED_COMBINATION,
+    rej.BAD_TERMS: UNSUPPORTED_COMBINATION,
 }
 
 # What an order that ended without a fill can be told as, where a method answers with an error.

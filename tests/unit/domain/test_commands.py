@@ -13,6 +13,7 @@ from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import limits
 from exchange.domain import records as r
+from exchange.domain.legs import ComboLeg
 
 u32 = st.integers(0, r.U32)
 i64 = st.integers(-(1 << 63), limits.I64_MAX)
@@ -129,9 +130,15 @@ def _terms() -> st.SearchStrategy[c.InstrumentTerms]:
     word = st.integers(0, limits.I64_MAX)
     half = st.integers(0, (1 << 31) - 1)
     step = st.tuples(word, word)
-    return st.builds(
+    ratio = st.one_of(st.integers(-(1 << 31), -1), st.integers(1, (1 << 31) - 1))
+    legs = st.lists(st.builds(ComboLeg, half, ratio), max_size=4).map(tuple)
+    kinds = st.one_of(st.just(r.KIND_COMBO), st.integers(0, 255))
+    kind_and_legs = kinds.flatmap(
+        lambda kind: st.tuples(st.just(kind), legs if kind == r.KIND_COMBO else st.just(()))
+    )
+    terms = st.builds(
         c.InstrumentTerms,
-        kind=st.integers(0, 255),
+        kind=st.just(0),
         option_type=st.integers(0, 255),
         underlying=half,
         expiry_ms=word,
@@ -147,6 +154,10 @@ def _terms() -> st.SearchStrategy[c.InstrumentTerms]:
         delivery_fee_ppm=half,
         band_ppm=half,
         tick_steps=st.lists(step, max_size=4).map(tuple),
+        legs=st.just(()),
+    )
+    return st.tuples(terms, kind_and_legs).map(
+        lambda both: both[0]._replace(kind=both[1][0], legs=both[1][1])
     )
 
 
