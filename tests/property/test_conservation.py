@@ -18,6 +18,13 @@ def test_cash_and_positions_are_conserved_with_every_feature_on() -> None:
         assert seen[kind] > 0, f"{kind} never happened"
 
 
+def test_cash_and_positions_are_conserved_with_triggers_links_protection_and_blocks() -> None:
+    done, seen = conservation.stream(7, 8_000, rules=3)
+    assert done >= 8_000
+    for kind in ("ORDER 5", "EXTENDED", "MMP", "REPEATED", "TRADE in a block", "LIQUIDATION ended"):
+        assert seen[kind] > 0, f"{kind} never happened"
+
+
 def test_a_missing_micro_dollar_is_found() -> None:
     engine, books = Engine(), Ledger()
     books.read(engine.apply(ConservationTraffic(1, engine).opening()))

@@ -23,12 +23,14 @@ from exchange.core.engine import Engine
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain.rejects import REJECT_NAMES
+from tests.reference.conservation_orders import ConservationOrders
 from tests.reference.conservation_traffic import ConservationTraffic
 from tests.reference.invariants import must
 from tests.reference.ledger import Ledger
 
 STREAM_COMMANDS: Final = 50_000
 COMPARE_EVERY: Final = 20  # batches
+TRAFFIC: Final = {2: ConservationTraffic, 3: ConservationOrders}
 
 
 def compare(engine: Engine, books: Ledger) -> None:
@@ -45,14 +47,14 @@ def compare(engine: Engine, books: Ledger) -> None:
     must(sum(books.cash.values()) == 0, "the events do not conserve cash")
 
 
-def stream(seed: int, commands_count: int) -> tuple[int, Counter[str]]:
-    """Run one stream: how many commands, and how often each kind of event was seen.
+def stream(seed: int, commands_count: int, rules: int = 2) -> tuple[int, Counter[str]]:
+    """Run one stream under these rules: how many commands, and how often each kind of event was seen.
 
     Raises:
         AssertionError: something was not conserved; names the seed.
     """
     engine, books = Engine(), Ledger()
-    traffic = ConservationTraffic(seed, engine)
+    traffic = TRAFFIC[rules](seed, engine)
     seen: Counter[str] = Counter()
     batch, batches = traffic.opening(), 0
     while engine.next_seq <= commands_count:
@@ -81,17 +83,21 @@ def _kind(event: e.Event) -> str:
         return f"{name} {event.kind}"
     if isinstance(event, e.Settled):
         return f"{name} {event.head.id}"
+    if isinstance(event, e.Trade) and event.flags & r.TRADE_BLOCK:
+        return f"{name} in a block"
     return name
 
 
-def run(seeds: Iterable[int], commands_count: int, workers: int) -> Iterator[tuple[int, Counter[str]]]:
+def run(
+    seeds: Iterable[int], commands_count: int, workers: int, rules: int
+) -> Iterator[tuple[int, Counter[str]]]:
     """One stream a seed over worker processes, in seed order. Raises AssertionError as `stream` does."""
     if workers == 1:
-        yield from (stream(seed, commands_count) for seed in seeds)
+        yield from (stream(seed, commands_count, rules) for seed in seeds)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
-            yield from pool.map(stream, seeds, repeat(commands_count))
+            yield from pool.map(stream, seeds, repeat(commands_count), repeat(rules))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -104,12 +110,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stream", type=int, default=STREAM_COMMANDS, help="commands per stream")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    rules = tuple(TRAFFIC)
+    parser.add_argument("--rules", type=int, choices=rules, default=max(rules), help="end under these rules")
     chosen = parser.parse_args(arguments)
     streams = -(-chosen.commands // chosen.stream)
     seeds = range(chosen.first_seed, chosen.first_seed + streams)
     done, seen, started = 0, Counter[str](), time.monotonic()
     try:
-        for count, kinds in run(seeds, chosen.stream, chosen.workers):
+        for count, kinds in run(seeds, chosen.stream, chosen.workers, chosen.rules):
             done += count
             seen += kinds
             rate = done / (time.monotonic() - started)
