@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 STAMP  := $(VENV)/.installed
-CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/domain/*.py) setup.py mypyc.ini loadtest/training.py
+CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/edge/*.py) $(wildcard exchange/domain/*.py) setup.py mypyc.ini loadtest/training.py
 BUILT  := $(VENV)/.core-built
 ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
@@ -106,4 +106,4 @@ lock:  ## pin what is installed now
 	@$(PY) -m pip freeze --all --exclude-editable --exclude strikebook --exclude pip > requirements.lock
 
 clean:  ## remove builds (not .venv, not data)
-	@rm -rf build dist *.egg-info exchange/core/*.so strikebook_core__mypyc*.so $(BUILT)
+	@rm -rf build dist *.egg-info exchange/core/*.so exchange/edge/*.so strikebook_*__mypyc*.so $(BUILT)

@@ -1,6 +1,7 @@
-"""Build hook: compiles the matching core with mypyc. Everything else is in pyproject.toml.
+"""Build hook: compiles the matching core and, as a group of its own, the edge's hot modules with mypyc.
+Everything else is in pyproject.toml.
 
-With gcc the core is compiled twice: once to watch it work on `loadtest.training`, once with what was seen
+With gcc both are compiled twice: once to watch it work on `loadtest.training`, once with what was seen
 there (about a fifth faster; `STRIKEBOOK_PROFILE=0` leaves it out). Without a working C compiler the build
 goes on and the core runs interpreted, with a notice.
 """
@@ -18,8 +19,8 @@ from typing import Any
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
-CORE = Path("exchange/core")
-COMPILED = sorted(str(p) for p in CORE.glob("*.py") if p.name not in ("__init__.py", "plain.py"))
+NOT_COMPILED = ("__init__.py", "plain.py")
+GROUPS = {"strikebook_core": Path("exchange/core"), "strikebook_edge": Path("exchange/edge")}
 TRAINING_SECONDS_MAX = 300
 
 
@@ -86,7 +87,7 @@ def is_gcc() -> bool:
 
 
 def extensions() -> list[Any]:
-    """The compiled core's extension modules, or none when it is switched off or mypyc is missing."""
+    """The extension modules of all groups, or none when it is switched off or mypyc is missing."""
     if os.environ.get("STRIKEBOOK_INTERPRETED"):
         return []
     try:
@@ -94,18 +95,21 @@ def extensions() -> list[Any]:
     except ImportError:
         print("strikebook: mypyc is not installed; the core will run interpreted", file=sys.stderr)
         return []
-    modules = mypycify(
-        ["--config-file", "mypyc.ini", *COMPILED],
-        opt_level="3",
-        debug_level="0",
-        group_name="strikebook_core",
-    )
+    modules: list[Any] = []
+    for group, folder in GROUPS.items():
+        sources = sorted(str(path) for path in folder.glob("*.py") if path.name not in NOT_COMPILED)
+        modules += mypycify(
+            ["--config-file", "mypyc.ini", *sources],
+            opt_level="3",
+            debug_level="0",
+            group_name=group,
+        )
     for module in modules:
         # mypyc's functions are global symbols: without these the compiler may not inline any of them.
         # (A new list: mypyc gives all modules the same one.)
         flags = ["-fno-semantic-interposition", "-fvisibility=hidden"]
         module.extra_compile_args = [*module.extra_compile_args, *flags]
-    return list(modules)
+    return modules
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild})

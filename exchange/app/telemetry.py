@@ -29,10 +29,10 @@ class Telemetry:
         self._seconds: deque[tuple[int, list[int]]] = deque()
         self.fills = 0
 
-    def on_reply(self, method: str, took_us: int) -> None:
-        """A result was sent; those of order methods count as acknowledgements."""
+    def on_reply(self, method: str, took_us: int, count: int = 1) -> None:
+        """`count` results were sent; those of order methods count as acknowledgements."""
         if method in MATCHING_METHODS:
-            self._acks_us.append(took_us)
+            self._acks_us.extend([took_us] * count)
 
     def on_batch(self, _first_seq: int, _count: int, events: bytes) -> None:
         """A released batch: count order changes and fills."""

@@ -8,37 +8,18 @@ imported falls back to it with a notice. Both give the same bytes and the same s
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
+
+from exchange.sources import CompiledCodeWarning, SourceFinder
 
 _HERE = Path(__file__).resolve().parent
 
 
-class CompiledCoreWarning(RuntimeWarning):
+class CompiledCoreWarning(CompiledCodeWarning):
     """The compiled core could not be loaded; the interpreted one runs instead."""
-
-
-class _SourceFinder(importlib.abc.MetaPathFinder):
-    """Loads this package's modules from their sources, past any compiled twin."""
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - the finder protocol
-        target: ModuleType | None = None,  # noqa: ARG002 - likewise
-    ) -> importlib.machinery.ModuleSpec | None:
-        package, _, name = fullname.rpartition(".")
-        source = _HERE / f"{name}.py"
-        if package != __name__ or not source.exists():
-            return None
-        return importlib.util.spec_from_file_location(fullname, source)
 
 
 def _use_sources() -> None:
@@ -47,7 +28,7 @@ def _use_sources() -> None:
         del sys.modules[name]
         # `from exchange.core import x` looks here first, and would find what was loaded before.
         globals().pop(name.rpartition(".")[2], None)
-    sys.meta_path.insert(0, _SourceFinder())
+    sys.meta_path.insert(0, SourceFinder(__name__, _HERE))
     arrays = sys.modules.get("librt.vecs")
     plain = importlib.import_module(f"{__name__}.plain")
     for name in ("librt.vecs", f"{__name__}.words", f"{__name__}.ids", f"{__name__}.warm"):

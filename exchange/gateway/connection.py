@@ -15,7 +15,7 @@ from exchange.wire import errors
 from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error
 from exchange.wire.heartbeat import CLOSE_HEARTBEAT
-from exchange.wire.jsonrpc import BadRequest, decode_request
+from exchange.wire.jsonrpc import BadRequest
 from exchange.wire.session import RpcError, Session
 
 CLOSE_TOO_SLOW: Final = 1008
@@ -35,7 +35,9 @@ class Connection(asyncio.Protocol):
         self._queue = http.ResponseQueue()
         self._stream: WebSocketStream | None = None
         self._session: Session | None = None  # of the WebSocket
-        self._backlog: deque[http.HttpRequest | bytes | None] = deque()  # read, and not yet handled
+        self._backlog: deque[http.HttpRequest] = deque()  # read, and not yet handled
+        self._messages: list[bytes | None] = []  # likewise, of a WebSocket
+        self._next = 0  # the first of them that is not handled
         self._arrived_us = 0  # when the backlog was read
         self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
         self._is_packed = False  # speaks the packed subprotocol
@@ -116,7 +118,6 @@ class Connection(asyncio.Protocol):
         now_us = self._arrived_us
         while self._backlog:
             request = self._backlog.popleft()
-            assert isinstance(request, http.HttpRequest)
             if self._closing:
                 return
             if self._refused:
@@ -153,6 +154,8 @@ class Connection(asyncio.Protocol):
     def _next_turn(self) -> None:
         if self._transport is None:
             self._backlog.clear()
+            self._messages.clear()
+            self._next = 0
         elif self._stream is not None:
             self._handle_messages(self._stream, self._server.clock.now_us())
         else:
@@ -232,7 +235,10 @@ class Connection(asyncio.Protocol):
         stream, session = self._stream, self._session
         assert stream is not None
         assert session is not None
-        self._backlog.extend(stream.receive(data))
+        if self._messages:
+            self._messages += stream.receive(data)
+        else:
+            self._messages = stream.receive(data)
         self._arrived_us = now_us
         if session.heartbeat is not None and not self._closing:
             session.heartbeat.on_frame(now_us // 1_000)
@@ -240,19 +246,24 @@ class Connection(asyncio.Protocol):
 
     def _handle_messages(self, stream: WebSocketStream, began_us: int) -> None:
         """Handle the messages that have arrived; those beyond this turn's time wait for the next."""
-        session, backlog = self._session, self._backlog
+        session, messages, server = self._session, self._messages, self._server
         assert session is not None
-        arrived_us, express = self._arrived_us, self._server.express
-        while backlog and not self._closing and not session.close_code:
-            message = backlog.popleft()
-            assert not isinstance(message, http.HttpRequest)
+        arrived_us, end = self._arrived_us, len(messages)
+        at = self._next
+        while at < end and not self._closing and not session.close_code:
             if self._is_packed:
-                self._server.handle_packed(session, message, arrived_us)
-            elif not (isinstance(message, bytes) and express(session, message, arrived_us)):
-                self._handle_text(session, message, arrived_us)
-            if backlog and self._turn_is_over(began_us):
+                server.handle_packed(session, messages[at], arrived_us)
+                at += 1
+            elif taken := server.handle_usual(session, messages, at, arrived_us):
+                at += taken
+            else:
+                server.handle_text(session, messages[at], arrived_us)
+                at += 1
+            if at < end and self._turn_is_over(began_us):
+                self._next = at
                 return
-        backlog.clear()
+        messages.clear()
+        self._next = 0
         if self._paused:
             self._resume()
         control = stream.take_control()
@@ -260,16 +271,6 @@ class Connection(asyncio.Protocol):
             self._direct.append(control)
         if control or stream.finished:
             self.mark_dirty()
-
-    def _handle_text(self, session: Session, message: bytes | None, arrived_us: int) -> None:
-        try:
-            if message is None:
-                raise BadRequest(errors.INVALID_CONTENT_TYPE, "binary frames are not spoken here")
-            request = decode_request(message, arrived_us)
-        except BadRequest as bad:
-            session.fail_id(bad.request_id, bad, arrived_us)
-        else:
-            self._server.handle(session, request)
 
     # --- writing and closing ---------------------------------------------------------------------------
 
@@ -310,7 +311,7 @@ class Connection(asyncio.Protocol):
         assert session is not None
         assert self._transport is not None
         frames = join_frames(session.take(), binary=self._is_packed) if session.outbox else b""
-        finished = stream.finished and not self._backlog
+        finished = stream.finished and not self._messages
         # The handshake response precedes every frame, a close frame follows them all.
         if finished:
             data = frames + b"".join(self._direct)

@@ -8,9 +8,12 @@ from typing import Protocol, TypeVar
 
 from exchange.gateway import http
 from exchange.gateway.server_config import ServerConfig
+from exchange.wire.credits import CreditMeter
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import Clock
 
+Express = Callable[[Session, list[bytes | None], int, int, CreditMeter | None], int]
+"""(session, messages, place of the first, microseconds, meter that pays): how many of them it has taken."""
 ConnectionT = TypeVar("ConnectionT", contravariant=True)
 
 
@@ -19,7 +22,6 @@ class Host(Protocol[ConnectionT]):
 
     clock: Clock
     config: ServerConfig
-    express: Callable[[Session, bytes, int], bool]
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -46,7 +48,13 @@ class Host(Protocol[ConnectionT]):
 
     def handle(self, session: Session, request: Request) -> None: ...
 
+    def handle_text(self, session: Session, message: bytes | None, received_us: int) -> None: ...
+
     def handle_packed(self, session: Session, message: bytes | None, received_us: int) -> None: ...
+
+    def handle_usual(
+        self, session: Session, messages: list[bytes | None], start: int, received_us: int
+    ) -> int: ...
 
     def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
 

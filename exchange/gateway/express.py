@@ -1,69 +1,46 @@
 """The fast way of `private/buy` and `private/sell`: what most frames of a trading client are.
 
-A frame that is a usual order of a session that may trade is read in one go, straight into typed fields, and
-answered by a writer that knows nothing else. Whatever is unusual (a parameter not listed here, a mistake,
-a new label, a budget used up, fills to tell) is left to the general way, which alone decides what is wrong:
-this one never refuses anything. A test holds both ways' replies equal.
+The usual orders among the frames that a connection sent together are read by compiled code into one run of
+the sequencer, and answered by one call (`exchange.edge`). Whatever is unusual (a parameter not listed there,
+a mistake, a new label, a budget used up) is left to the general way, which alone decides what is wrong: this
+one never refuses anything. A test holds both ways' replies equal.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
 
+from exchange.core.reading import command_starts
 from exchange.domain import records as r
-from exchange.domain.limits import COUNTER_MASK
+from exchange.edge.replies import ReplyWriter
+from exchange.edge.requests import FLAG_WORDS, OrderReader, Run, combination
 from exchange.gateway.handing_out import OnEvents
-from exchange.gateway.methods_trading import NEW_ORDER_HEAD, NEW_ORDER_RECORD
-from exchange.gateway.outcomes import own_order, placed_json
+from exchange.gateway.methods_trading import place
+from exchange.gateway.order_json import fixed_order
+from exchange.gateway.outcomes import order_reply
+from exchange.gateway.rendering import FINALITIES
+from exchange.gateway.trade_json import fixed_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
-from exchange.wire.auth import allows
+from exchange.wire.auth import allows, check_access
+from exchange.wire.credits import CreditMeter
+from exchange.wire.envelope import encode_json
 from exchange.wire.errors import error
-from exchange.wire.instruments import InstrumentView
 from exchange.wire.limits import FRAME_BYTES_MAX, LABEL_CHARS_MAX
 from exchange.wire.names import order_flags
 from exchange.wire.session import Request, RpcError, Session
 
 BUY: Final = "private/buy"
-SELL: Final = "private/sell"
-_MARKS: Final = (b'"private/buy"', b'"private/sell"')
-_NONE: Final = Raw(b"")
-_TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
+RUN_MAX: Final = 128
+"""Orders of one run: what a connection may do before others have their turn."""
+_untyped: Final = msgspec.json.Decoder().decode
 _log: Final = logging.getLogger(__name__)
 _SCOPES_MAX: Final = 1_024
-_FLAGS_MAX: Final = 256
-_SHORT_LABEL: Final = LABEL_CHARS_MAX // 4  # of any characters, within the bound of bytes
-_PLAIN_BYTES: Final = 4 * r.UNIT_BYTES  # one ORDER that has left no other level
-_ORDER_WORD: Final = r.EV_ORDER | 1 << 8 | 4 << 16
-
-
-class _Params(msgspec.Struct, forbid_unknown_fields=True):
-    """A usual order, and nothing else."""
-
-    instrument_name: str
-    amount: Raw
-    price: Raw = _NONE
-    type: str = "limit"
-    time_in_force: str = "good_til_cancelled"
-    post_only: bool = False
-    reject_post_only: bool = False
-    reduce_only: bool = False
-    label: str = ""
-
-
-class _Call(msgspec.Struct):
-    id: int
-    method: str
-    params: _Params
-    jsonrpc: str = "2.0"
-
-
-_decode: Final = msgspec.json.Decoder(_Call).decode
-_untyped: Final = msgspec.json.Decoder().decode
+_INSTRUMENT_AT: Final = 20  # of a NEW_ORDER
 
 
 class Express:
@@ -71,39 +48,43 @@ class Express:
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
-        self._flags: dict[tuple[str, str, bool, bool, bool], int] = {}
         self._may_trade: dict[frozenset[str], bool] = {}
         self._restricted = venue.settings.restricted
+        listed = venue.registry.listed
+        self._reader = OrderReader(
+            listed, _flag_words(), venue.labels.find, FRAME_BYTES_MAX, LABEL_CHARS_MAX
+        )
+        self.writer = ReplyWriter(listed, self._fixed_order, self._fixed_trade, self._average)
+        for instrument, market in enumerate(venue.views.markets):
+            last = market.last_trade_ticks
+            self.writer.load_last(instrument, -1 if last is None else last, market.tick_direction)
+        venue.sequencer.add_listener(lambda _first, _count, events: self.writer.on_batch(events))
 
-    def take(self, session: Session, frame: bytes, received_us: int) -> bool:
-        """Place the order of a frame; False if the general way is to have it, and nothing has happened."""
-        if (_MARKS[0] not in frame and _MARKS[1] not in frame) or len(frame) > FRAME_BYTES_MAX:
-            return False
-        account, meter = session.account, session.credits
-        if account is None or session.metered != account or meter is None or not self._cleared(session):
-            return False
-        try:
-            call = _decode(frame)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            return False
-        if call.jsonrpc != "2.0" or account in self._restricted:
-            return False
-        sell = call.method == SELL
-        if not sell and call.method != BUY:
-            return False
-        packed = self._packed(account, call.params, sell)
-        if packed is None or not meter.spend(call.method, received_us):
-            return False
-        command, view = packed
-        venue = self.venue
-        done: OnEvents = _Placed(self, session, call, received_us, account, view, frame)
-        if session.cancel_on_disconnect:
-            done = venue.disconnects.watched(session, account, done)
-        try:
-            venue.submit(command, done)
-        except RpcError as refused:
-            session.fail(_Placed.request_of(call, frame, received_us), refused)
-        return True
+    # --- requests ----------------------------------------------------------------------------------
+
+    def take(
+        self,
+        session: Session,
+        messages: list[bytes | None],
+        start: int,
+        received_us: int,
+        meter: CreditMeter | None,
+    ) -> int:
+        """Place the orders of a session's messages from `start` on, paid from `meter`; how many messages
+        that were. With the next one nothing has happened: the general way is to have it."""
+        account = session.account
+        if account is None or meter is None or account in self._restricted or not self._cleared(session):
+            return 0
+        run = Run(account)
+        reader = self._reader
+        most = min(RUN_MAX, meter.admits(BUY, received_us))
+        end = reader.read_many(messages, start, most, run)
+        if end > start:
+            meter.spend_many(BUY, end - start, end - start, received_us)
+            self._submit(session, run, received_us)
+        elif reader.token and most:
+            return self._take_with_token(session, messages[start] or b"", received_us, meter)
+        return end - start
 
     def _cleared(self, session: Session) -> bool:
         """Whether the session's scopes let it trade."""
@@ -114,124 +95,148 @@ class Express:
             known = self._may_trade[session.scopes] = allows(session.scopes, "trade", write=True)
         return known
 
-    def _packed(
-        self, account: int, params: _Params, sell: bool
-    ) -> tuple[bytes, InstrumentView] | None:
-        """The NEW_ORDER of usual parameters; None for what the general way is to look at."""
+    def _take_with_token(
+        self, session: Session, message: bytes, received_us: int, meter: CreditMeter
+    ) -> int:
+        """The order just read, of whoever its access token names; 1 if it was taken."""
         venue = self.venue
-        view = venue.registry.by_name.get(params.instrument_name)
-        flags = self._flags_of(params)
-        if view is None or flags is None:
-            return None
-        label = 0
-        if params.label:
-            if len(params.label) > _SHORT_LABEL:
-                return None
-            label = venue.labels.find(account, params.label)
-            if label == 0:  # it becomes a record of its own first
-                return None
-        numbers = venue.registry.numbers[view.instrument]
+        if not venue.has_authenticator or not meter.spend(BUY, received_us):
+            return 0
         try:
-            lots = numbers.lots_written(bytes(params.amount))
-            ticks = 0 if flags & _TYPE_BITS else numbers.ticks_written(bytes(params.price))
-        except (RpcError, msgspec.MsgspecError):
-            return None
-        if sell:
-            flags |= r.FLAG_SELL
-        return (
-            NEW_ORDER_RECORD.pack(
-                NEW_ORDER_HEAD, flags, account, view.instrument, 0, 0, label, ticks, lots, 0, 0
-            ),
-            view,
-        )
+            venue.authenticator.by_token(session, self._reader.token.decode())
+            check_access(BUY, session.authenticated, session.scopes)
+            account = session.account
+            if account is not None and account not in self._restricted:
+                run = Run(account)
+                if self._reader.place(run):
+                    self._submit(session, run, received_us)
+                    return 1
+            request = _request_of(message, received_us)
+            place(venue, session, request, sell=request.method != BUY)
+        except RpcError as refused:
+            session.fail(_request_of(message, received_us), refused)
+        except Exception:
+            _log.exception("an order failed")
+            session.fail(_request_of(message, received_us), error(errors.INTERNAL_ERROR))
+        return 1
 
-    def _flags_of(self, params: _Params) -> int | None:
-        """The order's flags without the side; None where they make no order."""
-        key = (
-            params.type, params.time_in_force, params.post_only, params.reject_post_only, params.reduce_only
-        )
-        known = self._flags.get(key)
-        if known is None:
-            if len(self._flags) >= _FLAGS_MAX:
-                self._flags.clear()
-            try:
-                known = self._flags[key] = order_flags(msgspec.structs.asdict(params), sell=False)
-            except RpcError:
-                return None
-        return known
+    def _submit(self, session: Session, run: Run, received_us: int) -> None:
+        venue = self.venue
+        count = run.count
+        done: OnEvents = _Answers(self, session, run, received_us)
+        if session.cancel_on_disconnect:
+            done = venue.disconnects.watched(session, run.account, done)
+        try:
+            venue.submit_run(run.commands(), count, done)
+        except RpcError as refused:
+            if count == 1:
+                session.fail(_request(run, 0, received_us), refused)
+                return
+            for at in range(count):  # there may be room for some
+                self._submit(session, run.one(at), received_us)
+
+    # --- what the writer asks for ------------------------------------------------------------------
+
+    def _fixed_order(self, record: bytes) -> bytes:
+        return fixed_order(self.venue.registry, record)
+
+    def _fixed_trade(self, trade: bytes, order: bytes, direction: int, finality: int) -> bytes:
+        return fixed_trade(
+            self.venue.registry, trade, order, is_maker=False, tick_direction=direction,
+            finality=FINALITIES[finality],
+        )  # fmt: skip
+
+    def _average(self, instrument: int, value: int, lots: int) -> bytes:
+        return encode_json(self.venue.registry.instruments[instrument].average_price(value, lots))
 
 
-class _Placed:
-    """What waits for the events of one order."""
+class _Answers:
+    """What waits for the events of a run."""
 
-    __slots__ = ("_account", "_call", "_express", "_frame", "_received_us", "_session", "_view")
+    __slots__ = ("_express", "_received_us", "_run", "_session")
 
-    def __init__(
-        self,
-        express: Express,
-        session: Session,
-        call: _Call,
-        received_us: int,
-        account: int,
-        view: InstrumentView,
-        frame: bytes,
-    ) -> None:
+    def __init__(self, express: Express, session: Session, run: Run, received_us: int) -> None:
         self._express = express
         self._session = session
-        self._call = call
+        self._run = run
         self._received_us = received_us
-        self._account = account
-        self._view = view
-        self._frame = frame
-
-    @staticmethod
-    def request_of(call: _Call, frame: bytes, received_us: int) -> Request:
-        """The request as the general way reads it."""
-        params: dict[str, Any] = _untyped(frame)["params"]
-        return Request(call.id, call.method, params, received_us)
 
     def __call__(self, packed: bytes) -> None:
-        session = self._session
+        session, run = self._session, self._run
         if session.closed or session.close_code:
             return
-        venue = self._express.venue
-        call = self._call
-        try:
-            if len(packed) == _PLAIN_BYTES and int.from_bytes(packed[:4], "little") == _ORDER_WORD:
-                at, fills = 0, 0
-            elif packed:
-                at, fills, _ = own_order(packed, self._view, self._account)
-            else:
-                raise venue.halt_error()
-            result = placed_json(venue, self._account, packed, at, fills)
-        except RpcError as refused:
-            session.fail(self.request_of(call, self._frame, self._received_us), refused)
+        if not packed:
+            for place_ in range(run.count):
+                self._answer(place_, b"")
             return
-        except Exception:
-            _log.exception("the reply to %s failed", call.method)
-            request = self.request_of(call, self._frame, self._received_us)
-            session.fail(request, error(errors.INTERNAL_ERROR))
-            return
-        seq = int.from_bytes(packed[8:16], "little") & COUNTER_MASK
-        session.send(self._reply(session, result, seq))
+        venue, writer = self._express.venue, self._express.writer
+        finality = FINALITIES.index(venue.rendering.finality(int.from_bytes(packed[8:16], "little")))
+        count, place_, at = run.count, 0, 0
+        starts: list[int] = []
+        while place_ < count:
+            replies: list[bytes] = []
+            tail = self._tail(session)
+            try:
+                writer.write(packed, run, place_, at, tail, finality, replies)
+            except Exception:  # one broken reply must not cost the others theirs
+                _log.exception("writing the reply to an order failed")
+            if replies and session.on_reply is not None:
+                session.on_reply(BUY, session.now_us() - self._received_us, len(replies))
+            session.send_many(replies)
+            place_ += len(replies)
+            if place_ < count:
+                starts = starts or command_starts(packed)
+                at = starts[place_ + 1]
+                self._answer(place_, packed[starts[place_] : at])
+                place_ += 1
 
-    def _reply(self, session: Session, result: bytes, seq: int) -> bytes:
-        """As `Session.reply`, in one go."""
-        call, received_us = self._call, self._received_us
-        now_us = session.now_us()
-        took_us = now_us - received_us
-        if session.on_reply is not None:
-            session.on_reply(call.method, took_us)
-        meter = session.credits
-        return (
-            b'{"jsonrpc":"2.0","id":%d,"result":%b,"seq":%d,%b"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}'
-        ) % (
-            call.id,
-            result,
-            seq,
-            b"" if meter is None else b'"budget":%d,' % meter.budget(call.method),
+    def _tail(self, session: Session) -> bytes:
+        """What ends a reply, as in `exchange.wire.envelope.result_frame`."""
+        received_us, now_us, meter = self._received_us, session.now_us(), session.credits
+        return b',%b"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}' % (
+            b"" if meter is None else b'"budget":%d,' % meter.budget(BUY),
             received_us,
             now_us,
-            took_us,
+            now_us - received_us,
             b"true" if session.testnet else b"false",
         )
+
+    def _answer(self, place_: int, events: bytes) -> None:
+        """Answer one order the general way."""
+        venue, run = self._express.venue, self._run
+        commands = run.commands()
+        at = place_ * r.UNIT_BYTES * 2 + _INSTRUMENT_AT
+        view = venue.registry.instruments[int.from_bytes(commands[at : at + 4], "little")]
+        request = _request(run, place_, self._received_us)
+        order_reply(venue, self._session, request, run.account, view)(events)
+
+
+def _request(run: Run, place_: int, received_us: int) -> Request:
+    """The request behind an order, as far as a reply needs it."""
+    return Request(int(run.ids[place_]), BUY, {}, received_us)
+
+
+def _request_of(message: bytes, received_us: int) -> Request:
+    """The request as the general way reads it."""
+    found: dict[str, Any] = _untyped(message)
+    return Request(found["id"], found["method"], found["params"], received_us)
+
+
+_TYPES: Final = ("limit", "market", "market_limit")
+_TIMES: Final = ("good_til_cancelled", "good_til_day", "immediate_or_cancel", "fill_or_kill")
+_BOOLEANS: Final = (False, True)
+
+
+def _flag_words() -> list[int]:
+    """The flags of every combination of usual parameters, −1 where they make no order."""
+    found = [-1] * FLAG_WORDS
+    for kind, tif, *booleans in itertools.product(_TYPES, _TIMES, _BOOLEANS, _BOOLEANS, _BOOLEANS):
+        post, reject, reduce = booleans
+        params: dict[str, object] = {"type": kind, "time_in_force": tif, "post_only": post}
+        params |= {"reject_post_only": reject, "reduce_only": reduce}
+        try:
+            flags = order_flags(params, sell=False)
+        except RpcError:
+            continue
+        found[combination(_TYPES.index(str(kind)), _TIMES.index(str(tif)), post, reject, reduce)] = flags
+    return found

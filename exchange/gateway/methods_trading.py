@@ -36,15 +36,16 @@ NEW_ORDER_HEAD: Final = r.NEW_ORDER | RECORD_VERSION << 8 | 2 << 16
 
 def buy(venue: Venue, session: Session, request: Request) -> None:
     """`private/buy`."""
-    _place(venue, session, request, sell=False)
+    place(venue, session, request, sell=False)
 
 
 def sell(venue: Venue, session: Session, request: Request) -> None:
     """`private/sell`."""
-    _place(venue, session, request, sell=True)
+    place(venue, session, request, sell=True)
 
 
-def _place(venue: Venue, session: Session, request: Request, *, sell: bool) -> None:
+def place(venue: Venue, session: Session, request: Request, *, sell: bool) -> None:
+    """Sequence the order of a request; reply `{order, trades}`. Raises RpcError for a mistake in it."""
     account = account_of(session)
     order = read_new_order(request.params, venue.registry)
     if order is None:

@@ -59,7 +59,9 @@ class OrderWriter:
         key = (flags, state, reason, kind == r.ORDER_AMENDED)
         fixed = self._fixed.get(key)
         if fixed is None:
-            fixed = self._fix(key, instrument, record, at)
+            if len(self._fixed) >= _COMBINATIONS_MAX:
+                self._fixed.clear()
+            fixed = self._fixed[key] = fixed_order(self._registry, record, at)
         numbers = self._registry.numbers[instrument]
         amount = numbers.amount_text(size)
         market = flags & _TYPE_BITS == _MARKET
@@ -95,18 +97,17 @@ class OrderWriter:
             parts += b',"display_amount":%b' % numbers.amount_text(shown)
         return parts + b"}"
 
-    def _fix(self, key: _Key, instrument: int, record: bytes, at: int) -> bytes:
-        """The part of the object that depends on the key alone."""
-        event = ev.read_event(record, at)
-        if not isinstance(event, ev.Order):
-            raise ev.EventError("not an ORDER")
-        found = order_object(event, self._registry.instruments[instrument])
-        for name in _WRITTEN_ANEW:
-            found.pop(name, None)
-        if len(self._fixed) >= _COMBINATIONS_MAX:
-            self._fixed.clear()
-        fixed = self._fixed[key] = encode_json(found)[1:-1]
-        return fixed
+
+def fixed_order(registry: Registry, record: bytes, at: int = 0) -> bytes:
+    """What of the object of the ORDER at byte `at` depends on its flags, its state, why it ended and whether
+    it was amended alone: members of a JSON object."""
+    event = ev.read_event(record, at)
+    if not isinstance(event, ev.Order):
+        raise ev.EventError("not an ORDER")
+    found = order_object(event, registry.instruments[event.head.instrument])
+    for name in _WRITTEN_ANEW:
+        found.pop(name, None)
+    return encode_json(found)[1:-1]
 
 
 def _commission(micro: int | None) -> bytes:

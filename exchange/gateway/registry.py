@@ -7,17 +7,20 @@ settled in USDC; the currency of an underlying answers for the instruments on it
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
 from exchange.domain import events
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, symbol_text
+from exchange.edge.listings import Listings
 from exchange.gateway.numbers import Numbers
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.names import QUOTE_CURRENCY, index_name
 
 ANY: Final = "any"
+_EVERY_TICK: Final = ((0, 1),)
 _ENDED: Final = (r.STATE_DELISTED, r.STATE_DELIVERED)
 
 
@@ -29,6 +32,8 @@ class Registry:
         """By id; ids are dense and never reused."""
         self.numbers: list[Numbers] = []
         """Numbers met before, by instrument id."""
+        self.listed = Listings()
+        """What compiled code knows of them; combos are not found there by name."""
         self.by_name: dict[str, InstrumentView] = {}
         """The newest instrument of a name."""
         self.symbols: list[str] = []
@@ -92,12 +97,26 @@ class Registry:
         view = InstrumentView(instrument, self.symbols[terms.underlying], terms, state, created_ms)
         self.instruments.append(view)
         self.numbers.append(Numbers(view))
+        self._list(view)
         self.members[terms.underlying].append(view)
         self.by_name[view.name] = view
         view.underlying_state = self.states[terms.underlying]
         if view.is_option and state not in _ENDED:
             heapq.heappush(self._expiries, (terms.expiry_ms, instrument))
         return view
+
+    def _list(self, view: InstrumentView) -> None:
+        terms = view.terms
+        steps = [] if terms.tick_steps == _EVERY_TICK else list(itertools.chain(*terms.tick_steps))
+        self.listed.add(
+            view.name.encode(),
+            terms.tick_micro,
+            terms.lot_e8,
+            terms.price_limit_ticks,
+            terms.min_size_lots,
+            steps,
+            is_usual=terms.kind in (r.KIND_OPTION, r.KIND_PERPETUAL),
+        )
 
     def expire(self, now_ms: int) -> list[InstrumentView]:
         """The options that have expired since the last call and are not delivered: they are settling."""

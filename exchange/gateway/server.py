@@ -20,13 +20,15 @@ import msgspec
 from exchange.domain.lane import PROTOCOL
 from exchange.gateway import http
 from exchange.gateway.connection import Connection
+from exchange.gateway.connection_host import Express
 from exchange.gateway.meters import Meters
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.auth import check_access
 from exchange.wire.credits import CreditMeter
-from exchange.wire.errors import INTERNAL_ERROR, TOO_MANY_REQUESTS, error
+from exchange.wire.errors import INTERNAL_ERROR, INVALID_CONTENT_TYPE, TOO_MANY_REQUESTS, error
+from exchange.wire.jsonrpc import BadRequest, decode_request
 from exchange.wire.params import has, text
-from exchange.wire.session import Request, RpcError, Session
+from exchange.wire.session import OnReply, Request, RpcError, Session
 from exchange.wire.session_methods import Clock
 
 CLOSE_GOING_AWAY: Final = 1001
@@ -36,7 +38,6 @@ METERS_TICKS: Final = 30
 _log: Final = logging.getLogger("exchange.gateway.server")
 
 Dispatcher = Callable[[Session, Request], None]
-Express = Callable[[Session, bytes, int], bool]
 
 
 class PackedLane(Protocol):
@@ -67,8 +68,14 @@ def _lowest_tier(_account: int) -> int:
     return 0
 
 
-def _never(_session: Session, _frame: bytes, _received_us: int) -> bool:
-    return False
+def _none_taken(
+    _session: Session,
+    _messages: list[bytes | None],
+    _start: int,
+    _received_us: int,
+    _meter: CreditMeter | None,
+) -> int:
+    return 0
 
 
 def _always_well() -> dict[str, object]:
@@ -81,9 +88,9 @@ class Server:
     `dispatcher(session, request)` handles every request, at once or later; `on_close(session)` is
     called once for each session when it is over. `static` maps paths to files; `health` is asked by
     `GET /health` and answers with at least `ok`. `on_reply(method, microseconds)` is told of every
-    result sent. `tier_of(account)` is its fee tier, which sizes its budget. `express(session, frame,
-    microseconds)` may take a WebSocket's text frame in the dispatcher's place; then it returns True. `lane`
-    serves the packed subprotocol; without one it is not offered.
+    result sent. `tier_of(account)` is its fee tier, which sizes its budget. `express(session,
+    messages, start, microseconds, meter)` may take a WebSocket's messages from `start` on in the dispatcher's
+    place; it returns how many. `lane` serves the packed subprotocol; without one it is not offered.
     """
 
     def __init__(
@@ -96,9 +103,9 @@ class Server:
         on_close: Callable[[Session], None] = _no_close,
         static: Mapping[str, http.StaticFile] | None = None,
         health: Callable[[], Mapping[str, object]] = _always_well,
-        on_reply: Callable[[str, int], None] | None = None,
+        on_reply: OnReply | None = None,
         tier_of: Callable[[int], int] = _lowest_tier,
-        express: Express = _never,
+        express: Express = _none_taken,
         lane: PackedLane | None = None,
     ) -> None:
         self.clock = clock
@@ -248,6 +255,17 @@ class Server:
             _log.exception("%s failed", request.method)
             session.fail(request, error(INTERNAL_ERROR))
 
+    def handle_text(self, session: Session, message: bytes | None, received_us: int) -> None:
+        """One message of a WebSocket that speaks JSON; None: it was binary."""
+        try:
+            if message is None:
+                raise BadRequest(INVALID_CONTENT_TYPE, "binary frames are not spoken here")
+            request = decode_request(message, received_us)
+        except BadRequest as bad:
+            session.fail_id(bad.request_id, bad, received_us)
+        else:
+            self.handle(session, request)
+
     @property
     def subprotocols(self) -> tuple[str, ...]:
         """The WebSocket subprotocols that are spoken beside JSON."""
@@ -257,6 +275,13 @@ class Server:
         """One message of a session that speaks the packed subprotocol."""
         if self.lane is not None:
             self.lane.take(session, message, received_us, self._meters.assign(session, received_us))
+
+    def handle_usual(
+        self, session: Session, messages: list[bytes | None], start: int, received_us: int
+    ) -> int:
+        """How many of a session's messages from `start` on the express way has taken."""
+        meter = self._meters.assign(session, received_us)
+        return self.express(session, messages, start, received_us, meter)
 
     def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None:
         """Bind an HTTP exchange by its Authorization header, if it has one. Raises RpcError."""

@@ -65,7 +65,12 @@ class TradeWriter:
         key = (trade_flags, is_maker, flags, state, maker == taker, tick_direction, finality)
         fixed = self._fixed.get(key)
         if fixed is None:
-            fixed = self._fix(key, instrument, record, order)
+            if len(self._fixed) >= _COMBINATIONS_MAX:
+                self._fixed.clear()
+            fixed = self._fixed[key] = fixed_trade(
+                self._registry, record, order, is_maker=is_maker, tick_direction=tick_direction,
+                finality=finality,
+            )  # fmt: skip
         numbers = self._registry.numbers[instrument]
         amount, usdc = numbers.amount_text(lots), self._usdc
         parts = (
@@ -100,23 +105,24 @@ class TradeWriter:
             known = self._money[micro] = encode_json(micro / 1_000_000)
         return known
 
-    def _fix(self, key: _Key, instrument: int, record: bytes, order: bytes) -> bytes:
-        """The part of the object that depends on the key alone."""
-        trade = ev.read_event(record)
-        own = ev.read_event(order) if order else None
-        if not isinstance(trade, ev.Trade) or not (own is None or isinstance(own, ev.Order)):
-            raise ev.EventError("not a TRADE and an ORDER")
-        found = user_trade_object(
-            trade,
-            self._registry.instruments[instrument],
-            is_maker=key[1],
-            order=own,
-            tick_direction=key[5],
-            finality=key[6],
-        )
-        for name in _WRITTEN_ANEW:
-            found.pop(name, None)
-        if len(self._fixed) >= _COMBINATIONS_MAX:
-            self._fixed.clear()
-        fixed = self._fixed[key] = encode_json(found)[1:-1]
-        return fixed
+
+def fixed_trade(
+    registry: Registry, record: bytes, order: bytes, *, is_maker: bool, tick_direction: int, finality: str
+) -> bytes:
+    """What of the object of a TRADE depends on its flags, its side, that side's ORDER's flags and state,
+    whether one account is on both sides, tick direction and finality alone: members of a JSON object."""
+    trade = ev.read_event(record)
+    own = ev.read_event(order) if order else None
+    if not isinstance(trade, ev.Trade) or not (own is None or isinstance(own, ev.Order)):
+        raise ev.EventError("not a TRADE and an ORDER")
+    found = user_trade_object(
+        trade,
+        registry.instruments[trade.head.instrument],
+        is_maker=is_maker,
+        order=own,
+        tick_direction=tick_direction,
+        finality=finality,
+    )
+    for name in _WRITTEN_ANEW:
+        found.pop(name, None)
+    return encode_json(found)[1:-1]

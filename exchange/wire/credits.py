@@ -145,6 +145,11 @@ class CreditMeter:
         self._left_micro[index] = left
         return True
 
+    def admits(self, method: str, now_us: int) -> int:
+        """How many requests like this one are admitted now."""
+        index = _POOL_OF.get(method, GENERAL)
+        return self._refill(index, now_us) // (self._pools[index].cost * 1_000_000)
+
     def spend_many(self, method: str, others: int, count: int, now_us: int) -> bool:
         """Pay for `count` requests of which `others` are no cancels; False, and nothing is taken, if the pool
         does not hold the cost of these."""

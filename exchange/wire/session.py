@@ -8,7 +8,7 @@ writes it, once per wake-up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -39,6 +39,12 @@ class Request(msgspec.Struct):
     method: str
     params: dict[str, object]
     received_us: int
+
+
+class OnReply(Protocol):
+    """Told of results that were sent: of what method, the microseconds since it came, how many."""
+
+    def __call__(self, method: str, took_us: int, count: int = 1) -> None: ...
 
 
 class Session:
@@ -110,7 +116,7 @@ class Session:
         self.is_slow = False  # much of what was sent is unread
         self.missed: dict[object, bytes] = {}  # newest frame by topic, held back while it is slow
         self.context: object = None  # free for the gateway
-        self.on_reply: Callable[[str, int], None] | None = None  # told (method, microseconds it took)
+        self.on_reply: OnReply | None = None
         self.now_us = now_us
         self._wake = wake
 
@@ -121,6 +127,14 @@ class Session:
         if not self.outbox:
             self._wake()
         self.outbox.append(frame)
+
+    def send_many(self, frames: list[bytes]) -> None:
+        """Queue text frames. Dropped once the session is closed."""
+        if self.closed or self.close_code or not frames:
+            return
+        if not self.outbox:
+            self._wake()
+        self.outbox += frames
 
     def reply(self, request: Request, result: object, seq: int | None = None) -> None:
         """Answer a request; `seq` is the sequence number of the command behind a change of state."""

@@ -1,5 +1,5 @@
-"""Clocks, randomness, sockets, floats, `await` and set order stay out of domain, core and attest; clocks
-and randomness are read in exchange/app alone."""
+"""Clocks, randomness, sockets, floats, `await` and set order stay out of domain, core, attest and edge;
+clocks and randomness are read in exchange/app alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE = ("exchange/domain", "exchange/core", "exchange/attest")
+PURE = ("exchange/domain", "exchange/core", "exchange/attest", "exchange/edge")
 FORBIDDEN_IMPORTS = {
     "asyncio", "datetime", "multiprocessing", "numpy", "os", "random", "scipy", "secrets", "select",
     "selectors", "signal", "socket", "ssl", "subprocess", "threading", "time", "uuid", "uvloop",
@@ -21,7 +21,7 @@ ROOMS = ("exchange", "pricing", "settlement")
 # The settlement process may not import exchange/app: its `main` reads the clock it hands to all below it.
 CLOCK_OWNERS = {"exchange/app/ports.py", "settlement/process.py"}
 # How a package finds its compiled form is not part of the state machine.
-LOADER = {"exchange/core/__init__.py"}
+LOADER = {"exchange/core/__init__.py", "exchange/edge/__init__.py"}
 
 
 def sources(*folders: str) -> Iterator[Path]:
