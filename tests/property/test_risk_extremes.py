@@ -17,7 +17,7 @@ from exchange.domain import commands as c
 from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import margin, matching
+from tests.reference import margin, resting
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.branches import MODELS
 from tests.reference.differential import compare_batch, compare_margins, compare_state
@@ -124,7 +124,7 @@ def rest(engine: ReferenceEngine, account: Account, instrument_id: int, *, is_se
         grant=0,
         created_ms=0,
     )
-    matching.rest(world, order)
+    resting.rest(world, order)
 
 
 def probes() -> list[bytes]:

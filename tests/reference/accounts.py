@@ -16,6 +16,8 @@ class Seat:
     """One account's position and open orders in one instrument. `hold_micro` = Σ open · hold per lot.
 
     `quotes` are its resting quotes by side (is it a sale?) and protection group (number + 1, 0: none).
+    An account's orders of a combo have a seat too, `Account.desks`: it counts their open lots and nothing
+    else; positions, open lots as margin counts them and holds are in the seats of the legs.
     """
 
     instrument: Instrument
@@ -28,6 +30,13 @@ class Seat:
 
     def quote(self, is_sell: bool, group_word: int = 0) -> Order | None:
         return self.quotes.get((is_sell, group_word))
+
+    def count(self, lots: int, *, is_sell: bool) -> None:
+        """Add open lots (negative: fewer) to a side."""
+        if is_sell:
+            self.open_sell_lots += lots
+        else:
+            self.open_buy_lots += lots
 
     def open_lots(self, is_sell: bool) -> int:
         return self.open_sell_lots if is_sell else self.open_buy_lots
@@ -52,6 +61,7 @@ class Account:
     cash_micro: int = 0
     created_ms: int = 0
     seats: dict[int, Seat] = field(default_factory=dict)
+    desks: dict[int, Seat] = field(default_factory=dict)  # by combo (rules 4)
     orders: dict[int, Order] = field(default_factory=dict)
     main: int = 0
     model: int = r.MODEL_STANDARD
@@ -81,6 +91,18 @@ class Account:
     def seat_cap(self) -> int:
         """Seats it may have."""
         return self.max_positions or limits.MAX_SEATS
+
+    def seat_of(self, instrument: Instrument) -> Seat | None:
+        """Where its orders of an instrument are counted, if it had any."""
+        return (self.desks if instrument.is_combo else self.seats).get(instrument.id)
+
+    def take_seat(self, instrument: Instrument) -> Seat:
+        """The same, made now where it is not there; of a combo, those of its legs too."""
+        for leg in instrument.legs:
+            self.seats.setdefault(leg.instrument.id, Seat(leg.instrument))
+        if not instrument.is_combo:
+            return self.seats[instrument.id]
+        return self.desks.setdefault(instrument.id, Seat(instrument))
 
     @property
     def cancels_maker(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import amending_waiting, changing, matching, placing, triggers
+from tests.reference import amending_waiting, changing, placing, resting, triggers
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.changing import Wanted
@@ -49,7 +49,7 @@ def _amend_in_book(world: World, order: Order, wanted: Wanted) -> None:
         try:
             draft.price_ticks = placing.passive_price(draft)
         except Reject:
-            matching.cancel(world, order, r.CANCEL_POST_ONLY_EDIT)
+            resting.cancel(world, order, r.CANCEL_POST_ONLY_EDIT)
             return
     in_place = changing.stays_in_place(draft, order)
     changing.check_growth(world, draft, order, in_place)
@@ -109,6 +109,8 @@ def _check_flags(world: World, order: Order, wanted: Wanted) -> None:
     ):
         if not flags & bit:
             good = good and value == 0
+    if order.instrument.is_combo:
+        good = good and not flags & (r.AMEND_DISPLAY | r.FLAG_REDUCE_ONLY)
     if order.extra is not None and order.extra.volatility_e6:
         keeps = bool(flags & r.AMEND_VOLATILITY) or not flags & r.AMEND_PRICE
         good = good and not (keeps and changing.flags_after(order, flags) & r.FLAG_POST_ONLY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import changing, matching, placing, triggers
+from tests.reference import changing, placing, resting, triggers
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.changing import Wanted
@@ -39,7 +39,7 @@ def amend(world: World, order: Order, wanted: Wanted) -> None:
         if order.place is Place.WAITS:
             triggers.follow_now(world, order)
         world.events.extended(order, world.now_ms)
-    matching.tell(world, order, r.ORDER_AMENDED)
+    resting.tell(world, order, r.ORDER_AMENDED)
     if moved and order.place is Place.WAITS:
         triggers.look(world, order)
 

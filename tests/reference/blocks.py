@@ -8,8 +8,9 @@ from typing import NamedTuple
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import margin, matching, placing
-from tests.reference.accounts import Account, Order, Seat
+from tests.reference import booking, margin, placing
+from tests.reference.accounts import Account, Seat
+from tests.reference.booking import Party
 from tests.reference.branches import note
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
@@ -85,6 +86,7 @@ def _leg(world: World, taker: Account, at: int, unit: tuple[int, ...]) -> Leg:
         require(maker.family != taker.family, why.WRONG_FAMILY)
         world.check_free(maker)
         instrument = world.instrument(instrument_id)
+        require(not instrument.is_combo, why.BAD_VALUE)
         world.check_instrument_open(instrument)
         require(instrument.terms.min_size_lots <= abs(lots) <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
         placing.check_limit_price(instrument, price_ticks)
@@ -146,31 +148,17 @@ def _put_back(world: World, leg: Leg, before: _Before) -> None:
 
 
 def _book(world: World, taker: Account, leg: Leg) -> None:
-    """Book a leg as a match of two orders that are none."""
-    lots = abs(leg.lots)
-    selling, buying = (taker, leg.maker) if leg.lots < 0 else (leg.maker, taker)
-    orders = {
-        account: _no_order(world, account, leg, flags)
-        for account, flags in ((selling, r.FLAG_SELL), (buying, 0))
-    }
-    matching.book_match(world, orders[leg.maker], orders[taker], lots, in_block=True)
-
-
-def _no_order(world: World, account: Account, leg: Leg, flags: int) -> Order:
-    return Order(
-        0,
-        account,
-        account.seats.setdefault(leg.instrument.id, Seat(leg.instrument)),
-        flags=flags,
-        price_ticks=leg.price_ticks,
-        size_lots=abs(leg.lots),
-        open_lots=abs(leg.lots),
-        display_lots=0,
-        hold_per_lot=0,
-        client_order_id=0,
-        label=0,
-        grant=0,
-        created_ms=world.now_ms,
+    """Book a leg as a match; there is an order on neither side."""
+    for account in (leg.maker, taker):
+        account.take_seat(leg.instrument)
+    booking.book(
+        world,
+        leg.instrument,
+        leg.price_ticks,
+        abs(leg.lots),
+        Party(leg.maker, 0, 0, is_sell=leg.lots > 0),
+        Party(taker, 0, 0, is_sell=leg.lots < 0),
+        flags=r.TRADE_BLOCK,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
+from tests.reference.combo_branches import COMBO_BRANCHES, RARE_COMBO_BRANCHES
 from tests.reference.order_branches import ORDER_BRANCHES, RARE_BRANCHES
 from tests.reference.trigger_branches import RARE_TRIGGER_BRANCHES, TRIGGER_BRANCHES
 
@@ -188,7 +189,15 @@ BRANCHES = frozenset(
     )
 )
 
-_KNOWN = (BRANCHES, ORDER_BRANCHES, RARE_BRANCHES, TRIGGER_BRANCHES, RARE_TRIGGER_BRANCHES)
+_KNOWN = (
+    BRANCHES,
+    ORDER_BRANCHES,
+    RARE_BRANCHES,
+    TRIGGER_BRANCHES,
+    RARE_TRIGGER_BRANCHES,
+    COMBO_BRANCHES,
+    RARE_COMBO_BRANCHES,
+)
 
 
 def note(world: World, branch: str) -> None:

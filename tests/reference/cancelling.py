@@ -7,7 +7,7 @@ from itertools import islice
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import following, matching
+from tests.reference import combos, following, resting
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.instruments import Instrument
@@ -24,14 +24,15 @@ def cancel(world: World, head: Head, words: tuple[int, ...]) -> None:
     if head.flags & r.ONE_DISCONNECTED:
         reason = r.CANCEL_DISCONNECTED
         note(world, "cancel: connection lost")
-    matching.cancel(world, world.own_order(account, words[0]), reason)
+    resting.cancel(world, world.own_order(account, words[0]), reason)
 
 
 def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
     """CANCEL_MANY."""
     account = world.user(head.account)
     scope, kind, which = head.flags & 15, head.flags >> 4 & 3, head.flags >> 6 & 3
-    defined = scope <= r.SCOPE_LABEL_UNDERLYING and kind <= r.KIND_PERPETUAL and which <= r.WHICH_ORDERS
+    last_kind = r.KIND_COMBO if world.has_combo_rules else r.KIND_PERPETUAL
+    defined = scope <= r.SCOPE_LABEL_UNDERLYING and kind <= last_kind and which <= r.WHICH_ORDERS
     type_filter = head.flags >> r.TYPE_FILTER_SHIFT & r.TYPE_FILTER_MASK
     more = FLAGS_3 if world.has_order_rules else 0
     defined = defined and type_filter <= r.FILTER_TRAILING
@@ -61,8 +62,10 @@ def cancel_many(world: World, head: Head, words: tuple[int, ...]) -> None:
         reason = r.CANCEL_DISCONNECTED
         note(world, "cancel many: connection lost")
     note(world, f"cancel many: type {type_filter}")
+    if kind == r.KIND_COMBO and found:
+        note(world, "combo: cancelled by kind")
     for order in found:
-        matching.cancel(world, order, reason)
+        resting.cancel(world, order, reason)
     following.carry_out(world)
     if head.flags & r.FREEZE_QUOTES:
         note(world, "cancel many: quotes frozen")
@@ -86,6 +89,17 @@ def _is_of_type(order: Order, type_filter: int) -> bool:
     return order.untriggered and order.extra is not None and order.extra.trigger.kind == kinds[type_filter]
 
 
+def end_combos(world: World, leg: Instrument) -> None:
+    """Delist the open combos of a leg that ends: their orders are cancelled, and it is told."""
+    for combo in combos.open_of_leg(world, leg):
+        found = list(combo.book.orders())
+        note(world, "combo: ends with a leg, with orders" if found else "combo: ends with a leg")
+        for order in found:
+            resting.cancel(world, order, r.CANCEL_DELIVERY)
+        combo.state = r.STATE_DELISTED
+        world.events.instrument(combo, world.now_ms)
+
+
 def untriggered_of(world: World, instrument: Instrument) -> list[Order]:
     """The untriggered orders of an instrument, by order_id."""
     everything = sorted(world.orders.items())
@@ -101,6 +115,6 @@ def expire_day(world: World, head: Head, words: tuple[int, ...]) -> None:
     for order in found:
         if order.untriggered:
             note(world, f"day end: {order.place.name.lower()}")
-        matching.cancel(world, order, r.CANCEL_DAY_END)
+        resting.cancel(world, order, r.CANCEL_DAY_END)
     following.carry_out(world)
     world.events.done(head, len(found), world.now_ms)

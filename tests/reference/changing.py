@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching, placing
+from tests.reference import funds, matching, placing, resting
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.outcome import Reject, require
@@ -51,7 +50,7 @@ def total_after(world: World, order: Order, wanted: Wanted) -> int:
 def check_total(order: Order, total: int) -> None:
     """A new total: as of a new order, and more than is filled."""
     least = max(order.instrument.terms.min_size_lots, order.filled_lots + 1)
-    require(least <= total <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
+    require(least <= total <= placing.most_lots(order.instrument), why.BAD_SIZE)
 
 
 def _total_of(world: World, order: Order, *, remaining_lots: int) -> int:
@@ -156,12 +155,12 @@ def change(world: World, order: Order, draft: Draft, in_place: bool) -> None:
     old_price = order.price_ticks
     order.flags = draft.flags
     if in_place:
-        matching.count_open(order, open_lots - order.open_lots)
+        resting.count_open(order, open_lots - order.open_lots)
         order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
         order.shown_lots = min(order.shown_lots, open_lots)
-        matching.tell(world, order, r.ORDER_AMENDED)
+        resting.tell(world, order, r.ORDER_AMENDED)
         return
-    matching.leave(world, order)
+    resting.leave(world, order)
     order.price_ticks, order.hold_per_lot = draft.price_ticks, draft.hold_per_lot
     order.size_lots, order.display_lots, order.open_lots = draft.size_lots, draft.display_lots, open_lots
     moved = draft.price_ticks != old_price

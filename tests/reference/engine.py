@@ -13,6 +13,7 @@ from tests.reference import (
     amending,
     blocks,
     cancelling,
+    combos,
     extending,
     families,
     firing,
@@ -79,6 +80,7 @@ BY_HEAD: dict[int, Callable[[World, Head], None]] = {
 BY_BODY: dict[int, Callable[[World, Head, bytes], None]] = {
     r.CREATE_ACCOUNT: lifecycle.create_account,
     r.LIST_INSTRUMENT: lifecycle.list_instrument,
+    r.LIST_COMBO: combos.list_combo,
     r.RISK: parameters.set_risk,
     r.SET_FEES: parameters.set_fees,
     r.RISK_SNAPSHOT: snapshots.risk_snapshot,

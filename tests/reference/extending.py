@@ -9,7 +9,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands_orders import Trigger
-from tests.reference import matching, placing, protection, remembered, triggers
+from tests.reference import matching, placing, protection, remembered, resting, triggers
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.branches import note
 from tests.reference.extras import Extra, Place
@@ -52,6 +52,11 @@ class Asked(NamedTuple):
     @property
     def legs(self) -> list[Leg]:
         return [self.primary, *self.members]
+
+    @property
+    def is_plain(self) -> bool:
+        """No trigger, no link, no members, no volatility."""
+        return not (self.primary.waits or self.link or self.members or self.volatility_e6)
 
     @property
     def wakes_members(self) -> bool:
@@ -118,7 +123,7 @@ def _check(world: World, account: Account, instrument: Instrument, asked: Asked)
     primary, live = asked.primary, not asked.primary.waits
     group = _group(world, account, instrument, primary) if live else None
     draft = _draft(account, instrument, primary, group)
-    _check_leg(world, draft, before=0)
+    _check_leg(world, draft, before=0, plain=asked.is_plain)
     triggers.check_trigger(primary.trigger)
     if not live:
         triggers.check_room(world, instrument, [primary.trigger])
@@ -155,9 +160,10 @@ def _group(world: World, account: Account, instrument: Instrument, leg: Leg) -> 
     return group
 
 
-def _check_leg(world: World, draft: ExtendedDraft, *, before: int) -> None:
-    """5, 6, 7 and 10, so many orders of the same command counted."""
+def _check_leg(world: World, draft: ExtendedDraft, *, before: int, plain: bool = False) -> None:
+    """5, 6, 7 and 10, so many orders of the same command counted. Of a combo it must be `plain`."""
     placing.check_flags(draft)
+    require(not draft.instrument.is_combo or plain, why.BAD_FLAGS)
     require(draft.type in (r.TYPE_LIMIT, r.TYPE_MARKET), why.BAD_FLAGS)
     placing.check_size(world, draft)
     placing.check_price(draft)
@@ -193,7 +199,7 @@ def _check_volatility(instrument: Instrument, asked: Asked) -> None:
 def _tell_placed(world: World, order: Order) -> None:
     """EXTENDED and ORDER of an order that is not in the book."""
     world.events.extended(order, world.now_ms)
-    matching.tell(world, order, r.ORDER_PLACED)
+    resting.tell(world, order, r.ORDER_PLACED)
 
 
 def _place_primary(
@@ -215,7 +221,7 @@ def _place_primary(
         triggers.follow_now(world, order)
     world.events.extended(order, world.now_ms, other_id=partner)
     if leg.waits:
-        matching.tell(world, order, r.ORDER_PLACED)
+        resting.tell(world, order, r.ORDER_PLACED)
         triggers.look(world, order)
     else:
         if asked.volatility_e6:
@@ -287,7 +293,7 @@ def _stillborn(world: World, order: Order, primary: Order, reason: int) -> None:
     world.events.extended(order, world.now_ms, other_id=primary.id)
     order.open_lots = 0
     order.place = Place.DORMANT
-    matching.tell(world, order, r.ORDER_PLACED, reason)
+    resting.tell(world, order, r.ORDER_PLACED, reason)
 
 
 def _place_live(world: World, head: Head, leg: Leg, order: Order, primary: Order) -> None:
@@ -300,7 +306,7 @@ def _place_live(world: World, head: Head, leg: Leg, order: Order, primary: Order
     except Reject:
         note(world, "pair: the member refused")
         _stillborn(world, order, primary, r.CANCEL_TRIGGER_REFUSED)
-        matching.cancel(world, primary, r.CANCEL_OCO)
+        resting.cancel(world, primary, r.CANCEL_OCO)
         return
     placed = placing.accept(
         world, draft, head._replace(client_order_id=0), label=leg.label, order_id=order.id

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import following, matching, placing, protection, triggers
-from tests.reference.accounts import Order, Seat
+from tests.reference import following, matching, placing, protection, resting, triggers
+from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.extras import Place
 from tests.reference.outcome import Reject
@@ -75,7 +75,7 @@ def _take(world: World, order: Order) -> bool:
         how = "fired before" if extra.fired else "triggered" if extra.has_trigger else "woken"
         note(world, f"fire: refused, {how}")
         order.open_lots = 0
-        matching.tell_ended(world, order, r.CANCEL_TRIGGER_REFUSED)
+        resting.tell_ended(world, order, r.CANCEL_TRIGGER_REFUSED)
     else:
         _place(world, order, draft)
     following.carry_out(world)
@@ -101,7 +101,7 @@ def _place(world: World, order: Order, draft: Draft) -> None:
         note(world, "fire: cut to reduce only")
     extra.fired = True
     order.place = Place.BOOK
-    order.seat = order.account.seats.setdefault(order.instrument.id, Seat(order.instrument))
+    order.seat = order.account.take_seat(order.instrument)
     order.group = draft.group
     order.hold_per_lot = draft.hold_per_lot
     order.price_ticks = draft.use_price or 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exchange.domain import records as r
-from tests.reference import changing, matching, triggers
+from tests.reference import changing, resting, triggers
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.extras import Extra, Place
@@ -29,7 +29,7 @@ def _follow(world: World, order: Order, extra: Extra) -> None:
         if world.lives(other):
             how = "filled" if order.filled_lots else "ended"
             note(world, f"pair: {how}, the other {other.place.name.lower()}")
-            matching.cancel(world, other, r.CANCEL_OCO)
+            resting.cancel(world, other, r.CANCEL_OCO)
     if extra.members:
         if extra.is_incremental:
             _incremental(world, order, extra, ended=ended)
@@ -60,7 +60,7 @@ def _at_once(world: World, primary: Order, extra: Extra, *, ended: bool) -> None
         if wakes:
             _wake(world, member)
         else:
-            matching.cancel(world, member, r.CANCEL_PRIMARY_CLOSED)
+            resting.cancel(world, member, r.CANCEL_PRIMARY_CLOSED)
 
 
 def _pair(world: World, members: list[Order]) -> None:
@@ -77,7 +77,7 @@ def _wake(world: World, member: Order) -> None:
     if extra_of(member).has_trigger:
         triggers.follow_now(world, member)
     world.events.extended(member, world.now_ms)
-    matching.tell(world, member, r.ORDER_AMENDED)
+    resting.tell(world, member, r.ORDER_AMENDED)
     if extra_of(member).has_trigger:
         triggers.look(world, member)
     else:
@@ -98,7 +98,7 @@ def _incremental(world: World, primary: Order, extra: Extra, *, ended: bool) -> 
         extra_of(member).primary = None
         if member.place in (Place.DORMANT, Place.SPENT) and world.lives(member):
             note(world, f"incremental: cancelled {member.place.name.lower()}")
-            matching.cancel(world, member, r.CANCEL_PRIMARY_CLOSED)
+            resting.cancel(world, member, r.CANCEL_PRIMARY_CLOSED)
         elif world.lives(member):
             note(world, "incremental: goes on alone")
 
@@ -126,7 +126,7 @@ def _bring(world: World, primary: Order, member: Order) -> None:
     else:
         member.size_lots += more
         member.open_lots += more
-        matching.tell(world, member, r.ORDER_AMENDED)
+        resting.tell(world, member, r.ORDER_AMENDED)
         if place is Place.SPENT:
             triggers.make_due(world, member)
     extra.woken_lots = target

@@ -32,6 +32,8 @@ def hold_per_lot(
     A standard account's sale holds nothing under rules 1; under rules 2 what an uncapped fee leaves unpaid.
     """
     value = price_ticks * instrument.multiplier_micro
+    if instrument.is_combo:
+        return combo_fees(world, instrument) + max(0, combo_cost(account, instrument, is_sell, price_ticks))
     fee = fee_hold(world, instrument, price_ticks)
     if instrument.is_option and account.model == r.MODEL_STANDARD:
         if not is_sell:
@@ -41,6 +43,22 @@ def hold_per_lot(
     if is_sell:
         return fee + max(0, instrument.mark_high - value)
     return fee + max(0, value - instrument.mark_low)
+
+
+def combo_fees(world: World, combo: Instrument) -> int:
+    """The most the fees of a lot of a combo may be: of all its legs, uncapped."""
+    return sum(leg.times * ceil_div(fees.hold_nano(world, leg.instrument), 1000) for leg in combo.legs)
+
+
+def combo_cost(account: Account, combo: Instrument, is_sell: bool, price_ticks: int) -> int:
+    """What a lot of a combo takes from the balance, fees apart; negative where it brings something.
+
+    Under the standard model its price; under the portfolio model what it loses against the marks.
+    """
+    value = price_ticks * combo.multiplier_micro
+    if account.model == r.MODEL_STANDARD:
+        return -value if is_sell else value
+    return combo.mark_high - value if is_sell else value - combo.mark_low
 
 
 def requirement_of(instrument: Instrument, size: int, open_buy: int, open_sell: int, hold: int) -> int:

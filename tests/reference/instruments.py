@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -38,9 +39,28 @@ class Underlying:
         return self.risk.jump_factor if self.risk else limits.DEFAULT_JUMP_FACTOR
 
 
+class Leg(NamedTuple):
+    """What a lot of an order's instrument is in one instrument: itself, or a part of a combo."""
+
+    instrument: Instrument
+    ratio: int = 1
+
+    @property
+    def times(self) -> int:
+        """|ratio|."""
+        return abs(self.ratio)
+
+    def sells(self, *, is_sell: bool) -> bool:
+        """Does who is on this side of the combo sell the leg?"""
+        return is_sell == (self.ratio > 0)
+
+
 @dataclass(slots=True, eq=False)
 class Instrument:
-    """A listed instrument; `units` are the six body units of its listing, kept as they came."""
+    """A listed instrument; `units` are the six body units of its listing, kept as they came.
+
+    A combo (rules 4) has `parts`; its marks and band are those that `combos.refresh` made of its legs'.
+    """
 
     id: int
     terms: InstrumentTerms
@@ -67,6 +87,16 @@ class Instrument:
     last_seen_ticks: int = 0  # rules 3: of the last of an order that was through; 0 before the first
     table: tuple[int, ...] | None = None  # rules 2: gains of one lot long by scenario, in quanta
     book: Book = field(default_factory=Book)
+    parts: tuple[Leg, ...] = ()
+
+    @property
+    def is_combo(self) -> bool:
+        return self.terms.kind == r.KIND_COMBO
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Of a combo its legs, by id; of another instrument itself."""
+        return self.parts or (Leg(self),)
 
     @property
     def is_option(self) -> bool:
@@ -79,6 +109,8 @@ class Instrument:
 
     def step_at(self, price_ticks: int) -> int:
         """The tick step in force at a price."""
+        if self.is_combo:
+            return self.terms.tick_steps[0][1]
         return next(step for above, step in reversed(self.terms.tick_steps) if above <= price_ticks)
 
     def on_tick(self, price_ticks: int) -> bool:
@@ -86,6 +118,10 @@ class Instrument:
 
     def valid_at_most(self, price_ticks: int) -> int | None:
         """The largest valid price ≤ a price, or None."""
+        if self.is_combo:
+            step = self.step_at(price_ticks)
+            found = floor_div(min(price_ticks, self.highest_price), step) * step
+            return found if found >= self.lowest_price else None
         price_ticks = min(price_ticks, self.terms.price_limit_ticks)
         if price_ticks < 1:
             return None
@@ -94,6 +130,10 @@ class Instrument:
 
     def valid_at_least(self, price_ticks: int) -> int | None:
         """The smallest valid price ≥ a price, or None."""
+        if self.is_combo:
+            step = self.step_at(price_ticks)
+            found = ceil_div(max(price_ticks, self.lowest_price), step) * step
+            return found if found <= self.highest_price else None
         price_ticks = max(price_ticks, 1)
         step = self.step_at(price_ticks)
         found = ceil_div(price_ticks, step) * step

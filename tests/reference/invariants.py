@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import order_invariants
+from tests.reference import combo_invariants, order_invariants
 from tests.reference.accounts import Account, Seat
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import BrokenInvariant, must
@@ -29,6 +29,9 @@ def check(world: World) -> None:
         _check_account(world, account)
         for seat in account.seats.values():
             _check_seat(account, seat)
+        for desk in account.desks.values():
+            combo_invariants.check_desk(account, desk)
+    combo_invariants.check(world)
 
 
 def _check_system_accounts(world: World) -> None:
@@ -74,11 +77,20 @@ def _check_book(world: World, instrument: Instrument) -> None:
 
 
 def _check_seat(account: Account, seat: Seat) -> None:
-    mine = [o for o in account.orders.values() if o.seat is seat]
+    """Its own orders count in it, and those of combos as many lots as the combo has of its instrument."""
     where = f"seat ({account.id}, {seat.instrument.id})"
-    must(seat.open_buy_lots == sum(o.open_lots for o in mine if not o.is_sell), f"{where} open_buy")
-    must(seat.open_sell_lots == sum(o.open_lots for o in mine if o.is_sell), f"{where} open_sell")
-    must(seat.hold_micro == sum(o.open_lots * o.hold_per_lot for o in mine), f"{where} hold")
+    in_book = [o for o in account.orders.values() if not o.untriggered]
+    mine = [o for o in in_book if o.seat is seat]
+    opened = [
+        (leg.sells(is_sell=o.is_sell), o.open_lots * leg.times)
+        for o in in_book
+        for leg in o.instrument.legs
+        if leg.instrument is seat.instrument
+    ]
+    must(seat.open_buy_lots == sum(lots for sells, lots in opened if not sells), f"{where} open_buy")
+    must(seat.open_sell_lots == sum(lots for sells, lots in opened if sells), f"{where} open_sell")
+    holding = [o for o in in_book if o.instrument.legs[0].instrument is seat.instrument]
+    must(seat.hold_micro == sum(o.open_lots * o.hold_per_lot for o in holding), f"{where} hold")
     limit = seat.instrument.terms.position_limit_lots
     must(seat.size_lots + seat.open_buy_lots <= limit, f"{where} may pass the position limit up")
     must(-seat.size_lots + seat.open_sell_lots <= limit, f"{where} may pass the position limit down")

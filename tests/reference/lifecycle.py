@@ -9,8 +9,9 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.events import unpack_terms
-from tests.reference import cancelling, families, following, funds, matching
+from tests.reference import cancelling, combos, families, following, funds, resting
 from tests.reference.accounts import Account
+from tests.reference.branches import note
 from tests.reference.instruments import Instrument, Underlying, listed, terms_acceptable
 from tests.reference.outcome import require
 from tests.reference.world import Head, World
@@ -111,8 +112,9 @@ def set_instrument_state(world: World, head: Head) -> None:
     require(head.flags <= r.STATE_DELISTED, why.BAD_FLAGS)
     if head.flags == r.STATE_DELISTED:
         require(_is_empty(world, instrument), why.NOT_EMPTY)
+        cancelling.end_combos(world, instrument)
         for order in cancelling.untriggered_of(world, instrument):
-            matching.cancel(world, order, r.CANCEL_DELIVERY)
+            resting.cancel(world, order, r.CANCEL_DELIVERY)
         following.carry_out(world)
         remove_seats(world, instrument)
         instrument.table = None
@@ -121,12 +123,15 @@ def set_instrument_state(world: World, head: Head) -> None:
 
 
 def _is_empty(world: World, instrument: Instrument) -> bool:
-    if any(True for _ in instrument.book.orders()):
+    combos_of_it = combos.open_of_leg(world, instrument)
+    if any(True for each in (instrument, *combos_of_it) for _ in each.book.orders()):
+        if not any(True for _ in instrument.book.orders()):
+            note(world, "combo: its orders keep a leg")
         return False
     seats = [a.seats[instrument.id] for a in world.accounts.values() if instrument.id in a.seats]
     if any(seat.size_lots for seat in seats):
         return False
-    return instrument.is_option or not any(seat.entry_value_micro for seat in seats)
+    return instrument.is_option or instrument.is_combo or not any(seat.entry_value_micro for seat in seats)
 
 
 def remove_seats(world: World, instrument: Instrument) -> None:

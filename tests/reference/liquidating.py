@@ -10,7 +10,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands_risk import RiskParameters
-from tests.reference import fees, following, margin, matching, portfolio
+from tests.reference import fees, following, margin, matching, portfolio, resting
 from tests.reference.accounts import Account, Order, Seat
 from tests.reference.arithmetic import ceil_div, floor_div, ppm_floor
 from tests.reference.branches import MODELS, note
@@ -56,7 +56,7 @@ def end(world: World, account: Account) -> None:
 def _cancel_orders(world: World, account: Account) -> None:
     found = list(islice(sorted(account.orders.items()), limits.LIQUIDATION_CANCELS))
     for _, order in found:
-        matching.cancel(world, order, r.CANCEL_LIQUIDATION)
+        resting.cancel(world, order, r.CANCEL_LIQUIDATION)
     following.carry_out(world)
     tell(world, account, r.LIQ_ORDERS, lots=len(found))
 

@@ -80,6 +80,8 @@ class _Look:
     def _counted(self, maker: Order, lots: int) -> int:
         """Pass an order: what the look counts of it, if it counts `lots` of one that loses nothing."""
         world = self.world
+        if maker.instrument.is_combo:
+            return self._counted_of_combo(maker, lots)
         if self._is_own(maker):
             if world.has_risk_rules and overdraw(world, maker):
                 note(world, "look: an own order takes nothing")
@@ -97,6 +99,15 @@ class _Look:
         if lots > maker.shown_lots:
             note(world, "look: losing, hidden lots not counted")
         return min(lots, maker.shown_lots)
+
+    def _counted_of_combo(self, maker: Order, lots: int) -> int:
+        """In a combo's book nothing is counted of what loses (rules 4)."""
+        if self._is_own(maker):
+            return 0
+        if is_losing(self.world, maker):
+            note(self.world, "look: of a combo, losing, not counted")
+            return 0
+        return lots
 
     def _take(self, maker: Order) -> None:
         """Take an order's overdraw from its account's slack (rules 2)."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from exchange.domain import records as r
-from tests.reference import fees, margin
+from tests.reference import fees, funds, margin
 from tests.reference.accounts import Account, Order
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.instruments import Instrument
-from tests.reference.lines import line_of, lines_of
+from tests.reference.lines import lines_of
 from tests.reference.world import World
 
 
@@ -21,6 +21,8 @@ def balance_change(
     account: Account, instrument: Instrument, price_ticks: int, lots: int, *, is_sell: bool
 ) -> int:
     """Δ: what a fill does to the account's balance, fees apart; what it gains at the mark counts nothing."""
+    if instrument.is_combo:
+        return -lots * funds.combo_cost(account, instrument, is_sell, price_ticks)
     if instrument.is_option and account.model == r.MODEL_STANDARD:
         paid = price_ticks * instrument.multiplier_micro * lots
         return paid if is_sell else -paid
@@ -37,21 +39,29 @@ def is_losing(world: World, maker: Order) -> bool:
 def _fee_per_lot(world: World, maker: Order) -> int:
     """fee₁: the most that a fill of one lot costs the maker; nothing where it gets a rebate."""
     instrument = maker.instrument
+    if instrument.is_combo:
+        nano = {leg: fees.maker_nano(world, maker.account, leg.instrument) for leg in instrument.legs}
+        return sum(leg.times * ceil_div(each, 1000) for leg, each in nano.items())
     fee = ceil_div(fees.maker_nano(world, maker.account, instrument), 1000)
     if instrument.is_option and (cap := instrument.terms.fee_cap_permille):
         fee = min(fee, floor_div(maker.price_ticks * instrument.multiplier_micro * cap, 1000) + 1)
     return fee
 
 
-def may_trade(world: World, maker: Order, lots: int) -> bool:
-    """Does this fill leave a losing maker's account at or above maintenance?"""
-    account, instrument = maker.account, maker.instrument
-    change = balance_change(account, instrument, maker.price_ticks, lots, is_sell=maker.is_sell)
-    fee = lots * _fee_per_lot(world, maker)
-    line = line_of(maker.seat)
-    filled = lines_of(account, line._replace(size=line.size + (-lots if maker.is_sell else lots)))
-    required = margin.maintenance(world, account.model, filled)
-    return margin.worth(account).balance + change - fee >= required
+def may_trade(world: World, makers: list[Order], lots: int) -> bool:
+    """Do these fills, one of each maker of one account, leave it at or above maintenance?"""
+    account = makers[0].account
+    lines = {line.instrument.id: line for line in lines_of(account)}
+    room = margin.worth(account).balance
+    for maker in makers:
+        price = maker.price_ticks
+        room += balance_change(account, maker.instrument, price, lots, is_sell=maker.is_sell)
+        room -= lots * _fee_per_lot(world, maker)
+        for leg in maker.instrument.legs:
+            line = lines[leg.instrument.id]
+            change = lots * leg.times * (-1 if leg.sells(is_sell=maker.is_sell) else 1)
+            lines[leg.instrument.id] = line._replace(size=line.size + change)
+    return room >= margin.maintenance(world, account.model, list(lines.values()))
 
 
 def slack(world: World, account: Account) -> int:

@@ -10,9 +10,9 @@ from exchange.domain import records as r
 
 if TYPE_CHECKING:
     from tests.reference.accounts import Account, Order, Seat
+    from tests.reference.booking import Fill
     from tests.reference.groups import Group
     from tests.reference.instruments import Instrument
-    from tests.reference.matching import Fill
     from tests.reference.world import Head
 
 _HEADER = struct.Struct("<BBHIQIIq")
@@ -26,6 +26,7 @@ _SETTLED = struct.Struct("<12q")
 _DONE = struct.Struct("<2IQ2q")
 _ACCOUNT = struct.Struct("<2qI4B2Iq")
 _LIQUIDATION = struct.Struct("<12q")
+_COMBO_TRADE = struct.Struct("<2q2Q2I3q")
 _REPEATED = struct.Struct("<2IQ2q")
 _UNITS = r.EVENT_UNITS
 VERSION = 1
@@ -79,10 +80,12 @@ class Events:
         old_price_ticks: int | None = None,
         *,
         spent: bool = False,
+        priced: bool = True,
     ) -> None:
         """ORDER after a change; the old level's words if `old_price_ticks` is given.
 
-        An untriggered order stands at no level. `spent`: an order filled whole is to be untriggered again.
+        An untriggered order stands at no level, nor does one that found no price (not `priced`).
+        `spent`: an order filled whole is to be untriggered again.
         """
         if reason:
             state = r.ORDER_STATE_CANCELLED
@@ -116,27 +119,25 @@ class Events:
                 now_ms,
                 order.created_ms,
                 order.shown_lots,
-                0 if order.untriggered else side.shown_lots(order.price_ticks),
+                0 if order.untriggered or not priced else side.shown_lots(order.price_ticks),
             )
         )
         if old_price_ticks is not None:
             self._parts.append(_WORDS_4.pack(old_price_ticks, side.shown_lots(old_price_ticks), 0, 0))
         self._index += 1
 
-    def trade(self, fill: Fill, now_ms: int, *, in_block: bool = False) -> None:
-        maker, taker, instrument = fill.maker, fill.taker, fill.maker.instrument
+    def trade(self, fill: Fill, now_ms: int) -> None:
+        maker, taker, instrument = fill.maker, fill.taker, fill.instrument
         body = _TRADE.pack(
-            maker.id,
-            taker.id,
-            maker.price_ticks,
+            maker.order_id,
+            taker.order_id,
+            fill.price_ticks,
             fill.lots,
             maker.account.id,
             taker.account.id,
             fill.maker_fee,
             fill.taker_fee,
-            int(taker.is_sell)
-            | (r.TRADE_LIQUIDATION if taker.account.liquidation != r.LIQUIDATION_NONE else 0)
-            | (r.TRADE_BLOCK if in_block else 0),
+            fill.flags,
             now_ms,
             instrument.index_micro,
             instrument.mark_micro,
@@ -148,6 +149,33 @@ class Events:
             0,
         )
         self._add(r.EV_TRADE, taker.account.id, instrument.id, fill.trade_id, body)
+
+    def combo_trade(
+        self,
+        combo: Instrument,
+        trade_id: int,
+        price_ticks: int,
+        lots: int,
+        *,
+        kind: int,
+        is_sell: bool,
+        taker: Order | None,
+        maker: Order | None,
+        now_ms: int,
+    ) -> None:
+        """COMBO_TRADE; the taker, or the maker, where it is an order of the combo."""
+        body = _COMBO_TRADE.pack(
+            price_ticks,
+            lots,
+            taker.id if taker else 0,
+            maker.id if maker else 0,
+            maker.account.id if maker else 0,
+            0,
+            now_ms,
+            int(is_sell) | kind << 8,
+            combo.trade_seq,
+        )
+        self._add(r.EV_COMBO_TRADE, taker.account.id if taker else 0, combo.id, trade_id, body)
 
     def cash(
         self,

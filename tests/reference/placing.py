@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import funds, matching, protection, remembered, sufficiency, triggers
+from tests.reference import funds, matching, protection, remembered, resting, sufficiency, triggers
 from tests.reference.accounts import Account, Order, Seat
-from tests.reference.arithmetic import ceil_div
+from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.branches import note
 from tests.reference.groups import Group
-from tests.reference.instruments import Instrument
+from tests.reference.instruments import Instrument, Leg
 from tests.reference.outcome import Reject, require
 from tests.reference.world import Head, World
 
@@ -58,20 +58,38 @@ class Draft:
         return self.flags >> r.TYPE_SHIFT & r.TYPE_MASK
 
     @property
+    def time_in_force(self) -> int:
+        return self.flags >> r.TIF_SHIFT & r.TIF_MASK
+
+    @property
     def seat(self) -> Seat | None:
+        """Of an order that is none of a combo: its instrument's."""
         return self.account.seats.get(self.instrument.id)
 
-    def others_open(self, is_sell: bool) -> int:
-        """Open lots of the seat on a side, without the replaced order's."""
-        lots = self.seat.open_lots(is_sell) if self.seat else 0
-        if self.replaces and self.replaces.is_sell == is_sell:
-            lots -= self.replaces.open_lots
+    def seat_in(self, leg: Leg) -> Seat | None:
+        return self.account.seats.get(leg.instrument.id)
+
+    def sells(self, leg: Leg) -> bool:
+        return leg.sells(is_sell=self.is_sell)
+
+    def others_open(self, leg: Leg, is_sell: bool) -> int:
+        """Open lots of a leg's seat on a side, without the replaced order's."""
+        seat = self.seat_in(leg)
+        lots = seat.open_lots(is_sell) if seat else 0
+        if self.replaces and leg.sells(is_sell=self.replaces.is_sell) == is_sell:
+            lots -= self.replaces.open_lots * leg.times
         return lots
 
-    def capacity(self) -> int:
-        """Lots an order of this side may have and still only reduce."""
-        opposite = self.seat.opposite_lots(self.is_sell) if self.seat else 0
-        return opposite - self.others_open(self.is_sell)
+    def capacity(self, leg: Leg | None = None) -> int:
+        """Lots an order of this side may have in a leg (in its instrument) and still only reduce."""
+        leg = leg or Leg(self.instrument)
+        seat, is_sell = self.seat_in(leg), self.sells(leg)
+        opposite = seat.opposite_lots(is_sell) if seat else 0
+        return opposite - self.others_open(leg, is_sell)
+
+    def is_closing(self, lots: int) -> bool:
+        """Do so many lots only reduce, in every leg?"""
+        return all(lots * leg.times <= self.capacity(leg) for leg in self.instrument.legs)
 
 
 def new_order(world: World, head: Head, words: tuple[int, ...]) -> None:
@@ -97,7 +115,7 @@ def _place(world: World, head: Head, account: Account, words: tuple[int, ...]) -
     order = accept(world, draft, head, label=head.aux)
     if draft.use_price is None:
         order.open_lots = 0
-        matching.tell(world, order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY)
+        resting.tell(world, order, r.ORDER_PLACED, r.CANCEL_NO_LIQUIDITY, priced=False)
     else:
         matching.run(world, order, r.ORDER_PLACED, trades=True)
     return order.id
@@ -108,7 +126,7 @@ def accept(world: World, draft: Draft, head: Head, *, label: int, order_id: int 
     return Order(
         order_id or world.take_order_id(),
         draft.account,
-        draft.account.seats.setdefault(draft.instrument.id, Seat(draft.instrument)),
+        draft.account.take_seat(draft.instrument),
         flags=draft.flags,
         price_ticks=draft.use_price or 0,
         size_lots=draft.size_lots,
@@ -145,8 +163,9 @@ def check_live(world: World, draft: Draft) -> None:
         draft.display_lots = min(draft.display_lots, draft.size_lots)
     if draft.flags & r.FLAG_POST_ONLY:
         draft.price_ticks = passive_price(draft)
-    if draft.seat is None:
-        require(len(draft.account.seats) < draft.account.seat_cap, why.TOO_MANY_SEATS)
+    seats = draft.account.seats
+    missing = sum(draft.seat_in(leg) is None for leg in draft.instrument.legs)
+    require(not missing or len(seats) + missing <= draft.account.seat_cap, why.TOO_MANY_SEATS)
     check_position(draft, draft.size_lots)
     choose_price(draft)
     check_accumulation(draft)
@@ -172,6 +191,8 @@ def check_flags(draft: Draft) -> None:
         good = good and tif != r.TIF_GTD
     if draft.display_lots:
         good = good and kind == r.TYPE_LIMIT and rests
+    if draft.instrument.is_combo:
+        good = good and not flags & (r.FLAG_REDUCE_ONLY | r.FLAG_MMP) and not draft.display_lots
     require(good, why.BAD_FLAGS)
 
 
@@ -190,8 +211,13 @@ class ExtendedDraft(Draft):
 def check_size(world: World, draft: Draft) -> None:
     """6: size and display."""
     least = draft.instrument.terms.min_size_lots
-    require(least <= draft.size_lots <= limits.MAX_ORDER_LOTS, why.BAD_SIZE)
+    require(least <= draft.size_lots <= most_lots(draft.instrument), why.BAD_SIZE)
     check_display(world, draft.display_lots, draft.size_lots, "new")
+
+
+def most_lots(instrument: Instrument) -> int:
+    """Lots an order may have: as many of every leg at the most."""
+    return floor_div(limits.MAX_ORDER_LOTS, max(leg.times for leg in instrument.legs))
 
 
 def check_display(world: World, display_lots: int, size_lots: int, what: str) -> None:
@@ -223,7 +249,11 @@ def check_price(draft: Draft) -> None:
 
 
 def check_limit_price(instrument: Instrument, price_ticks: int) -> None:
-    require(1 <= price_ticks <= instrument.terms.price_limit_ticks, why.BAD_PRICE)
+    if instrument.is_combo:
+        lowest, highest = instrument.lowest_price, instrument.highest_price
+    else:
+        lowest, highest = 1, instrument.terms.price_limit_ticks
+    require(lowest <= price_ticks <= highest, why.BAD_PRICE)
     require(instrument.on_tick(price_ticks), why.PRICE_OFF_TICK)
 
 
@@ -258,11 +288,13 @@ def passive_price(draft: Draft) -> int:
 
 
 def check_position(draft: Draft, open_lots: int) -> None:
-    """14: the position if all open lots of this side were filled."""
-    size = draft.seat.size_lots if draft.seat else 0
-    toward = -size if draft.is_sell else size
-    reached = toward + draft.others_open(draft.is_sell) + open_lots
-    require(reached <= draft.instrument.terms.position_limit_lots, why.POSITION_LIMIT)
+    """14: the position, in each leg, if all open lots of this side were filled."""
+    for leg in draft.instrument.legs:
+        seat, is_sell = draft.seat_in(leg), draft.sells(leg)
+        size = seat.size_lots if seat else 0
+        toward = -size if is_sell else size
+        reached = toward + draft.others_open(leg, is_sell) + open_lots * leg.times
+        require(reached <= leg.instrument.terms.position_limit_lots, why.POSITION_LIMIT)
 
 
 def choose_price(draft: Draft) -> None:
@@ -283,9 +315,10 @@ def choose_price(draft: Draft) -> None:
 
 def check_accumulation(draft: Draft) -> None:
     """15: cash and entry value far from where 64 bits end."""
-    entry = draft.seat.entry_value_micro if draft.seat else 0
     require(abs(draft.account.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
-    require(abs(entry) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
+    for leg in draft.instrument.legs:
+        seat = draft.seat_in(leg)
+        require(abs(seat.entry_value_micro if seat else 0) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
 
 
 def check_funds(world: World, draft: Draft, open_lots: int) -> None:
@@ -311,7 +344,8 @@ def check_covered(world: World, draft: Draft, open_lots: int) -> None:
 def requirement_with(draft: Draft, open_lots: int) -> int:
     """The seat's requirement with the draft's open lots in place of the replaced order's."""
     seat = draft.seat
-    buys, sells = draft.others_open(is_sell=False), draft.others_open(is_sell=True)
+    itself = Leg(draft.instrument)
+    buys, sells = draft.others_open(itself, is_sell=False), draft.others_open(itself, is_sell=True)
     hold = seat.hold_micro if seat else 0
     if draft.replaces:
         hold -= draft.replaces.open_lots * draft.replaces.hold_per_lot

@@ -6,7 +6,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands_orders import MmpLimits
-from tests.reference import following, matching
+from tests.reference import following, resting
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.groups import Group
@@ -62,7 +62,7 @@ def _remove(world: World, group: Group | None) -> None:
     found = group.in_order()
     note(world, "group: removed with orders" if found else "group: removed")
     for order in found:
-        matching.cancel(world, order, r.CANCEL_MMP_CONFIG)
+        resting.cancel(world, order, r.CANCEL_MMP_CONFIG)
     del world.groups[group.key]
 
 
@@ -78,7 +78,7 @@ def _cut_to_most(world: World, group: Group) -> None:
     for place in places:
         standing = [order for order in found if (order.instrument.id, order.is_sell) == place]
         while standing and _amount_e8(standing) > group.limits.max_quote_e8:
-            matching.cancel(world, standing.pop(), r.CANCEL_MMP_CONFIG)
+            resting.cancel(world, standing.pop(), r.CANCEL_MMP_CONFIG)
             note(world, "group: an order too large for it now")
             if standing and _amount_e8(standing) <= group.limits.max_quote_e8:
                 note(world, "group: an older order stays")

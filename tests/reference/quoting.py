@@ -14,6 +14,7 @@ from tests.reference.branches import note
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
 from tests.reference.placing import Looks, QuoteDraft
+from tests.reference.resting import cancel, count_open, leave, tell
 from tests.reference.world import Head, World
 
 _UNIT = struct.Struct("<IIqqII")
@@ -100,12 +101,12 @@ class Entry:
 
     def resting(self, is_sell: bool) -> Order | None:
         """The account's quote of that side, instrument and group."""
-        seat = self.account.seats.get(self.instrument.id)
+        seat = self.account.seat_of(self.instrument)
         return seat.quote(is_sell, self.group_word) if seat else None
 
     def has_other(self, is_sell: bool) -> bool:
         """Has the account a quote of that side and instrument in any group?"""
-        seat = self.account.seats.get(self.instrument.id)
+        seat = self.account.seat_of(self.instrument)
         return seat is not None and any(sells == is_sell for sells, _ in seat.quotes)
 
 
@@ -132,19 +133,20 @@ def _quote_entry(world: World, entry: Entry, present: list[QuoteSide]) -> int:
             )
             failed = entry.resting(side.is_sell)
             if failed is not None:
-                matching.cancel(world, failed, r.CANCEL_QUOTE_FAILED)
+                cancel(world, failed, r.CANCEL_QUOTE_FAILED)
         following.carry_out(world)
     return effective
 
 
 def _quote_side(world: World, entry: Entry, side: QuoteSide) -> int:
     """1 if the side took effect."""
+    require(not entry.instrument.is_combo or entry.group_word == 0, why.BAD_FLAGS)
     group = protection.group_for(world, entry.account, entry.instrument, entry.group_word)
     resting = entry.resting(side.is_sell)
     if side.lots == 0:
         if resting is None:
             return 0
-        matching.cancel(world, resting, r.CANCEL_USER)
+        cancel(world, resting, r.CANCEL_USER)
         return 1
     protection.check_frozen(world, group)
     if not resting and entry.has_other(side.is_sell):
@@ -185,15 +187,15 @@ def _renew(order: Order, head: Head, flags: int, lots: int) -> None:
 
 
 def _shrink(world: World, head: Head, order: Order, draft: QuoteDraft) -> None:
-    matching.count_open(order, draft.size_lots - order.open_lots)
+    count_open(order, draft.size_lots - order.open_lots)
     _renew(order, head, draft.flags, draft.size_lots)
     order.shown_lots = min(order.shown_lots, order.open_lots)
-    matching.tell(world, order, r.ORDER_AMENDED)
+    tell(world, order, r.ORDER_AMENDED)
 
 
 def _replace(world: World, head: Head, order: Order, draft: QuoteDraft) -> None:
     old_price = order.price_ticks
-    matching.leave(world, order)
+    leave(world, order)
     _renew(order, head, draft.flags, draft.size_lots)
     order.price_ticks, order.hold_per_lot = draft.price_ticks, draft.hold_per_lot
     moved = old_price if old_price != order.price_ticks else None

@@ -6,7 +6,7 @@ import struct
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import changing, following, matching, placing, triggers
+from tests.reference import changing, following, placing, resting, triggers
 from tests.reference.accounts import Order
 from tests.reference.branches import note
 from tests.reference.outcome import Reject
@@ -36,7 +36,7 @@ def reprice(world: World, head: Head, body: bytes) -> None:
             repriced += 1
         except Reject:
             note(world, "reprice: refused")
-            matching.cancel(world, order, r.CANCEL_REPRICE_REFUSED)
+            resting.cancel(world, order, r.CANCEL_REPRICE_REFUSED)
         following.carry_out(world)
     world.events.done(head, repriced, world.now_ms)
 

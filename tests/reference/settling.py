@@ -5,7 +5,7 @@ from __future__ import annotations
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import cancelling, following, lifecycle, matching
+from tests.reference import cancelling, following, lifecycle, resting
 from tests.reference.accounts import Account, Seat
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.instruments import E8, Instrument, per_lot_up, price_bounded
@@ -97,8 +97,9 @@ def deliver(world: World, head: Head, words: tuple[int, ...]) -> None:
     require(world.now_ms >= instrument.terms.expiry_ms, why.NOT_EXPIRED)
     good = 1 <= price_micro <= limits.MAX_PRICE_MICRO and price_bounded(price_micro, instrument.terms)
     require(good, why.BAD_VALUE)
+    cancelling.end_combos(world, instrument)
     for order in (*instrument.book.orders(), *cancelling.untriggered_of(world, instrument)):
-        matching.cancel(world, order, r.CANCEL_DELIVERY)
+        resting.cancel(world, order, r.CANCEL_DELIVERY)
     following.carry_out(world)
     payoff_per_lot = _payoff_per_lot(instrument, price_micro)
     for account, seat in _seats(world, instrument):

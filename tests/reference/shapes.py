@@ -6,7 +6,7 @@ import struct
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import blocks, extending, lifecycle, quoting, repricing, snapshots
+from tests.reference import blocks, combos, extending, lifecycle, quoting, repricing, snapshots
 from tests.reference.world import Head
 
 # Units of the commands of one size. The others: MASS_QUOTE, MARKS, SET_FEES (2 + n), RISK_SNAPSHOT,
@@ -46,11 +46,12 @@ UNITS = {
     r.RESET_MMP: 1,
     r.SET_ID_WINDOW: 2,
     r.FIRE: 1,
+    r.LIST_COMBO: 3,
 }
 FROM_RULES_2 = frozenset(range(r.RISK, r.SET_LOCK + 1))
 FROM_RULES_3 = frozenset(range(r.SET_MMP, r.BLOCK_TRADE + 1))
 # Commands of the venue alone: from rules 2 on no grant sends them.
-OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51})
+OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52})
 HAVE_FLAGS = {
     r.NEW_ORDER,
     r.AMEND,
@@ -143,6 +144,8 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
         return repricing.well_formed(head.units, record[32:])
     if head.type == r.BLOCK_TRADE:
         return blocks.well_formed(head.units, record[32:])
+    if head.type == r.LIST_COMBO:
+        return combos.well_formed(record[32:])
     if head.type == r.MASS_QUOTE:
         mmp_high = record[36:40]
         if any(mmp_high) or not quoting.well_formed(record[BLOCK]):
@@ -167,6 +170,7 @@ def well_formed(head: Head, record: bytes, rules: int) -> bool:
         head.version == limits.RECORD_VERSION
         and (rules >= 2 or head.type not in FROM_RULES_2)
         and (rules >= 3 or head.type not in FROM_RULES_3)
+        and (rules >= 4 or head.type != r.LIST_COMBO)
         and _units_fit(head)
         and _reserved_zero(head, record, rules)
         and _time_limit_fits(head, record)

@@ -8,7 +8,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from exchange.domain.commands import Mark
-from tests.reference import triggers
+from tests.reference import combos, triggers
 from tests.reference.arithmetic import floor_div
 from tests.reference.instruments import Instrument, Underlying, apply_mark, check_mark
 from tests.reference.outcome import Reject, require
@@ -95,7 +95,8 @@ def _alive(world: World, underlying: Underlying, instrument_id: int, n: int) -> 
     """An instrument of the underlying that has not ended; `n` is the detail of the reject."""
     require(instrument_id < len(world.instruments), why.UNKNOWN_INSTRUMENT, n)
     instrument = world.instruments[instrument_id]
-    require(instrument.terms.underlying == underlying.id, why.UNKNOWN_INSTRUMENT, n)
+    strange = instrument.terms.underlying != underlying.id or instrument.is_combo
+    require(not strange, why.UNKNOWN_INSTRUMENT, n)
     ended = instrument.state in (r.STATE_DELISTED, r.STATE_DELIVERED)
     require(not ended, why.INSTRUMENT_NOT_OPEN, n)
     return instrument
@@ -122,6 +123,7 @@ def _apply_marks(
     underlying.feed_seq = feed_seq
     for mark in block:
         apply_mark(world.instruments[mark.instrument], index_micro, mark)
+    combos.refresh_all(world, underlying.id)
     triggers.see_marks(world, underlying, [world.instruments[mark.instrument] for mark in block])
 
 

@@ -1,9 +1,9 @@
-"""The canonical state: formats 1 and 3 as at the head of `exchange/core/state.py`, 2 in rules-2.md."""
+"""The canonical state: formats 1 and 3 as at the head of `exchange/core/state.py`, 2 and 4 in their rules."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -12,7 +12,7 @@ from tests.reference.accounts import Account, Order
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.world import World
 
-FORMAT_3 = 3  # the newest: from rules 3 on
+FORMAT_4 = 4  # the newest: from rules 4 on
 
 
 def pack(world: World, next_seq: int) -> bytes:
@@ -50,7 +50,19 @@ def pack(world: World, next_seq: int) -> bytes:
             parts.append(_words((withdrawal_id, account.id, amount)))
     if kept:
         parts.append(_words(state_orders.words(world)))
+    if world.has_combo_rules:
+        parts.append(_words(_combos(world)))
     return b"".join(parts)
+
+
+def _combos(world: World) -> Iterator[int]:
+    """Every combo that was ever listed: its id and its legs."""
+    listed = [instrument for instrument in world.instruments if instrument.is_combo]
+    yield len(listed)
+    for combo in listed:
+        yield from (combo.id, len(combo.parts))
+        for part in combo.parts:
+            yield from (part.instrument.id, part.ratio)
 
 
 def _words(values: Iterable[int]) -> bytes:
@@ -63,7 +75,7 @@ def _word(value: int) -> bytes:
 
 def _scalars(world: World, next_seq: int) -> tuple[int, ...]:
     return (
-        min(world.rules_version, FORMAT_3),
+        min(world.rules_version, FORMAT_4),
         world.shard,
         world.rules_version,
         next_seq,
@@ -107,22 +119,25 @@ def _underlying(underlying: Underlying, *, risk: bool) -> bytes:
 
 
 def _instrument(instrument: Instrument, *, risk: bool) -> bytes:
-    packed = instrument.units + _words(
-        (
-            instrument.state,
-            int(instrument.marked),
-            instrument.index_micro,
-            instrument.mark_micro,
-            instrument.forward_micro,
-            instrument.delta_e9,
-            instrument.vega_micro,
-            instrument.trade_seq,
-        )
-    )
+    packed = instrument.units + _words((instrument.state, *_marks(instrument), instrument.trade_seq))
     if risk:
         table = instrument.table
         packed += _words((0,) if table is None else (1, *table))
     return packed
+
+
+def _marks(instrument: Instrument) -> tuple[int, ...]:
+    """What the newest mark unit brought; a combo gets none."""
+    if instrument.is_combo:
+        return (0,) * 6
+    return (
+        int(instrument.marked),
+        instrument.index_micro,
+        instrument.mark_micro,
+        instrument.forward_micro,
+        instrument.delta_e9,
+        instrument.vega_micro,
+    )
 
 
 def _account(account: Account, *, risk: bool) -> bytes:

@@ -87,7 +87,7 @@ def _is_plain(world: World, draft: Draft, open_lots: int) -> bool:
     """Is a side of a mass quote covered by the plain sums?"""
     account = draft.account
     now = margin.worth(account)
-    opened = lines_of(account, _opened(draft, open_lots))
+    opened = lines_of(account, *_opened(draft, open_lots))
     return now.equity >= 0 and margin.initial_plain(world, account.model, opened) <= now.balance
 
 
@@ -112,12 +112,10 @@ def _passes(world: World, draft: Draft, open_lots: int) -> bool:
     account = draft.account
     model = MODELS[account.model]
     now = margin.worth(account)
-    if now.equity >= 0:
-        opened = lines_of(account, _opened(draft, open_lots))
-        if margin.initial(world, account.model, opened) <= now.balance:
-            note(world, "check 16: covered")
-            return True
-    before, filled = lines_of(account), lines_of(account, _filled(draft, open_lots))
+    if now.equity >= 0 and _needed(world, draft, open_lots) <= now.balance:
+        note(world, "check 16: covered")
+        return True
+    before, filled = lines_of(account), lines_of(account, *_filled(draft, open_lots))
     footing = Footing(
         now.balance,
         now.equity,
@@ -126,7 +124,7 @@ def _passes(world: World, draft: Draft, open_lots: int) -> bool:
         margin.maintenance(world, account.model, before),
         margin.maintenance(world, account.model, filled),
     )
-    closing = open_lots <= draft.capacity()
+    closing = draft.is_closing(open_lots)
     reduced = margin.initial(world, account.model, filled) + open_lots * draft.hold_per_lot
     if closing or reduced <= margin.initial(world, account.model, before):
         assert draft.use_price is not None
@@ -139,12 +137,28 @@ def _passes(world: World, draft: Draft, open_lots: int) -> bool:
              else f"check 16: reducing, not borne, {model}")  # fmt: skip
     else:
         note(world, "check 16: neither closing nor reducing")
-    if draft.type == r.TYPE_MARKET:
+    if draft.type == r.TYPE_MARKET and not draft.instrument.is_combo:
         if not closing:
             note(world, "market order: refused, not closing")
         else:
             return _clip(world, draft, open_lots, footing)
     return False
+
+
+def _needed(world: World, draft: Draft, open_lots: int) -> int:
+    """What step 1 holds against the balance: IM with the order open; of a combo's fill-or-kill, filled."""
+    account = draft.account
+    opened = margin.initial(world, account.model, lines_of(account, *_opened(draft, open_lots)))
+    if not draft.instrument.is_combo or draft.time_in_force != r.TIF_FOK:
+        return opened
+    filled = lines_of(account, *_filled(draft, open_lots))
+    needed = margin.initial(world, account.model, filled) + open_lots * draft.hold_per_lot
+    now = margin.worth(account).balance
+    if needed <= now < opened:
+        note(world, f"combo: fill-or-kill covered as filled alone, {MODELS[account.model]}")
+    elif opened <= now < needed:
+        note(world, f"combo: fill-or-kill covered as open alone, {MODELS[account.model]}")
+    return needed
 
 
 def _clip(world: World, draft: Draft, lots: int, footing: Footing) -> bool:
@@ -174,32 +188,46 @@ def _price(world: World, draft: Draft, lots: int, price_ticks: int) -> Price:
 def _cost(world: World, draft: Draft, lots: int, price_ticks: int) -> int:
     """What the fill costs: negative where a sold option's premium is more than its fee."""
     instrument = draft.instrument
+    if instrument.is_combo:
+        if draft.account.model == r.MODEL_PORTFOLIO:
+            return lots * draft.hold_per_lot
+        paid = funds.combo_cost(draft.account, instrument, draft.is_sell, price_ticks)
+        return lots * (funds.combo_fees(world, instrument) + paid)
     if draft.account.model == r.MODEL_STANDARD and instrument.is_option and draft.is_sell:
         fee = funds.fee_hold(world, instrument, price_ticks)
         return lots * (fee - price_ticks * instrument.multiplier_micro)
     return lots * funds.hold_per_lot(world, draft.account, instrument, draft.is_sell, price_ticks)
 
 
-def _without_replaced(draft: Draft) -> Line:
-    """The draft's seat without the order it replaces."""
-    seat = draft.seat
-    line = line_of(seat) if seat else Line(draft.instrument)
-    hold = line.hold
+def _without_replaced(draft: Draft) -> list[Line]:
+    """The seats of the draft's legs without the order it replaces; the hold is in the first."""
+    found = []
+    for leg in draft.instrument.legs:
+        seat = draft.seat_in(leg)
+        line = line_of(seat) if seat else Line(leg.instrument)
+        buys, sells = draft.others_open(leg, is_sell=False), draft.others_open(leg, is_sell=True)
+        found.append(line._replace(open_buy=buys, open_sell=sells))
     if draft.replaces:
-        hold -= draft.replaces.open_lots * draft.replaces.hold_per_lot
-    return line._replace(
-        open_buy=draft.others_open(is_sell=False), open_sell=draft.others_open(is_sell=True), hold=hold
-    )
+        hold = found[0].hold - draft.replaces.open_lots * draft.replaces.hold_per_lot
+        found[0] = found[0]._replace(hold=hold)
+    return found
 
 
-def _filled(draft: Draft, lots: int) -> Line:
-    line = _without_replaced(draft)
-    return line._replace(size=line.size + (-lots if draft.is_sell else lots))
+def _filled(draft: Draft, lots: int) -> list[Line]:
+    found = []
+    for leg, line in zip(draft.instrument.legs, _without_replaced(draft), strict=True):
+        filled = lots * leg.times * (-1 if draft.sells(leg) else 1)
+        found.append(line._replace(size=line.size + filled))
+    return found
 
 
-def _opened(draft: Draft, lots: int) -> Line:
-    line = _without_replaced(draft)
-    line = line._replace(hold=line.hold + lots * draft.hold_per_lot)
-    if draft.is_sell:
-        return line._replace(open_sell=line.open_sell + lots)
-    return line._replace(open_buy=line.open_buy + lots)
+def _opened(draft: Draft, lots: int) -> list[Line]:
+    found = []
+    for leg, line in zip(draft.instrument.legs, _without_replaced(draft), strict=True):
+        opened = lots * leg.times
+        if draft.sells(leg):
+            found.append(line._replace(open_sell=line.open_sell + opened))
+        else:
+            found.append(line._replace(open_buy=line.open_buy + opened))
+    found[0] = found[0]._replace(hold=found[0].hold + lots * draft.hold_per_lot)
+    return found

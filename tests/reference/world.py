@@ -77,6 +77,7 @@ class World:
     seq: int = 0  # of the command under way, shard bits included
     ids: RememberedIds = field(default_factory=RememberedIds)  # from here on: rules 3
     groups: dict[GroupKey, Group] = field(default_factory=dict)
+    priced: list[Instrument] = field(default_factory=list)  # whose last price the order under way moved
     tripped: set[GroupKey] = field(default_factory=set)  # by the order that is trading
     due: list[Order] = field(default_factory=list)  # the queue of triggered orders
     last_block_id: int = 0
@@ -96,6 +97,11 @@ class World:
     def has_order_rules(self) -> bool:
         """Rules version 3 is in force."""
         return self.rules_version >= 3
+
+    @property
+    def has_combo_rules(self) -> bool:
+        """Rules version 4 is in force."""
+        return self.rules_version >= 4
 
     @property
     def insurance(self) -> Account:
@@ -144,8 +150,11 @@ class World:
         require(self.mode == r.MODE_OPEN, why.VENUE_CANCEL_ONLY)
 
     def check_instrument_open(self, instrument: Instrument) -> None:
+        """Check 3 without the venue; of a combo its own state, then each leg's in turn."""
         require(instrument.open_for_orders(self.now_ms), why.INSTRUMENT_NOT_OPEN)
-        require(self.underlying_of(instrument).state == r.STATE_OPEN, why.UNDERLYING_NOT_OPEN)
+        for leg in instrument.legs:
+            require(leg.instrument.open_for_orders(self.now_ms), why.INSTRUMENT_NOT_OPEN)
+            require(self.underlying_of(leg.instrument).state == r.STATE_OPEN, why.UNDERLYING_NOT_OPEN)
 
     def check_marked(self, instrument: Instrument) -> None:
         """A mark has arrived; under rules 2 the underlying has risk parameters."""
