@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
+from exchange.core.combo_terms import record_of
 from exchange.core.instruments import keeps_trading
 from exchange.core.layout import (
     A_LIQUIDATION,
     A_LOCKED,
     ACCOUNT_WORDS,
+    C_LEG,
+    C_LEGS,
+    I_KIND,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
     U_STATE,
@@ -37,7 +41,22 @@ def closed(w: World, instrument: i64) -> i64:
         return no.VENUE_CANCEL_ONLY
     if not keeps_trading(w, instrument):
         return no.INSTRUMENT_NOT_OPEN
+    if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_COMBO:
+        return _legs_closed(w, instrument)
     underlying = w.instruments[instrument * INSTRUMENT_WORDS + I_UNDERLYING]
     if w.underlyings[underlying * UNDERLYING_WORDS + U_STATE] != r.STATE_OPEN:
         return no.UNDERLYING_NOT_OPEN
+    return 0
+
+
+def _legs_closed(w: World, combo: i64) -> i64:
+    """Check 3 of each leg of a combo that is open itself, in order."""
+    combos = w.combos.data
+    c = record_of(w, combo)
+    number: i64 = 0
+    while number < combos[c + C_LEGS]:
+        reason = closed(w, combos[c + C_LEG + number])
+        if reason != 0:
+            return reason
+        number += 1
     return 0

@@ -8,17 +8,21 @@ from mypy_extensions import i64
 from exchange.core import (
     amend_words,
     checks,
+    combo_checks,
+    combo_matching,
     emit,
     extras,
     ledger,
     margin,
     protection,
+    room,
     sufficiency,
     tripping,
     waiting_amends,
 )
 from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.book import Book
+from exchange.core.combo_matching import go
 from exchange.core.instruments import rank_of
 from exchange.core.layout import (
     EXTRA,
@@ -30,8 +34,6 @@ from exchange.core.layout import (
     LEVEL_WORDS,
     O_FLAGS,
     O_HOLD,
-    O_ID,
-    O_LABEL,
     O_LOTS,
     O_PLACE,
     O_PRICE,
@@ -39,6 +41,7 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    OF_COMBO,
     ORDER_WORDS,
     S_HOLD,
     S_OPEN_BUY,
@@ -48,7 +51,7 @@ from exchange.core.layout import (
     SEAT_WORDS,
     X_VOLATILITY,
 )
-from exchange.core.matching import cancel, forget, level_lots, match, rest
+from exchange.core.matching import cancel, forget, level_lots, rest
 from exchange.core.waiting import are_due
 from exchange.core.world import World
 from exchange.domain import limits
@@ -92,6 +95,8 @@ def amend(w: World, data: bytes, at: i64, flags: i64, account: i64) -> i64:
             more |= r.AMEND_VOLATILITY
     w.c_volatility = -1
     if not amend_words.fit(data, at, flags, more):
+        return no.BAD_FLAGS
+    if old & OF_COMBO != 0 and flags & (r.AMEND_DISPLAY | r.FLAG_REDUCE_ONLY) != 0:
         return no.BAD_FLAGS
     if more & r.AMEND_VOLATILITY != 0:
         if flags & r.AMEND_VOLATILITY != 0:
@@ -137,6 +142,8 @@ def change(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, d
         total = old_total
     elif total < w.instruments[i + I_MIN_SIZE] or total > limits.MAX_ORDER_LOTS or total <= filled:
         return no.BAD_SIZE
+    elif kept & OF_COMBO != 0 and combo_checks.too_large(w, instrument, total) != 0:
+        return no.BAD_SIZE
     if flags & r.AMEND_DISPLAY == 0:
         display = old_display if old_display < total else total
     if checks.display_refused(w, display, total):
@@ -153,7 +160,7 @@ def change(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, d
             return reason
     opened = total - filled
     if kept & r.FLAG_REDUCE_ONLY != 0 and not w.null_ledger:
-        capacity = checks.reduce_capacity(w, orders[o + O_PLACE] >> 32, sell, old_open)
+        capacity = room.reduce_capacity(w, orders[o + O_PLACE] >> 32, sell, old_open)
         if capacity <= 0:
             return no.REDUCE_ONLY
         if opened > capacity:
@@ -199,16 +206,21 @@ def demand_refused(w: World, slot: i64, instrument: i64, sell: i64, opened: i64,
     account = orders[o + O_WHO] & r.U32
     old_open = orders[o + O_LOTS] & r.U32
     seat = orders[o + O_PLACE] >> 32
+    if orders[o + O_FLAGS] & OF_COMBO != 0:
+        reason = combo_checks.demand_refused(w, slot, opened, in_place)
+        if reason != 0 or not _demands_more(w, slot, account, instrument, sell, opened):
+            return reason
+        return combo_checks.funds_refused(w, slot, opened)
     w.c_hold = orders[o + O_HOLD]
     if not in_place:
         w.c_hold = margin.hold_per_lot(w, account, instrument, sell, w.c_price)
     if opened > old_open:
-        reason = checks.position_refused(w, seat, instrument, sell, opened, old_open)
+        reason = room.position_refused(w, seat, instrument, sell, opened, old_open)
         if reason != 0:
             return reason
     if not _demands_more(w, slot, account, instrument, sell, opened):
         return 0
-    reason = checks.accumulation_refused(w, account, seat)
+    reason = room.accumulation_refused(w, account, seat)
     if reason != 0:
         return reason
     own_hold = orders[o + O_HOLD]
@@ -280,19 +292,9 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     orders[o + O_HOLD] = w.c_hold
     orders[o + O_UPDATED] = w.now_ms
     ended: i64 = 0
-    if price != old_price and checks.crosses(book, sell, w.c_rank):
+    if price != old_price and _meets(w, book, slot, sell):
         w.taker_group = protection.group_of(w, orders[o + O_FLAGS])
-        match(
-            w,
-            book,
-            orders[o + O_WHO],
-            orders[o + O_PLACE] >> 32,
-            orders[o + O_ID],
-            orders[o + O_LABEL] & r.U32,
-            sell,
-            w.c_rank,
-            opened,
-        )
+        go(w, book, slot, w.c_rank, opened)
         orders[o + O_LOTS] = w.rest
         orders[o + O_VALUE] += w.value
         if w.stopped != 0:
@@ -325,6 +327,13 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     else:
         _moved(w, slot, r.ORDER_STATE_FILLED, 0, lots, old_price, old_lots)
     forget(w, slot)
+
+
+def _meets(w: World, book: Book, slot: i64, sell: i64) -> bool:
+    """Whether the order in `slot`, out of its level, would trade at once at the rank `w.c_rank`."""
+    if checks.crosses(book, sell, w.c_rank):
+        return True
+    return w.combos_open != 0 and combo_matching.meets_implied(w, slot, w.c_rank)
 
 
 def _moved(w: World, slot: i64, state: i64, reason: i64, lots: i64, old_price: i64, old_lots: i64) -> None:

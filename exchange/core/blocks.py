@@ -11,7 +11,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, fees, ledger, margin
+from exchange.core import checks, combo_terms, emit, fees, ledger, margin, room
 from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.family import main_of
 from exchange.core.instruments import rank_of
@@ -134,6 +134,8 @@ def _trade_refused(w: World, taker: i64, maker: i64, instrument: i64, lots: i64,
         return no.ACCOUNT_LOCKED
     if instrument >= w.instrument_count:
         return no.UNKNOWN_INSTRUMENT
+    if combo_terms.is_combo(w, instrument):
+        return no.BAD_VALUE
     reason = closed(w, instrument)
     if reason != 0:
         return reason
@@ -173,11 +175,11 @@ def _side_refused(w: World, account: i64, instrument: i64, lots: i64) -> i64:
     """Whether an account has no room for `lots` (sold < 0) of an instrument. A reject reason or 0."""
     seat = ledger.find_seat(w, account, instrument)
     a = account * ACCOUNT_WORDS
-    if seat == 0 and w.accounts[a + A_SEATS] >= checks.seats_most(w, a):
+    if seat == 0 and w.accounts[a + A_SEATS] >= room.seats_most(w, a):
         return no.TOO_MANY_SEATS
     sell: i64 = 1 if lots < 0 else 0
-    reason = checks.position_refused(w, seat, instrument, sell, lots if lots > 0 else -lots, 0)
-    return reason if reason != 0 else checks.accumulation_refused(w, account, seat)
+    reason = room.position_refused(w, seat, instrument, sell, lots if lots > 0 else -lots, 0)
+    return reason if reason != 0 else room.accumulation_refused(w, account, seat)
 
 
 def _make_seats(w: World, taker: i64, maker: i64, instrument: i64) -> i64:

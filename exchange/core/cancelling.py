@@ -54,7 +54,9 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     known: i64 = 255
     if w.rules >= 3:
         known |= r.FREEZE_QUOTES | r.MANY_DISCONNECTED | r.TYPE_FILTER_MASK << r.TYPE_FILTER_SHIFT
-    if flags & ~known != 0 or scope > r.SCOPE_LABEL_UNDERLYING or kind > 2 or which > 2:
+    if flags & ~known != 0 or scope > r.SCOPE_LABEL_UNDERLYING or which > 2:
+        return no.BAD_FLAGS
+    if kind == r.KIND_COMBO and w.rules < 4:
         return no.BAD_FLAGS
     if w.rules >= 3 and sort > r.FILTER_TRAILING:
         return no.BAD_FLAGS

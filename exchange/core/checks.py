@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import ledger, margin, protection, sufficiency
+from exchange.core import combo_checks, combos, ledger, margin, protection, room, sufficiency
 from exchange.core.book import Book
-from exchange.core.instruments import price_of, rank_of
+from exchange.core.instruments import out_of_range, price_of, rank_of
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
     A_LIQUIDATION,
     A_LOCKED,
-    A_MAX_ORDERS,
-    A_MAX_POSITIONS,
     A_MODEL,
     A_OPTION_VALUE,
     A_ORDERS,
@@ -22,12 +20,13 @@ from exchange.core.layout import (
     A_SEATS,
     ACCOUNT_WORDS,
     I_HIGHEST,
+    I_KIND,
     I_MARKED,
     I_MAX_PRICE,
     I_MIN_PRICE,
     I_MIN_SIZE,
+    I_PLAIN_LIMIT,
     I_POSITION_LIMIT,
-    I_PRICE_LIMIT,
     I_UNDERLYING,
     INSTRUMENT_WORDS,
     R_SCENARIOS,
@@ -80,7 +79,7 @@ def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
     """Checks 7 to 9 of a limit price; leaves `w.c_rank`. Returns a reject reason or 0."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    if price < 1 or price > data[i + I_PRICE_LIMIT]:
+    if (price < 1 or price > data[i + I_PLAIN_LIMIT]) and out_of_range(w, instrument, price):
         return no.BAD_PRICE
     rank = rank_of(w, instrument, price)
     if rank < 0:
@@ -88,7 +87,7 @@ def price_refused(w: World, instrument: i64, sell: i64, price: i64) -> i64:
     w.c_rank = rank
     if w.null_ledger:
         return 0
-    if data[i + I_MARKED] == 0:
+    if data[i + I_MARKED] == 0 and not combos.is_marked(w, instrument):
         return no.NO_MARK
     if not parametrised(w, instrument):
         return no.NO_RISK
@@ -106,7 +105,7 @@ def price_as_sent_refused(w: World, instrument: i64, flags: i64, price: i64) -> 
     """Check 7 alone, for an order that will be priced later. Returns a reject reason or 0."""
     if (flags >> r.TYPE_SHIFT) & r.TYPE_MASK != r.TYPE_LIMIT:
         return no.BAD_PRICE if price != 0 else 0
-    if price < 1 or price > w.instruments[instrument * INSTRUMENT_WORDS + I_PRICE_LIMIT]:
+    if out_of_range(w, instrument, price):
         return no.BAD_PRICE
     return no.PRICE_OFF_TICK if rank_of(w, instrument, price) < 0 else 0
 
@@ -136,6 +135,10 @@ def new_refused(
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
     sell = flags & 1
+    if data[i + I_KIND] == r.KIND_COMBO:
+        reason = combo_checks.sent_refused(w, instrument, flags, display, lots, w.c_group)
+        if reason != 0:
+            return reason
     if lots < data[i + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
         return no.BAD_SIZE
     if display_refused(w, display, lots):
@@ -153,7 +156,7 @@ def new_refused(
         if price != 0:
             return no.BAD_PRICE
         if not w.null_ledger:
-            if data[i + I_MARKED] == 0:
+            if data[i + I_MARKED] == 0 and not combos.is_marked(w, instrument):
                 return no.NO_MARK
             if not parametrised(w, instrument):
                 return no.NO_RISK
@@ -184,12 +187,12 @@ def _account_refuses(
 ) -> i64:
     """Checks 10 to 16 on `w.c_…`."""
     a = account * ACCOUNT_WORDS
-    if w.accounts[a + A_ORDERS] - own_orders >= orders_most(w, a):
+    if w.accounts[a + A_ORDERS] - own_orders >= room.orders_most(w, a):
         return no.TOO_MANY_ORDERS
     sell = flags & 1
     seat = ledger.find_seat(w, account, instrument)
     if flags & r.FLAG_REDUCE_ONLY != 0:
-        capacity = reduce_capacity(w, seat, sell, own_lots)
+        capacity = room.reduce_capacity(w, seat, sell, own_lots)
         if capacity <= 0:
             return no.REDUCE_ONLY
         if w.c_lots > capacity:
@@ -200,13 +203,15 @@ def _account_refuses(
         reason = slide(w, book, instrument, flags)
         if reason != 0:
             return reason
-    if seat == 0 and w.accounts[a + A_SEATS] >= seats_most(w, a):
+    if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_COMBO:
+        return combo_checks.account_refuses(w, account, instrument, flags, own_lots, own_hold)
+    if seat == 0 and w.accounts[a + A_SEATS] >= room.seats_most(w, a):
         return no.TOO_MANY_SEATS
     w.c_seat = seat
-    reason = position_refused(w, seat, instrument, sell, w.c_lots, own_lots)
+    reason = room.position_refused(w, seat, instrument, sell, w.c_lots, own_lots)
     if reason != 0:
         return reason
-    reason = accumulation_refused(w, account, seat)
+    reason = room.accumulation_refused(w, account, seat)
     if reason != 0:
         return reason
     if w.c_price == 0:  # a market-limit order without a price trades nothing
@@ -217,18 +222,6 @@ def _account_refuses(
     return sufficiency.refuse(
         w, account, seat, instrument, sell, w.c_lots, own_lots, own_hold, market
     )
-
-
-def orders_most(w: World, a: i64) -> i64:
-    """How many open orders the account whose record is `a` may have."""
-    cap = w.accounts[a + A_MAX_ORDERS]
-    return cap if cap != 0 else limits.MAX_OPEN_ORDERS_PER_ACCOUNT
-
-
-def seats_most(w: World, a: i64) -> i64:
-    """How many seats the account whose record is `a` may have."""
-    cap = w.accounts[a + A_MAX_POSITIONS]
-    return cap if cap != 0 else limits.MAX_SEATS
 
 
 def parametrised(w: World, instrument: i64) -> bool:
@@ -258,17 +251,6 @@ def _market_price(w: World, book: Book, instrument: i64, sell: i64, kind: i64) -
     w.c_rank = rank
 
 
-def reduce_capacity(w: World, seat: i64, sell: i64, own_lots: i64) -> i64:
-    """Lots of the opposite position not yet spoken for by open orders of this side."""
-    if seat == 0:
-        return 0
-    data = w.seats.data
-    s = seat * SEAT_WORDS
-    if sell != 0:
-        return data[s + S_SIZE] - (data[s + S_OPEN_SELL] - own_lots)
-    return -data[s + S_SIZE] - (data[s + S_OPEN_BUY] - own_lots)
-
-
 def crosses(book: Book, sell: i64, rank: i64) -> bool:
     """Whether a price of this rank would trade at once."""
     if sell != 0:
@@ -291,33 +273,6 @@ def slide(w: World, book: Book, instrument: i64, flags: i64) -> i64:
         return no.POST_ONLY_REJECT
     w.c_rank = rank
     w.c_price = price
-    return 0
-
-
-def position_refused(w: World, seat: i64, instrument: i64, sell: i64, lots: i64, own_lots: i64) -> i64:
-    """Check 14: the position stays within its limit whatever fills."""
-    worst = lots - own_lots
-    if seat != 0:
-        data = w.seats.data
-        s = seat * SEAT_WORDS
-        if sell != 0:
-            worst += data[s + S_OPEN_SELL] - data[s + S_SIZE]
-        else:
-            worst += data[s + S_OPEN_BUY] + data[s + S_SIZE]
-    if worst > w.instruments[instrument * INSTRUMENT_WORDS + I_POSITION_LIMIT]:
-        return no.POSITION_LIMIT
-    return 0
-
-
-def accumulation_refused(w: World, account: i64, seat: i64) -> i64:
-    """Check 15: cash and entry value have not run away."""
-    cash = w.accounts[account * ACCOUNT_WORDS + A_CASH]
-    if cash >= limits.ACCUMULATION_LIMIT or cash <= -limits.ACCUMULATION_LIMIT:
-        return no.LIMIT_REACHED
-    if seat != 0:
-        entry = w.seats.data[seat * SEAT_WORDS + S_ENTRY]
-        if entry >= limits.ENTRY_LIMIT or entry <= -limits.ENTRY_LIMIT:
-            return no.LIMIT_REACHED
     return 0
 
 
@@ -384,6 +339,6 @@ def _plain(w: World, a: i64, u: i64) -> bool:
     accounts = w.accounts
     if accounts[a + A_MODEL] != r.MODEL_STANDARD or accounts[a + A_LIQUIDATION] | accounts[a + A_LOCKED] != 0:
         return False
-    if accounts[a + A_ORDERS] >= orders_most(w, a):
+    if accounts[a + A_ORDERS] >= room.orders_most(w, a):
         return False
     return w.underlyings[u + U_STATE] == r.STATE_OPEN and w.underlyings[u + U_RISK + R_SCENARIOS] != 0

@@ -195,10 +195,11 @@ def _check_drift(w: World) -> None:
 
     Raises InvariantError; the sums stay as they are, so that it is raised again.
     """
-    if w.cash_drift | w.size_drift | w.entry_drift != 0:
+    if w.cash_drift | w.size_drift | w.entry_drift | w.parts_drift != 0:
         raise InvariantError(
             f"bookings of command {w.next_seq - 1} do not add up: cash {w.cash_drift} micro-USDC, "
-            f"positions {w.size_drift} lots, entry values {w.entry_drift} micro-USDC"
+            f"positions {w.size_drift} lots, entry values {w.entry_drift} micro-USDC, "
+            f"prices of combos {w.parts_drift} ticks"
         )
 
 

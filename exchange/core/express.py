@@ -2,7 +2,7 @@
 
 `run` places plain limit orders that rest without trading and takes resting orders out, one after the other,
 in one pass over the arrays. It does exactly what the general code in `orders` would do, and stops (nothing
-changed) in front of anything unusual, errors included.
+changed) in front of anything unusual, errors included: a combo's orders, and those of what open combos name.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from exchange.core import checks, ledger, remembered
 from exchange.core.layout import (
     A_ORDER_TAIL,
     ACCOUNT_WORDS,
-    EXTRA,
     HIGH,
     I_EXPIRY,
     I_MIN_SIZE,
-    I_PRICE_LIMIT,
+    I_PLAIN_LIMIT,
     I_STATE,
     I_STEP,
     I_STEPS,
@@ -43,6 +42,7 @@ from exchange.core.layout import (
     O_VALUE,
     O_WHO,
     ORDER_WORDS,
+    UNUSUAL,
 )
 from exchange.core.words import put_16
 from exchange.core.world import EXPRESS_WORDS, World, pack
@@ -107,7 +107,7 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
                 break
             if lots < terms[i + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
                 break
-            if price < 1 or price > terms[i + I_PRICE_LIMIT] or open_orders >= limits.MAX_OPEN_ORDERS:
+            if price < 1 or price > terms[i + I_PLAIN_LIMIT] or open_orders >= limits.MAX_OPEN_ORDERS:
                 break
             rank = price
             step = terms[i + I_STEP + 1]
@@ -194,7 +194,7 @@ def run(w: World, batch: bytes, at: i64, size: i64) -> i64:
             queue = data[o + O_QUEUE]
             level = data[o + O_PLACE] & LOW
             flags = data[o + O_FLAGS]
-            if flags & EXTRA != 0:
+            if flags & UNUSUAL != 0:
                 break
             lots = data[o + O_LOTS]
             total = data[o + O_SIZE] & LOW

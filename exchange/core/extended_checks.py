@@ -7,7 +7,8 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, waiting
+from exchange.core import checks, combo_checks, room, waiting
+from exchange.core.combo_terms import is_combo
 from exchange.core.layout import A_ORDERS, ACCOUNT_WORDS, I_KIND, I_MIN_SIZE, INSTRUMENT_WORDS
 from exchange.core.world import World
 from exchange.domain import limits
@@ -15,6 +16,7 @@ from exchange.domain import records as r
 from exchange.domain import rejects as no
 
 _MEMBERS_AT: Final = 96
+_OF_ORDERS_ALONE: Final = 0xFF | 0xFF << 16 | 0xFF << 32  # trigger, link, members: what no combo has
 _MEMBER_BYTES: Final = 64
 
 
@@ -24,6 +26,10 @@ def refused(w: World, batch: bytes, at: i64, flags: i64, account: i64, instrumen
     Returns a reject reason or 0.
     """
     terms = read_i64_le(batch, at + 64)
+    if is_combo(w, instrument):
+        beyond = terms & _OF_ORDERS_ALONE | read_i64_le(batch, at + 88)
+        if beyond != 0 or flags & r.FLAG_MMP != 0:
+            return no.BAD_FLAGS
     reason = _order_refused(w, batch, at + 32, flags, account, instrument, 0)
     if reason == 0:
         reason = _trigger_refused(w, batch, at + 64, instrument, 0, 0, terms & 0xFF != r.TRIGGER_NONE)
@@ -55,6 +61,10 @@ def _order_refused(
         return no.BAD_FLAGS
     if (flags >> r.TYPE_SHIFT) & r.TYPE_MASK == r.TYPE_MARKET_LIMIT:
         return no.BAD_FLAGS
+    if is_combo(w, instrument):
+        reason = combo_checks.sent_refused(w, instrument, flags, display, lots, 0)
+        if reason != 0:
+            return reason
     if lots < w.instruments[instrument * INSTRUMENT_WORDS + I_MIN_SIZE] or lots > limits.MAX_ORDER_LOTS:
         return no.BAD_SIZE
     if checks.display_refused(w, display, lots):
@@ -63,7 +73,7 @@ def _order_refused(
     if reason != 0:
         return reason
     a = account * ACCOUNT_WORDS
-    if w.accounts[a + A_ORDERS] + before >= checks.orders_most(w, a):
+    if w.accounts[a + A_ORDERS] + before >= room.orders_most(w, a):
         return no.TOO_MANY_ORDERS
     return no.TOO_MANY_ORDERS if w.open_orders + before >= limits.MAX_OPEN_ORDERS else 0
 

@@ -10,7 +10,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit
+from exchange.core import combo_terms, emit
 from exchange.core.arithmetic import ceil_div
 from exchange.core.layout import (
     I_BAND_PPM,
@@ -27,6 +27,7 @@ from exchange.core.layout import (
     I_MIN_SIZE,
     I_MULTIPLIER,
     I_OPTION_TYPE,
+    I_PLAIN_LIMIT,
     I_POSITION_LIMIT,
     I_PRICE_LIMIT,
     I_RANK,
@@ -52,7 +53,10 @@ _E8: Final = 100_000_000
 
 
 def rank_of(w: World, instrument: i64, price: i64) -> i64:
-    """The rank of a price ≥ 0 among the valid prices (0 is rank 0), or -1 when it is off tick."""
+    """The rank of a price ≥ 0 among the valid prices (0 is rank 0), or -1 when it is off tick.
+
+    Of a combo: of a price from one step below its lowest (rank 0) on.
+    """
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
     step: i64 = data[i + I_STEPS] - 1
@@ -79,7 +83,7 @@ def price_of(w: World, instrument: i64, rank: i64) -> i64:
 
 
 def floor_rank(w: World, instrument: i64, price: i64) -> i64:
-    """The rank of the largest tick price ≤ `price` (≥ 0)."""
+    """The rank of the largest tick price ≤ `price` (≥ 0; of a combo: from one step below its lowest on)."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
     step: i64 = data[i + I_STEPS] - 1
@@ -87,6 +91,15 @@ def floor_rank(w: World, instrument: i64, price: i64) -> i64:
         step -= 1
     over = price - data[i + I_STEP + 2 * step]
     return data[i + I_RANK + step] + over // data[i + I_STEP + 2 * step + 1]
+
+
+def out_of_range(w: World, instrument: i64, price: i64) -> bool:
+    """Whether a limit price is none whatever the ticks: not in 1…price_limit_ticks, or a combo's bounds."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    if data[i + I_KIND] == r.KIND_COMBO:
+        return price < data[i + I_LOWEST] or price > data[i + I_HIGHEST]
+    return price < 1 or price > data[i + I_PRICE_LIMIT]
 
 
 def list_underlying(w: World, instrument: i64, symbol: i64) -> i64:
@@ -218,6 +231,7 @@ def load_terms(w: World, instrument: i64, source: bytes, at: i64) -> None:
     data[i + I_LOT_E8] = data[i + I_TERMS + 4]
     data[i + I_MIN_SIZE] = data[i + I_TERMS + 5]
     data[i + I_PRICE_LIMIT] = data[i + I_TERMS + 6]
+    data[i + I_PLAIN_LIMIT] = data[i + I_PRICE_LIMIT]
     data[i + I_POSITION_LIMIT] = data[i + I_TERMS + 7]
     data[i + I_MAKER_PPM] = data[i + I_TERMS + 8] & r.U32
     data[i + I_TAKER_PPM] = (data[i + I_TERMS + 8] >> 32) & r.U32
@@ -232,6 +246,8 @@ def load_terms(w: World, instrument: i64, source: bytes, at: i64) -> None:
     data[i + I_MULTIPLIER] = data[i + I_TICK_MICRO] * lot // _E8
     data[i + I_STRIKE_PER_LOT] = ceil_div(data[i + I_STRIKE] * lot, _E8)
     _rank_steps(w, instrument)
+    if data[i + I_KIND] == r.KIND_COMBO:
+        combo_terms.adopt(w, instrument)
 
 
 def _rank_steps(w: World, instrument: i64) -> None:

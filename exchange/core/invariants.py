@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import folios, invariants_extras, invariants_orders, margin, state
+from exchange.core import folios, invariants_combos, invariants_extras, invariants_orders, margin, state
 from exchange.core.book import Book
 from exchange.core.engine import Engine
 from exchange.core.instruments import rank_of
@@ -48,6 +48,7 @@ from exchange.core.layout import (
     O_QUEUE,
     O_SIZE,
     O_WHO,
+    OF_COMBO,
     ORDER_WORDS,
     S_ENTRY,
     S_HOLD,
@@ -94,6 +95,7 @@ def check(engine: Engine) -> None:
         _check_families(w)
         invariants_orders.check(w)
         invariants_extras.check(w)
+        invariants_combos.check(w)
 
 
 def _check_books(w: World) -> None:
@@ -228,20 +230,30 @@ def _check_orders(w: World, account: i64) -> None:
         theirs = orders[o + O_WHO] & r.U32 == account
         must(orders[o + O_LIST] >> 32 == last and theirs, "a list is torn", slot)
         must(orders[o + O_ID] > last_id, "an account's orders are out of id order", slot)
-        opened = orders[o + O_LOTS] & r.U32
-        buy, sold, hold = lots.get(orders[o + O_PLACE] >> 32, (0, 0, 0))
-        if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
-            sold += opened
+        if orders[o + O_FLAGS] & OF_COMBO != 0:
+            invariants_combos.count_open(w, slot, lots)
         else:
-            buy += opened
-        lots[orders[o + O_PLACE] >> 32] = (buy, sold, hold + opened * orders[o + O_HOLD])
-        _check_quote(w, slot)
+            _count_open(w, slot, lots)
+            _check_quote(w, slot)
         last = slot
         last_id = orders[o + O_ID]
         found += 1
         slot = orders[o + O_LIST] & r.U32
     must(found == w.accounts[a + A_ORDERS], "an account's orders are miscounted", account)
     _check_open_lots(w, account, lots)
+
+
+def _count_open(w: World, slot: i64, lots: dict[int, tuple[int, int, int]]) -> None:
+    """Add what the order in `slot` has open to what its seat must have (buy, sold, hold)."""
+    orders = w.orders.data
+    o = slot * ORDER_WORDS
+    opened = orders[o + O_LOTS] & r.U32
+    buy, sold, hold = lots.get(orders[o + O_PLACE] >> 32, (0, 0, 0))
+    if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
+        sold += opened
+    else:
+        buy += opened
+    lots[orders[o + O_PLACE] >> 32] = (buy, sold, hold + opened * orders[o + O_HOLD])
 
 
 def _check_quote(w: World, slot: i64) -> None:

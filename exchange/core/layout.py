@@ -33,7 +33,9 @@ ORDER_WORDS: Final = 16
 LOW: Final = 0xFFFFFFFF
 HIGH: Final = -0x100000000
 EXTRA: Final = 0x80000000  # bit 31 of O_FLAGS: a record of the pool of extras belongs to the order
-ORDER_FLAGS: Final = 0x7FFFFFFF  # those that are told
+OF_COMBO: Final = 0x40000000  # bit 30 of O_FLAGS: it is an order of a combo
+UNUSUAL: Final = EXTRA | OF_COMBO
+ORDER_FLAGS: Final = 0x3FFFFFFF  # those that are told
 
 # --- price level -----------------------------------------------------------------------------------
 L_PRICE: Final = 0
@@ -105,7 +107,7 @@ I_STATE: Final = 0
 I_KIND: Final = 1
 I_EXPIRY: Final = 2  # a perpetual's: the largest number there is
 I_MIN_SIZE: Final = 3
-I_PRICE_LIMIT: Final = 4
+I_PLAIN_LIMIT: Final = 4  # I_PRICE_LIMIT; 0 of combos and of what open combos name, which is never plain
 I_STEPS: Final = 5
 I_STEP: Final = 6  # four pairs: above_price, step
 I_RANK: Final = 14  # rank at the start of each step
@@ -153,6 +155,11 @@ I_ORDER_LOT: Final = 80
 I_OPEN_INTEREST: Final = 81  # derived: lots held long
 I_DELIVERY_LOT: Final = 82  # what delivery at the forward would cost
 I_LONG_LOT: Final = 83  # what an option held long counts in the portfolio model while it has no table
+I_PRICE_LIMIT: Final = 84
+# From rules version 4 on; see `combo_terms`.
+I_COMBO: Final = 85  # of a combo: the slot of its legs in the pool of combos
+I_COMBOS: Final = 86  # how many open combos name it as a leg; of a combo always 1
+I_PRICED: Final = 87  # of a combo: the epoch of what is derived from its legs' marks
 INSTRUMENT_WORDS: Final = 88
 
 # --- underlying ------------------------------------------------------------------------------------
@@ -332,6 +339,19 @@ WAITS_UP: Final = 2
 WAITS_DOWN: Final = 3
 TRAILS: Final = 4
 IS_DUE: Final = 5
+
+# --- combo: its legs by rising id; slots count from 1 in the order in which combos were listed ----------
+C_INSTRUMENT: Final = 0
+C_LEGS: Final = 1  # how many
+C_LEG: Final = 2  # four instruments
+C_RATIO: Final = 6  # their signed ratios
+C_HIGHEST: Final = 10  # the highest price each may have as a part: H of the rules
+C_STEP: Final = 14  # T of the rules
+C_LARGEST: Final = 15  # the largest ratio, without its sign
+C_IMPLIES: Final = 16  # whether there are implied orders: two legs with ratios 1 and 1 or -1
+C_MARKED: Final = 17  # whether all legs have a mark, at I_PRICED
+C_PART: Final = 18  # the legs' prices in a match; mean nothing between matches
+COMBO_WORDS: Final = 22
 
 # --- ladder ----------------------------------------------------------------------------------------
 LADDER_LEVELS: Final = 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import fees, margin, protection
+from exchange.core import combo_open, fees, margin, protection
 from exchange.core.layout import (
     A_CASH,
     A_EPOCH,
@@ -26,6 +26,7 @@ from exchange.core.layout import (
     O_LOTS,
     O_PLACE,
     O_WHO,
+    OF_COMBO,
     ORDER_WORDS,
     S_ENTRY,
     S_HOLD,
@@ -102,6 +103,9 @@ def add_open(w: World, order_slot: i64) -> None:
     orders = w.orders.data
     o = order_slot * ORDER_WORDS
     enlist(w, order_slot)
+    if orders[o + O_FLAGS] & OF_COMBO != 0:
+        combo_open.enlist(w, order_slot)
+        return
     if orders[o + O_FLAGS] & (r.FLAG_QUOTE | r.FLAG_MMP) == r.FLAG_QUOTE:
         quote = S_QUOTE_ASK if orders[o + O_FLAGS] & r.FLAG_SELL != 0 else S_QUOTE_BID
         w.seats.data[(orders[o + O_PLACE] >> 32) * SEAT_WORDS + quote] = order_slot
@@ -178,7 +182,10 @@ def remove_open(w: World, order_slot: i64) -> None:
     unlist(w, order_slot)
     flags = orders[o + O_FLAGS]
     lots = orders[o + O_LOTS] & r.U32
-    if flags & (r.FLAG_QUOTE | r.FLAG_MMP) != 0:
+    if flags & (r.FLAG_QUOTE | r.FLAG_MMP | OF_COMBO) != 0:
+        if flags & OF_COMBO != 0:
+            combo_open.delist(w, order_slot)
+            return
         if flags & r.FLAG_MMP != 0:
             protection.leave(w, flags, lots)
         else:
@@ -220,6 +227,9 @@ def change_open(w: World, order_slot: i64, lots: i64) -> None:
     seat = orders[o + O_PLACE] >> 32
     data = w.seats.data
     s = seat * SEAT_WORDS
+    if orders[o + O_FLAGS] & OF_COMBO != 0:
+        combo_open.change(w, order_slot, lots)
+        return
     if orders[o + O_FLAGS] & r.FLAG_SELL != 0:
         data[s + S_OPEN_SELL] += lots
     else:

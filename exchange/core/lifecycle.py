@@ -6,7 +6,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from exchange.core import emit, extras, fees, ledger, links, margin
+from exchange.core import combo_listing, combo_terms, emit, extras, fees, ledger, links, margin
 from exchange.core.admission import is_user
 from exchange.core.arithmetic import ceil_div
 from exchange.core.layout import (
@@ -110,6 +110,12 @@ def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
         book = w.books[instrument]
         if book.bid_levels != 0 or book.ask_levels != 0 or _has_position(w, instrument):
             return no.NOT_EMPTY
+        if combo_terms.is_combo(w, instrument):
+            combo_listing.delist(w, instrument)
+            return 0
+        if combo_listing.have_orders(w, instrument):
+            return no.NOT_EMPTY
+        _delist_combos(w, instrument)
         _cancel_untriggered(w, instrument, -1, 0)
         links.follow(w)
         _drop_seats(w, instrument)
@@ -117,6 +123,13 @@ def set_instrument_state(w: World, instrument: i64, state: i64) -> i64:
     w.instruments[i + I_STATE] = state
     emit.instrument(w, instrument)
     return 0
+
+
+def _delist_combos(w: World, leg: i64) -> None:
+    """Delist the open combos that name a leg, by id; their orders are cancelled."""
+    for combo in list(combo_terms.naming(w, leg)):
+        _cancel_book(w, combo, -1)
+        combo_listing.delist(w, combo)
 
 
 def _has_position(w: World, instrument: i64) -> bool:
@@ -260,6 +273,7 @@ def deliver(w: World, instrument: i64, price_micro: i64) -> i64:
         worth = 0
     payoff_per_lot = worth * lot // _E8
     nano = ceil_div(ceil_div(price_micro * lot, _E8) * data[i + I_DELIVERY_PPM], 1000)
+    _delist_combos(w, instrument)
     _cancel_book(w, instrument, -1)
     _cancel_untriggered(w, instrument, -1, 0)
     links.follow(w)

@@ -25,6 +25,7 @@ from exchange.core.layout import (
     O_QUEUE,
     O_SIZE,
     O_WHO,
+    OF_COMBO,
     ORDER_WORDS,
 )
 from exchange.core.world import World
@@ -130,6 +131,6 @@ def _open_of_others(w: World, level: i64, who: i64, loses: bool) -> i64:
 
 def _counts(w: World, order: i64, loses: bool) -> bool:
     """Whether a look counts an order of another account that it passes (by its record)."""
-    if loses and not losing.bears(w, order):
+    if loses and (w.orders.data[order + O_FLAGS] & OF_COMBO != 0 or not losing.bears(w, order)):
         return False
     return w.orders.data[order + O_FLAGS] & r.FLAG_REDUCE_ONLY == 0

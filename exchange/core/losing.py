@@ -51,7 +51,7 @@ def keeps_maintenance(w: World, order: i64, lots: i64) -> bool:
     price = orders[order + O_PRICE]
     margin.refresh(w, account)
     has = margin.balance(w, account) + sufficiency.gained_micro(w, account, instrument, sell, price, lots)
-    has -= lots * _fee_per_lot(w, account, instrument, price)
+    has -= lots * fee_per_lot(w, account, instrument, price)
     if _plainly_covers(w, account, instrument, sell, lots, has + lots * orders[order + O_HOLD]):
         return True
     return verdicts.covers(w, account, orders[order + O_PLACE] >> 32, -lots if sell != 0 else lots, has)
@@ -68,7 +68,7 @@ def _plainly_covers(w: World, account: i64, instrument: i64, sell: i64, lots: i6
     return has >= required + portfolio.initial_most(w, account)
 
 
-def _fee_per_lot(w: World, account: i64, instrument: i64, price: i64) -> i64:
+def fee_per_lot(w: World, account: i64, instrument: i64, price: i64) -> i64:
     """What one lot's fee is at most, micro-USDC: 0 for a rebate (fee₁ of the rules)."""
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
@@ -114,7 +114,7 @@ def _overdraw_per_lot(w: World, order: i64) -> i64:
     instrument = orders[order + O_WHO] >> 32
     price = orders[order + O_PRICE]
     sell = orders[order + O_FLAGS] & 1
-    over = _fee_per_lot(w, account, instrument, price) - orders[order + O_HOLD]
+    over = fee_per_lot(w, account, instrument, price) - orders[order + O_HOLD]
     over -= sufficiency.gained_micro(w, account, instrument, sell, price, 1)
     if over < 0:
         over = 0

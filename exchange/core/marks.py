@@ -176,7 +176,7 @@ def _unit_refused(w: World, data: bytes, at: i64, underlying: i64, index_micro: 
     if instrument >= w.instrument_count:
         return no.UNKNOWN_INSTRUMENT
     i = instrument * INSTRUMENT_WORDS
-    if w.instruments[i + I_UNDERLYING] != underlying:
+    if w.instruments[i + I_UNDERLYING] != underlying or w.instruments[i + I_KIND] == r.KIND_COMBO:
         return no.UNKNOWN_INSTRUMENT
     if w.instruments[i + I_STATE] >= r.STATE_DELISTED:
         return no.INSTRUMENT_NOT_OPEN

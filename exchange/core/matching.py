@@ -12,6 +12,7 @@ from exchange.core.layout import (
     A_LIQUIDATION,
     ACCOUNT_WORDS,
     EXTRA,
+    I_LOWEST,
     I_MULTIPLIER,
     I_TRADE_SEQ,
     INSTRUMENT_WORDS,
@@ -62,7 +63,7 @@ def rest(w: World, book: Book, slot: i64, rank: i64) -> i64:
 
 def level_lots(w: World, book: Book, sell: i64, instrument: i64, price: i64) -> i64:
     """Displayed lots at a price of a side, 0 if there is no such level (or no such price)."""
-    if price < 1:
+    if price < w.instruments[instrument * INSTRUMENT_WORDS + I_LOWEST]:
         return 0
     rank = rank_of(w, instrument, price)
     if rank < 0:
@@ -110,7 +111,7 @@ def _cancel_untriggered(w: World, slot: i64, reason: i64) -> None:
     w.orders.release(slot)
 
 
-def _closing_lots(w: World, seat: i64, sell: i64) -> i64:
+def closing_lots(w: World, seat: i64, sell: i64) -> i64:
     """Lots of the position that an order of this side would reduce."""
     size = w.seats.data[seat * SEAT_WORDS + S_SIZE]
     if sell == 0:
@@ -168,7 +169,7 @@ def match(
             continue
         quantity = data[m + O_LOTS] >> 32
         if data[m + O_FLAGS] & r.FLAG_REDUCE_ONLY != 0:
-            cap = _closing_lots(w, data[m + O_PLACE] >> 32, other)
+            cap = closing_lots(w, data[m + O_PLACE] >> 32, other)
             if cap == 0:
                 cancel(w, maker, r.CANCEL_REDUCE_ONLY)
                 continue
@@ -181,7 +182,7 @@ def match(
         ):
             cancel(w, maker, r.CANCEL_MARGIN)
             continue
-        _fill(w, book, maker, level, who, seat, order_id, label, sell, quantity)
+        fill(w, book, maker, level, who, seat, order_id, label, sell, quantity)
 
 
 def _fill_bare(
@@ -196,10 +197,10 @@ def _fill_bare(
     emit.trade(w, trade_id, who, maker, order_id, label, sell, price, lots, value, 0, 0)
     w.rest -= lots
     w.value += price * lots
-    _reduce_maker(w, book, maker, level, lots)
+    reduce_maker(w, book, maker, level, lots)
 
 
-def _fill(
+def fill(
     w: World,
     book: Book,
     maker: i64,
@@ -242,10 +243,10 @@ def _fill(
     margin.revalue_seat(w, seat)
     ledger.change_open(w, maker, -lots)
     margin.revalue_seat(w, maker_seat)
-    _reduce_maker(w, book, maker, level, lots)
+    reduce_maker(w, book, maker, level, lots)
 
 
-def _reduce_maker(w: World, book: Book, maker: i64, level: i64, lots: i64) -> None:
+def reduce_maker(w: World, book: Book, maker: i64, level: i64, lots: i64) -> None:
     """Take traded lots off the maker at the head of its level; write its ORDER event."""
     data = w.orders.data
     m = maker * ORDER_WORDS

@@ -1,4 +1,4 @@
-"""The commands of rules version 3 that are no NEW_ORDER or AMEND: where they go (docs/rules-3.md)."""
+"""The commands of rules 3 and 4 but for NEW_ORDER and AMEND: where they go (docs/rules-3.md, rules-4.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import blocks, emit, extended, firing, groups, repricing
+from exchange.core import blocks, combo_listing, emit, extended, firing, groups, repricing
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -29,6 +29,8 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         return _set_id_window(w, who, read_i64_le(batch, at + 16), read_i64_le(batch, at + _BODY))
     if w.null_ledger:
         return no.MALFORMED  # without accounts there is nothing to keep
+    if kind == r.LIST_COMBO:
+        return combo_listing.list_combo(w, batch, at + _BODY, underlying)
     if kind == r.EXTENDED_ORDER:
         return extended.extended_order(w, batch, at, (read_i64_le(batch, at) >> 32) & r.U32, who)
     if kind == r.BLOCK_TRADE:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, extras, ledger, protection, remembered
+from exchange.core import (
+    checks,
+    combo_matching,
+    combo_seats,
+    emit,
+    extras,
+    ledger,
+    protection,
+    remembered,
+)
 from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.book import Book
+from exchange.core.combo_matching import go
+from exchange.core.combo_terms import is_combo
 from exchange.core.layout import (
     EXTRA,
     O_CLIENT,
@@ -23,10 +34,11 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    OF_COMBO,
     ORDER_WORDS,
 )
 from exchange.core.looks import offers
-from exchange.core.matching import level_lots, match, rest
+from exchange.core.matching import level_lots, rest
 from exchange.core.tripping import through
 from exchange.core.waiting import are_due
 from exchange.core.world import World, pack
@@ -119,7 +131,7 @@ def stamp(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     data[o + O_LOTS] = lots
     data[o + O_SIZE] = lots | w.c_display << 32
     data[o + O_VALUE] = 0
-    data[o + O_FLAGS] = flags
+    data[o + O_FLAGS] = flags | OF_COMBO if w.combos_open != 0 and is_combo(w, who >> 32) else flags
     data[o + O_CLIENT] = client
     data[o + O_LABEL] = label
     data[o + O_CREATED] = w.now_ms
@@ -139,17 +151,24 @@ def enter(w: World, book: Book, slot: i64, kind: i64) -> None:
     sell = flags & 1
     who = data[o + O_WHO]
     if not w.null_ledger and w.c_seat == 0:
-        w.c_seat = ledger.make_seat(w, who & r.U32, who >> 32)
+        if flags & OF_COMBO != 0:
+            combo_seats.make(w, who & r.U32, who >> 32)
+            w.c_seat = combo_seats.first(w, who & r.U32, who >> 32)
+        else:
+            w.c_seat = ledger.make_seat(w, who & r.U32, who >> 32)
     data[o + O_PLACE] = w.c_seat << 32
     rank = w.c_rank
     best = book.best_bid if sell != 0 else book.best_ask
-    if best >= 0 and rank >= 0 and (rank <= best if sell != 0 else rank >= best):
+    meets = best >= 0 and rank >= 0 and (rank <= best if sell != 0 else rank >= best)
+    if not meets and w.combos_open != 0 and rank >= 0:
+        meets = combo_matching.meets_implied(w, slot, rank)
+    if meets:
         lots = data[o + O_LOTS]
         if (flags >> r.TIF_SHIFT) & r.TIF_MASK == r.TIF_FOK and not offers(w, book, who, sell, rank, lots):
             _end(w, book, slot, kind, r.CANCEL_FOK)
             return
         w.taker_group = w.c_group
-        match(w, book, who, w.c_seat, data[o + O_ID], data[o + O_LABEL] & r.U32, sell, rank, lots)
+        go(w, book, slot, rank, lots)
         data[o + O_LOTS] = w.rest
         data[o + O_VALUE] += w.value
         struck = w.rules >= 3 and through(w, slot, lots, 0)
@@ -185,7 +204,7 @@ def _remainder_reason(w: World, flags: i64) -> i64:
     tif = (flags >> r.TIF_SHIFT) & r.TIF_MASK
     if tif == r.TIF_FOK:
         return r.CANCEL_FOK
-    if kind == r.TYPE_MARKET or (kind == r.TYPE_MARKET_LIMIT and w.c_price == 0):
+    if kind == r.TYPE_MARKET or (kind == r.TYPE_MARKET_LIMIT and w.c_rank < 0):
         return r.CANCEL_NO_LIQUIDITY
     if tif == r.TIF_IOC:
         return r.CANCEL_IOC
@@ -197,7 +216,9 @@ def _end(w: World, book: Book, slot: i64, kind: i64, reason: i64) -> None:
     data = w.orders.data
     o = slot * ORDER_WORDS
     flags = data[o + O_FLAGS]
-    lots = level_lots(w, book, flags & 1, data[o + O_WHO] >> 32, data[o + O_PRICE])
+    lots: i64 = 0
+    if w.c_rank >= 0:  # a market-limit order without a price stands at no level
+        lots = level_lots(w, book, flags & 1, data[o + O_WHO] >> 32, data[o + O_PRICE])
     if reason == 0 and flags & EXTRA != 0 and extras.is_spent(w, slot):
         emit.order(w, slot, kind, r.ORDER_STATE_UNTRIGGERED, 0, lots)
         extras.spend(w, slot)

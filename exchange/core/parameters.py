@@ -5,7 +5,7 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import emit, fees, marks, tables
+from exchange.core import combos, emit, fees, marks, tables
 from exchange.core.layout import (
     FEE_WORDS,
     R_AUCTION_MS,
@@ -135,6 +135,7 @@ def set_fees(w: World, data: bytes, body: i64, units: i64) -> i64:
     instrument: i64 = 0
     while instrument < w.instrument_count:
         fees.derive(w, instrument)
+        combos.outdate(w, instrument)
         instrument += 1
     emit.fees(w)
     return 0

@@ -224,12 +224,12 @@ def fill(w: World, maker_flags: i64, instrument: i64, sell: i64, lots: i64) -> N
     """A match: the maker with this flags word, or the taker (`sell`: its side), or both are protected."""
     if maker_flags & r.FLAG_MMP != 0:
         change(w, maker_flags, -lots)
-        _count(w, group_of(w, maker_flags), instrument, 1 - sell, lots)
+        count(w, group_of(w, maker_flags), instrument, 1 - sell, lots)
     if w.taker_group != 0:
-        _count(w, w.taker_group, instrument, sell, lots)
+        count(w, w.taker_group, instrument, sell, lots)
 
 
-def _count(w: World, group: i64, instrument: i64, sell: i64, lots: i64) -> None:
+def count(w: World, group: i64, instrument: i64, sell: i64, lots: i64) -> None:
     """Add a fill to the sums of its group's window; note it if the group trips."""
     data = w.groups.data
     g = group * GROUP_WORDS

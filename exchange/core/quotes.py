@@ -5,21 +5,24 @@ from __future__ import annotations
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import checks, emit, firing, ledger, links, protection
+from exchange.core import checks, combo_open, emit, firing, ledger, links, protection
 from exchange.core.admission import closed, is_bound, is_user
 from exchange.core.amending import move, shrink
 from exchange.core.book import Book
 from exchange.core.layout import (
     A_QUOTES_FROZEN,
     ACCOUNT_WORDS,
+    I_KIND,
     I_MIN_SIZE,
     INSTRUMENT_WORDS,
     O_CLIENT,
+    O_FLAGS,
     O_HOLD,
     O_LABEL,
     O_LOTS,
     O_PRICE,
     O_SIZE,
+    OF_COMBO,
     ORDER_WORDS,
     S_QUOTE_ASK,
     S_QUOTE_BID,
@@ -101,11 +104,14 @@ def _entry(
         _reject(w, who, client, reason, bid, ask, entry)
         return 0
     w.c_group = 0
-    known = number == 0 or protection.choose(w, account, instrument, number - 1) == 0
+    if number != 0:
+        if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_COMBO:
+            reason = no.BAD_FLAGS
+        else:
+            reason = protection.choose(w, account, instrument, number - 1)
     crossed = bids and asks and bid_price >= ask_price
-    if not known:
-        reason = no.QUOTE_CROSSED if crossed else no.UNKNOWN_MMP_GROUP
-        _reject(w, who, client, reason, bid, ask, entry)
+    if reason != 0:
+        _reject(w, who, client, no.QUOTE_CROSSED if crossed else reason, bid, ask, entry)
         return 0
     if crossed:
         _fail(w, who, client, no.QUOTE_CROSSED, 0, entry * 2)
@@ -128,7 +134,8 @@ def _resting(w: World, who: i64, sell: i64) -> i64:
         return protection.resting(w, w.c_group, who >> 32, sell)
     seat = ledger.find_seat(w, who & r.U32, who >> 32)
     if seat == 0:
-        return 0
+        # A combo has no seats; most entries of instruments find one.
+        return combo_open.quote(w, who, sell) if w.combos_open != 0 else 0
     return w.seats.data[seat * SEAT_WORDS + (S_QUOTE_ASK if sell != 0 else S_QUOTE_BID)]
 
 
@@ -165,6 +172,8 @@ def _side(w: World, who: i64, sell: i64, side: i64, price: i64, entry: i64, clie
         if protection.frozen(w, w.c_group) != 0:
             _fail(w, who, client, no.MMP_FROZEN, w.detail, entry * 2 + sell)
             return 0
+    if slot != 0:
+        marks |= w.orders.data[slot * ORDER_WORDS + O_FLAGS] & OF_COMBO
     flags = sell
     if side & r.QUOTE_POST_ONLY != 0:
         flags |= r.FLAG_POST_ONLY

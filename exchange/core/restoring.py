@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import family, ledger, restoring_extras, restoring_orders
-from exchange.core.instruments import load_terms, rank_of
+from exchange.core import (
+    combo_seats,
+    combo_terms,
+    family,
+    ledger,
+    restoring_extras,
+    restoring_orders,
+    state_combos,
+)
+from exchange.core.instruments import load_terms, out_of_range, rank_of
 from exchange.core.layout import (
     A_MAIN,
     A_PENDING,
@@ -38,6 +46,7 @@ from exchange.core.layout import (
     O_UPDATED,
     O_VALUE,
     O_WHO,
+    OF_COMBO,
     ORDER_FLAGS,
     ORDER_WORDS,
     R_SCENARIOS,
@@ -59,6 +68,7 @@ from exchange.core.state import (
     FORMAT_1,
     FORMAT_2,
     FORMAT_3,
+    FORMAT_4,
     ORDER_FIELDS,
     format_of,
     order_ids,
@@ -76,7 +86,7 @@ def read(data: bytes, reserve_orders: i64) -> World:
     """The world whose canonical bytes these are. Raises StateError."""
     reader = Reader(data)
     form = reader.word()
-    if form < FORMAT_1 or form > FORMAT_3:
+    if form < FORMAT_1 or form > FORMAT_4:
         raise StateError(f"unknown state format {form}")
     w = World(reader.word(), False, reserve_orders)
     w.rules = reader.word()
@@ -110,6 +120,8 @@ def read(data: bytes, reserve_orders: i64) -> World:
         in_books = _slots(w)
         restoring_orders.read(w, reader, protected)
         restoring_extras.read(w, reader, in_books)
+    if form >= FORMAT_4:
+        state_combos.read(w, reader)
     if reader.at != i64(len(data)):
         raise StateError("bytes follow the state")
     return w
@@ -152,6 +164,7 @@ def _read_instruments(w: World, reader: Reader, count: i64) -> None:
     while w.instrument_count < count:
         if reader.at + 32 * 8 > i64(len(reader.data)):
             raise StateError("the state ends inside an instrument")
+        state_combos.must_name_legs(w, reader.data, reader.at)
         number = w.add_instrument()
         load_terms(w, number, reader.data, reader.at)
         reader.at += 24 * 8
@@ -160,6 +173,7 @@ def _read_instruments(w: World, reader: Reader, count: i64) -> None:
             raise StateError("an instrument names an unknown underlying")
         for field in (I_STATE, I_MARKED, I_INDEX, I_MARK, I_FORWARD, I_DELTA, I_VEGA, I_TRADE_SEQ):
             w.instruments[i + field] = reader.word()
+        state_combos.count_open(w, number)
         if w.rules >= 2:
             w.instruments[i + I_TABLED] = reader.word()
             if w.instruments[i + I_TABLED] != 0:
@@ -253,7 +267,14 @@ def _read_order(w: World, reader: Reader, slot: i64) -> None:
     data[o + O_ID] = reader.word()
     account = reader.word()
     instrument = reader.word()
+    if instrument < 0 or instrument >= w.instrument_count:
+        raise StateError("an order's instrument is unknown")
+    combo = combo_terms.is_combo(w, instrument)
     seat = ledger.find_seat(w, account, instrument)
+    if combo:
+        seat = combo_seats.first(w, account, instrument)
+        if combo_seats.missing(w, account, instrument) != 0:
+            seat = 0
     if seat == 0:
         raise StateError("an order has no seat")
     data[o + O_WHO] = account | instrument << 32
@@ -267,6 +288,10 @@ def _read_order(w: World, reader: Reader, slot: i64) -> None:
     data[o + O_FLAGS] = reader.word()
     if data[o + O_FLAGS] & ~ORDER_FLAGS != 0:
         raise StateError("an order's flags are out of range")
+    if combo:
+        data[o + O_FLAGS] |= OF_COMBO
+        if out_of_range(w, instrument, data[o + O_PRICE]):
+            raise StateError("an order's price is out of range")
     data[o + O_CLIENT] = reader.word()
     label = reader.word()
     data[o + O_LABEL] = pack(label, reader.word())

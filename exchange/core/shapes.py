@@ -30,6 +30,8 @@ def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules:
         return units == 1
     if kind == r.SET_RULES:
         return units == 1 and _version_twice(batch, at, flags)
+    if kind == r.LIST_COMBO:
+        return rules >= 4 and units == 3 and flags == 0 and _legs(batch, at)
     if kind > r.SET_LOCK:
         return rules >= 3 and _of_rules_3(batch, at, units, kind, flags)
     if kind > r.SET_MODE:
@@ -178,6 +180,14 @@ def _blocks(batch: bytes, at: i64, units: i64) -> bool:
         if read_i64_le(batch, at + 64 + 32 * count + 24) != 0:
             return False
     return True
+
+
+def _legs(batch: bytes, at: i64) -> bool:
+    """LIST_COMBO: it has two legs or more, and what has no meaning is zero."""
+    count = read_i64_le(batch, at + 32)
+    if count < 2 or count > limits.LEGS_MOST or not zero(batch, at + 40, 3):
+        return False
+    return zero(batch, at + 64 + 8 * count, limits.LEGS_MOST - count)
 
 
 def _snapshot(batch: bytes, at: i64, units: i64) -> bool:

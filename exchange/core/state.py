@@ -55,6 +55,12 @@ Format 3 (written while the rules are 3 or above; all are read) adds, at these p
     14. count of due orders, then their order_ids in the order of the queue
     15. the id of the last block (0: none)
 
+Format 4 (written while the rules are 4 or above; all are read) is format 3 but for:
+
+    1. the format is 4
+    3. a combo's terms name its legs; marked, the five words of its marks and tabled are 0
+    16. count of combos ever listed, then by id: instrument, count of legs, each leg's instrument and ratio
+
 Counters (next_…) hold the counter without shard bits; order_id has them. `priority` numbers every queueing
 of an order (placing, requeueing after an amend or an iceberg's refresh) from 1: orders of one level
 stand in its order. Fields that follow from others (marks per lot, open lots and holds of seats,
@@ -69,7 +75,7 @@ from librt.strings import BytesWriter, write_i64_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from exchange.core import state_extras, state_orders
+from exchange.core import state_combos, state_extras, state_orders
 from exchange.core.layout import (
     A_AUCTION,
     A_BASIS,
@@ -143,6 +149,7 @@ from exchange.domain.limits import MAX_TIERS
 FORMAT_1: Final = 1
 FORMAT_2: Final = 2
 FORMAT_3: Final = 3
+FORMAT_4: Final = 4
 ORDER_FIELDS: Final = 17
 ACCOUNT_FIELDS: Final = (A_CASH, A_FLAGS, A_OWNER, A_OWNER + 1, A_OWNER + 2, A_CREATED)
 ACCOUNT_FIELDS_2: Final = (
@@ -194,11 +201,15 @@ def write(w: World) -> bytes:
     if w.rules >= 3:
         state_orders.write(w, b)
         state_extras.write(w, b)
+    if w.rules >= 4:
+        state_combos.write(w, b)
     return b.getvalue()
 
 
 def format_of(rules: i64) -> i64:
     """The format a state is written in while these rules are in force."""
+    if rules >= 4:
+        return FORMAT_4
     if rules >= 3:
         return FORMAT_3
     return FORMAT_2 if rules >= 2 else FORMAT_1

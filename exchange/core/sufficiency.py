@@ -68,11 +68,11 @@ def refuse(
     solvent = margin.equity(w, account) >= 0
     if solvent and _plain_initial(w, account, seat, instrument, buys, sells, held) <= has:
         return 0
-    closing = _closes(w, seat, sell, lots, own_lots)
+    closing = closes(w, seat, sell, lots, own_lots)
     if w.rules < 2:
         if closing:
             return 0
-    elif _may_look(w):
+    elif may_look(w):
         if solvent and w.accounts[a + A_MODEL] == r.MODEL_STANDARD:
             if margin.initial_with(w, account, seat, instrument, 0, buys, sells, held) <= has:
                 return 0
@@ -95,7 +95,7 @@ def _plain_initial(
     return total
 
 
-def _may_look(w: World) -> bool:
+def may_look(w: World) -> bool:
     """Whether an order that the kept sums do not cover may be looked at closely: of a mass quote, a few."""
     if w.looks_left > 0:
         w.looks_left -= 1
@@ -103,7 +103,7 @@ def _may_look(w: World) -> bool:
     return w.looks_left < 0
 
 
-def _closes(w: World, seat: i64, sell: i64, lots: i64, own_lots: i64) -> bool:
+def closes(w: World, seat: i64, sell: i64, lots: i64, own_lots: i64) -> bool:
     """Whether all of an order reduces a position that no other open order of its side speaks for."""
     if seat == 0:
         return False
@@ -135,7 +135,11 @@ def _improves(
         filled = margin.initial_with(w, account, seat, instrument, size, buys, sells, held)
         if filled + lots * w.c_hold > margin.initial_with(w, account, 0, instrument, 0, 0, 0, 0):
             return False
-    case = _Case(account, instrument, sell, lots)
+    case = Case()
+    case.account = account
+    case.instrument = instrument
+    case.sell = sell
+    case.lots = lots
     case.has = margin.balance(w, account)
     case.equity = margin.equity(w, account)
     case.before = maintenance_with_orders(w, account, 0, instrument, 0, 0, 0, 0)
@@ -145,14 +149,14 @@ def _improves(
     return _borne_at(w, case, w.c_price) or (market and closing and _clipped(w, case))
 
 
-class _Case:
+class Case:
     """An order whose cost is looked at, and what its account must keep and has for it, micro-USDC."""
 
-    def __init__(self, account: i64, instrument: i64, sell: i64, lots: i64) -> None:
-        self.account: i64 = account
-        self.instrument: i64 = instrument
-        self.sell: i64 = sell
-        self.lots: i64 = lots
+    def __init__(self) -> None:
+        self.account: i64 = 0
+        self.instrument: i64 = 0
+        self.sell: i64 = 0
+        self.lots: i64 = 0
         self.has: i64 = 0
         self.equity: i64 = 0
         # Maintenance margin now and as filled: open orders counted, and of the positions alone.
@@ -162,14 +166,18 @@ class _Case:
         self.held_after: i64 = 0
 
 
-def _borne_at(w: World, case: _Case, price: i64) -> bool:
+def _borne_at(w: World, case: Case, price: i64) -> bool:
     """Whether the order's cost at a price may be borne."""
     cost = case.lots * _cost_per_lot(w, case.account, case.instrument, case.sell, price)
+    return borne(case, cost, case.lots * lost_per_lot(w, case.instrument, case.sell, price))
+
+
+def borne(case: Case, cost: i64, lost: i64) -> bool:
+    """Whether a cost may be borne, of an order that loses `lost` against the mark (negative: gains)."""
     if case.after + cost <= case.has and (cost >= 0 or _keeps_no_more(case)):
         return True
     if case.has < 0 or case.has >= case.held_before:
         return False
-    lost = case.lots * lost_per_lot(w, case.instrument, case.sell, price)
     if lost > 0 and lost > case.equity:
         return False
     return _no_further(case.has, cost, case.before, case.after) and _no_further(
@@ -177,7 +185,7 @@ def _borne_at(w: World, case: _Case, price: i64) -> bool:
     )
 
 
-def _keeps_no_more(case: _Case) -> bool:
+def _keeps_no_more(case: Case) -> bool:
     """Whether the account need keep no more than now or than it has: receipts may come in parts or never."""
     if case.after > case.before and case.after > case.has:
         return False
@@ -202,7 +210,7 @@ def _cost_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64
     return margin.hold_per_lot(w, account, instrument, sell, price)
 
 
-def _clipped(w: World, case: _Case) -> bool:
+def _clipped(w: World, case: Case) -> bool:
     """Rule 3: the first price from the order's own to the mark at which its cost is borne, if there is one.
 
     The nearer the mark, the lower the cost, but for the last price alone: beyond the mark nothing more is

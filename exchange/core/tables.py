@@ -10,6 +10,7 @@ from mypy_extensions import i64
 
 from exchange.core import emit, marks
 from exchange.core.layout import (
+    I_KIND,
     I_POSITION_LIMIT,
     I_STATE,
     I_TABLED,
@@ -117,7 +118,7 @@ def _table_refused(w: World, instrument: i64, before: i64, underlying: i64) -> i
     if instrument >= w.instrument_count:
         return no.UNKNOWN_INSTRUMENT
     i = instrument * INSTRUMENT_WORDS
-    if w.instruments[i + I_UNDERLYING] != underlying:
+    if w.instruments[i + I_UNDERLYING] != underlying or w.instruments[i + I_KIND] == r.KIND_COMBO:
         return no.UNKNOWN_INSTRUMENT
     if w.instruments[i + I_STATE] >= r.STATE_DELISTED:
         return no.INSTRUMENT_NOT_OPEN

@@ -23,6 +23,7 @@ from exchange.core.layout import (
     O_FLAGS,
     O_ID,
     O_WHO,
+    OF_COMBO,
     ORDER_WORDS,
 )
 from exchange.core.matching import cancel
@@ -49,7 +50,10 @@ def through(w: World, slot: i64, lots: i64, taker: i64) -> bool:
     orders = w.orders.data
     o = slot * ORDER_WORDS
     if w.rest < lots:
-        waiting.traded(w, orders[o + O_WHO] >> 32)
+        if orders[o + O_FLAGS] & OF_COMBO == 0:
+            waiting.traded(w, orders[o + O_WHO] >> 32)
+        if len(w.traded_beside) != 0:
+            waiting.traded_beside(w)
         if orders[o + O_FLAGS] & EXTRA != 0:
             extras.hit(w, orders[o + O_ID], lots - w.rest)
     return len(w.tripped) != 0 and take_effect(w, taker)

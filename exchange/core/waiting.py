@@ -219,6 +219,15 @@ def traded(w: World, instrument: i64) -> None:
         _queue_met(w)
 
 
+def traded_beside(w: World) -> None:
+    """As `traded` for the other instruments in which implied orders traded, by id."""
+    beside = w.traded_beside
+    w.traded_beside = {}
+    for instrument in sorted(beside):
+        w.last_ticks = beside[instrument]
+        traded(w, instrument)
+
+
 def _look(w: World, kind: i64, instrument: i64, price: i64) -> None:
     """Let what waits for a source see a price; what it reaches is gathered in `w.met_…`, or due already."""
     key = source_key(kind, instrument)

@@ -13,6 +13,7 @@ from exchange.core.heaps import Source
 from exchange.core.ids import IdMap
 from exchange.core.layout import (
     ACCOUNT_WORDS,
+    COMBO_WORDS,
     EXTRA_WORDS,
     FEE_WORDS,
     FOLIO_WORDS,
@@ -148,10 +149,17 @@ class World:
         self.last_block: i64 = 0  # id of the last block that happened
         self.noted: list[i64] = []  # extras whose links something follows from; empty between commands
 
+        # Rules version 4.
+        self.combos = Pool(COMBO_WORDS, 64)  # see `combo_terms`; a slot is never given back
+        self.combos_of: dict[int, list[int]] = {}  # leg: the open combos that name it, by id
+        self.combos_open: i64 = 0
+        self.combo_quotes: dict[int, int] = {}  # see `combo_open`: resting quotes in combos
+
         # What one command's bookings add up to: zero, or the engine halts.
         self.cash_drift: i64 = 0
         self.size_drift: i64 = 0
         self.entry_drift: i64 = 0
+        self.parts_drift: i64 = 0  # price ticks: what combos traded at less what their legs did
 
         self.out = zeros(_OUT_WORDS)
         self.small = BytesWriter()  # kept, as making one costs more than filling it
@@ -171,6 +179,7 @@ class World:
         self.value: i64 = 0
         self.stopped: i64 = 0  # the cancel reason of what is left, or 0
         self.last_ticks: i64 = 0  # price of its last trade
+        self.traded_beside: dict[int, int] = {}  # others that implied orders traded: their last price
 
         # What `checks` leaves: the order as it will trade.
         self.c_price: i64 = 0
