@@ -7,10 +7,10 @@ difference to the book now is the channel's next change.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from exchange.edge.boards import Board
 from exchange.wire.book_checksum import MASK, level_checksum
 
 NEW: Final = "new"
@@ -52,83 +52,65 @@ class Tracker:
 class Book:
     """Displayed lots a price, both sides. Prices in ticks, sides: 0 bid, 1 ask.
 
-    `change_id` is the counter of the last command that changed the book; it only grows.
+    The levels are the board's, which the pass over released events changes without a word to the book.
     """
 
-    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids", "_trackers", "change_id")
+    __slots__ = ("_board", "_trackers")
 
-    def __init__(self, change_id: int = 0) -> None:
-        self.change_id = change_id
-        self._bids: dict[int, int] = {}
-        self._asks: dict[int, int] = {}
-        self._bid_prices: list[int] = []  # ascending: the best is last
-        self._ask_prices: list[int] = []  # ascending: the best is first
+    def __init__(self, change_id: int = 0, board: Board | None = None) -> None:
+        self._board = Board(change_id) if board is None else board
         self._trackers: list[Tracker] = []
+
+    @property
+    def change_id(self) -> int:
+        """The counter of the last command that changed the book; it only grows."""
+        return self._board.change_id
 
     def load(self, bids: Iterable[Level], asks: Iterable[Level], change_id: int) -> None:
         """Fill an empty book with (price_ticks, lots) levels."""
-        self._bids = dict(bids)
-        self._asks = dict(asks)
-        self._bid_prices = sorted(self._bids)
-        self._ask_prices = sorted(self._asks)
-        self.change_id = change_id
+        for side, levels in enumerate((bids, asks)):
+            for price, lots in levels:
+                self._board.update(side, price, lots, change_id)
+        self._board.change_id = change_id
 
     def update(self, side: int, price_ticks: int, lots: int, change_id: int) -> bool:
         """Set a level's displayed lots; False if they were so already."""
-        levels = self._asks if side else self._bids
-        old = levels.get(price_ticks, 0)
-        if old == lots:
-            return False
-        if lots == 0:
-            del levels[price_ticks]
-            prices = self._ask_prices if side else self._bid_prices
-            del prices[bisect_left(prices, price_ticks)]
-        else:
-            levels[price_ticks] = lots
-            if old == 0:
-                insort(self._ask_prices if side else self._bid_prices, price_ticks)
-        self.change_id = change_id
-        for tracker in self._trackers:
-            tracker.touched.setdefault(price_ticks * 2 + side, old)
-        return True
+        return self._board.update(side, price_ticks, lots, change_id)
 
     def best_bid(self) -> Level | None:
         """(price_ticks, lots) of the highest bid."""
-        if not self._bid_prices:
-            return None
-        price = self._bid_prices[-1]
-        return price, self._bids[price]
+        found = self._board.levels(0, 1)
+        return found[0] if found else None
 
     def best_ask(self) -> Level | None:
         """(price_ticks, lots) of the lowest ask."""
-        if not self._ask_prices:
-            return None
-        price = self._ask_prices[0]
-        return price, self._asks[price]
+        found = self._board.levels(1, 1)
+        return found[0] if found else None
 
     def bids(self, depth: int | None = None) -> list[Level]:
         """Levels from the best; all of them if `depth` is None."""
-        prices = self._bid_prices if depth is None else self._bid_prices[-depth:]
-        return [(price, self._bids[price]) for price in reversed(prices)]
+        return self._board.levels(0, -1 if depth is None else depth)
 
     def asks(self, depth: int | None = None) -> list[Level]:
         """Levels from the best; all of them if `depth` is None."""
-        return [(price, self._asks[price]) for price in self._ask_prices[:depth]]
+        return self._board.levels(1, -1 if depth is None else depth)
 
     # --- change tracking ---------------------------------------------------------------------------
 
     def track(self, tick_micro: int = 1, lot_e8: int = 1) -> Tracker:
         """A tracker that knows the book as it is now; the checksum takes a tick and a lot for so much."""
         tracker = Tracker(self.change_id, tick_micro, lot_e8)
-        for side, levels in enumerate((self._bids, self._asks)):
-            for price, lots in levels.items():
+        for side, levels in enumerate((self.bids(), self.asks())):
+            for price, lots in levels:
                 tracker.tell(side, price, 0, lots)
         self._trackers.append(tracker)
+        self._board.followers.append(tracker.touched)
         return tracker
 
     def untrack(self, tracker: Tracker) -> None:
         """The tracker's channel has no listener any more."""
-        self._trackers.remove(tracker)
+        at = self._trackers.index(tracker)
+        del self._trackers[at], self._board.followers[at]
 
     def take_changes(self, tracker: Tracker) -> Changes | None:
         """What changed since the tracker's last take, or None. Levels back where they were are left
@@ -139,12 +121,12 @@ class Book:
         asks: list[LevelChange] = []
         for key, old in tracker.touched.items():
             side, price = key & 1, key >> 1
-            now = (self._asks if side else self._bids).get(price, 0)
+            now = self._board.lots_at(side, price)
             if now != old:
                 action = DELETE if now == 0 else CHANGE if old else NEW
                 (asks if side else bids).append((action, price, now))
                 tracker.tell(side, price, old, now)
-        tracker.touched = {}
+        tracker.touched.clear()
         if not bids and not asks:
             return None
         bids.sort(key=_price, reverse=True)

@@ -7,6 +7,7 @@ the process died is computed again at the start.
 from __future__ import annotations
 
 from exchange.attest import chain
+from exchange.edge import walks
 from exchange.journal import ChainLog, JournalWriter
 
 
@@ -22,8 +23,10 @@ class ChainKeeper:
         """Add one commit batch and tell the writer, whose next segment starts from the head.
 
         Raises:
-            BatchError: commands and events that do not belong together.
+            WalkError: commands and events that do not belong together.
             StorageError: the disk refused.
         """
-        root = chain.batch_root(self._shard, first_seq, commands, events)
+        starts = walks.command_starts(commands)
+        cuts = walks.event_starts(events, chain.shard_seq(self._shard, first_seq), len(starts) - 1)
+        root = chain.merkle_root(chain.leaves_of(commands, starts, events, cuts))
         self._writer.note_head(first_seq + count, self._log.append(first_seq, count, root))

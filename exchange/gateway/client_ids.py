@@ -60,7 +60,7 @@ def answer_repeated(
 
     def objects(next_seq: int, found: Any) -> Objects:
         stored, old = found or (None, ())
-        closed = venue.ring.closed_order(order_id)
+        closed = venue.ring.closed_order(account, order_id)
         if closed is not None:
             seen[:] = [(closed.record, closed.commission_micro, "", b"", 0, 0)]
         elif stored is not None and not seen:
@@ -145,7 +145,7 @@ def _order(venue: Venue, account: int, order_id: int) -> Raw | None:
     record = queries.order_record(venue.engine, order_id)
     if record:
         return Raw(venue.rendering.order_json(record, 0))
-    closed = venue.ring.closed_order(order_id)
+    closed = venue.ring.closed_order(account, order_id)
     if closed is not None:
         return Raw(venue.rendering.closed_order(*closed))
     stored = venue.history.order(order_id)

@@ -157,7 +157,7 @@ class PublicFeeds:
             for instrument in touched.instruments:
                 for topic in by_instrument.get(instrument, ()):
                     self._note(topic)
-        if touched.fills and (by_instrument or self._trades):
+        if (by_instrument or self._trades) and touched.fills:
             for instrument, fill in touched.fills:
                 self._on_fill(instrument, fill)
             self._write_raw_trades()

@@ -1,49 +1,89 @@
 """Recent fills and closed orders of each account, in memory; what is older is in `exchange.history`.
 
-Records are kept packed, as the events they came in: most are never read. The rings fill from released
-events and, at the start, from what recovery replays.
+Released events stay in memory as they came, and of each account it is known where its last ones stand
+(`exchange.edge.released`): a record is cut out only for those who ask. The rings fill from released events
+and, at the start, from what recovery replays.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
-import struct
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
+from exchange.edge import released
+from exchange.edge.released import Past
 
 FILLS_PER_ACCOUNT: Final = 1_000
 ORDERS_PER_ACCOUNT: Final = 1_000
+RETAINED_BYTES: Final = 128 << 20
+"""Of released events; beyond it the oldest are forgotten by all."""
+ENTRIES_MAX: Final = 1 << 21
+"""Closed orders and sides of matches whose places are known; likewise."""
 
-_TRADE_IDS: Final = struct.Struct("<24xQQQ16xIIqq")  # trade_id, maker order, taker order, accounts, fees
+_NO_ORDER: Final = bytes(8)
 
 
 class Fill:
-    """One TRADE with the orders of both sides as they stood after it (empty: not seen)."""
+    """One TRADE with the orders of both sides as they stood after it (empty: not told).
 
-    __slots__ = ("maker_order", "taker_order", "tick_direction", "trade")
+    The events of its command tell them behind it: a maker's ORDER follows its TRADE, the aggressor's ends the
+    match. They are looked for when first asked for.
+    """
 
-    def __init__(self, trade: bytes, tick_direction: int) -> None:
-        self.trade = trade
+    __slots__ = ("_at", "_events", "_orders", "tick_direction", "trade")
+
+    def __init__(self, events: bytes, at: int = 0, tick_direction: int = 0) -> None:
+        """The TRADE at byte `at` of the events of whole commands."""
+        self.trade = events[at : at + _size(events, at)]
         self.tick_direction = tick_direction
-        self.maker_order = b""
-        self.taker_order = b""
+        self._events = events
+        self._at = at
+        self._orders: tuple[bytes, bytes] | None = None
+
+    @property
+    def maker_order(self) -> bytes:
+        """The ORDER of the maker."""
+        return self.orders()[0]
+
+    @property
+    def taker_order(self) -> bytes:
+        """The ORDER of the aggressor."""
+        return self.orders()[1]
+
+    def orders(self) -> tuple[bytes, bytes]:
+        """The maker's and the aggressor's; from then on the fill holds no more than these."""
+        if self._orders is None:
+            self._orders = _orders_behind(self._events, self._at)
+            self._events = b""
+        return self._orders
 
 
-def join_order(awaiting: list[Fill], order_id: int, kind: int, record: bytes) -> list[Fill]:
-    """Give waiting fills their orders: a maker's follows its TRADE, the aggressor's ends the match. Returns
-    those that still wait."""
-    if kind == r.ORDER_FILLED:
-        awaiting[-1].maker_order = record
-    elif int.from_bytes(awaiting[0].trade[40:48], "little") == order_id:
-        for fill in awaiting:
-            fill.taker_order = record
-        return []
-    return awaiting
+def _orders_behind(events: bytes, at: int) -> tuple[bytes, bytes]:
+    if events[at + 32 : at + 40] == _NO_ORDER:  # of a block: there are no orders to come
+        return b"", b""
+    seq, taker = events[at + 8 : at + 16], events[at + 40 : at + 48]
+    maker_order = b""
+    waits_for_maker = True
+    at, end = at + _size(events, at), len(events)
+    while at < end and events[at + 8 : at + 16] == seq:
+        size = _size(events, at)
+        if events[at] == r.EV_TRADE:
+            waits_for_maker = False
+        elif events[at] == r.EV_ORDER:
+            if events[at + 68] == r.ORDER_FILLED:
+                if waits_for_maker:
+                    maker_order = events[at : at + size]
+            elif events[at + 24 : at + 32] == taker:
+                return maker_order, events[at : at + size]
+        at += size
+    return maker_order, b""
+
+
+def _size(events: bytes, at: int) -> int:
+    return (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
 
 
 class ClosedOrder(NamedTuple):
@@ -57,68 +97,86 @@ class NotRemembered(Exception):
     """What is asked for lies between what the store has and what memory still has."""
 
 
-class HistoryRing:
-    """Bounded memory of what happened to each account lately.
+class Fills:
+    """The last `most` fills of a chain of the trail, as a sequence: the newest last."""
 
-    `known_from` is the first command (counter) it has heard of: what is older, if anything is, only the
-    store can tell.
-    """
+    def __init__(self, past: Past, newest: int, most: int) -> None:
+        self._past = past
+        self._newest = newest
+        self._most = most
+
+    def __bool__(self) -> bool:
+        return self._past.entry(self._newest)[0] >= 0
+
+    def __reversed__(self) -> Iterator[Fill]:
+        """The newest first, as far as their events are kept."""
+        number = self._newest
+        for _ in range(self._most):
+            place, number, _ = self._past.entry(number)
+            if place < 0:
+                return
+            yield fill_of(self._past, place)
+
+
+def fill_of(past: Past, place: int) -> Fill:
+    """The fill at a place whose events are kept."""
+    return Fill(past.buffers[place >> released.NUMBER_SHIFT], byte_of(place), direction_of(place))
+
+
+def direction_of(place: int) -> int:
+    """The tick direction of the trade at a place."""
+    return place & released.DIRECTION_MASK
+
+
+def byte_of(place: int) -> int:
+    """Where in its buffer a place is."""
+    return (place >> released.UNIT_SHIFT & released.UNIT_MASK) * r.UNIT_BYTES
+
+
+class HistoryRing:
+    """Bounded memory of what happened to each account lately."""
 
     def __init__(self) -> None:
-        self.known_from = 0
-        self._fills: dict[int, deque[Fill]] = {}
-        self._closed: dict[int, ClosedOrder] = {}
-        self._closed_of: tuple[dict[int, deque[int]], dict[int, deque[int]]] = ({}, {})  # unfilled, filled
-        self._commissions: dict[int, int] = {}  # of open orders that have fills
-        self.awaiting: list[Fill] = []
-        """Fills of an aggressor whose own ORDER has not come yet."""
+        self.past = Past(ENTRIES_MAX)
+        """Filled by the pass over released events."""
+        self._fills_max, self._orders_max = FILLS_PER_ACCOUNT, ORDERS_PER_ACCOUNT
+        self._heard_from = 0
+        self._kept_from = 0
+        self._size = 0
 
-    def on_trade(self, trade: bytes, tick_direction: int) -> Fill:
-        """A match; both accounts remember it."""
-        _, maker_order, taker_order, maker, taker, maker_fee, taker_fee = _TRADE_IDS.unpack_from(trade)
-        fill = Fill(trade, tick_direction)
-        self._remember(maker, fill)
-        if taker != maker:
-            self._remember(taker, fill)
-        if not maker_order:  # of a block: there are no orders to come
-            return fill
-        self.awaiting.append(fill)
-        commissions = self._commissions
-        commissions[maker_order] = commissions.get(maker_order, 0) + maker_fee
-        commissions[taker_order] = commissions.get(taker_order, 0) + taker_fee
-        return fill
+    @property
+    def known_from(self) -> int:
+        """The first command (counter) it knows of: what is older, if anything is, only the store can tell."""
+        oldest = self.past.oldest()
+        if oldest:
+            events = self.past.buffers.get(oldest >> released.NUMBER_SHIFT)
+            if events is not None:
+                return max(self._heard_from, self._kept_from, counter_of(events, byte_of(oldest)) + 1)
+        return max(self._heard_from, self._kept_from)
 
-    def on_order(self, account: int, order_id: int, kind: int, state: int, record: bytes) -> None:
-        """An order changed. `record` is its ORDER event."""
-        if self.awaiting:
-            self.awaiting = join_order(self.awaiting, order_id, kind, record)
-        if state != r.ORDER_STATE_OPEN and state != r.ORDER_STATE_UNTRIGGERED:
-            commission = self._commissions.pop(order_id, 0) if self._commissions else 0
-            self._close(account, order_id, ClosedOrder(record, commission))
+    def begin(self, counter: int) -> None:
+        """The first command it hears of (start); a lower one when commands before are replayed."""
+        self._heard_from = counter
 
-    def _remember(self, account: int, fill: Fill) -> None:
-        ring = self._fills.get(account)
-        if ring is None:
-            ring = self._fills[account] = deque(maxlen=FILLS_PER_ACCOUNT)
-        ring.append(fill)
-
-    def _close(self, account: int, order_id: int, closed: ClosedOrder) -> None:
-        is_filled = _filled_of(closed.record) > 0
-        rings = self._closed_of[is_filled]
-        ring = rings.get(account)
-        if ring is None:
-            ring = rings[account] = deque()
-        if order_id in self._closed:
-            self._closed[order_id] = closed
-            return
-        self._closed[order_id] = closed
-        ring.append(order_id)
-        if len(ring) > ORDERS_PER_ACCOUNT:
-            del self._closed[ring.popleft()]
+    def keep(self, events: bytes) -> int:
+        """Keep the events of whole commands; the number of the buffer, for the pass over it."""
+        past = self.past
+        number = past.keep(events)
+        self._size += len(events)
+        while self._size > RETAINED_BYTES and len(past.buffers) > 1:
+            oldest = next(iter(past.buffers))
+            self._size -= len(past.buffers.pop(oldest))
+            self._kept_from = counter_of(past.buffers[oldest + 1])
+        return number
 
     def load_fees(self, fees: Iterable[tuple[int, int]]) -> None:
         """What the fills of open orders have paid so far (start)."""
-        self._commissions.update(fees)
+        self.past.fees.update(fees)
+
+    def clear(self) -> None:
+        """Forget all, as at a start."""
+        self.past.clear()
+        self._heard_from = self._kept_from = self._size = 0
 
     # --- since a command -------------------------------------------------------------------------------
 
@@ -128,9 +186,9 @@ class HistoryRing:
         Raises:
             NotRemembered: there may have been more than are remembered.
         """
-        newest = reversed(self._fills.get(account, ()))
+        newest = self.fills(account)
         found = list(itertools.takewhile(lambda fill: counter_of(fill.trade) >= counter, newest))[::-1]
-        self._must_cover(counter, len(found) == FILLS_PER_ACCOUNT and counter_of(found[0].trade) > counter)
+        self._must_cover(counter, len(found) == self._fills_max and counter_of(found[0].trade) > counter)
         return found
 
     def closed_since(self, account: int, counter: int) -> list[ClosedOrder]:
@@ -143,7 +201,7 @@ class HistoryRing:
         newest = self.closed_orders(account)
         found = list(itertools.takewhile(lambda closed: counter_of(closed.record) >= counter, newest))
         filled = [closed for closed in found if _filled_of(closed.record)]
-        is_full = len(filled) >= ORDERS_PER_ACCOUNT
+        is_full = len(filled) >= self._orders_max
         self._must_cover(counter, is_full and counter_of(filled[-1].record) > counter)
         return found
 
@@ -152,20 +210,16 @@ class HistoryRing:
         if counter and (is_cut or self.known_from > counter):
             raise NotRemembered
 
+    # --- fills -----------------------------------------------------------------------------------------
+
     def fills(self, account: int) -> Iterator[Fill]:
         """The account's fills, newest first."""
-        return reversed(self._fills.get(account, ()))
+        return reversed(Fills(self.past, self.past.first(account, released.FILLS), self._fills_max))
 
     def find_fills(self, account: int, count: int, order_id: int) -> list[Fill]:
         """The last `count` fills of an order of the account, oldest first, as far as remembered."""
-        found: list[Fill] = []
-        wanted = order_id.to_bytes(8, "little")
-        for fill in self.fills(account):
-            if wanted in (fill.trade[40:48], fill.trade[32:40]):
-                found.append(fill)
-                if len(found) == count:
-                    break
-        return found[::-1]
+        places = self.past.fills_of(account, order_id, count, self._fills_max)
+        return [fill_of(self.past, place) for place in reversed(places)]
 
     def find_trades(self, account: int, trade_ids: list[int]) -> list[Fill]:
         """The account's fills of the given trades, in their order, as far as remembered."""
@@ -179,21 +233,52 @@ class HistoryRing:
                     break
         return [found[key] for key in wanted if key in found]
 
-    def closed_order(self, order_id: int) -> ClosedOrder | None:
-        """A closed order, if it is still remembered."""
-        return self._closed.get(order_id)
+    # --- closed orders ---------------------------------------------------------------------------------
+
+    def closed_order(self, account: int, order_id: int) -> ClosedOrder | None:
+        """A closed order of the account, if it is still remembered."""
+        past, most = self.past, self._orders_max
+        number = past.find(account, released.FILLED, order_id, most)
+        number = number or past.find(account, released.UNFILLED, order_id, most)
+        place, _, fee_micro = past.entry(number)
+        if place < 0:
+            return None
+        events, at = self.past.buffers[place >> released.NUMBER_SHIFT], byte_of(place)
+        return ClosedOrder(events[at : at + _size(events, at)], fee_micro)
 
     def closed_orders(self, account: int) -> Iterator[ClosedOrder]:
         """The account's closed orders, the last closed first."""
-        both = (
-            map(self._closed.__getitem__, reversed(rings.get(account, ()))) for rings in self._closed_of
-        )
-        yield from heapq.merge(*both, key=lambda closed: place_of(closed.record), reverse=True)
+        told: set[bytes] = set()
+        for place, fee_micro in self._closed_places(account):
+            events = self.past.buffers[place >> released.NUMBER_SHIFT]
+            at = byte_of(place)
+            record = events[at : at + _size(events, at)]
+            if record[24:32] not in told:  # its last ORDER tells how it ended
+                told.add(record[24:32])
+                yield ClosedOrder(record, fee_micro)
 
-    def commission_micro(self, order_id: int) -> int:
-        """The fees the fills of an order have paid so far, as far as remembered."""
-        closed = self._closed.get(order_id)
-        return self._commissions.get(order_id, 0) if closed is None else closed.commission_micro
+    def _closed_places(self, account: int) -> Iterator[tuple[int, int]]:
+        """(place, fees paid) of the account's closed orders that are kept, the newest first."""
+        past = self.past
+        filled = past.entry(past.first(account, released.FILLED))
+        unfilled = past.entry(past.first(account, released.UNFILLED))
+        most, most_unfilled = self._orders_max, self._orders_max
+        while filled[0] >= 0 or unfilled[0] >= 0:
+            if filled[0] > unfilled[0]:
+                if most > 0:
+                    yield filled[0], filled[2]
+                filled, most = past.entry(filled[1]), most - 1
+            else:
+                if most_unfilled > 0:
+                    yield unfilled[0], 0
+                unfilled, most_unfilled = past.entry(unfilled[1]), most_unfilled - 1
+
+    def commission_micro(self, account: int, order_id: int) -> int:
+        """The fees the fills of an order have paid so far, as far as remembered; ask of one with fills."""
+        found = self.past.fees.get(order_id)
+        if found is not None:
+            return found
+        return self.past.entry(self.past.find(account, released.FILLED, order_id, self._orders_max))[2]
 
     def labels_in_use(self, account: int) -> set[int]:
         """Label ids that remembered orders and fills of the account refer to."""

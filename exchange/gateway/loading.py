@@ -9,7 +9,6 @@ from exchange.core.engine import Engine
 from exchange.domain import events
 from exchange.domain.commands import symbol_text
 from exchange.domain.limits import FIRST_USER_ACCOUNT
-from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.ports import HistoryView
 from exchange.gateway.registry import Registry
 from exchange.gateway.views import Views
@@ -46,7 +45,6 @@ def _load_markets(
         figures = queries.instrument_figures(engine, instrument)
         terms = events.unpack_terms(figures.terms, 0)
         registry.add_instrument(instrument, terms, figures.state, listed_ms.get(instrument, 0))
-        market = InstrumentMarket()
-        market.trade_seq = figures.trade_seq
+        market = views.add_market()
+        market.board.trade_seq = figures.trade_seq
         market.book.load(*queries.book_levels(engine, instrument, _ALL_LEVELS), change_id)
-        views.markets.append(market)

@@ -142,7 +142,7 @@ def get_order_state(venue: Venue, session: Session, request: Request) -> None:
         record, fee_micro = queries.order_record(venue.engine, wanted), None
         more: tuple[Any, ...] = ()
         if not record:
-            closed = venue.ring.closed_order(wanted)
+            closed = venue.ring.closed_order(account, wanted)
             stored = venue.history.order(wanted) if closed is None else None
             if closed is not None:
                 record, fee_micro = closed

@@ -248,7 +248,7 @@ def get_user_trades_by_order(venue: Venue, session: Session, request: Request) -
 
     open_record = queries.order_record(venue.engine, wanted)
     if not open_record:
-        closed = venue.ring.closed_order(wanted)
+        closed = venue.ring.closed_order(account, wanted)
         open_record = b"" if closed is None else closed.record
     if open_record and read_order(open_record).head.account != account:
         raise error(errors.NOT_OWNER_OF_ORDER)

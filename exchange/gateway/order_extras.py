@@ -36,6 +36,11 @@ class OrderExtras:
         self._waiting: dict[int, dict[int, None]] = {}  # by account: untriggered orders
         self._volatile: dict[int, dict[int, None]] = {}  # by instrument: orders priced in volatility
 
+    @property
+    def ids(self) -> Collection[int]:
+        """The ids of all orders that are in here; stays the same object."""
+        return self._found
+
     def __bool__(self) -> bool:
         return bool(self._found)
 

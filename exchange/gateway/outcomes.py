@@ -127,7 +127,7 @@ def _bounds(event: ev.Rejected, view: InstrumentView | None) -> dict[str, object
 
 def missing_order(venue: Venue, account: int, wanted: int) -> RpcError:
     """11044 for an order of the account that is closed, else 10004."""
-    closed = venue.ring.closed_order(wanted) or venue.history.order(wanted)
+    closed = venue.ring.closed_order(account, wanted) or venue.history.order(wanted)
     if closed is not None and read_order(closed.record).head.account == account:
         return error(errors.NOT_OPEN_ORDER)
     return error(errors.ORDER_NOT_FOUND)

@@ -24,6 +24,7 @@ POSTED: Final = "posted"
 CONFIRMED: Final = "confirmed"
 FINALITIES: Final = (SOFT, POSTED, CONFIRMED)
 _WHO: Final = struct.Struct("<16xI4xQ")  # account, order_id
+_NOTHING: Final = bytes(8)
 _SIDES: Final = struct.Struct("<64xII72xII")  # of a TRADE: accounts, labels
 
 
@@ -91,7 +92,8 @@ class Rendering:
             return encode_json(self.order(read_order(packed[at:]), quote_set_id=quote_set_id))
         label = int.from_bytes(packed[at + 80 : at + 84], "little")
         text = self._labels.text(account, label) if label else ""
-        return self._writer.write(packed, at, text, self._ring.commission_micro(order_id), quote_set_id)
+        paid = self._ring.commission_micro(account, order_id) if packed[at + 48 : at + 56] != _NOTHING else 0
+        return self._writer.write(packed, at, text, paid, quote_set_id)
 
     def order(
         self,
@@ -104,7 +106,9 @@ class Rendering:
         """An order of its owner. The fees of its fills, its label and what it has besides price and size are
         looked up if not given."""
         if commission_micro is None:
-            commission_micro = self._ring.commission_micro(order.order_id)
+            account = order.head.account
+            known = self._ring.commission_micro
+            commission_micro = known(account, order.order_id) if order.filled_lots else 0
         return order_object(
             order,
             self._registry.instruments[order.head.instrument],

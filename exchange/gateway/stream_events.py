@@ -7,7 +7,6 @@ price against the trade before and the sum of an order's fees are on the other c
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -15,7 +14,7 @@ from exchange.domain import events as ev
 from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
-from exchange.gateway.history_ring import Fill, join_order
+from exchange.gateway.history_ring import Fill
 from exchange.gateway.notices import liquidation_step
 from exchange.gateway.order_json import OrderWriter
 from exchange.gateway.registry import Registry
@@ -28,7 +27,6 @@ from exchange.wire.objects import JsonObject, user_trade_object
 
 TOLD_ONCE: Final = ("tick_direction",)
 """What a trade's object has on other channels and not here."""
-_ORDER: Final = struct.Struct("<24xQ36xB")  # order_id, kind
 _CASH_NAMES: Final = {
     r.CASH_DEPOSIT: "deposit",
     r.CASH_WITHDRAWAL: "withdrawal",
@@ -60,7 +58,6 @@ _LINK_NAMES: Final = {
     r.LINK_OTO: "one_triggers_other",
     r.LINK_OTOCO: "one_triggers_one_cancels_other",
 }
-_NO_ORDER: Final = bytes(8)
 _E8: Final = 100_000_000
 
 LabelText = Callable[[int, int], str]
@@ -79,27 +76,17 @@ def items_of(account: int, events: bytes) -> list[Item]:
     if account.to_bytes(4, "little") not in events:  # a quiet account costs a search, not a walk
         return []
     found: list[Item] = []
-    awaiting: list[Fill] = []
     at = 0
     end = len(events)
     while at < end:
-        kind = events[at]
         size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
-        if kind == r.EV_TRADE:
-            fill = Fill(events[at : at + size], 0)
-            if fill.trade[32:40] != _NO_ORDER:  # a match of a book: its orders follow
-                awaiting.append(fill)
-            if account in accounts_of(events, at):
+        if account in accounts_of(events, at):
+            if events[at] == r.EV_TRADE:
+                fill = Fill(events, at)
+                fill.orders()  # the buffer is let go
                 found.append(Item(_counter(events, at), fill))
-        else:
-            is_mine = account in accounts_of(events, at)
-            if is_mine or (awaiting and kind == r.EV_ORDER):
-                record = events[at : at + size]
-                if awaiting and kind == r.EV_ORDER:
-                    order_id, change = _ORDER.unpack_from(record)
-                    awaiting = join_order(awaiting, order_id, change, record)
-                if is_mine:
-                    found.append(Item(_counter(events, at), record))
+            else:
+                found.append(Item(_counter(events, at), events[at : at + size]))
         at += size
     return found
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK, SHARD_SHIFT
+from exchange.edge.released import Counts
 from exchange.gateway.history_ring import Fill
 
 FILE_NAME: Final = "streams.bin"
@@ -45,15 +46,15 @@ class CountsError(ValueError):
 class StreamSink(Protocol):
     """Who numbers and pushes all events of an account."""
 
-    counts: list[int]
-    """By account: how many events it has had."""
+    numbers: Counts
+    """How many events each account has had."""
 
     @property
     def followed(self) -> Container[int]:
         """Accounts whose events are to be taken; `PrivateSink.watched` has them too."""
 
-    def take(self, account: int, what: bytes | Fill) -> None:
-        """An event of a followed account, already counted."""
+    def take(self, account: int, number: int, what: bytes | Fill) -> None:
+        """An event of a followed account, already counted: its number."""
 
     def count(self, account: int, what: bytes | Fill) -> None:
         """An event of an account, not counted yet."""

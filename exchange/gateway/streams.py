@@ -14,13 +14,13 @@ from typing import Final
 
 from msgspec import Raw
 
+from exchange.edge.released import Counts
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.ports import Loop
 from exchange.gateway.slices import Slices
 from exchange.gateway.stream_events import Item, StreamWriter
 from exchange.gateway.stream_log import EventLog, Found, Tail
-from exchange.gateway.stream_numbers import grow
 from exchange.wire import errors
 from exchange.wire.envelope import notification_frame
 from exchange.wire.errors import error
@@ -56,8 +56,8 @@ class Streams:
     def __init__(
         self, fanout: Fanout, writer: StreamWriter, log: EventLog, slices: Slices, loop: Loop, next_seq: int
     ) -> None:
-        self.counts: list[int] = []
-        """By account: the number of its last event."""
+        self.numbers = Counts()
+        """Of each account's last event."""
         self.followed: dict[int, Topic] = {}
         """Accounts somebody listens to."""
         self.tail = Tail(next_seq)
@@ -76,8 +76,12 @@ class Streams:
 
     def load(self, counts: Sequence[int], accounts: int) -> None:
         """Go on from these counts; `accounts` there are (start)."""
-        self.counts[:] = counts
-        grow(self.counts, max(0, accounts - 1))
+        self.numbers.load(list(counts), accounts)
+
+    @property
+    def counts(self) -> list[int]:
+        """By account: how many events it has had."""
+        return self.numbers.listed()
 
     def connect(self, snapshot: Take) -> None:
         """`snapshot(account, done)` gives the state of an account, and the number it is as of."""
@@ -87,18 +91,17 @@ class Streams:
 
     def count(self, account: int, what: bytes | Fill) -> None:
         """An event of an account that is none of the order path's (those are counted there)."""
-        grow(self.counts, account)
-        self.counts[account] += 1
+        number = self.numbers.add(account)
         if account in self.followed:
-            self.take(account, what)
+            self.take(account, number, what)
 
-    def take(self, account: int, what: bytes | Fill) -> None:
-        """The event just counted, of an account somebody listens to."""
-        self._news.setdefault(account, []).append((self.counts[account], what))
+    def take(self, account: int, number: int, what: bytes | Fill) -> None:
+        """The event with this number among the account's, to which somebody listens."""
+        self._news.setdefault(account, []).append((number, what))
 
     def number_of(self, account: int) -> int:
         """The number of an account's last released event; 0 before the first."""
-        return self.counts[account] if account < len(self.counts) else 0
+        return self.numbers.of(account)
 
     # --- topics come and go ------------------------------------------------------------------------
 

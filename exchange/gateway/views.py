@@ -1,24 +1,30 @@
 """One pass over released events that keeps every view of the gateway up to date.
 
-The pass reads only the words a view needs; a record is copied out of the batch only for those who keep
-it (rings) or push it (private streams). What was touched since the last flush is left in `touched` for
-the feeds.
+Orders and trades are taken by compiled code (`exchange.edge.released`), which stops at what is rare and notes
+what accounts with listeners had: both are seen to here. A record is copied out of the batch only for those
+who push it. What was touched since the last flush is left in `touched` for the feeds.
 """
 
 from __future__ import annotations
 
 import itertools
-import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.events_orders import Extended, Mmp
-from exchange.domain.limits import COUNTER_MASK
+from exchange.edge.released import Shown
 from exchange.gateway.families import Families
-from exchange.gateway.history_ring import Fill, HistoryRing, counter_of
+from exchange.gateway.history_ring import (
+    Fill,
+    HistoryRing,
+    byte_of,
+    counter_of,
+    direction_of,
+    fill_of,
+)
 from exchange.gateway.market import InstrumentMarket, RollingStats
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.notices import notice
@@ -31,14 +37,7 @@ from exchange.wire.instruments import InstrumentView
 from exchange.wire.money import Funding
 from exchange.wire.objects import JsonObject
 
-# seq, account, instrument, order_id, price, flags, kind, state, level_lots
-_ORDER: Final = struct.Struct("<8xQIIQq24xIBB50xq")
-_OLD_LEVEL: Final = struct.Struct("<qq")
-_KEY: Final = struct.Struct("<BxHIQII")  # type, units, index, seq, account, instrument
-_ORDER_BYTES: Final = 128
-_DONE_COMMAND: Final = 32  # the command type of a DONE
 _LOCKS: Final = {r.LIQ_STARTED: True, r.LIQ_ENDED: False}
-_PLAIN: Final = (r.EV_DONE, r.EV_REJECTED, r.EV_REPEATED, r.EV_DUE)
 NOTICES: Final = 1_000
 FUNDINGS: Final = 24
 Movement = ev.Settled | ev.Cash | ev.Liquidation | ev.Moved
@@ -69,21 +68,35 @@ class PrivateSink(Protocol):
 class Touched:
     """What changed since the feeds last looked; they clear it."""
 
-    __slots__ = ("books", "created", "fills", "instruments", "notices", "states", "underlyings")
+    __slots__ = ("_fills", "_shown", "created", "instruments", "notices", "states", "underlyings")
 
-    def __init__(self) -> None:
-        self.books: set[int] = set()
-        self.fills: list[tuple[int, Fill]] = []
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._fills: list[tuple[int, Fill]] = []
         self.instruments: set[int] = set()
         self.underlyings: dict[int, ev.Marked] = {}
         self.created: list[InstrumentView] = []
         self.states: dict[int, InstrumentView] = {}
         self.notices: list[JsonObject] = []
 
+    @property
+    def books(self) -> Collection[int]:
+        """Instruments whose displayed levels changed."""
+        return self._shown.books
+
+    @property
+    def fills(self) -> list[tuple[int, Fill]]:
+        """(instrument, fill) of each trade, in order; built for the first who asks."""
+        places = self._shown.trades
+        for at in range(2 * len(self._fills), len(places), 2):
+            self._fills.append((places[at], fill_of(self._shown.past, places[at + 1])))
+        return self._fills
+
     def clear(self) -> None:
         """Start over."""
-        self.books.clear()
-        self.fills.clear()
+        self._shown.books.clear()
+        self._shown.trades.clear()
+        self._fills = []
         self.instruments.clear()
         self.underlyings.clear()
         self.created.clear()
@@ -120,33 +133,43 @@ class Views:
         """High, low and first index of the last 24 hours by underlying (prices in micro-USDC)."""
         self.started_at: dict[int, int] = {}
         """The index by underlying when this venue started, until there are marks."""
-        self.touched = Touched()
+        self.extras = OrderExtras()
+        self._shown = Shown(ring.past, streams.numbers, private.watched, self.extras.ids)
+        self.touched = Touched(self._shown)
         self.seq = 0
         """Counter of the last command taken in."""
         self.time_ms = 0
         """Sequenced time as far as events told it."""
         self._private = private
         self._streams = streams
-        self.extras = OrderExtras()
         self.on_mmp: list[Callable[[Mmp], None]] = []  # told of every event of a protection group
         self.stored_to = 0
         """The first command the store did not have at the start."""
 
     def on_batch(self, first_seq: int, count: int, events: bytes) -> None:
         """Take a released batch (a listener of the sequencer)."""
+        number = self.ring.keep(events)
+        take, end = self._shown.take, len(events)
         at = 0
-        end = len(events)
-        while at < end:
-            units = events[at + 2] | events[at + 3] << 8
-            kind = events[at]
-            if kind == r.EV_ORDER:
-                self._on_order(events, at, units)
-            elif kind == r.EV_TRADE:
-                self._on_trade(events, at)
+        while True:
+            at = take(events, at, number)
+            if self._shown.noted:
+                self._tell_noted(events)
+            if at >= end:
+                break
+            if events[at] == r.EV_ORDER:
+                self._shown.order(events, at, number, self.extras.on_order(events, at))
             else:
-                self._on_rare(events, at, kind)
-            at += units * r.UNIT_BYTES
+                self._on_rare(events, at)
+            at += (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
         self.seq = first_seq + count - 1
+
+    def add_market(self) -> InstrumentMarket:
+        """The next instrument's."""
+        market = InstrumentMarket(self.ring.past)
+        self.markets.append(market)
+        self._shown.boards.append(market.board)
+        return market
 
     def index_micro(self, underlying: int) -> int:
         """The index of an underlying as the events before told it; 0 before the first marks."""
@@ -160,13 +183,13 @@ class Views:
         What the store has is the store's to tell from then on: :meth:`remember` leaves it out.
         """
         self.stored_to = opening.next_seq
-        self.ring.known_from = next_seq
+        self.ring.begin(next_seq)
         self.ring.load_fees(opening.fees)
         for record, direction in opening.last_trades:
             instrument = int.from_bytes(record[20:24], "little")
             self.markets[instrument].load_last(record, direction)
         for instrument, bar in opening.day:
-            self.markets[instrument].stats.load(bar)
+            self.markets[instrument].load_bar(bar)
         for instrument, price in opening.deliveries:
             self.markets[instrument].delivery_micro = price
         for instrument, price in opening.settlements:
@@ -184,27 +207,20 @@ class Views:
 
         Books and holdings are loaded from the engine, which has applied these events already.
         """
-        at = 0
-        end = len(events)
-        if events:
-            self.ring.known_from = min(self.ring.known_from, counter_of(events))
-        while at < end:
+        if not events:
+            return
+        self.ring.begin(min(self.ring.known_from, counter_of(events)))
+        number = self.ring.keep(events)
+        at, end = 0, len(events)
+        while True:
+            at = self._shown.remember(events, at, number, self.stored_to)
+            if at >= end:
+                break
             size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
-            kind = events[at]
-            if kind in (r.EV_TRADE, r.EV_ORDER) and counter_of(events, at) < self.stored_to:
-                at += size
-                continue
-            if kind == r.EV_TRADE:
-                market = self.markets[int.from_bytes(events[at + 20 : at + 24], "little")]
-                market.note_trade(events, at)
-                market.trades.append(self.ring.on_trade(events[at : at + size], market.tick_direction))
-            elif kind == r.EV_ORDER:
-                _, account, _, order_id, _, _, order_kind, state, _ = _ORDER.unpack_from(events, at)
-                if self.extras:
-                    self.extras.on_order(events, at)
-                if state != r.ORDER_STATE_OPEN or self.ring.awaiting:
-                    self.ring.on_order(account, order_id, order_kind, state, events[at : at + size])
-            elif kind not in _PLAIN or _says_rules(events, at):
+            if events[at] == r.EV_ORDER:
+                self.extras.on_order(events, at)
+                self._shown.remember_order(events, at, number)
+            else:
                 self._remember_rare(ev.read_event(events, at), events[at : at + size])
             at += size
 
@@ -240,55 +256,27 @@ class Views:
             return event.state == r.STATE_OPEN and view.created_ms in (0, event.time_ms)
         return isinstance(event, ev.Underlying) and event.state == 0
 
-    def _on_order(self, events: bytes, at: int, units: int) -> None:
-        seq, account, instrument, order_id, price, flags, kind, state, level = _ORDER.unpack_from(events, at)
-        book = self.markets[instrument].book
-        changed = False
-        if not self.extras or self.extras.on_order(events, at):
-            changed = book.update(flags & r.FLAG_SELL, price, level, seq & COUNTER_MASK)
-        if units > 4:
-            old_price, old_level = _OLD_LEVEL.unpack_from(events, at + _ORDER_BYTES)
-            changed |= book.update(flags & r.FLAG_SELL, old_price, old_level, seq & COUNTER_MASK)
-        if changed:
-            self.touched.books.add(instrument)
-        streams = self._streams
-        streams.counts[account] += 1
-        watched = account in self._private.watched
-        ring = self.ring
-        if watched or state != r.ORDER_STATE_OPEN or ring.awaiting:
-            record = events[at : at + units * r.UNIT_BYTES]
-            ring.on_order(account, order_id, kind, state, record)
-            if watched:
-                self._private.on_order(account, instrument, record)
-                if account in streams.followed:
-                    streams.take(account, record)
+    def _tell_noted(self, events: bytes) -> None:
+        """Tell who listens of the orders and trades that were noted."""
+        noted = self._shown.noted
+        streams, private = self._streams, self._private
+        known: dict[int, Fill] = {}  # both sides are told of the same
+        for each in range(0, len(noted), 3):
+            place, account, number = noted[each : each + 3]
+            at = byte_of(place)
+            instrument = int.from_bytes(events[at + 20 : at + 24], "little")
+            what: bytes | Fill
+            if events[at] == r.EV_ORDER:
+                what = events[at : at + (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES]
+                private.on_order(account, instrument, what)
+            else:
+                what = known.get(place) or known.setdefault(place, Fill(events, at, direction_of(place)))
+                private.on_fill(account, instrument, what)
+            if account in streams.followed:
+                streams.take(account, number, what)
+        noted.clear()
 
-    def _on_trade(self, events: bytes, at: int) -> None:
-        _, _, _, _, _, instrument = _KEY.unpack_from(events, at)
-        market = self.markets[instrument]
-        maker, taker = market.on_trade(events, at)
-        fill = self.ring.on_trade(events[at : at + 160], market.tick_direction)
-        market.trades.append(fill)
-        self.touched.fills.append((instrument, fill))
-        counts = self._streams.counts
-        counts[maker] += 1
-        if taker != maker:
-            counts[taker] += 1
-        watched = self._private.watched
-        if watched:
-            if maker in watched:
-                self._on_watched_fill(maker, instrument, fill)
-            if taker in watched and taker != maker:
-                self._on_watched_fill(taker, instrument, fill)
-
-    def _on_watched_fill(self, account: int, instrument: int, fill: Fill) -> None:
-        self._private.on_fill(account, instrument, fill)
-        if account in self._streams.followed:
-            self._streams.take(account, fill)
-
-    def _on_rare(self, events: bytes, at: int, kind: int) -> None:
-        if kind in _PLAIN and not _says_rules(events, at):
-            return
+    def _on_rare(self, events: bytes, at: int) -> None:
         event = ev.read_event(events, at)
         for account in accounts_of(events, at):
             self._streams.count(account, events[at : at + event.head.units * r.UNIT_BYTES])
@@ -377,7 +365,7 @@ class Views:
         if isinstance(event, ev.Instrument):
             view = self.registry.on_instrument(event)
             if view.instrument == len(self.markets):
-                self.markets.append(InstrumentMarket())
+                self.add_market()
                 self.touched.created.append(view)
             self.touched.instruments.add(view.instrument)
             self.touched.states[view.instrument] = view
@@ -393,8 +381,3 @@ class Views:
     def _figures(self, account: int) -> None:
         if account in self._private.watched:
             self._private.on_figures(account)
-
-
-def _says_rules(events: bytes, at: int) -> bool:
-    """Whether the event at byte `at` is the DONE of a SET_RULES."""
-    return events[at] == r.EV_DONE and events[at + _DONE_COMMAND] == r.SET_RULES

@@ -45,12 +45,12 @@ def test_a_sweep_reads_every_book_a_slice_at_a_time() -> None:
     markets[3].book.update(0, 2_000, 50, 1)
     markets[3].book.update(1, 2_010, 20, 2)
     markets[COUNT - 1].book.update(1, 100, 7, 3)
-    markets[4].last_trade_ticks, markets[4].trade_seq = 1_500, 9
+    markets[4].board.trade(9, 0, 1_500, 1, 1)
     seen = Seen()
     first = BookSweep(marks, seen)
     assert first.advance(views, markets, NOW_MS - 1_000) is None
     assert first.advance(views, markets, NOW_MS - 980) is not None
-    markets[4].trade_seq = 10
+    markets[4].board.trade(10, 0, 1_500, 1, 1)
     sweep = BookSweep(marks, seen)
     assert sweep.advance(views, markets, NOW_MS) is None
     forward = marks.chain.forward[0]

@@ -178,9 +178,7 @@ def same(told: list[dict[str, Any]], found: list[dict[str, Any]], where: str) ->
 
 def forget(ring: HistoryRing) -> None:
     """Memory as it is at a start: only the store knows what was."""
-    for remembered in (ring._fills, ring._closed, *ring._closed_of, ring._commissions):
-        remembered.clear()
-    ring.known_from = 0
+    ring.clear()
 
 
 def test_orders_without_fills_are_shown_for_half_an_hour(rig: RiskRig, store: Store) -> None:
