@@ -177,6 +177,14 @@ class Figures:
         known = [self._volatilities.get(view.instrument) for view in members]
         return [(None, None) if each is None else (each.bid_iv, each.ask_iv) for each in known]
 
+    def delta(self, view: InstrumentView) -> float | None:
+        """Delta of one unit of an instrument; None of an option without a mark."""
+        if not view.is_option:
+            return 1.0
+        chain = self._oracle.chain(view.terms.underlying)
+        values = chain.get(view.instrument) if chain is not None else None
+        return None if values is None else values.delta
+
     def greeks(self, view: InstrumentView) -> Greeks:
         """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros."""
         if not view.is_option:

@@ -12,8 +12,8 @@ from typing import Final
 
 from exchange.domain.limits import MAX_MMP_GROUPS
 from exchange.wire.errors import invalid_param
+from exchange.wire.names import DEFAULT_GROUP
 
-DEFAULT: Final = "default"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS mmp_groups (
     account INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, number)
@@ -39,12 +39,12 @@ class GroupNames:
     def name(self, account: int, number: int) -> str:
         """The name of a group."""
         if number == 0:
-            return DEFAULT
+            return DEFAULT_GROUP
         return self._names.get(account, {}).get(number, f"group-{number}")
 
     def number(self, account: int, name: str) -> int | None:
         """The number behind a name; None for one that the account has not given."""
-        if name in ("", DEFAULT):
+        if name in ("", DEFAULT_GROUP):
             return 0
         for number, known in self._names.get(account, {}).items():
             if known == name:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from exchange.core.engine import Engine
+from exchange.core.reading import command_starts
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.labels import LabelError, Labels, open_labels
@@ -32,8 +33,10 @@ class Labelling:
         texts: Sequence[str],
         build: Callable[[list[int]], bytes],
         on_events: OnEvents,
+        count: int = 1,
     ) -> None:
-        """Sequence `build(label ids)`, new labels' records before it; the id of an empty text is 0.
+        """Sequence `build(label ids)`, which is `count` adjacent commands, new labels' records before them;
+        the id of an empty text is 0. `on_events` gets the events of those commands.
 
         Raises:
             RpcError: 10047 the queue is full; 13028 the venue has halted; -32602 for a label that fits no
@@ -43,7 +46,11 @@ class Labelling:
         new: list[int] = []
         try:
             ids = [self._intern(account, text, records, new) if text else 0 for text in texts]
-            self._sequencer.submit_many([*records, build(ids)], on_events)
+            if count == 1:
+                self._sequencer.submit_many([*records, build(ids)], on_events)
+            else:
+                run = b"".join([*records, build(ids)])
+                self._sequencer.submit_run(run, len(records) + count, _behind(len(records), on_events))
         except LabelError as wrong:
             self._forget(account, new)
             raise invalid_param("label", str(wrong)) from None
@@ -68,6 +75,11 @@ class Labelling:
         used = self._ring.labels_in_use(account) | open_labels(self._engine, account)
         gone = self._labels.keep_only(account, used)
         _log.info("account %d: dropped %d unused labels", account, gone)
+
+
+def _behind(commands: int, on_events: OnEvents) -> OnEvents:
+    """`on_events` without the events of the first `commands` commands."""
+    return lambda events: on_events(events[command_starts(events)[commands] :] if events else events)
 
 
 def refusal(refused: QueueFull | Halted) -> RpcError:

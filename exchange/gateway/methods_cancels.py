@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from exchange.core import risk_queries
@@ -17,13 +18,14 @@ from exchange.gateway.dispatch import (
     instrument_of,
     kind_of,
 )
+from exchange.gateway.open_quotes import instruments_by_delta, labels_of_set
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
-from exchange.wire.errors import error
+from exchange.wire.errors import error, invalid_param
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.names import QUOTE_CURRENCY
-from exchange.wire.params import Params, boolean, choice, text
+from exchange.wire.params import Params, boolean, choice, number, text
 from exchange.wire.session import Request, Session
 
 TYPE_FILTERS: Final = {
@@ -35,6 +37,7 @@ TYPE_FILTERS: Final = {
     "trailing_stop": r.FILTER_TRAILING,
 }
 _RULES_WITH_TYPES: Final = 3
+_NO_LABEL: Final = (1 << 32) - 1  # no order has it
 
 
 def cancel_all(venue: Venue, session: Session, request: Request) -> None:
@@ -67,13 +70,15 @@ def cancel_by_label(venue: Venue, session: Session, request: Request) -> None:
 
 
 def cancel_quotes(venue: Venue, session: Session, request: Request) -> None:
-    """`private/cancel_quotes {cancel_type, …}`: all, instrument, instrument_kind, currency, currency_pair."""
+    """`private/cancel_quotes {cancel_type, …}`: all, those of an instrument, a kind, a currency, a pair, a
+    set (`quote_set_id`), or of instruments whose delta lies from `min_delta` to `max_delta`."""
     params = request.params
     kinds = ("all", "instrument", "instrument_kind", "currency", "currency_pair", "delta", "quote_set_id")
     how = choice(params, "cancel_type", kinds)
     scope, target, kind = r.SCOPE_ALL, 0, 0
     if how in ("delta", "quote_set_id"):
-        raise error(errors.NOT_IMPLEMENTED, param="cancel_type", reason=f"{how} is not offered")
+        (_cancel_by_delta if how == "delta" else _cancel_set)(venue, session, request)
+        return
     if how == "instrument":
         scope, target = r.SCOPE_INSTRUMENT, instrument_of(venue, params).instrument
     elif how in ("instrument_kind", "currency"):
@@ -87,6 +92,64 @@ def cancel_quotes(venue: Venue, session: Session, request: Request) -> None:
     cancel_many(
         venue, session, request, scope=scope, target=target, kind=kind_wanted, which=r.WHICH_QUOTES
     )
+
+
+def _cancel_set(venue: Venue, session: Session, request: Request) -> None:
+    """A set's quotes: as many cancels by label as its quotes have labels."""
+    account = account_of(session)
+    set_id = text(request.params, "quote_set_id", bytes_max=LABEL_CHARS_MAX)
+    scope, target = currency_scope(venue, currency_of(request.params))
+    if scope < 0:
+        session.reply(request, [] if boolean(request.params, "detailed") else 0)
+        return
+    scope = r.SCOPE_LABEL if scope == r.SCOPE_ALL else r.SCOPE_LABEL_UNDERLYING
+    labels = labels_of_set(venue, account, set_id) or [_NO_LABEL]
+    commands_of = [
+        commands.cancel_many(account, scope, target=target, which=r.WHICH_QUOTES, label=label)
+        for label in labels
+    ]
+    _cancel_run(venue, session, request, commands_of)
+
+
+def _cancel_by_delta(venue: Venue, session: Session, request: Request) -> None:
+    """The quotes of each instrument whose own delta, not that of a position, lies in the range."""
+    account = account_of(session)
+    lowest, highest = (float(number(request.params, name)) for name in ("min_delta", "max_delta"))
+    if not lowest <= highest:
+        raise invalid_param("max_delta", "must not be below min_delta")
+    scope, underlying = currency_scope(venue, currency_of(request.params))
+    found = instruments_by_delta(venue, account, lowest, highest) if scope >= 0 else []
+    views = venue.registry.instruments
+    commands_of = [
+        commands.cancel_many(account, r.SCOPE_INSTRUMENT, target=instrument, which=r.WHICH_QUOTES)
+        for instrument in found
+        if scope == r.SCOPE_ALL or views[instrument].terms.underlying == underlying
+    ]
+    nothing = commands.cancel_many(account, r.SCOPE_LABEL, which=r.WHICH_QUOTES, label=_NO_LABEL)
+    _cancel_run(venue, session, request, commands_of or [nothing])
+
+
+def _cancel_run(venue: Venue, session: Session, request: Request, run: Sequence[bytes]) -> None:
+    """Sequence CANCEL_MANYs one behind the other, and reply for all of them."""
+    detailed = boolean(request.params, "detailed")
+    more = many_flags(venue, request.params)
+    if more is None:
+        session.reply(request, [] if detailed else 0)
+        return
+
+    def finish(packed: bytes) -> None:
+        _reply_cancelled(venue, session, request, packed, detailed=detailed)
+
+    packed = b"".join(with_flags(command, more) for command in run)
+    venue.submit_run(packed, len(run), guarded(session, request, finish, venue), is_cancel=True)
+
+
+def _reply_cancelled(
+    venue: Venue, session: Session, request: Request, packed: bytes, *, detailed: bool
+) -> None:
+    orders, affected, seq = cancelled(packed)
+    result: object = [venue.rendering.order(order) for order in orders] if detailed else affected
+    session.reply(request, result, seq)
 
 
 def currency_scope(venue: Venue, currency: str) -> tuple[int, int]:
@@ -117,9 +180,7 @@ def cancel_many(
         return
 
     def finish(packed: bytes) -> None:
-        orders, affected, seq = cancelled(packed)
-        result: object = [venue.rendering.order(order) for order in orders] if detailed else affected
-        session.reply(request, result, seq)
+        _reply_cancelled(venue, session, request, packed, detailed=detailed)
 
     command = commands.cancel_many(account, scope, target=target, kind=kind, which=which, label=label)
     venue.submit(with_flags(command, more), guarded(session, request, finish, venue))
@@ -141,20 +202,25 @@ def many_flags(venue: Venue, params: Params) -> int | None:
 
 
 def cancelled(packed: bytes) -> tuple[list[ev.Order], int, int]:
-    """The orders a CANCEL_MANY cancelled, those linked to them too; how many it found itself; its counter.
+    """The orders one or several CANCEL_MANYs cancelled, those linked to them too; how many they found
+    themselves; the last one's counter.
 
     Raises:
-        RpcError: it was rejected.
+        RpcError: one was rejected.
     """
     orders: list[ev.Order] = []
+    affected = counter = 0
     for event in ev.read_events(packed):
         if isinstance(event, ev.Order):
             orders.append(event)
         elif isinstance(event, ev.Rejected):
             raise rejected(event, None)
         elif isinstance(event, ev.Done):
-            return orders, event.affected, event.head.counter
-    raise ev.EventError("a CANCEL_MANY that is not done")
+            affected += event.affected
+            counter = event.head.counter
+    if not counter:
+        raise ev.EventError("a CANCEL_MANY that is not done")
+    return orders, affected, counter
 
 
 METHODS: Final[dict[str, Handler]] = {

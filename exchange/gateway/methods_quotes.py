@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -17,7 +17,7 @@ from exchange.core import risk_queries
 from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.domain.limits import COUNTER_MASK, MAX_QUOTES
+from exchange.domain.limits import MAX_QUOTES
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of
 from exchange.gateway.numbers import Numbers
 from exchange.gateway.outcomes import rejected
@@ -25,7 +25,7 @@ from exchange.gateway.products import must_be_allowed
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
-from exchange.wire.limits import LABEL_CHARS_MAX
+from exchange.wire.instruments import InstrumentView
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import (
     Params,
@@ -35,9 +35,9 @@ from exchange.wire.params import (
     object_list,
     optional_object,
     price_ticks,
-    text,
     timestamp_ms,
 )
+from exchange.wire.quote_labels import join_label, quote_text
 from exchange.wire.session import Request, RpcError, Session
 
 _SIDES: Final = ("bid", "ask")
@@ -69,11 +69,27 @@ class _UsualQuote(msgspec.Struct):
     ask: _UsualSide | None = None
 
 
-class _Entry(NamedTuple):
-    """What the client called one quote unit of the command."""
+class _Set:
+    """The quotes of one set: a command."""
 
-    numbers: Numbers
-    quote_set_id: str
+    __slots__ = ("instruments", "units")
+
+    def __init__(self) -> None:
+        self.instruments: list[InstrumentView] = []
+        self.units: list[bytes] = []
+
+    def add(self, view: InstrumentView, unit: bytes) -> None:
+        """One more quote unit."""
+        self.instruments.append(view)
+        self.units.append(unit)
+
+    def sides(self) -> list[tuple[str, str]]:
+        """Name and side of each side that is present."""
+        found = []
+        for view, unit in zip(self.instruments, self.units, strict=True):
+            words = _UNIT.unpack(unit)[4:]
+            found += [(view.name, _SIDES[n]) for n in range(2) if words[n] & r.QUOTE_PRESENT]
+        return found
 
 
 class _Parsed:
@@ -81,8 +97,7 @@ class _Parsed:
 
     def __init__(self, account: int) -> None:
         self.account = account
-        self.entries: list[_Entry] = []
-        self.units: list[bytes] = []
+        self.sets: dict[str, _Set] = {}
         self.errors: list[JsonObject] = []
 
     def add(self, venue: Venue, params: Params) -> None:
@@ -91,7 +106,7 @@ class _Parsed:
         try:
             view = instrument_of(venue, params)
             must_be_allowed(venue, self.account, view)
-            set_id = text(params, "quote_set_id", "", LABEL_CHARS_MAX)
+            set_id = quote_text(params, "quote_set_id")
         except RpcError as refused:
             for side in _SIDES:
                 if params.get(side) is not None:
@@ -115,8 +130,10 @@ class _Parsed:
                 found.append(_WITHDRAWN)  # a failed amendment takes the resting quote with it
         (bid_ticks, bid), (ask_ticks, ask) = found
         if bid or ask:
-            self.units.append(_UNIT.pack(view.instrument, 0, bid_ticks, ask_ticks, bid, ask))
-            self.entries.append(_Entry(numbers, set_id))
+            found_set = self.sets.get(set_id)
+            if found_set is None:
+                found_set = self.sets[set_id] = _Set()
+            found_set.add(view, _UNIT.pack(view.instrument, 0, bid_ticks, ask_ticks, bid, ask))
 
     def fail(self, instrument: str, side: str, refused: RpcError) -> None:
         """A side that goes no further."""
@@ -164,29 +181,40 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
     quotes = object_list(params, "quotes", MAX_QUOTES)
     if not quotes:
         raise invalid_param("quotes", "value required")
-    quote_id = text(params, "quote_id", "", LABEL_CHARS_MAX)
+    quote_id = quote_text(params, "quote_id")
     group = _group_word(venue, account, params)
+    group_name = venue.settings.groups.name(account, group - 1) if group else ""
     valid_until = timestamp_ms(params, "valid_until", 0)
     detailed = boolean(params, "detailed", default=True)
     parsed = _Parsed(account)
     for given in quotes:
         parsed.add(venue, given)
-    if not parsed.units:
+    if not parsed.sets:
         session.reply(request, _result([], [], parsed.errors, 0))
         return
+    sets = list(parsed.sets.values())
+    names = [join_label(quote_id, set_id, group_name) for set_id in parsed.sets]
+    quoted = [view.instrument for each in sets for view in each.instruments]
+    venue.disconnects.quoted(session, account, quoted)
+    sent = venue.quotes_sent.sent(account, names, quoted)
 
-    venue.disconnects.quoted(
-        session, account, [entry.numbers.view.instrument for entry in parsed.entries]
-    )
-
-    def build(label: int) -> bytes:
-        head = commands.header(r.MASS_QUOTE, 2 + len(parsed.units), account=account, aux=label)
-        return b"".join([head, _BODY.pack(group, valid_until, 0, 0), *parsed.units])
+    def build(labels: list[int]) -> bytes:
+        body = _BODY.pack(group, valid_until, 0, 0)
+        found = []
+        for label, each in zip(labels, sets, strict=True):
+            head = commands.header(r.MASS_QUOTE, 2 + len(each.units), account=account, aux=label)
+            found += [head, body, *each.units]
+        return b"".join(found)
 
     def finish(packed: bytes) -> None:
         _reply(venue, session, request, account, parsed, packed, detailed)
 
-    venue.submit_labelled(account, quote_id, build, guarded(session, request, finish, venue))
+    done = sent.until(guarded(session, request, finish, venue))
+    try:
+        venue.labelling.submit(account, names, build, done, count=len(sets))
+    except RpcError:
+        sent.forget()
+        raise
 
 
 def _group_word(venue: Venue, account: int, params: Params) -> int:
@@ -197,7 +225,7 @@ def _group_word(venue: Venue, account: int, params: Params) -> int:
     """
     if not has(params, "mmp_group") or risk_queries.rules(venue.engine) < _RULES_WITH_GROUPS:
         return 0
-    number = venue.settings.groups.number(account, text(params, "mmp_group", "", LABEL_CHARS_MAX))
+    number = venue.settings.groups.number(account, quote_text(params, "mmp_group"))
     if number is None:
         raise error(errors.MMP_REQUIRED, param="mmp_group", reason="no such group: call set_mmp_config")
     return number + 1
@@ -212,40 +240,72 @@ def _reply(
     packed: bytes,
     detailed: bool,
 ) -> None:
-    sets = {entry.numbers.view.instrument: entry.quote_set_id for entry in parsed.entries}
     orders: list[Raw] = []
     trade_ids: list[int] = []
-    affected = at = 0
+    outcome = _Outcome(parsed)
+    at = 0
     end = len(packed)
     while at < end:
         kind = packed[at]
         if kind == r.EV_ORDER:
             # Fills of resting orders (ours too, if it comes to that) are told by the private channels.
             if detailed and packed[at + 68] != r.ORDER_FILLED and _is_quote_of(packed, at, account):
-                set_id = sets.get(int.from_bytes(packed[at + 20 : at + 24], "little"), "")
-                orders.append(Raw(venue.rendering.order_json(packed, at, set_id)))
+                orders.append(Raw(venue.rendering.order_json(packed, at)))
         elif kind == r.EV_TRADE:
             trade_ids.append(int.from_bytes(packed[at + 24 : at + 32], "little"))
         elif kind in (r.EV_REJECTED, r.EV_DONE):
-            affected += _take_rare(parsed, ev.read_event(packed, at))
+            outcome.take(ev.read_event(packed, at))
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
     fills = venue.ring.find_trades(account, trade_ids) if trade_ids else []
     trades = [venue.rendering.fill(fill, account) for fill in fills]
-    seq = int.from_bytes(packed[8:16], "little") & COUNTER_MASK
-    session.reply(request, _result(orders, trades, parsed.errors, affected), seq)
+    affected = outcome.count()
+    session.reply(request, _result(orders, trades, parsed.errors, affected), outcome.seq)
 
 
-def _take_rare(parsed: _Parsed, event: ev.Event) -> int:
-    """Count a refused side, or give the count of the final DONE."""
-    if isinstance(event, ev.Rejected):
-        if event.position < 0:
-            raise rejected(event, None)
-        view = parsed.entries[event.position // 2].numbers.view
-        parsed.fail(view.name, _SIDES[event.position % 2], rejected(event, view))
-        return 0
-    if isinstance(event, ev.Done):
-        return event.affected
-    raise ev.EventError(f"a mass quote caused an event of type {event.head.type}")
+class _Outcome:
+    """What became of the commands of a request, one for each set."""
+
+    def __init__(self, parsed: _Parsed) -> None:
+        self.seq = 0
+        """Of the last of them that did something."""
+        self._parsed = parsed
+        self._sets = list(parsed.sets.values())
+        self._at = 0  # of the set whose command's events come next
+        self._affected = 0
+        self._refused: list[RpcError] = []  # of whole commands
+
+    def take(self, event: ev.Event) -> None:
+        """A REJECTED, of a side or of a whole command, or the DONE behind everything else of one."""
+        if isinstance(event, ev.Rejected):
+            self._on_rejected(event)
+        elif isinstance(event, ev.Done):
+            self._affected += event.affected
+            self.seq = event.head.counter
+            self._at += 1
+        else:
+            raise ev.EventError(f"a mass quote caused an event of type {event.head.type}")
+
+    def _on_rejected(self, event: ev.Rejected) -> None:
+        quotes = self._sets[self._at]
+        if event.position >= 0:
+            view = quotes.instruments[event.position // 2]
+            self._parsed.fail(view.name, _SIDES[event.position % 2], rejected(event, view))
+            return
+        refused = rejected(event, None)
+        self._refused.append(refused)
+        for name, side in quotes.sides():
+            self._parsed.fail(name, side, refused)
+        self._at += 1
+
+    def count(self) -> int:
+        """How many sides took effect.
+
+        Raises:
+            RpcError: none of the commands was taken.
+        """
+        if len(self._refused) == len(self._sets):
+            raise self._refused[0]
+        return self._affected
 
 
 def _is_quote_of(packed: bytes, at: int, account: int) -> bool:

@@ -56,7 +56,7 @@ def open_order_json(venue: Venue, packed: bytes, at: int) -> Raw:
     live(venue.engine, order_id, venue.views.extras)
     flags = int.from_bytes(packed[at + 64 : at + 68], "little")
     text = venue.rendering.order_json(packed, at)
-    if not flags & r.FLAG_MMP:
+    if not flags & r.FLAG_MMP or b',"mmp_group":' in text:
         return Raw(text)
     group = order_queries.order_group(venue.engine, order_id)
     if group < 0:

@@ -15,6 +15,7 @@ from exchange.domain import records as r
 from exchange.gateway.registry import Registry
 from exchange.wire.envelope import encode_json
 from exchange.wire.objects import order_object
+from exchange.wire.quote_labels import quote_json
 
 # seq, account, instrument, order_id, price, size, filled, open, flags, kind, state, reason,
 # client order id, label, filled_value, time, created, shown
@@ -32,6 +33,7 @@ _WRITTEN_ANEW: Final = (
     "average_price",
     "seq",
     "quote_id",
+    "quote_set_id",
     "display_amount",
     "client_order_id",
 )
@@ -50,7 +52,7 @@ class OrderWriter:
         self._fixed: dict[_Key, bytes] = {}
 
     def write(
-        self, record: bytes, at: int, label: str, commission_micro: int | None, quote_set_id: str = ""
+        self, record: bytes, at: int, label: str, commission_micro: int | None
     ) -> bytes:
         """The JSON of the ORDER record at byte `at`; without a commission if that is None."""
         fields = _ORDER.unpack_from(record, at)
@@ -65,8 +67,8 @@ class OrderWriter:
         numbers = self._registry.numbers[instrument]
         amount = numbers.amount_text(size)
         market = flags & _TYPE_BITS == _MARKET
-        text = encode_json(label) if label else b'""'
         quoted = flags & r.FLAG_QUOTE
+        text = encode_json(label) if label and not quoted else b'""'
         average = encode_json(numbers.view.average_price(filled_value, filled)) if filled else b"0.0"
         parts = (
             b'{"order_id":"%d","instrument_name":%b,"creation_timestamp":%d,"last_update_timestamp":%d,'
@@ -83,14 +85,12 @@ class OrderWriter:
             numbers.amount_text(filled),
             average,
             _NO_FEES if commission_micro == 0 else _commission(commission_micro),
-            b'""' if quoted else text,
+            text,
             seq,
             fixed,
         )
         if quoted:
-            parts += b',"quote_id":%b' % text
-            if quote_set_id:
-                parts += b',"quote_set_id":%b' % encode_json(quote_set_id)
+            parts += quote_json(label, of_order=True)
         if client:
             parts += b',"client_order_id":"%d"' % client
         if shown < resting and state != r.ORDER_STATE_UNTRIGGERED:

@@ -85,21 +85,20 @@ class Rendering:
         self._trade_writer = TradeWriter(registry)
         self._extras = OrderExtras() if extras is None else extras
 
-    def order_json(self, packed: bytes, at: int, quote_set_id: str = "") -> bytes:
+    def order_json(self, packed: bytes, at: int) -> bytes:
         """The ORDER record at byte `at` as JSON; the same object as `order`."""
         account, order_id = _WHO.unpack_from(packed, at)
         if self._extras and self._extras.get(order_id) is not None:
-            return encode_json(self.order(read_order(packed[at:]), quote_set_id=quote_set_id))
+            return encode_json(self.order(read_order(packed[at:])))
         label = int.from_bytes(packed[at + 80 : at + 84], "little")
         text = self._labels.text(account, label) if label else ""
         paid = self._ring.commission_micro(account, order_id) if packed[at + 48 : at + 56] != _NOTHING else 0
-        return self._writer.write(packed, at, text, paid, quote_set_id)
+        return self._writer.write(packed, at, text, paid)
 
     def order(
         self,
         order: ev.Order,
         commission_micro: int | None = None,
-        quote_set_id: str = "",
         label: str = "",
         extra: OrderExtra | None = None,
     ) -> JsonObject:
@@ -113,7 +112,6 @@ class Rendering:
             order,
             self._registry.instruments[order.head.instrument],
             (self._labels.text(order.head.account, order.label) or label) if order.label else "",
-            quote_set_id=quote_set_id,
             commission_micro=commission_micro,
             extra=self._extras.get(order.order_id) or extra,
         )

@@ -14,6 +14,7 @@ from exchange.domain import records as r
 from exchange.gateway.registry import Registry
 from exchange.wire.envelope import encode_json
 from exchange.wire.objects import user_trade_object
+from exchange.wire.quote_labels import quote_json
 
 # seq, instrument, trade_id, maker's order, taker's order, price, lots, maker, taker, fees, flags, time,
 # index, mark, forward, trade_seq
@@ -36,6 +37,7 @@ _WRITTEN_ANEW: Final = (
     "fee",
     "label",
     "quote_id",
+    "quote_set_id",
 )
 _COMBINATIONS_MAX: Final = 65_536
 _MONEY_MAX: Final = 8_192
@@ -94,7 +96,7 @@ class TradeWriter:
             fixed,
         )
         if flags & r.FLAG_QUOTE:
-            return parts + b',"quote_id":%b}' % encode_json(label)
+            return b"%b%b}" % (parts, quote_json(label, of_order=False))
         return parts + b',"label":%b}' % encode_json(label) if label else parts + b"}"
 
     def _usdc(self, micro: int) -> bytes:

@@ -55,6 +55,7 @@ from exchange.gateway.ports import (
     WithdrawalPort,
 )
 from exchange.gateway.private import PrivateFeeds
+from exchange.gateway.quotes_sent import QuotesSent
 from exchange.gateway.recent import Recent
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
@@ -189,6 +190,7 @@ class Venue:
         self.views.on_mmp.append(self.mmp_feeds.on_mmp)
         self.trigger_caps = TriggerCaps(trigger_limits, engine, self.views.extras, self.registry)
         self.labelling = Labelling(engine, self.labels, self.ring, self.sequencer)
+        self.quotes_sent = QuotesSent()
         self.disconnects = Disconnects(self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect)
         self.sequencer.add_after_release(self.disconnects.after_release)
         self.phase = STARTING

@@ -10,6 +10,8 @@ from exchange.wire.errors import CANCEL_NAMES, error
 from exchange.wire.params import Params, boolean, choice
 
 QUOTE_CURRENCY: Final = "USDC"
+# The protection group of single orders with `mmp`.
+DEFAULT_GROUP: Final = "default"
 
 # The dialect's coins. What is asked of one that the venue has not is answered with nothing of it.
 CURRENCIES_KNOWN: Final = frozenset(

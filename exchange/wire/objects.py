@@ -18,6 +18,7 @@ from exchange.wire.extended import OrderExtra
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.messages import market as market_messages
 from exchange.wire.messages import pushes as pushes_messages
+from exchange.wire.quote_labels import split_label
 
 JsonObject = dict[str, object]
 Level = tuple[int, int]  # price_ticks, displayed lots
@@ -44,14 +45,12 @@ def order_object(
     view: InstrumentView,
     label: str = "",
     *,
-    quote_set_id: str = "",
     replaced: bool = False,
     commission_micro: int | None = None,
     extra: OrderExtra | None = None,
-    mmp_group: str = "",
 ) -> JsonObject:
-    """`<order>`. `label` is the text behind `order.label`: of a quote it is the quote id. `extra`: what a
-    trigger, linked or volatility order has besides."""
+    """`<order>`. `label` is the text behind `order.label`: of a quote what `join_label` joined. `extra`: what
+    a trigger, linked or volatility order has besides."""
     flags = order.flags
     kind = names.order_type(flags)
     state = names.order_state(order.state)
@@ -84,11 +83,9 @@ def order_object(
         "risk_reducing": False,
         "seq": order.head.seq,
     }
-    _add_optional(found, order, view, label, quote_set_id, commission_micro)
+    _add_optional(found, order, view, label, commission_micro)
     if extra is not None:
         found |= extended.extended_fields(extra, order)
-    if mmp_group:
-        found["mmp_group"] = mmp_group
     return found
 
 
@@ -97,7 +94,6 @@ def _add_optional(
     order: events.Order,
     view: InstrumentView,
     label: str,
-    quote_set_id: str,
     commission_micro: int | None,
 ) -> None:
     """The fields an order has only in some states."""
@@ -105,9 +101,14 @@ def _add_optional(
         found["original_order_type"] = "market_limit"
     if order.flags & r.FLAG_QUOTE:
         found["quote"] = True
-        found["quote_id"] = label
-        if quote_set_id:
-            found["quote_set_id"] = quote_set_id
+        quote = split_label(label)
+        found["quote_id"] = quote.quote_id
+        if quote.quote_set_id:
+            found["quote_set_id"] = quote.quote_set_id
+        if quote.mmp_group:
+            found["mmp_group"] = quote.mmp_group
+    elif order.flags & r.FLAG_MMP:
+        found["mmp_group"] = names.DEFAULT_GROUP
     if order.client_order_id:
         found["client_order_id"] = str(order.client_order_id)
     if order.shown_lots < order.open_lots and order.state != r.ORDER_STATE_UNTRIGGERED:
@@ -164,7 +165,6 @@ def user_trade_object(
     is_maker: bool,
     order: events.Order | None = None,
     label: str = "",
-    quote_set_id: str = "",
     tick_direction: int = PLUS_TICK,
     iv: float | None = None,
     profit_loss_micro: int | None = None,
@@ -190,9 +190,10 @@ def user_trade_object(
     found["self_trade"] = trade.maker_account == trade.taker_account
     found["api"] = True
     if flags & r.FLAG_QUOTE:
-        found["quote_id"] = label
-        if quote_set_id:
-            found["quote_set_id"] = quote_set_id
+        quote = split_label(label)
+        found["quote_id"] = quote.quote_id
+        if quote.quote_set_id:
+            found["quote_set_id"] = quote.quote_set_id
     elif label:
         found["label"] = label
     if profit_loss_micro is not None:

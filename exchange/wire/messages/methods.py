@@ -78,7 +78,8 @@ _TRADING: Final = {
     ),
     "private/cancel_by_label": call(f"label currency? {_CANCEL}", Cancelled, type=CancelFilter),
     "private/cancel_quotes": call(
-        f"cancel_type currency? currency_pair? kind? instrument_name? {_CANCEL}",
+        "cancel_type currency? currency_pair? kind? instrument_name? min_delta? max_delta? quote_set_id? "
+        + _CANCEL,
         Cancelled,
         type=CancelFilter,
         cancel_type=Literal[

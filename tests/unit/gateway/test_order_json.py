@@ -12,6 +12,7 @@ from exchange.domain import events
 from exchange.domain import records as r
 from exchange.gateway.order_json import OrderWriter
 from exchange.wire.objects import order_object
+from exchange.wire.quote_labels import SEPARATOR
 from tests.unit.gateway.test_registry import listed
 
 REGISTRY = listed()
@@ -51,11 +52,15 @@ def records(draw: st.DrawFn) -> bytes:
     )
 
 
-@given(records(), st.text(max_size=20), st.integers(-5, 10**9), st.sampled_from(["", "set"]))
-def test_it_equals_the_object(record: bytes, label: str, commission: int, quote_set: str) -> None:
+_PARTS = st.lists(st.text(max_size=9), min_size=1, max_size=4)
+
+
+@given(records(), _PARTS, st.integers(-5, 10**9))
+def test_it_equals_the_object(record: bytes, parts: list[str], commission: int) -> None:
+    label = SEPARATOR.join(parts)
     order = events.read_event(record)
     assert isinstance(order, events.Order)
     view = REGISTRY.instruments[order.head.instrument]
-    expected = order_object(order, view, label, quote_set_id=quote_set, commission_micro=commission)
-    written = WRITER.write(b"\0" * 32 + record, 32, label, commission, quote_set)
+    expected = order_object(order, view, label, commission_micro=commission)
+    written = WRITER.write(b"\0" * 32 + record, 32, label, commission)
     assert msgspec.json.decode(written) == msgspec.json.decode(msgspec.json.encode(expected))

@@ -7,6 +7,7 @@ import pytest
 
 from exchange.domain import records as r
 from exchange.wire import objects
+from exchange.wire.quote_labels import join_label
 from tests.unit.wire import shapes
 from tests.unit.wire.samples import OPTION, PERPETUAL, order, trade
 
@@ -68,7 +69,8 @@ def test_a_cancelled_order_says_why(reason: int, cancel_reason: str | None, end_
 
 
 def test_a_quote_has_its_ids_instead_of_a_label() -> None:
-    found = objects.order_object(order(flags=r.FLAG_QUOTE), OPTION, "q1", quote_set_id="s1")
+    found = objects.order_object(order(flags=r.FLAG_QUOTE), OPTION, join_label("q1", "s1", "mm"))
+    assert found["mmp_group"] == "mm"
     assert (found["label"], found["quote"], found["quote_id"], found["quote_set_id"]) == (
         "",
         True,
@@ -113,7 +115,7 @@ def test_each_side_of_a_trade_has_its_own_fill(
 
 def test_a_fill_of_a_quote_has_its_ids() -> None:
     found = objects.user_trade_object(
-        trade(), OPTION, is_maker=True, order=order(flags=r.FLAG_QUOTE), label="q", quote_set_id="s"
+        trade(), OPTION, is_maker=True, order=order(flags=r.FLAG_QUOTE), label=join_label("q", "s", "mm")
     )
     assert (found["quote_id"], found["quote_set_id"]) == ("q", "s")
     assert "label" not in found
