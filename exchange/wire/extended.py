@@ -75,6 +75,10 @@ class OrderExtra:
     members: int = 0
     trigger_micro: int = 0
     offset_micro: int = 0
+    first_micro: int = 0
+    """Of a trailing stop: where its trigger stood when it was first told,"""
+    first_offset_micro: int = 0
+    """and its offset then."""
     volatility_e6: int = 0
     other_order_id: int = 0
     """The other order of its pair, as far as it ever was known."""
@@ -91,6 +95,8 @@ class OrderExtra:
         self.trigger, self.source = event.trigger, event.source
         self.link, self.condition, self.members = event.link, event.condition, event.members
         self.trigger_micro, self.offset_micro = event.trigger_micro, event.offset_micro
+        if not self.first_micro and event.trigger == r.TRIGGER_TRAILING:
+            self.first_micro, self.first_offset_micro = event.trigger_micro, event.offset_micro
         self.volatility_e6 = event.volatility_e6
         if self.is_secondary and not self.primary_order_id:
             self.primary_order_id = event.other_order_id  # the first that is told of a member names it
@@ -157,6 +163,9 @@ def _trigger_fields(extra: OrderExtra, order: events.Order) -> dict[str, object]
     }
     if extra.trigger == r.TRIGGER_TRAILING:
         found["trigger_offset"] = usdc(extra.offset_micro)
+        if extra.first_micro:  # it began at the price of then, less or plus its offset
+            offset_micro = extra.first_offset_micro if order.is_sell else -extra.first_offset_micro
+            found["trigger_reference_price"] = usdc(extra.first_micro + offset_micro)
     if triggered:
         found["trigger_order_id"] = str(order.order_id)
     return found

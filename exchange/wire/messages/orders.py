@@ -99,6 +99,7 @@ class Order(TypedDict):
     trigger_offset: NotRequired[float]
     trigger_order_id: NotRequired[str]
     trigger_price: NotRequired[float]
+    trigger_reference_price: NotRequired[float]
     triggered: NotRequired[bool]
     web: bool
 

@@ -96,13 +96,13 @@ def open_quotes(client: Client) -> list[str]:
 
 def test_what_a_quote_is_called_is_in_every_object(rig: RiskRig, alice: Client) -> None:
     bob = rig.main(name="bob")
-    channels = ["user.orders.any.any.raw", "user.changes.any.any.raw", "user.trades.any.any.raw", "user.stream"]
-    alice.call("private/subscribe", channels=channels)
+    channels = [f"user.{what}.any.any.raw" for what in ("orders", "changes", "trades")]
+    alice.call("private/subscribe", channels=[*channels, "user.stream"])
     made = quote(alice, entry(OPTION, "one"), entry(PUT, "two"), entry(PERPETUAL), mmp_group="mm")
     expected = [(OPTION, "q", "one", "mm"), (PUT, "q", "two", "mm"), (PERPETUAL, "q", None, "mm")]
     assert [called(order) for order in made["orders"]] == expected
     assert (made["errors"], made["orders_count"]) == ([], 3)
-    pushed = [order for data in alice.taken(channels[0]) for order in ([data] if "order_id" in data else data)]
+    pushed = [o for data in alice.taken(channels[0]) for o in (data if isinstance(data, list) else [data])]
     assert [called(order) for order in pushed] == expected
     assert [called(o) for data in alice.taken(channels[1]) for o in data["orders"]] == expected
     told = [e for data in alice.taken("user.stream") for e in data.get("events", ())]
@@ -131,7 +131,8 @@ def test_sides_of_several_sets_fail_and_fill_by_themselves(rig: RiskRig, alice: 
     bob = rig.main(name="bob")
     bob.sell(PUT, 0.3, 4_900.0)
     wrong = entry(PERPETUAL, "two", price=400_000.0)
-    made = quote(alice, entry(OPTION, "one", price=4_900.01), wrong, entry(PUT, "two"), entry(OPTION, "three"))
+    off_tick = entry(OPTION, "one", price=4_900.01)
+    made = quote(alice, off_tick, wrong, entry(PUT, "two"), entry(OPTION, "three"))
     assert [called(order)[:3] for order in made["orders"]] == [(PUT, "q", "two"), (OPTION, "q", "three")]
     assert [(e["instrument_name"], e["side"], e["code"]) for e in made["errors"]] == [
         (OPTION, "bid", 10043),
@@ -186,7 +187,12 @@ def test_quotes_under_way_are_cancelled_and_later_ones_are_not(rig: RiskRig, ali
 
 @pytest.mark.parametrize(
     ("lowest", "highest", "gone"),
-    [(0.6, 0.6, [OPTION]), (-0.4, 0.6, [OPTION, PUT]), (0.61, 1, [PERPETUAL, ETH_PERPETUAL]), (-0.39, 0.5, [])],
+    [
+        (0.6, 0.6, [OPTION]),
+        (-0.4, 0.6, [OPTION, PUT]),
+        (0.61, 1, [PERPETUAL, ETH_PERPETUAL]),
+        (-0.39, 0.5, []),
+    ],
 )
 def test_quotes_are_cancelled_by_delta(
     alice: Client, lowest: float, highest: float, gone: list[str]

@@ -112,12 +112,20 @@ def test_a_trailing_stop_follows_the_best_price(rig: RiskRig) -> None:
         "private/sell", instrument_name=PERPETUAL, amount=0.1, type="trailing_stop",
         trigger="index_price", trigger_offset=500,
     )["order"]  # fmt: skip
-    assert sold["trigger_price"] == 99_500.0
+    assert (sold["trigger_price"], sold["trigger_reference_price"]) == (99_500.0, 100_000.0)
+    bought = alice.call(
+        "private/buy", instrument_name=PERPETUAL, amount=0.1, type="trailing_stop",
+        trigger="index_price", trigger_offset=5_000,
+    )["order"]  # fmt: skip
+    assert (bought["trigger_price"], bought["trigger_reference_price"]) == (105_000.0, 100_000.0)
+    alice.call("private/cancel", order_id=bought["order_id"])
     rig.move(UP)
-    assert state(alice, sold)["trigger_price"] == 100_500.0
+    risen = state(alice, sold)
+    assert (risen["trigger_price"], risen["trigger_reference_price"]) == (100_500.0, 100_000.0)
     assert alice.call("private/get_open_orders")[0]["trigger_price"] == 100_500.0
     edited = alice.call("private/edit", order_id=sold["order_id"], trigger_offset=800)["order"]
     assert (edited["trigger_offset"], edited["trigger_price"]) == (800.0, 100_200.0)
+    assert edited["trigger_reference_price"] == 100_000.0
 
 
 def test_edits_of_one_that_waits(rig: RiskRig) -> None:
