@@ -11,10 +11,10 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from exchange.core import lane as packed_records
 from exchange.core import queries
 from exchange.domain import lane
 from exchange.domain import records as r
+from exchange.edge import lane as packed_records
 from exchange.gateway.dispatch import account_of
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.products import must_be_allowed
@@ -127,11 +127,12 @@ class FastLane:
             raise packed.PackedError("the header has words that are not zero")
         if head.sequence != mine.expected:
             raise error(errors.BAD_REQUEST, reason=f"sequence {head.sequence}, expected {mine.expected}")
-        fault, others, commands = packed_records.owned(message, r.UNIT_BYTES, head.records, account)
+        checked = packed_records.owned(message, r.UNIT_BYTES, head.records, account)
+        fault, others, quotes, commands = checked
         if fault:
             raise packed.PackedError(lane.FAULTS[fault])
         venue = self._venue
-        if account in venue.settings.restricted or r.MASS_QUOTE in message[r.UNIT_BYTES :: r.UNIT_BYTES]:
+        if quotes or account in venue.settings.restricted:
             self._check_slowly(session, account, commands)
         if meter is not None and not meter.spend_many(_METHOD, others, head.records, received_us):
             raise error(errors.TOO_MANY_REQUESTS, reason=f"wait {meter.wait_ms(_METHOD)} ms")

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from clients import fast_lane
 from clients.fast_lane import Acks, Fills, LaneError, Refused, Welcome
-from exchange.core import lane as venue_side
 from exchange.domain import lane
 from exchange.domain import records as r
 from exchange.domain.commands import Quote
+from exchange.edge import lane as venue_side
 from exchange.wire import packed
 
 UNIT = r.UNIT_BYTES
@@ -37,7 +37,7 @@ def test_what_the_codec_writes_the_venue_takes() -> None:
     message = fast_lane.Lane().commands(records)
     head = packed.header(message)
     assert (head.type, head.records, head.sequence, head.flags) == (lane.COMMANDS, 5, 1, 0)
-    fault, others, commands = venue_side.owned(message, UNIT, head.records, 64)
+    fault, others, _, commands = venue_side.owned(message, UNIT, head.records, 64)
     assert (fault, others, len(commands)) == (0, 3, len(message) - UNIT)
     assert commands[4] & 1  # sells
 

@@ -1,4 +1,4 @@
-"""Packed commands from outside, and the packed answers to them (docs/fast-lane.md): pure, and compiled.
+"""Packed commands from outside, and the packed answers to them (docs/fast-lane.md).
 
 What a client sends are the core's own records with what is the venue's to say left zero; here they are
 checked for that and get their account. Values are judged by the engine alone.
@@ -12,7 +12,6 @@ from librt.strings import read_i64_le
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
-from exchange.core.words import words_to_bytes
 from exchange.domain import lane, limits
 from exchange.domain import records as r
 
@@ -21,17 +20,18 @@ _ACK_WORDS: Final = 8
 _HEAD: Final = limits.RECORD_VERSION << 8
 
 
-def owned(message: bytes, start: i64, count: i64, account: i64) -> tuple[int, int, bytes]:
+def owned(message: bytes, start: i64, count: i64, account: i64) -> tuple[int, int, bool, bytes]:
     """Check the commands of a message from byte `start` on and give them their account.
 
-    Returns (fault, how many of them are no cancels, the commands); the fault is 0 or one of
-    `exchange.domain.lane`, and then there are no commands.
+    Returns (fault, how many of them are no cancels, whether there are mass quotes among them, the commands);
+    the fault is 0 or one of `exchange.domain.lane`, and then there are no commands.
     """
     size: i64 = len(message)
     words = vec[i64](capacity=(size - start) // r.WORD_BYTES + 1)
     at = start
     seen: i64 = 0
     others: i64 = 0
+    quotes = False
     while at + r.UNIT_BYTES <= size and seen < lane.COMMANDS_MAX:
         head = read_i64_le(message, at)
         units = (head >> 16) & 0xFFFF
@@ -39,9 +39,11 @@ def owned(message: bytes, start: i64, count: i64, account: i64) -> tuple[int, in
         if fault == 0 and at + units * r.UNIT_BYTES > size:
             fault = lane.CUT_SHORT
         if fault != 0:
-            return int(fault), 0, b""
+            return int(fault), 0, False, b""
         if head & 0xFF != r.CANCEL and head & 0xFF != r.CANCEL_MANY:
             others += 1
+            if head & 0xFF == r.MASS_QUOTE:
+                quotes = True
         words = append(words, head)
         words = append(words, read_i64_le(message, at + 8) | account)
         end = at + units * r.UNIT_BYTES
@@ -51,10 +53,10 @@ def owned(message: bytes, start: i64, count: i64, account: i64) -> tuple[int, in
             at += r.WORD_BYTES
         seen += 1
     if seen != count or seen == 0:
-        return lane.WRONG_COUNT, 0, b""
+        return lane.WRONG_COUNT, 0, False, b""
     if at != size:
-        return lane.CUT_SHORT, 0, b""
-    return 0, int(others), words_to_bytes(words, (size - start) // r.WORD_BYTES)
+        return lane.CUT_SHORT, 0, False, b""
+    return 0, int(others), quotes, bytes(memoryview(words)[: (size - start) // r.WORD_BYTES])
 
 
 def _fault(message: bytes, at: i64, head: i64, units: i64) -> i64:
@@ -149,7 +151,7 @@ def acks(commands: bytes, events: bytes) -> tuple[int, bytes]:
             number = lane.COUNT_MAX
         words[slot] = words[slot] | number << 48
         at += ((head >> 16) & 0xFFFF) * r.UNIT_BYTES
-    return int(count), words_to_bytes(words, count * _ACK_WORDS)
+    return int(count), bytes(memoryview(words)[: count * _ACK_WORDS])
 
 
 def _is_own(events: bytes, at: i64, kind: i64, account: i64, wanted: i64) -> bool:

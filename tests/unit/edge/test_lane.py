@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients.fast_lane import Ack
-from exchange.core import lane as packed
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import lane
 from exchange.domain import records as r
 from exchange.domain import rejects as rej
+from exchange.edge import lane as packed
 from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, PERPETUAL, SELL, Market, under_rules_3
 
 UNIT = r.UNIT_BYTES
@@ -38,7 +38,7 @@ def patched(record: bytes, at: int, new: bytes) -> bytes:
     return record[:at] + new + record[at + len(new) :]
 
 
-def owned(*records: bytes, count: int | None = None, account: int = ALICE) -> tuple[int, int, bytes]:
+def owned(*records: bytes, count: int | None = None, account: int = ALICE) -> tuple[int, int, bool, bytes]:
     """What becomes of a message of these records, behind a header."""
     told = len(records) if count is None else count
     return packed.owned(bytes(UNIT) + b"".join(records), UNIT, told, account)
@@ -46,7 +46,7 @@ def owned(*records: bytes, count: int | None = None, account: int = ALICE) -> tu
 
 def acked(market: Market, *records: bytes, account: int = ALICE) -> list[Ack]:
     """The acknowledgements of a run."""
-    fault, _, commands = owned(*records, account=account)
+    fault, _, _, commands = owned(*records, account=account)
     assert fault == 0
     count, found = packed.acks(commands, market.engine.apply(commands))
     assert len(found) == count * lane.ACK_BYTES
@@ -57,8 +57,8 @@ def acked(market: Market, *records: bytes, account: int = ALICE) -> list[Ack]:
 
 
 def test_every_command_gets_the_account_and_stays_as_it_is_otherwise() -> None:
-    fault, others, commands = owned(*ONE_OF_EACH)
-    assert (fault, others) == (0, 3)  # cancels are no others
+    fault, others, quotes, commands = owned(*ONE_OF_EACH)
+    assert (fault, others, quotes) == (0, 3, True)  # cancels are no others
     assert commands == b"".join(patched(each, 8, ALICE.to_bytes(4, "little")) for each in ONE_OF_EACH)
 
 
@@ -67,13 +67,19 @@ def test_a_hundred_commands_are_a_message_and_one_more_is_not() -> None:
     assert owned(*[ONE_OF_EACH[2]] * (lane.COMMANDS_MAX + 1))[0] == lane.WRONG_COUNT
 
 
+def test_mass_quotes_are_found_whatever_stands_in_other_words() -> None:
+    looks_like_one = c.new_order(0, OPTION, 0, r.MASS_QUOTE, 5)  # its second unit begins with the type's byte
+    assert owned(looks_like_one)[2] is False
+    assert owned(looks_like_one, ONE_OF_EACH[4])[2] is True
+
+
 def test_a_message_without_commands_is_refused() -> None:
-    assert owned() == (lane.WRONG_COUNT, 0, b"")
+    assert owned() == (lane.WRONG_COUNT, 0, False, b"")
 
 
 @pytest.mark.parametrize("told", [1, 3])
 def test_the_count_must_be_that_of_the_commands(told: int) -> None:
-    assert owned(ONE_OF_EACH[0], ONE_OF_EACH[2], count=told) == (lane.WRONG_COUNT, 0, b"")
+    assert owned(ONE_OF_EACH[0], ONE_OF_EACH[2], count=told) == (lane.WRONG_COUNT, 0, False, b"")
 
 
 @pytest.mark.parametrize(
@@ -91,8 +97,8 @@ def test_the_count_must_be_that_of_the_commands(told: int) -> None:
 )
 def test_what_a_record_may_not_say(at: int, new: bytes, fault: int) -> None:
     broken = patched(ONE_OF_EACH[0], at, new)
-    assert owned(broken) == (fault, 0, b"")
-    assert owned(ONE_OF_EACH[2], broken) == (fault, 0, b"")  # as a whole, wherever it stands
+    assert owned(broken) == (fault, 0, False, b"")
+    assert owned(ONE_OF_EACH[2], broken) == (fault, 0, False, b"")  # as a whole, wherever it stands
 
 
 @pytest.mark.parametrize(("which", "flags"), [(2, 1), (3, 1 << 8)])
@@ -116,7 +122,7 @@ def test_a_record_that_is_cut_short_is_refused(which: int) -> None:
 @given(st.lists(st.sampled_from(ONE_OF_EACH), max_size=4), st.binary(max_size=100), st.integers(0, 5))
 def test_no_bytes_break_it(records: list[bytes], rest: bytes, count: int) -> None:
     message = b"".join([*records, rest])
-    fault, others, commands = packed.owned(message, 0, count, ALICE)
+    fault, others, _, commands = packed.owned(message, 0, count, ALICE)
     assert (fault == 0) == bool(commands)
     assert fault == 0 or fault in lane.FAULTS
     if not fault:
@@ -189,7 +195,7 @@ def test_a_client_order_id_that_came_before_tells_of_the_first() -> None:
 
 def test_trades_are_found_where_they_stand(market: Market) -> None:
     acked(market, c.new_order(0, OPTION, SELL, 100, 1), c.new_order(0, PERPETUAL, SELL, 50_000, 1))
-    _, _, commands = owned(
+    _, _, _, commands = owned(
         c.new_order(0, OPTION, IOC, 100, 1), c.new_order(0, PERPETUAL, IOC, 50_000, 1), account=BOB
     )
     events = market.engine.apply(commands)
