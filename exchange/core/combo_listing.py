@@ -45,11 +45,11 @@ def list_combo(w: World, batch: bytes, body: i64, instrument: i64) -> i64:
         return no.BAD_ID
     count = read_i64_le(batch, body)
     legs = body + _LEGS_AT
-    reason = _legs_refused(w, batch, legs, count)
+    reason = legs_refused(w, batch, legs, count)
     if reason != 0:
         return reason
     w.detail = -1
-    step = _step(w, batch, legs, count)
+    step = step_of(w, batch, legs, count)
     if step == 0:
         return no.BAD_TERMS
     same = _same(w, batch, legs, count)
@@ -60,13 +60,13 @@ def list_combo(w: World, batch: bytes, body: i64, instrument: i64) -> i64:
     if reason != 0:
         return reason
     new = w.add_instrument()
-    load_terms(w, new, _terms(w, batch, legs, count, step), 0)
+    load_terms(w, new, terms_of(w, batch, legs, count, step), 0)
     combo_terms.open_up(w, w.instruments[new * INSTRUMENT_WORDS + I_COMBO])
     emit.instrument(w, new)
     return 0
 
 
-def _legs_refused(w: World, batch: bytes, at: i64, count: i64) -> i64:
+def legs_refused(w: World, batch: bytes, at: i64, count: i64) -> i64:
     """Checks 1 and 2 of the `count` legs at byte `at`. Returns a reject reason, with its detail, or 0."""
     first, first_ratio = combo_terms.leg_word(read_i64_le(batch, at))
     before: i64 = -1
@@ -108,7 +108,7 @@ def _leg_refused(w: World, leg: i64, ratio: i64, before: i64, first: i64) -> i64
     return 0
 
 
-def _step(w: World, batch: bytes, at: i64, count: i64) -> i64:
+def step_of(w: World, batch: bytes, at: i64, count: i64) -> i64:
     """The combo's step (T of the rules), or 0: the legs' steps or limits do not allow one."""
     largest: i64 = 0
     number: i64 = 0
@@ -182,7 +182,7 @@ def _full(w: World, batch: bytes, at: i64, count: i64) -> i64:
     return 0
 
 
-def _terms(w: World, batch: bytes, at: i64, count: i64, step: i64) -> bytes:
+def terms_of(w: World, batch: bytes, at: i64, count: i64, step: i64) -> bytes:
     """The 24 terms words of the combo, as INSTRUMENT tells them."""
     data = w.instruments
     first, _ = combo_terms.leg_word(read_i64_le(batch, at))

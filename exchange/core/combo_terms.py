@@ -6,6 +6,8 @@ combo's ranks begin one step below its lowest price: its first valid price is ra
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from exchange.core.layout import (
@@ -15,7 +17,6 @@ from exchange.core.layout import (
     C_LARGEST,
     C_LEG,
     C_LEGS,
-    C_MARKED,
     C_RATIO,
     C_STEP,
     COMBO_WORDS,
@@ -38,6 +39,8 @@ from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
 
+_LEGS: Final = 20  # among an instrument's 24 terms words
+
 
 def leg_word(word: i64) -> tuple[i64, i64]:
     """The leg and the signed ratio in one of the words w8 to w11 of LIST_COMBO (w24 to w27 of its terms)."""
@@ -47,20 +50,40 @@ def leg_word(word: i64) -> tuple[i64, i64]:
 def adopt(w: World, instrument: i64) -> None:
     """Make the record of a combo whose terms, legs included, are in its instrument's."""
     slot = w.combos.alloc()
-    combos = w.combos.data
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    words: list[i64] = []
+    while i64(len(words)) < limits.LEGS_MOST:
+        words.append(data[i + I_TERMS + _LEGS + i64(len(words))])
     c = slot * COMBO_WORDS
+    fill(w, c, words, data[i + I_STEP + 1])
+    w.combos.data[c + C_INSTRUMENT] = instrument
+    data[i + I_COMBO] = slot
+    data[i + I_COMBOS] = 1
+    data[i + I_PRICED] = 0
+    data[i + I_PLAIN_LIMIT] = 0
+    data[i + I_EXPIRY] = limits.I64_MAX  # its legs' count
+    lowest, highest = bounds(w, c, data[i + I_PRICE_LIMIT])
+    data[i + I_STEP] = lowest - data[i + I_STEP + 1]
+    data[i + I_RANK] = 0
+    data[i + I_LOWEST] = lowest
+    data[i + I_HIGHEST] = highest
+    data[i + I_MIN_PRICE] = lowest
+    data[i + I_MAX_PRICE] = highest
+
+
+def fill(w: World, c: i64, words: list[i64], step: i64) -> None:
+    """Fill the record at `c` with the legs in `words` (see `leg_word`) and a step."""
+    data = w.instruments
+    combos = w.combos.data
     word: i64 = 0
     while word < COMBO_WORDS:
         combos[c + word] = 0
         word += 1
-    data = w.instruments
-    i = instrument * INSTRUMENT_WORDS
-    combos[c + C_INSTRUMENT] = instrument
-    step = data[i + I_STEP + 1]
     combos[c + C_STEP] = step
     count: i64 = 0
-    while count < limits.LEGS_MOST:
-        leg, ratio = leg_word(data[i + I_TERMS + 20 + count])
+    for packed in words:
+        leg, ratio = leg_word(packed)
         if ratio == 0:
             break
         size = ratio if ratio > 0 else -ratio
@@ -72,24 +95,16 @@ def adopt(w: World, instrument: i64) -> None:
         count += 1
     combos[c + C_LEGS] = count
     combos[c + C_IMPLIES] = 1 if count == 2 and combos[c + C_LARGEST] == 1 else 0
-    combos[c + C_MARKED] = 0
-    data[i + I_COMBO] = slot
-    data[i + I_COMBOS] = 1
-    data[i + I_PRICED] = 0
-    data[i + I_PLAIN_LIMIT] = 0
-    data[i + I_EXPIRY] = limits.I64_MAX  # its legs' count
-    _bound(w, i, c)
 
 
-def _bound(w: World, i: i64, c: i64) -> None:
-    """Derive a combo's lowest and highest price, and where its ranks begin.
+def bounds(w: World, c: i64, price_limit: i64) -> tuple[i64, i64]:
+    """The lowest and the highest price of the combo whose record is at `c`.
 
     Sums of at most four legs' ratios (4) times 2**40 ticks: below 2**44.
     """
-    data = w.instruments
     combos = w.combos.data
     step = combos[c + C_STEP]
-    most = data[i + I_PRICE_LIMIT] // step * step
+    most = price_limit // step * step
     lowest: i64 = 0
     highest: i64 = 0
     leg: i64 = 0
@@ -104,14 +119,7 @@ def _bound(w: World, i: i64, c: i64) -> None:
         leg += 1
     if lowest < -most:
         lowest = -most
-    if highest > most:
-        highest = most
-    data[i + I_STEP] = lowest - step
-    data[i + I_RANK] = 0
-    data[i + I_LOWEST] = lowest
-    data[i + I_HIGHEST] = highest
-    data[i + I_MIN_PRICE] = lowest
-    data[i + I_MAX_PRICE] = highest
+    return lowest, highest if highest < most else most
 
 
 def open_up(w: World, slot: i64) -> None:

@@ -113,11 +113,11 @@ def _book(
 def in_book(w: World, taker: Side, combo: i64, maker: i64, sell: i64, lots: i64) -> None:
     """A match in a combo's own book, at the price of the maker in slot `maker`."""
     price = w.orders.data[maker * ORDER_WORDS + O_PRICE]
-    # What cannot be given to the legs halts the engine: there is no such price.
-    w.parts_drift += combos.divide(w, combo, price)
-    tell(w, taker, combo, maker, sell, r.COMBO_BOOK, price, lots)
     combos_data = w.combos.data
     c = record_of(w, combo)
+    # What cannot be given to the legs halts the engine: there is no such price.
+    w.parts_drift += combos.divide(w, c, price)
+    tell(w, taker, combo, maker, sell, r.COMBO_BOOK, price, lots)
     maker_account = w.orders.data[maker * ORDER_WORDS + O_WHO] & LOW
     number: i64 = 0
     while number < combos_data[c + C_LEGS]:

@@ -114,24 +114,29 @@ def _derive_band(w: World, instrument: i64, c: i64) -> None:
 
 def mark_micro(w: World, instrument: i64) -> i64:
     """The sum of a combo's marks, each times its ratio, micro-USDC per unit of the underlying."""
+    return sum_over_legs(w, instrument, I_MARK)
+
+
+def sum_over_legs(w: World, instrument: i64, field: i64) -> i64:
+    """What a field of its legs' records adds up to, each times its ratio."""
     combos = w.combos.data
     c = record_of(w, instrument)
     total: i64 = 0
     number: i64 = 0
     while number < combos[c + C_LEGS]:
         leg = combos[c + C_LEG + number] * INSTRUMENT_WORDS
-        total += combos[c + C_RATIO + number] * w.instruments[leg + I_MARK]
+        total += combos[c + C_RATIO + number] * w.instruments[leg + field]
         number += 1
     return total
 
 
-def divide(w: World, instrument: i64, price: i64) -> i64:
-    """Give each leg of a combo that trades at `price` its own price, in the combo's C_PART words.
+def divide(w: World, c: i64, price: i64) -> i64:
+    """Give each leg of the combo whose record is at `c`, and which trades at `price`, its own price: in the
+    record's C_PART words.
 
     Returns what could not be given to any leg, in ticks: 0 for every valid price.
     """
     combos = w.combos.data
-    c = record_of(w, instrument)
     rest = price
     number: i64 = 0
     while number < combos[c + C_LEGS]:

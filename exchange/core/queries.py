@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from mypy_extensions import i64
 
-from exchange.core import emit, extras, margin
+from exchange.core import combos, emit, extras, margin
+from exchange.core.combo_terms import record_of
 from exchange.core.engine import Engine
 from exchange.core.layout import (
     A_CASH,
@@ -20,9 +21,11 @@ from exchange.core.layout import (
     A_REQUIREMENT,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
+    C_LEG,
     I_DELTA,
     I_FORWARD,
     I_INDEX,
+    I_KIND,
     I_MARK,
     I_MARKED,
     I_MAX_PRICE,
@@ -247,13 +250,10 @@ def instrument_figures(engine: Engine, instrument: i64) -> InstrumentFigures:
         raise KeyError(instrument)
     data = w.instruments
     i = instrument * INSTRUMENT_WORDS
-    terms: list[int] = []
-    word: i64 = 0
-    while word < 24:
-        terms.append(data[i + I_TERMS + word])
-        word += 1
+    if data[i + I_KIND] == r.KIND_COMBO:
+        return _combo_figures(w, instrument)
     return InstrumentFigures(
-        _words(terms),
+        _terms(w, instrument),
         data[i + I_STATE],
         data[i + I_MARKED] != 0,
         data[i + I_MIN_PRICE],
@@ -265,6 +265,40 @@ def instrument_figures(engine: Engine, instrument: i64) -> InstrumentFigures:
         data[i + I_VEGA],
         data[i + I_TRADE_SEQ],
     )
+
+
+def _combo_figures(w: World, combo: i64) -> InstrumentFigures:
+    """A combo's figures: mark, delta and vega are its legs' sums (0 where one has no mark), index and forward
+    the first leg's."""
+    marked = combos.derive(w, combo)
+    data = w.instruments
+    i = combo * INSTRUMENT_WORDS
+    first = w.combos.data[record_of(w, combo) + C_LEG] * INSTRUMENT_WORDS
+    return InstrumentFigures(
+        _terms(w, combo),
+        data[i + I_STATE],
+        marked,
+        data[i + I_MIN_PRICE],
+        data[i + I_MAX_PRICE],
+        combos.sum_over_legs(w, combo, I_MARK) if marked else 0,
+        data[first + I_INDEX],
+        data[first + I_FORWARD],
+        combos.sum_over_legs(w, combo, I_DELTA) if marked else 0,
+        combos.sum_over_legs(w, combo, I_VEGA) if marked else 0,
+        data[i + I_TRADE_SEQ],
+    )
+
+
+def _terms(w: World, instrument: i64) -> bytes:
+    """The 24 terms words of an instrument."""
+    data = w.instruments
+    i = instrument * INSTRUMENT_WORDS
+    terms: list[int] = []
+    word: i64 = 0
+    while word < 24:
+        terms.append(data[i + I_TERMS + word])
+        word += 1
+    return _words(terms)
 
 
 def open_interest(engine: Engine, instrument: i64) -> int:
