@@ -157,7 +157,9 @@ class Calendar:
         if packed and isinstance(events.read_event(packed), events.Instrument):
             self._relist_soon()
         else:
+            # A combo may have taken the id: looked at anew, with the ids of then.
             self._next_instrument = 0
+            self._listed_at_ms = None
             _log.warning("a listing was refused: %s", packed.hex())
 
     # --- expiry ------------------------------------------------------------------------------------

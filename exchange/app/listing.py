@@ -42,11 +42,14 @@ class Listed:
         instruments = self._registry.instruments
         for view in instruments[self._seen :]:
             self._alive[view.instrument] = view
+            if view.is_combo:  # no part of the plan
+                continue
             self._keys[view.terms.underlying][_key(view.terms)] = None
         self._seen = len(instruments)
         for view in [view for view in self._alive.values() if view.state >= r.STATE_DELISTED]:
             del self._alive[view.instrument]
-            if view.state == r.STATE_DELIVERED:  # what the operator delisted is not listed again
+            # What the operator delisted is not listed again.
+            if view.state == r.STATE_DELIVERED and not view.is_combo:
                 self._keys[view.terms.underlying].pop(_key(view.terms), None)
 
     def alive(self) -> list[InstrumentView]:

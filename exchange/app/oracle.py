@@ -243,7 +243,7 @@ class Oracle:
             self._marks[number].set_instruments(
                 MarkedInstrument.from_terms(view.instrument, view.terms)
                 for view in members
-                if view.state < r.STATE_DELISTED
+                if view.state < r.STATE_DELISTED and not view.is_combo
             )
 
 

@@ -77,6 +77,10 @@ class ReplyWriter:
             head = read_i64_le(events, at)
             if head & 0xFF == r.EV_TRADE:
                 self._note_trade(events, at)
+            elif head & 0xFF == r.EV_COMBO_TRADE:  # it takes an id too
+                if not self._batch:
+                    self._first_trade = read_i64_le(events, at + 24)
+                self._batch.append(0)
             at += (head >> 16 & 0xFFFF) * r.UNIT_BYTES
 
     def _note_trade(self, events: bytes, at: i64) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from exchange.domain import records as r
 from exchange.domain.commands_orders import NO_TRIGGER, Member, Trigger
 from exchange.domain.limits import MAX_PRICE_MICRO, MAX_VOLATILITY_E6
+from exchange.gateway.combo_orders import must_suit
 from exchange.gateway.order_params import display_lots, instrument_named
 from exchange.gateway.registry import Registry
 from exchange.wire import errors
@@ -71,6 +72,7 @@ def read_extended(params: Params, registry: Registry, price_of: PriceOf, *, sell
             documented for `exchange.wire.params` and `.names`.
     """
     view = instrument_named(params, registry)
+    must_suit(view, params)
     plain, trigger = _type_and_trigger(params)
     flags = order_flags(params, sell=sell, plain=plain)
     lots = order_lots(params, view.terms)

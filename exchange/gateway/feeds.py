@@ -19,10 +19,12 @@ from typing import Final, TypeVar
 
 from exchange.domain import events as ev
 from exchange.gateway.book import Level
+from exchange.gateway.combo_fields import combo_fields
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures
 from exchange.gateway.grouping import grouped
 from exchange.gateway.history_ring import Fill
+from exchange.gateway.registry import Registry
 from exchange.gateway.slices import Slices
 from exchange.gateway.views import Views
 from exchange.wire.figures import ticker_object
@@ -254,7 +256,7 @@ class PublicFeeds:
             if kind is not None and registry.covers(topic.channel.currency, kind, view):
                 targets.append(topic)
         if targets:
-            data = public_trade(fill, view)
+            data = public_trade(fill, registry)
             for topic in targets:
                 topic.pending.append(data)
                 if topic.channel.interval != "raw":
@@ -367,9 +369,11 @@ def _take_out(table: dict[K, list[Topic]], key: K, topic: Topic) -> None:
             del table[key]
 
 
-def public_trade(fill: Fill, view: InstrumentView) -> JsonObject:
+def public_trade(fill: Fill, registry: Registry) -> JsonObject:
     """The public object of a remembered match."""
     trade = ev.read_event(fill.trade)
     if not isinstance(trade, ev.Trade):
         raise ev.EventError("a fill holds no TRADE")
-    return public_trade_object(trade, view, tick_direction=fill.tick_direction)
+    view = registry.instruments[trade.head.instrument]
+    found = public_trade_object(trade, view, tick_direction=fill.tick_direction)
+    return found | combo_fields(fill.trade, registry)

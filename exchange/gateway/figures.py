@@ -15,6 +15,7 @@ from exchange.core.engine import Engine
 from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
+from exchange.gateway.combo_figures import implied_best, sum_greeks
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.perpetuals import leverage, liquidation_price
 from exchange.gateway.ports import OracleView
@@ -119,6 +120,9 @@ class Figures:
         figures.estimated_delivery_micro = self.estimated_delivery_micro(view.terms.underlying, now_ms)
         if view.is_option:
             self._add_model(view, figures)
+        elif view.is_combo:
+            figures.greeks = self.greeks(view)
+            figures.implied = implied_best(self._views.markets, view)
         else:
             figures.current_funding = self.current_funding(view.instrument)
             figures.funding_8h = self.funding_8h(view.instrument, now_ms)
@@ -186,7 +190,10 @@ class Figures:
         return None if values is None else values.delta
 
     def greeks(self, view: InstrumentView) -> Greeks:
-        """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros."""
+        """Greeks of one unit of an instrument; a perpetual has delta 1, an unmarked option zeros, a combo
+        those of its legs."""
+        if view.is_combo:
+            return sum_greeks((leg.ratio, self.greeks(leg.view)) for leg in view.legs)
         if not view.is_option:
             return Greeks(delta=1.0)
         chain = self._oracle.chain(view.terms.underlying)
@@ -327,16 +334,21 @@ class Figures:
         """(maker, taker) of an instrument for a tier, in ppm of index notional, as the core charges;
         `tiers` is the schedule, asked for if not given."""
         tiers = self.fee_tiers() if tiers is None else tiers
+        if not tiers and view.is_combo:
+            return 0, 0
         if not tiers:
             return view.terms.maker_fee_ppm, view.terms.taker_fee_ppm
         rates = tiers[min(tier, len(tiers) - 1)]
         if view.is_option:
             return rates.option_maker_ppm, rates.option_taker_ppm
+        if view.is_combo:  # charged on each leg, less the discount
+            kept = 1_000 - risk_queries.fee_schedule(self._engine)[0]
+            return rates.option_maker_ppm * kept // 1_000, rates.option_taker_ppm * kept // 1_000
         return rates.perp_maker_ppm, rates.perp_taker_ppm
 
     def max_leverage(self, view: InstrumentView) -> int:
         """A perpetual's value over its initial margin, rounded down; 1 where nothing is lent."""
-        if view.is_option or risk_queries.rules(self._engine) < 2:
+        if not view.is_perpetual or risk_queries.rules(self._engine) < 2:
             return 1
         parameters = risk_queries.risk_parameters(self._engine, view.terms.underlying)
         return 1 if parameters is None else PPM // parameters.perp_im_ppm
@@ -388,4 +400,4 @@ def _change_percent(first_ticks: int | None, last_ticks: int | None) -> float | 
     """24-hour change in percent, rounded to four decimals."""
     if not first_ticks or last_ticks is None:
         return None
-    return round(100.0 * (last_ticks - first_ticks) / first_ticks, 4)
+    return round(100.0 * (last_ticks - first_ticks) / abs(first_ticks), 4)

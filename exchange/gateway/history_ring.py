@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
-from exchange.domain.limits import COUNTER_MASK
+from exchange.domain.combo_prints import as_trade, is_print
+from exchange.domain.limits import COUNTER_MASK, LEGS_MOST
 from exchange.edge import released
 from exchange.edge.released import Past
 
@@ -27,17 +28,19 @@ _NO_ORDER: Final = bytes(8)
 
 
 class Fill:
-    """One TRADE with the orders of both sides as they stood after it (empty: not told).
+    """One TRADE, or the print of a combo, with the orders of both sides as they stood after it (empty: not
+    told).
 
-    The events of its command tell them behind it: a maker's ORDER follows its TRADE, the aggressor's ends the
-    match. They are looked for when first asked for.
+    The events of its command tell them behind it: a maker's ORDER follows its TRADE (its last one, where
+    implied orders met it on two sides), the aggressor's ends the match. They are looked for when first asked
+    for.
     """
 
     __slots__ = ("_at", "_events", "_orders", "tick_direction", "trade")
 
     def __init__(self, events: bytes, at: int = 0, tick_direction: int = 0) -> None:
-        """The TRADE at byte `at` of the events of whole commands."""
-        self.trade = events[at : at + _size(events, at)]
+        """The TRADE (or print of a combo) at byte `at` of the kept events of whole commands."""
+        self.trade = as_trade(events[at : at + _size(events, at)])
         self.tick_direction = tick_direction
         self._events = events
         self._at = at
@@ -62,24 +65,22 @@ class Fill:
 
 
 def _orders_behind(events: bytes, at: int) -> tuple[bytes, bytes]:
-    if events[at + 32 : at + 40] == _NO_ORDER:  # of a block: there are no orders to come
-        return b"", b""
-    seq, taker = events[at + 8 : at + 16], events[at + 40 : at + 48]
-    maker_order = b""
-    waits_for_maker = True
+    seq, maker, taker = events[at + 8 : at + 16], events[at + 32 : at + 40], events[at + 40 : at + 48]
+    rests = bool(events[at + 88] & r.TRADE_RESTS)  # the TRADE's taker is a combo's maker
+    found: dict[bytes, bytes] = {}
+    # Of a block there are no orders to come, of an implied order's print one alone.
+    wanted = {order_id for order_id in (maker, taker) if order_id != _NO_ORDER}
     at, end = at + _size(events, at), len(events)
-    while at < end and events[at + 8 : at + 16] == seq:
+    while wanted and at < end and events[at + 8 : at + 16] == seq:
         size = _size(events, at)
-        if events[at] == r.EV_TRADE:
-            waits_for_maker = False
-        elif events[at] == r.EV_ORDER:
-            if events[at + 68] == r.ORDER_FILLED:
-                if waits_for_maker:
-                    maker_order = events[at : at + size]
-            elif events[at + 24 : at + 32] == taker:
-                return maker_order, events[at : at + size]
+        if events[at] == r.EV_ORDER:
+            order_id = events[at + 24 : at + 32]
+            is_makers = events[at + 68] == r.ORDER_FILLED
+            if order_id in wanted and is_makers == (order_id == maker or rests):
+                wanted.discard(order_id)
+                found[order_id] = events[at : at + size]
         at += size
-    return maker_order, b""
+    return found.get(maker, b""), found.get(taker, b"")
 
 
 def _size(events: bytes, at: int) -> int:
@@ -169,6 +170,12 @@ class HistoryRing:
             self._kept_from = counter_of(past.buffers[oldest + 1])
         return number
 
+    def replace(self, number: int, events: bytes) -> bytes:
+        """Keep other bytes under a number: those of the same events, which only grew."""
+        self._size += len(events) - len(self.past.buffers[number])
+        self.past.buffers[number] = events
+        return events
+
     def load_fees(self, fees: Iterable[tuple[int, int]]) -> None:
         """What the fills of open orders have paid so far (start)."""
         self.past.fees.update(fees)
@@ -216,10 +223,17 @@ class HistoryRing:
         """The account's fills, newest first."""
         return reversed(Fills(self.past, self.past.first(account, released.FILLS), self._fills_max))
 
-    def find_fills(self, account: int, count: int, order_id: int) -> list[Fill]:
-        """The last `count` fills of an order of the account, oldest first, as far as remembered."""
-        places = self.past.fills_of(account, order_id, count, self._fills_max)
-        return [fill_of(self.past, place) for place in reversed(places)]
+    def find_fills(
+        self, account: int, count: int, order_id: int, *, of_combo: bool = False
+    ) -> list[Fill]:
+        """The last `count` fills of an order of the account, oldest first, as far as remembered; of an order
+        in a combo the combo's prints."""
+        if not of_combo:
+            places = self.past.fills_of(account, order_id, count, self._fills_max)
+            return [fill_of(self.past, place) for place in reversed(places)]
+        places = self.past.fills_of(account, order_id, count * (1 + LEGS_MOST), self._fills_max)
+        fills = (fill_of(self.past, place) for place in places)
+        return [*itertools.islice((fill for fill in fills if is_print(fill.trade)), count)][::-1]
 
     def find_trades(self, account: int, trade_ids: list[int]) -> list[Fill]:
         """The account's fills of the given trades, in their order, as far as remembered."""

@@ -10,6 +10,7 @@ from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.commands_orders import with_flags
+from exchange.gateway.combo_orders import RULES_WITH_COMBOS
 from exchange.gateway.dispatch import (
     Handler,
     account_of,
@@ -46,9 +47,15 @@ def cancel_all(venue: Venue, session: Session, request: Request) -> None:
 
 
 def cancel_all_by_instrument(venue: Venue, session: Session, request: Request) -> None:
-    """`private/cancel_all_by_instrument {instrument_name, type?}`."""
+    """`private/cancel_all_by_instrument {instrument_name, type?, include_combos?}`; `include_combos`: also in
+    the combos that the instrument is a leg of."""
     view = instrument_of(venue, request.params)
-    cancel_many(venue, session, request, scope=r.SCOPE_INSTRUMENT, target=view.instrument)
+    targets = [view.instrument]
+    if boolean(request.params, "include_combos"):
+        combos = venue.registry.combos_of.get(view.instrument, ())
+        targets += [combo.instrument for combo in combos if combo.state < r.STATE_DELISTED]
+    scopes = [(r.SCOPE_INSTRUMENT, target) for target in targets]
+    cancel_each(venue, session, request, scopes, 0)
 
 
 def cancel_all_by_currency(venue: Venue, session: Session, request: Request) -> None:
@@ -175,6 +182,7 @@ def cancel_many(
     account = account_of(session)
     detailed = boolean(request.params, "detailed")
     more = many_flags(venue, request.params)
+    kind = kind_there(venue, kind)
     if scope < 0 or kind is None or more is None:
         session.reply(request, [] if detailed else 0)  # nothing of that sort can be open here
         return
@@ -184,6 +192,48 @@ def cancel_many(
 
     command = commands.cancel_many(account, scope, target=target, kind=kind, which=which, label=label)
     venue.submit(with_flags(command, more), guarded(session, request, finish, venue))
+
+
+def cancel_each(
+    venue: Venue, session: Session, request: Request, scopes: list[tuple[int, int]], kind: int | None
+) -> None:
+    """Sequence a CANCEL_MANY for each (scope, target), one behind the other; reply as `cancel_many`."""
+    account = account_of(session)
+    detailed = boolean(request.params, "detailed")
+    more = many_flags(venue, request.params)
+    kind = kind_there(venue, kind)
+    if kind is None or more is None or not scopes:
+        session.reply(request, [] if detailed else 0)
+        return
+    left = scopes[::-1]
+    flags, of_kind = more, kind
+    orders: list[ev.Order] = []
+    affected = 0
+
+    def send() -> None:
+        scope, target = left.pop()
+        command = commands.cancel_many(account, scope, target=target, kind=of_kind)
+        venue.submit(with_flags(command, flags), guarded(session, request, finish, venue))
+
+    def finish(packed: bytes) -> None:
+        """One scope is done: the next, or the reply."""
+        nonlocal affected
+        found, count, seq = cancelled(packed)
+        orders.extend(found)
+        affected += count
+        if left:
+            send()
+            return
+        result: object = [venue.rendering.order(order) for order in orders] if detailed else affected
+        session.reply(request, result, seq)
+
+    send()
+
+
+def kind_there(venue: Venue, kind: int | None) -> int | None:
+    """The kind filter; None for combos under rules that do not know them: none can be open."""
+    rules = risk_queries.rules(venue.engine)
+    return None if kind == r.KIND_COMBO and rules < RULES_WITH_COMBOS else kind
 
 
 def many_flags(venue: Venue, params: Params) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from exchange.domain import records as r
@@ -199,7 +200,7 @@ def get_trade_volumes(venue: Venue, session: Session, request: Request) -> None:
     extended = boolean(request.params, "extended")
     now_ms = venue.clock.now_ms()
     day = dict.fromkeys(_all_categories(venue), 0.0)
-    for view in venue.registry.instruments:
+    for view in _counted(venue):
         lots = venue.views.markets[view.instrument].stats.at(now_ms).volume_lots
         day[_category(view)] += view.amount(lots)
     now_s = now_ms // 1_000
@@ -211,7 +212,7 @@ def get_trade_volumes(venue: Venue, session: Session, request: Request) -> None:
             for suffix, since in since_s.items():
                 if bar.start_s >= since:
                     e8[member, suffix] = e8.get((member, suffix), 0) + bar.volume
-        for view in venue.registry.instruments if extended else ():
+        for view in _counted(venue) if extended else ():
             market = venue.views.markets[view.instrument]
             for fill in market_trades_since(market, next_seq, venue.ring.known_from):
                 for suffix in since_s:
@@ -231,6 +232,11 @@ def get_trade_volumes(venue: Venue, session: Session, request: Request) -> None:
         return past.volumes(list(day), since_s["_30d"]) if extended else []
 
     answer_past(venue, session, request, work, objects, lambda rows: rows)
+
+
+def _counted(venue: Venue) -> Iterator[InstrumentView]:
+    """Whose volumes count: what is traded in combos is counted in their legs."""
+    return (view for view in venue.registry.instruments if not view.is_combo)
 
 
 def _all_categories(venue: Venue) -> list[int]:

@@ -13,6 +13,7 @@ from exchange.core import queries
 from exchange.domain import commands_orders
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.gateway.combo_orders import must_suit
 from exchange.gateway.dispatch import Handler, account_of
 from exchange.gateway.extended_params import must_be_implv, trigger_micro, volatility_e6
 from exchange.gateway.order_params import display_lots
@@ -61,6 +62,7 @@ def send_edit(
     """Sequence the AMEND a request describes, of an open order of the account; reply `{order, trades}`."""
     params = request.params
     must_be_allowed(venue, account, view)
+    must_suit(view, params)
     order = _open_order(venue, account, wanted)
     price, volatility = _price(venue, params, view, order)
     sizes = _sizes(params, view, order)
@@ -112,7 +114,9 @@ def _price(
             return None, None
         volatility = volatility_e6(params)
         return price_ticks_of(venue.oracle, view, volatility, order.is_sell), volatility
-    return (price_ticks(params, view.terms) if has(params, "price") else None), None
+    if not has(params, "price"):
+        return None, None
+    return price_ticks(params, view.terms, bounds=view.price_bounds), None
 
 
 def _sizes(params: Params, view: InstrumentView, order: ev.Order) -> _Sizes:

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.combo_prints import is_print
 from exchange.gateway.dispatch import Handler, account_asked, settlement_currency
 from exchange.gateway.history_ring import place_of
 from exchange.gateway.past import Objects, answer_past
@@ -97,7 +98,8 @@ def _since(
     holdings: dict[tuple[int, int], int],
 ) -> Iterator[LedgerRow]:
     """The rows of commands from `next_seq` on, out of memory, oldest first."""
-    records = [fill.trade for fill in venue.ring.fills_since(account, next_seq)]
+    fills = venue.ring.fills_since(account, next_seq)
+    records = [fill.trade for fill in fills if not is_print(fill.trade)]  # its legs move the money
     records += venue.views.money.since(account, next_seq, venue.ring.known_from)
     records.sort(key=place_of)
     is_option = {view.instrument: view.is_option for view in venue.registry.instruments}
@@ -148,7 +150,7 @@ def _object(venue: Venue, row: LedgerRow, name: str) -> JsonObject:
 
 def _trade_fields(event: ev.Trade, row: LedgerRow, view: InstrumentView) -> JsonObject:
     is_taker = bool(row.side)
-    role = "taker" if is_taker else "maker"
+    role = "taker" if row.tags & TAG["taker"] else "maker"
     amount = view.amount(event.size_lots)
     return {
         "side": next(name for tags, name in _SIDES if row.tags & tags == tags),

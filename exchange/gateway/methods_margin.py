@@ -54,8 +54,8 @@ def get_margins(venue: Venue, session: Session, request: Request) -> None:
     account = account_of(session)
     view = instrument_of(venue, request.params)
     lots = amount_lots(request.params, view.terms)
-    ticks = price_ticks(request.params, view.terms)
-    if lots > view.terms.position_limit_lots:
+    ticks = price_ticks(request.params, view.terms, bounds=view.price_bounds)
+    if not view.is_combo and lots > view.terms.position_limit_lots:
         raise error(errors.INVALID_AMOUNT, param="amount", reason="is beyond the position limit")
 
     def compute() -> JsonObject:

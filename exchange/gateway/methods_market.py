@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from exchange.core import risk_queries
 from exchange.domain import records as r
 from exchange.domain.names import expiry_code
+from exchange.gateway.combo_orders import RULES_WITH_COMBOS
 from exchange.gateway.dispatch import Handler, currency_of, instrument_of
 from exchange.gateway.methods_public import order_book
 from exchange.gateway.venue import Venue
@@ -93,21 +95,24 @@ def get_index_price_names(venue: Venue, session: Session, request: Request) -> N
     """`public/get_index_price_names {extended?}`: the indices with a price; `extended` adds whether combos
     can be made on them."""
     extended = boolean(request.params, "extended")
-    session.reply(request, [_index(symbol, extended=extended) for symbol in venue.registry.symbols])
+    combos = risk_queries.rules(venue.engine) >= RULES_WITH_COMBOS
+    symbols = venue.registry.symbols
+    session.reply(request, [_index(symbol, extended=extended, combos=combos) for symbol in symbols])
 
 
 def get_supported_index_names(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_supported_index_names {type?}`: all indices here have derivatives, none a spot market."""
     kind = choice(request.params, "type", _INDEX_TYPES, "all")
     symbols = [] if kind == "spot" else venue.registry.symbols
-    session.reply(request, [_index(symbol, extended=True) for symbol in symbols])
+    combos = risk_queries.rules(venue.engine) >= RULES_WITH_COMBOS
+    session.reply(request, [_index(symbol, extended=True, combos=combos) for symbol in symbols])
 
 
-def _index(symbol: str, *, extended: bool) -> JsonObject:
+def _index(symbol: str, *, extended: bool, combos: bool) -> JsonObject:
     found: JsonObject = {"name": index_name(symbol)}
     if extended:
         found["future_combo_creation_enabled"] = False
-        found["option_combo_creation_enabled"] = False
+        found["option_combo_creation_enabled"] = combos
     return found
 
 

@@ -18,6 +18,7 @@ from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_QUOTES
+from exchange.gateway.combo_orders import unavailable
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of
 from exchange.gateway.numbers import Numbers
 from exchange.gateway.outcomes import rejected
@@ -95,8 +96,9 @@ class _Set:
 class _Parsed:
     """A request read side by side."""
 
-    def __init__(self, account: int) -> None:
+    def __init__(self, account: int, *, is_protected: bool) -> None:
         self.account = account
+        self.is_protected = is_protected
         self.sets: dict[str, _Set] = {}
         self.errors: list[JsonObject] = []
 
@@ -105,6 +107,8 @@ class _Parsed:
         name = params.get("instrument_name")
         try:
             view = instrument_of(venue, params)
+            if view.is_combo and self.is_protected:
+                raise unavailable("mmp_group")
             must_be_allowed(venue, self.account, view)
             set_id = quote_text(params, "quote_set_id")
         except RpcError as refused:
@@ -163,7 +167,7 @@ def _read_exactly(given: Params | None, numbers: Numbers) -> tuple[int, int]:
     if given is None:
         return _NO_SIDE
     lots = amount_lots(given, numbers.view.terms, zero_allowed=True)
-    ticks = price_ticks(given, numbers.view.terms) if lots else 0
+    ticks = price_ticks(given, numbers.view.terms, bounds=numbers.bounds) if lots else 0
     word = lots | r.QUOTE_PRESENT
     if boolean(given, "post_only"):
         word |= r.QUOTE_POST_ONLY
@@ -186,7 +190,7 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
     group_name = venue.settings.groups.name(account, group - 1) if group else ""
     valid_until = timestamp_ms(params, "valid_until", 0)
     detailed = boolean(params, "detailed", default=True)
-    parsed = _Parsed(account)
+    parsed = _Parsed(account, is_protected=group != 0)
     for given in quotes:
         parsed.add(venue, given)
     if not parsed.sets:
@@ -242,6 +246,7 @@ def _reply(
 ) -> None:
     orders: list[Raw] = []
     trade_ids: list[int] = []
+    of_combos: set[bytes] = set()  # orders of combos that traded: each match is told once, with its legs
     outcome = _Outcome(parsed)
     at = 0
     end = len(packed)
@@ -251,8 +256,12 @@ def _reply(
             # Fills of resting orders (ours too, if it comes to that) are told by the private channels.
             if detailed and packed[at + 68] != r.ORDER_FILLED and _is_quote_of(packed, at, account):
                 orders.append(Raw(venue.rendering.order_json(packed, at)))
-        elif kind == r.EV_TRADE:
+        elif kind == r.EV_COMBO_TRADE:
+            of_combos.update((packed[at + 48 : at + 56], packed[at + 56 : at + 64]))
             trade_ids.append(int.from_bytes(packed[at + 24 : at + 32], "little"))
+        elif kind == r.EV_TRADE:
+            if not of_combos or not _is_told_by_its_combo(packed, at, account, of_combos):
+                trade_ids.append(int.from_bytes(packed[at + 24 : at + 32], "little"))
         elif kind in (r.EV_REJECTED, r.EV_DONE):
             outcome.take(ev.read_event(packed, at))
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
@@ -312,6 +321,12 @@ def _is_quote_of(packed: bytes, at: int, account: int) -> bool:
     """Whether the ORDER at byte `at` is a quote of the account; triggered orders may have fired besides."""
     flags = int.from_bytes(packed[at + 64 : at + 68], "little")
     return bool(flags & r.FLAG_QUOTE) and int.from_bytes(packed[at + 16 : at + 20], "little") == account
+
+
+def _is_told_by_its_combo(packed: bytes, at: int, account: int, of_combos: set[bytes]) -> bool:
+    """Whether the account's order in the TRADE at byte `at` is a combo's: its print tells the leg too."""
+    is_maker = int.from_bytes(packed[at + 64 : at + 68], "little") == account
+    return (packed[at + 32 : at + 40] if is_maker else packed[at + 40 : at + 48]) in of_combos
 
 
 def _result(

@@ -13,14 +13,13 @@ from exchange.core import queries
 from exchange.domain import commands, rejects
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.domain.commands_orders import with_flags
 from exchange.domain.limits import MAX_ORDER_LOTS
-from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of, kind_of
+from exchange.gateway.combo_orders import unavailable
+from exchange.gateway.dispatch import Handler, account_of, instrument_of, kind_of
 from exchange.gateway.methods_cancels import (
+    cancel_each,
     cancel_many,
-    cancelled,
     currency_scope,
-    many_flags,
 )
 from exchange.gateway.methods_edits import send_edit
 from exchange.gateway.outcomes import order_reply
@@ -31,7 +30,7 @@ from exchange.wire.errors import error, invalid_param, reject_error
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.names import order_flags
-from exchange.wire.params import boolean, choice, price_ticks, text, text_list
+from exchange.wire.params import choice, price_ticks, text, text_list
 from exchange.wire.session import Request, RpcError, Session
 
 CURRENCIES_MAX: Final = 32
@@ -97,11 +96,13 @@ def close_position(venue: Venue, session: Session, request: Request) -> None:
     """`private/close_position {instrument_name, type, price?}`: a reduce-only order of the whole position.
 
     Raises:
-        RpcError: 11030 `other_reject reduce_only` where there is no position.
+        RpcError: 11030 `other_reject reduce_only` where there is no position; 13036 for a combo.
     """
     params = request.params
     account = account_of(session)
     view = instrument_of(venue, params)
+    if view.is_combo:  # positions are in its legs
+        raise unavailable("reduce_only")
     kind = choice(params, "type", ("limit", "market"))
     ticks = price_ticks(params, view.terms) if kind == "limit" else 0
     must_be_allowed(venue, account, view, reduce_only=True)
@@ -142,9 +143,7 @@ def cancel_all_by_kind_or_type(venue: Venue, session: Session, request: Request)
     """`private/cancel_all_by_kind_or_type {currency, kind?, type?, detailed?}`: `currency` is one, a list of
     them, or `any`."""
     params = request.params
-    account = account_of(session)
-    detailed = boolean(params, "detailed")
-    more = many_flags(venue, params)
+    account_of(session)
     kind = kind_of(params)
     wanted = text_list(params, "currency", CURRENCIES_MAX)
     if not wanted:
@@ -153,32 +152,7 @@ def cancel_all_by_kind_or_type(venue: Venue, session: Session, request: Request)
     if (r.SCOPE_ALL, 0) in scopes:
         scopes = {(r.SCOPE_ALL, 0)}
     scopes.discard((-1, 0))
-    if kind is None or more is None or not scopes:
-        session.reply(request, [] if detailed else 0)
-        return
-    left = sorted(scopes)
-    flags = more
-    orders: list[ev.Order] = []
-    affected = 0
-
-    def send() -> None:
-        scope, target = left.pop()
-        command = commands.cancel_many(account, scope, target=target, kind=kind)
-        venue.submit(with_flags(command, flags), guarded(session, request, finish, venue))
-
-    def finish(packed: bytes) -> None:
-        """One currency is done: the next, or the reply."""
-        nonlocal affected
-        found, count, seq = cancelled(packed)
-        orders.extend(found)
-        affected += count
-        if left:
-            send()
-            return
-        result: object = [venue.rendering.order(order) for order in orders] if detailed else affected
-        session.reply(request, result, seq)
-
-    send()
+    cancel_each(venue, session, request, sorted(scopes), kind)
 
 
 METHODS: Final[dict[str, Handler]] = {

@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from exchange.core import queries
 from exchange.domain import records as r
+from exchange.domain.combo_prints import combo_of, is_print
 from exchange.gateway.candles import market_trades_since
 from exchange.gateway.dispatch import Handler, account_asked, account_of, currency_of, instrument_of, kind_of
 from exchange.gateway.history_ring import Fill
@@ -18,7 +19,7 @@ from exchange.gateway.registry import ANY
 from exchange.gateway.rendering import read_order
 from exchange.gateway.venue import Venue
 from exchange.history.past import MAX, Past, Span
-from exchange.history.rows import CALLS, PERPETUALS, PUTS, category
+from exchange.history.rows import CALLS, COMBOS, PERPETUALS, PUTS, category
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.names import QUOTE_CURRENCY
@@ -27,9 +28,10 @@ from exchange.wire.session import Request, Session
 
 SORTINGS: Final = ("asc", "desc", "default")
 _PARTS: Final = {
-    0: (CALLS, PUTS, PERPETUALS),
+    0: (CALLS, PUTS, PERPETUALS, COMBOS),
     r.KIND_OPTION: (CALLS, PUTS),
     r.KIND_PERPETUAL: (PERPETUALS,),
+    r.KIND_COMBO: (COMBOS,),
 }
 
 
@@ -243,7 +245,7 @@ def get_user_trades_by_order(venue: Venue, session: Session, request: Request) -
         raw = wanted.to_bytes(8, "little")
         fills = venue.ring.fills_since(account, next_seq)
         mine = [fill for fill in fills if raw in (fill.trade[32:40], fill.trade[40:48])]
-        both = [*(found or ()), *mine]
+        both = _without_legs([*(found or ()), *mine])
         yield from _own(venue, account, both if oldest_first else reversed(both))
 
     open_record = queries.order_record(venue.engine, wanted)
@@ -253,6 +255,12 @@ def get_user_trades_by_order(venue: Venue, session: Session, request: Request) -
     if open_record and read_order(open_record).head.account != account:
         raise error(errors.NOT_OWNER_OF_ORDER)
     answer_past(venue, session, request, work, objects, lambda trades: trades)
+
+
+def _without_legs(rows: list[Any]) -> list[Any]:
+    """Of an order in a combo its prints alone: they have the legs' trades with them."""
+    prints = {_trade_id(row.trade) for row in rows if is_print(row.trade)}
+    return [row for row in rows if combo_of(row.trade)[1] not in prints]
 
 
 METHODS: Final[dict[str, Handler]] = {

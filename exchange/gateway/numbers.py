@@ -33,12 +33,14 @@ class Numbers:
         "_ticks",
         "_written_lots",
         "_written_ticks",
+        "bounds",
         "name_text",
         "view",
     )
 
     def __init__(self, view: InstrumentView) -> None:
         self.view = view
+        self.bounds = view.price_bounds
         self.name_text = encode_json(view.name)
         """The instrument's name as JSON."""
         self._written_ticks: dict[bytes, int] = {}
@@ -51,10 +53,10 @@ class Numbers:
     def ticks(self, price: object) -> int:
         """A client's price in ticks. Raises RpcError as `params.price_ticks` does."""
         if type(price) is not Decimal and type(price) is not int:
-            return price_ticks({"price": price}, self.view.terms)
+            return price_ticks({"price": price}, self.view.terms, bounds=self.bounds)
         known = self._ticks.get(price)
         if known is None:
-            known = price_ticks({"price": price}, self.view.terms)
+            known = price_ticks({"price": price}, self.view.terms, bounds=self.bounds)
             _keep(self._ticks, price, known)
         return known
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from exchange.domain import records as r
+from exchange.gateway.combo_orders import must_suit
 from exchange.gateway.registry import Registry
 from exchange.wire import errors
 from exchange.wire.client_ids import client_order_id
@@ -104,7 +105,7 @@ def read_new_order(params: Params, registry: Registry) -> NewOrder | None:
     except msgspec.ValidationError:
         return _read_exactly(params, registry)
     view = registry.by_name.get(usual.instrument_name)
-    if view is None or not usual.is_usual():
+    if view is None or view.is_combo or not usual.is_usual():
         return _read_exactly(params, registry)
     key = (usual.type, usual.time_in_force, usual.post_only, usual.reject_post_only, usual.reduce_only)
     flags = _flags_known.get(key)
@@ -126,9 +127,10 @@ def _read_exactly(params: Params, registry: Registry) -> NewOrder | None:
     if is_extended(params):
         return None
     view = instrument_named(params, registry)
+    must_suit(view, params)
     flags = order_flags(params, sell=False)
     lots = order_lots(params, view.terms)
-    ticks = 0 if flags & _TYPE_BITS else price_ticks(params, view.terms)
+    ticks = 0 if flags & _TYPE_BITS else price_ticks(params, view.terms, bounds=view.price_bounds)
     display = display_lots(params, view, lots) or 0
     valid_until = timestamp_ms(params, "valid_until", 0)
     label = text(params, "label", "", LABEL_CHARS_MAX)

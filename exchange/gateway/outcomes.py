@@ -45,6 +45,7 @@ def own_order(packed: bytes, view: InstrumentView, account: int, order_id: int =
     wanted = order_id.to_bytes(8, "little") if order_id else b""
     owner = account.to_bytes(4, "little")
     trades: list[int] = []
+    prints: list[int] = []
     at = last = 0
     found = -1
     end = len(packed)
@@ -59,6 +60,8 @@ def own_order(packed: bytes, view: InstrumentView, account: int, order_id: int =
                 wanted, found = packed[at + 24 : at + 32], at
         elif kind == r.EV_TRADE:
             trades.append(at)
+        elif kind == r.EV_COMBO_TRADE:
+            prints.append(at)
         elif kind == r.EV_REPEATED:
             return Outcome(at, 0, True)
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
@@ -68,7 +71,10 @@ def own_order(packed: bytes, view: InstrumentView, account: int, order_id: int =
             raise rejected(event, view)
     if found < 0:
         raise ev.EventError("the command's events do not tell of its order")
-    fills = sum(wanted in (packed[at + 32 : at + 40], packed[at + 40 : at + 48]) for at in trades)
+    if view.is_combo:  # each of its matches is one trade, told with its legs
+        fills = sum(wanted in (packed[at + 48 : at + 56], packed[at + 56 : at + 64]) for at in prints)
+    else:
+        fills = sum(wanted in (packed[at + 32 : at + 40], packed[at + 40 : at + 48]) for at in trades)
     return Outcome(found, fills)
 
 
@@ -99,7 +105,9 @@ def placed_json(venue: Venue, account: int, packed: bytes, at: int, fills: int) 
     if not fills:
         return b'{"order":%b,"trades":[]}' % order
     order_id = int.from_bytes(packed[at + 24 : at + 32], "little")
-    found = venue.ring.find_fills(account, fills, order_id)
+    instrument = int.from_bytes(packed[at + 20 : at + 24], "little")
+    of_combo = venue.registry.instruments[instrument].is_combo
+    found = venue.ring.find_fills(account, fills, order_id, of_combo=of_combo)
     trades = b",".join([venue.rendering.fill_json(fill, account) for fill in found])
     return b'{"order":%b,"trades":[%b]}' % (order, trades)
 

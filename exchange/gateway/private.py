@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Raw
 
+from exchange.domain.combo_prints import is_print
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import Fill
@@ -24,12 +25,15 @@ from exchange.wire.session import Session
 
 _ORDERS: Final = "user_orders"
 _TRADES: Final = "user_trades"
+_COMBO_TRADES: Final = "user_combo_trades"
 _PORTFOLIO: Final = "user_portfolio"
 _CHANGES: Final = "user_changes"
 _LOCK: Final = "user_lock"
 _ACCESS: Final = "user_access_log"
 _STREAM: Final = "user_stream"  # written by `streams`; here it makes its account a watched one
-_FAMILIES: Final = frozenset({_ORDERS, _TRADES, _PORTFOLIO, _CHANGES, _LOCK, _ACCESS, _STREAM})
+_FAMILIES: Final = frozenset(
+    {_ORDERS, _TRADES, _COMBO_TRADES, _PORTFOLIO, _CHANGES, _LOCK, _ACCESS, _STREAM}
+)
 TICKS_PER_AGG2: Final = 10
 
 
@@ -208,6 +212,8 @@ class PrivateFeeds:
                 self._tell(account, _ORDERS, instrument, record, number)
             for instrument, fill in fills:
                 self._tell(account, _TRADES, instrument, fill, number)
+                if is_print(fill.trade):
+                    self._tell(account, _COMBO_TRADES, instrument, fill, number)
             settled, account.settled = account.settled, []
             for instrument in settled:
                 self._tell_settled(account, instrument)
@@ -219,7 +225,8 @@ class PrivateFeeds:
         rendered: Rendered | None = None
         for topic in account.topics:
             mine = topic.channel.family
-            if mine not in (family, _CHANGES) or not self._matches(topic, instrument):
+            wanted = mine == family or (mine == _CHANGES and family != _COMBO_TRADES)
+            if not wanted or not self._matches(topic, instrument):
                 continue
             if rendered is None:
                 rendered = self._render(what, number)

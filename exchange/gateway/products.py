@@ -9,7 +9,9 @@ from exchange.wire.instruments import InstrumentView
 
 
 def product_of(view: InstrumentView) -> str:
-    """The product an instrument is: `options` or `perpetual`."""
+    """The product an instrument is: `options`, `option_combos` or `perpetual`."""
+    if view.is_combo:
+        return "option_combos"
     return "options" if view.is_option else "perpetual"
 
 

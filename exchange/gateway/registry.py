@@ -14,9 +14,10 @@ from typing import Final
 from exchange.domain import events
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, symbol_text
+from exchange.domain.legs import ComboLeg
 from exchange.edge.listings import Listings
 from exchange.gateway.numbers import Numbers
-from exchange.wire.instruments import InstrumentView
+from exchange.wire.instruments import InstrumentView, Leg
 from exchange.wire.names import QUOTE_CURRENCY, index_name
 
 ANY: Final = "any"
@@ -42,6 +43,9 @@ class Registry:
         """Instruments by underlying id."""
         self.states: list[int] = []
         """State by underlying id: 0 open, 1 cancel-only, 2 halted."""
+        self.combos_of: dict[int, list[InstrumentView]] = {}
+        """Combos by the instrument of each leg, in id order; those that have ended too."""
+        self._combos: dict[tuple[ComboLeg, ...], InstrumentView] = {}  # the newest of the same legs
         self._expiries: list[tuple[int, int]] = []  # (expiry_ms, instrument), a heap of what is alive
 
     def on_underlying(self, event: events.Underlying) -> list[InstrumentView]:
@@ -69,6 +73,7 @@ class Registry:
         if instrument < len(self.instruments):
             view = self.instruments[instrument]
             view.state = event.state
+            view.changed_ms = event.time_ms
             return view
         return self.add_instrument(instrument, event.terms, event.state, event.time_ms)
 
@@ -94,14 +99,20 @@ class Registry:
         """
         if instrument != len(self.instruments):
             raise ValueError(f"instrument {instrument} does not follow {len(self.instruments) - 1}")
-        view = InstrumentView(instrument, self.symbols[terms.underlying], terms, state, created_ms)
+        legs = tuple(Leg(ratio, self.instruments[leg]) for leg, ratio in terms.legs)
+        symbol = self.symbols[terms.underlying]
+        view = InstrumentView(instrument, symbol, terms, state, created_ms, legs=legs, changed_ms=created_ms)
+        if legs:
+            self._combos[terms.legs] = view
+        for leg in legs:
+            self.combos_of.setdefault(leg.view.instrument, []).append(view)
         self.instruments.append(view)
         self.numbers.append(Numbers(view))
         self._list(view)
         self.members[terms.underlying].append(view)
         self.by_name[view.name] = view
         view.underlying_state = self.states[terms.underlying]
-        if view.is_option and state not in _ENDED:
+        if not view.is_perpetual and state not in _ENDED:
             heapq.heappush(self._expiries, (terms.expiry_ms, instrument))
         return view
 
@@ -118,8 +129,14 @@ class Registry:
             is_usual=terms.kind in (r.KIND_OPTION, r.KIND_PERPETUAL),
         )
 
+    def open_combo(self, legs: tuple[ComboLeg, ...]) -> InstrumentView | None:
+        """The combo of these legs, in canonical form, that has not ended."""
+        view = self._combos.get(legs)
+        return None if view is None or view.state in _ENDED else view
+
     def expire(self, now_ms: int) -> list[InstrumentView]:
-        """The options that have expired since the last call and are not delivered: they are settling."""
+        """Options, and combos with one, that have expired since the last call and have not ended: they are
+        settling."""
         found: list[InstrumentView] = []
         while self._expiries and self._expiries[0][0] <= now_ms:
             view = self.instruments[heapq.heappop(self._expiries)[1]]

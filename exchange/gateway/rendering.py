@@ -8,6 +8,7 @@ from typing import Final
 from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.labels import Labels
 from exchange.gateway.order_extras import OrderExtras
@@ -137,12 +138,14 @@ class Rendering:
 
     def fill(self, fill: Fill, account: int) -> JsonObject:
         """One account's side of a match."""
-        trade = read_trade(fill.trade)
-        record = fill.maker_order if trade.maker_account == account else fill.taker_order
-        return self.trade(trade, account, read_order(record) if record else None, fill.tick_direction)
+        maker = int.from_bytes(fill.trade[64:68], "little")
+        record = fill.maker_order if maker == account else fill.taker_order
+        return self.own_trade(fill.trade, account, record, fill.tick_direction)
 
     def fill_json(self, fill: Fill, account: int) -> bytes:
         """As `fill`, in JSON."""
+        if is_of_combo(fill.trade):
+            return encode_json(self.fill(fill, account))
         maker, _, maker_label, taker_label = _SIDES.unpack_from(fill.trade)
         is_maker = maker == account
         label = maker_label if is_maker else taker_label
@@ -157,19 +160,32 @@ class Rendering:
 
     def stored_fill(self, stored: StoredTrade, account: int) -> JsonObject:
         """One account's side of a match, from the store."""
-        trade = read_trade(stored.trade)
-        order = read_order(stored.order) if stored.order else None
-        return self.trade(trade, account, order, stored.tick, stored.label)
+        return self.own_trade(stored.trade, account, stored.order, stored.tick, stored.label)
+
+    def own_trade(
+        self, record: bytes, account: int, order: bytes, tick_direction: int, label: str = ""
+    ) -> JsonObject:
+        """One account's side of a TRADE or of a combo's print; `order` is its ORDER, or empty."""
+        own = read_order(order) if order else None
+
+        def leg(each: bytes) -> JsonObject:
+            told = self.trade(read_trade(each), account, own, 0, label)
+            del told["tick_direction"]  # the leg's own trade has it
+            return told | combo_fields(each, self._registry)
+
+        found = self.trade(read_trade(record), account, own, tick_direction, label)
+        return found | own_combo_fields(record, self._registry, leg)
 
     def public_trade(self, record: bytes, tick_direction: int) -> JsonObject:
         """A match as everybody sees it."""
         trade = read_trade(record)
-        return public_trade_object(
+        found = public_trade_object(
             trade,
             self._registry.instruments[trade.head.instrument],
             tick_direction=tick_direction,
             finality=self.finality(trade.head.seq),
         )
+        return found | combo_fields(record, self._registry)
 
     def trade(
         self,

@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 from exchange.domain import events as ev
 from exchange.domain import events_orders as eo
 from exchange.domain import records as r
+from exchange.domain.combo_prints import with_prints
 from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.combo_fields import combo_fields, own_combo_fields
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.notices import liquidation_step
 from exchange.gateway.order_json import OrderWriter
@@ -79,9 +81,12 @@ def items_of(account: int, events: bytes) -> list[Item]:
     at = 0
     end = len(events)
     while at < end:
+        if events[at] == r.EV_COMBO_TRADE and events[at + 2] == r.EVENT_UNITS[r.EV_COMBO_TRADE]:
+            events = with_prints(events, at)
+            end = len(events)
         size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
         if account in accounts_of(events, at):
-            if events[at] == r.EV_TRADE:
+            if events[at] in (r.EV_TRADE, r.EV_COMBO_TRADE):
                 fill = Fill(events, at)
                 fill.orders()  # the buffer is let go
                 found.append(Item(_counter(events, at), fill))
@@ -120,20 +125,32 @@ class StreamWriter:
         return b'{"account_seq":%d,"type":"%b","%b":%b}' % (number, name, name, encode_json(told))
 
     def _trade(self, account: int, fill: Fill) -> bytes:
-        trade = read_trade(fill.trade)
+        maker = int.from_bytes(fill.trade[64:68], "little")
+        record = fill.maker_order if maker == account else fill.taker_order
+        order = read_order(record) if record else None
+        told = self._side(account, fill.trade, order)
+        told |= own_combo_fields(
+            fill.trade,
+            self._registry,
+            lambda leg: self._side(account, leg, order) | combo_fields(leg, self._registry),
+        )
+        return encode_json(told)
+
+    def _side(self, account: int, record: bytes, order: ev.Order | None) -> JsonObject:
+        """The account's side of a TRADE."""
+        trade = read_trade(record)
         is_maker = trade.maker_account == account
-        record = fill.maker_order if is_maker else fill.taker_order
         label = trade.maker_label if is_maker else trade.taker_label
         told = user_trade_object(
             trade,
             self._registry.instruments[trade.head.instrument],
             is_maker=is_maker,
-            order=read_order(record) if record else None,
+            order=order,
             label=self._label_text(account, label) if label else "",
         )
         for name in TOLD_ONCE:
             del told[name]
-        return encode_json(told)
+        return told
 
     def _other(self, account: int, event: ev.Event) -> tuple[bytes, JsonObject]:
         if isinstance(event, ev.Cash):

@@ -66,6 +66,10 @@ def accounts_of(events: bytes, at: int) -> tuple[int, ...]:
     if kind == r.EV_TRADE:
         maker, taker = _ACCOUNTS.unpack_from(events, at + _MAKER_AT)
         return (maker,) if maker == taker else (maker, taker)
+    if kind == r.EV_COMBO_TRADE:  # of an implied order one side is nobody: 0
+        maker = int.from_bytes(events[at + _MAKER_AT : at + _MAKER_AT + 4], "little")
+        taker = int.from_bytes(events[at + 16 : at + 20], "little")
+        return tuple(account for account in dict.fromkeys((maker, taker)) if account)
     if kind not in OF_ONE_ACCOUNT:
         return ()
     account = int.from_bytes(events[at + 16 : at + 20], "little")

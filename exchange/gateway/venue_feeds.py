@@ -56,7 +56,7 @@ class VenueFeeds:
             return
         if family == "perpetual":
             view = self._views.registry.by_name.get(topic.channel.instrument)
-            if view is None or view.is_option:
+            if view is None or not view.is_perpetual:
                 return
             topic.instrument = view.instrument
         self._topics[family].append(topic)

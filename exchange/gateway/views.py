@@ -16,6 +16,7 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.events_orders import Extended, Mmp
 from exchange.edge.released import Shown
+from exchange.gateway.combo_views import kept_with_prints, note_print
 from exchange.gateway.families import Families
 from exchange.gateway.history_ring import (
     Fill,
@@ -159,6 +160,10 @@ class Views:
                 break
             if events[at] == r.EV_ORDER:
                 self._shown.order(events, at, number, self.extras.on_order(events, at))
+            elif events[at] == r.EV_COMBO_TRADE:
+                events = kept_with_prints(self.ring, events, at, number)
+                end = len(events)
+                self._on_print(events, at, number)
             else:
                 self._on_rare(events, at)
             at += (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
@@ -220,6 +225,13 @@ class Views:
             if events[at] == r.EV_ORDER:
                 self.extras.on_order(events, at)
                 self._shown.remember_order(events, at, number)
+            elif events[at] == r.EV_COMBO_TRADE:
+                events = kept_with_prints(self.ring, events, at, number)
+                end = len(events)
+                size = (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
+                if counter_of(events, at) >= self.stored_to:
+                    combo = int.from_bytes(events[at + 20 : at + 24], "little")
+                    note_print(self.ring, self.markets[combo].board, events, at, number)
             else:
                 self._remember_rare(ev.read_event(events, at), events[at : at + size])
             at += size
@@ -275,6 +287,17 @@ class Views:
             if account in streams.followed:
                 streams.take(account, number, what)
         noted.clear()
+
+    def _on_print(self, events: bytes, at: int, number: int) -> None:
+        """A combo's print: its legs' TRADEs follow and move what there is to move."""
+        instrument = int.from_bytes(events[at + 20 : at + 24], "little")
+        place = note_print(self.ring, self.markets[instrument].board, events, at, number)
+        fill = Fill(events, at, direction_of(place))
+        self._shown.trades += (instrument, place)
+        for account in accounts_of(events, at):
+            if account in self._private.watched:
+                self._private.on_fill(account, instrument, fill)
+            self._streams.count(account, fill)
 
     def _on_rare(self, events: bytes, at: int) -> None:
         event = ev.read_event(events, at)
@@ -367,8 +390,10 @@ class Views:
             if view.instrument == len(self.markets):
                 self.add_market()
                 self.touched.created.append(view)
-            self.touched.instruments.add(view.instrument)
-            self.touched.states[view.instrument] = view
+            for one in (view, *self.registry.combos_of.get(view.instrument, ())):
+                if one is view or one.state < r.STATE_DELISTED:  # a combo is no more open than its legs
+                    self.touched.instruments.add(one.instrument)
+                    self.touched.states[one.instrument] = one
         elif isinstance(event, ev.Underlying):
             for view in self.registry.on_underlying(event):
                 self.touched.instruments.add(view.instrument)

@@ -115,9 +115,11 @@ class Ledger:
         instrument = event.head.instrument
         is_option = self.is_option.get(instrument, False)
         kind = TAG["option"] if is_option else TAG["future"]
+        # A combo's resting order may be met on two sides: then it is a maker in both.
+        active = TAG["maker" if event.flags & r.TRADE_RESTS else "taker"]
         sides = (
             (0, event.maker_account, event.maker_fee_micro, not event.taker_sells, TAG["maker"]),
-            (1, event.taker_account, event.taker_fee_micro, event.taker_sells, TAG["taker"]),
+            (1, event.taker_account, event.taker_fee_micro, event.taker_sells, active),
         )
         for side, account, fee, sells, role in sides:
             lots = -event.size_lots if sells else event.size_lots

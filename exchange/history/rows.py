@@ -7,13 +7,17 @@ from typing import Final, NamedTuple
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.combo_prints import combo_print, leg_print
+from exchange.domain.events_combos import ComboTrade
 from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
 from exchange.history import bars as b
 from exchange.history.extras import ExtraRows, Waiting
+from exchange.history.joining import Joiner
 from exchange.history.ledger import Ledger, LedgerRow, Standing
 
 _CLASS_SHIFT: Final = 4
+COMBOS: Final = 0
 CALLS: Final = 1
 PUTS: Final = 2
 PERPETUALS: Final = 3
@@ -101,14 +105,15 @@ class Listing(NamedTuple):
 
 
 def category(underlying: int, part: int) -> int:
-    """What kind of instrument of which underlying, as one number; `part` is CALLS, PUTS or PERPETUALS."""
+    """What kind of instrument of which underlying, as one number; `part` is COMBOS, CALLS, PUTS or
+    PERPETUALS."""
     return underlying * _CATEGORIES + part
 
 
 def listing_of(event: ev.Instrument) -> Listing:
     """The listing an INSTRUMENT tells."""
     terms = event.terms
-    part = PERPETUALS
+    part = COMBOS if terms.kind == r.KIND_COMBO else PERPETUALS
     if terms.kind == r.KIND_OPTION:
         part = CALLS if terms.option_type == r.OPTION_CALL else PUTS
     return Listing(category(terms.underlying, part), terms.lot_e8)
@@ -181,7 +186,8 @@ class Rows:
         self.markets: dict[int, MarketRow] = {}
         self.losses: dict[int, LossRow] = {}
         self.extras = ExtraRows(self.past.waiting)
-        self._awaiting: list[ev.Trade] = []
+        self._awaiting: Joiner[tuple[int, int, int]] = Joiner()  # trade_id, maker's, taker's account
+        self._combo = (0, 0)  # of the COMBO_TRADE that came last: its instrument, its trade_id
 
     def add(self, packed: bytes) -> None:
         """Read a run of whole commands' events. Raises EventError for what is none."""
@@ -204,7 +210,10 @@ class Rows:
                 continue
             event = ev.read_event(packed, at)
             size = event.head.units * r.UNIT_BYTES
-            self._add(event, packed[at : at + size])
+            if isinstance(event, ComboTrade):
+                self._add_print(combo_print(packed, at))
+            else:
+                self._add(event, packed[at : at + size])
             at += size
 
     def _add(self, event: ev.Event, record: bytes) -> None:
@@ -228,23 +237,40 @@ class Rows:
         else:
             self._add_movement(event, record)
 
+    def _add_print(self, record: bytes) -> None:
+        """A match of a combo, as it is shown on the combo itself; the TRADEs of its legs follow."""
+        event = ev.read_event(record)
+        if not isinstance(event, ev.Trade):
+            raise ev.EventError("a print is no TRADE")
+        self._combo = (event.head.instrument, event.trade_id)
+        self._keep(event, record)
+
     def _add_trade(self, event: ev.Trade, record: bytes) -> None:
+        if event.flags & r.TRADE_COMBO:
+            combo, first = self._combo
+            record = leg_print(record, combo, event.trade_id - first)
+        self._keep(event, record)
+        for order_id, fee_micro in (
+            (event.maker_order_id, event.maker_fee_micro),
+            (event.taker_order_id, event.taker_fee_micro),
+        ):
+            if order_id:
+                self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
+        self.ledger_rows.extend(self.ledger.rows(event, record))
+
+    def _keep(self, event: ev.Trade, record: bytes) -> None:
+        """A TRADE or a print as a row, a row of each side, and in its candles."""
         instrument = event.head.instrument
         listing = self.past.listings.get(instrument, Listing(0, 0))
         tick = self.past.tick(instrument, event.price_ticks)
         key = (event.trade_id, instrument, event.trade_seq, event.time_ms)
         self.trades.append(TradeRow(*key, record, listing.category, tick))
-        sides = (
-            (event.maker_account, event.maker_label, event.maker_order_id, event.maker_fee_micro),
-            (event.taker_account, event.taker_label, event.taker_order_id, event.taker_fee_micro),
-        )
-        for account, label, order_id, fee_micro in sides:
-            self.fills[account, event.trade_id] = (instrument, label, b"")
-            if order_id:
-                self.fees[order_id] = self.fees.get(order_id, 0) + fee_micro
-        if not event.flags & r.TRADE_BLOCK:  # of a block there are no orders to come
-            self._awaiting.append(event)
-        self.ledger_rows.extend(self.ledger.rows(event, record))
+        sides = ((event.maker_account, event.maker_label), (event.taker_account, event.taker_label))
+        for account, label in sides:
+            if account:  # of an implied order a print has one side alone
+                self.fills[account, event.trade_id] = (instrument, label, b"")
+        if event.maker_order_id or event.taker_order_id:  # of a block there are no orders to come
+            self._awaiting.add(record, (event.trade_id, event.maker_account, event.taker_account))
         lots, value = event.size_lots, event.value_micro
         self.bars.add(b.TRADES, instrument, b.CANDLE_STEPS_S, event.time_ms, event.price_ticks, lots, value)
         volume_e8 = lots * listing.lot_e8
@@ -293,13 +319,9 @@ class Rows:
             self.movements.append((event.to_account, head.seq, head.event_index, kind, record))
 
     def _join(self, order: ev.Order, record: bytes) -> None:
-        """A maker's ORDER follows its TRADE; the aggressor's comes last and is that of all its fills."""
-        if order.kind == r.ORDER_FILLED:
-            self._set_order(order.head.account, self._awaiting[-1].trade_id, record)
-        elif self._awaiting[0].taker_order_id == order.order_id:
-            for trade in self._awaiting:
-                self._set_order(trade.taker_account, trade.trade_id, record)
-            self._awaiting = []
+        """Give the matches the order they belong to."""
+        for (trade_id, maker, taker), is_maker in self._awaiting.take(order.order_id, order.kind):
+            self._set_order(maker if is_maker else taker, trade_id, record)
 
     def _set_order(self, account: int, trade_id: int, record: bytes) -> None:
         instrument, label, _ = self.fills[account, trade_id]

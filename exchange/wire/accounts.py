@@ -19,8 +19,8 @@ from exchange.wire.instruments import usdc
 from exchange.wire.objects import JsonObject
 
 # What is traded here, in the words of `set_disabled_trading_products`; the dialect has more.
-PRODUCTS: Final = ("perpetual", "options")
-PRODUCTS_KNOWN: Final = (*PRODUCTS, "futures", "future_combos", "option_combos", "spots")
+PRODUCTS: Final = ("perpetual", "options", "option_combos")
+PRODUCTS_KNOWN: Final = (*PRODUCTS, "futures", "future_combos", "spots")
 
 
 class AccountSettings(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ GROUPS: Final = frozenset({"none", "1", "2", "5", "10", "25", "100", "250"})
 DEPTHS: Final = frozenset({"1", "10", "20"})
 _RESOLUTIONS: Final = frozenset({"1", "3", "5", "10", "15", "30", "60", "120", "180", "360", "720", "1D"})
 
-_INSTRUMENT: Final = re.compile(r"[A-Za-z0-9]{1,12}(_[A-Za-z0-9]{1,8})?-[A-Za-z0-9_-]{1,48}", re.ASCII)
+_INSTRUMENT: Final = re.compile(r"[A-Za-z0-9]{1,12}(_[A-Za-z0-9]{1,8})?-[A-Za-z0-9_-]{1,80}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}|any", re.ASCII)
 _INDEX: Final = re.compile(r"[a-z0-9]{2,16}_[a-z0-9]{2,8}", re.ASCII)
 
@@ -38,7 +38,6 @@ _SILENT_BLOCK: Final = re.compile(
     r"|block_rfq\.(maker(\.quotes)?|taker|(?P<public>trades))\.[A-Za-z0-9]{2,12}",
     re.ASCII,
 )
-_SILENT_USER: Final = frozenset({"combo_trades"})
 VENUE_CHANNEL: Final = "strikebook.venue"
 STREAM_CHANNEL: Final = "user.stream"
 
@@ -47,11 +46,12 @@ class Channel(NamedTuple):
     """A parsed channel name. Fields that the family does not have are empty.
 
     family: book, grouped_book, ticker, incremental_ticker, quote, trades, price_index, price_ranking,
-    price_statistics, mark_prices, user_orders, user_trades, user_changes, user_portfolio, user_lock,
-    user_access_log, user_mmp_trigger, user_stream (our own), instrument_state, instrument_creation,
-    platform_state, public_methods, announcements, estimated_price, perpetual, chart (`group` is its
-    resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a name; `kind` is
-    option, future, any, or one the venue lists nothing of; `currency` is upper case or `any`.
+    price_statistics, mark_prices, user_orders, user_trades, user_combo_trades, user_changes,
+    user_portfolio, user_lock, user_access_log, user_mmp_trigger, user_stream (our own), instrument_state,
+    instrument_creation, platform_state, public_methods, announcements, estimated_price, perpetual, chart
+    (`group` is its resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a
+    name; `kind` is option, future, option_combo, combo, any, or one the venue lists nothing of; `currency` is
+    upper case or `any`.
     """
 
     name: str
@@ -168,7 +168,7 @@ def _user(name: str, parts: list[str]) -> Channel | None:
     if not parts:
         return None
     topic, rest = parts[0], parts[1:]
-    if topic in ("orders", "trades", "changes"):
+    if topic in ("orders", "trades", "changes", "combo_trades"):
         return _by_instrument_or_kind(name, f"user_{topic}", rest, private=True)
     if topic == "portfolio" and len(rest) == 1 and _CURRENCY.fullmatch(rest[0]):
         return Channel(name, "user_portfolio", True, currency=_currency(rest[0]))
@@ -180,8 +180,6 @@ def _user(name: str, parts: list[str]) -> Channel | None:
         return Channel(name, "user_access_log", True)
     if topic == "mmp_trigger" and len(rest) == 1 and (rest[0] == "all" or _INDEX.fullmatch(rest[0])):
         return Channel(name, "user_mmp_trigger", True, index_name=rest[0])
-    if topic in _SILENT_USER and all(rest) and len(rest) <= 3:
-        return Channel(name, "silent", True)
     return None
 
 

@@ -96,6 +96,12 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(13028, "temporarily_unavailable", _AGAIN, "", "data.reason", "not now: halted, or not set up"),
     _as(13030, "mmp_trigger", _AGAIN, "", "get_mmp_status", "market maker protection tripped: still frozen"),
     _as(13032, "non_unique_order_label", False, "label", "", "several orders have it"),
+    _as(
+        13035, "active_combo_limit_reached", False, "trades", "data.limit", "as many are open as may be"
+    ),
+    _as(
+        13036, "unavailable_for_combo_books", False, _NAMED, "", "orders in combo books cannot have that"
+    ),
     _as(13040, "mmp_required", False, "mmp_group", "get_mmp_config", "no such group: set_mmp_config first"),
     _as(13042, "cod_not_enabled", False, "", "", "quotes need cancel on disconnect: enable it first"),
     _as(13043, "quotes_frozen", _AGAIN, "", "1 second", "quotes were cancelled and frozen: try again later"),

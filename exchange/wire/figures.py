@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from exchange.domain import records as r
 from exchange.wire import names
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.messages import market as market_messages
@@ -55,6 +56,8 @@ class MarketFigures:
     bid_iv: float | None = None
     ask_iv: float | None = None
     greeks: Greeks | None = None
+    implied: tuple[int | None, int | None] | None = None
+    """Of a combo: the best bid and ask in ticks that orders of its legs make together."""
     interest_rate: float = 0.0
     delivery_micro: int | None = None
     settlement_micro: int | None = None
@@ -105,11 +108,32 @@ def ticker_object(view: InstrumentView, market: MarketFigures) -> JsonObject:
         found["ask_iv"] = market.ask_iv or 0.0
         found["mark_iv"] = market.mark_iv or 0.0
         found["greeks"] = greeks_object(greeks)
+    elif view.is_combo:
+        found |= _combo_fields(view, market)
     else:
         found["current_funding"] = market.current_funding
         found["funding_8h"] = market.funding_8h
         found["interest_value"] = 0.0
     return found
+
+
+def _combo_fields(view: InstrumentView, market: MarketFigures) -> JsonObject:
+    """What a combo's ticker has besides: Greeks of its legs together, what these imply, whether it trades."""
+    bid, ask = market.implied or (None, None)
+    return {
+        "underlying_price": usdc(market.forward_micro),
+        "underlying_index": view.index_name,
+        "interest_rate": market.interest_rate,
+        "greeks": greeks_object(market.greeks or Greeks()),
+        "implied_bid": None if bid is None else view.price(bid),
+        "implied_ask": None if ask is None else view.price(ask),
+        "combo_state": combo_state(view),
+    }
+
+
+def combo_state(view: InstrumentView) -> str:
+    """`active` until the combo is delisted, with the first of its legs that ends."""
+    return "inactive" if view.state >= r.STATE_DELISTED else "active"
 
 
 def greeks_object(greeks: Greeks) -> market_messages.Greeks:
@@ -168,6 +192,11 @@ def book_summary_object(view: InstrumentView, market: MarketFigures) -> JsonObje
         found["mark_iv"] = market.mark_iv or 0.0
         found["bid_iv"] = market.bid_iv or 0.0
         found["ask_iv"] = market.ask_iv or 0.0
+        found["greeks"] = greeks_object(market.greeks or Greeks())
+    elif view.is_combo:
+        found["underlying_index"] = view.index_name
+        found["underlying_price"] = usdc(market.forward_micro)
+        found["interest_rate"] = market.interest_rate
         found["greeks"] = greeks_object(market.greeks or Greeks())
     else:
         found["current_funding"] = market.current_funding

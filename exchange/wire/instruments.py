@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from exchange.domain import records as r
+from exchange.domain.combo_names import combo_name
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.names import civil_from_days, instrument_name
 from exchange.wire import names
@@ -22,12 +23,20 @@ def usdc(amount_micro: int) -> float:
     return amount_micro / _MICRO
 
 
+class Leg(NamedTuple):
+    """One leg of a combo: who buys one of the combo buys `ratio` of it (sells, where it is negative)."""
+
+    ratio: int
+    view: InstrumentView
+
+
 @dataclass(slots=True)
 class InstrumentView:
     """One listed instrument as clients see it.
 
     `state` changes with INSTRUMENT events, `underlying_state` with UNDERLYING events; `settling` says that
-    it has expired and waits for its delivery.
+    it has expired and waits for its delivery. `changed_ms` is when the state last changed (0: not known),
+    `legs` are a combo's.
     """
 
     instrument: int
@@ -37,27 +46,57 @@ class InstrumentView:
     created_ms: int = 0
     underlying_state: int = 0
     settling: bool = False
+    legs: tuple[Leg, ...] = ()
+    changed_ms: int = 0
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name = instrument_name(self.symbol, self.terms)
+        if self.legs:
+            parts = [(leg.ratio, leg.view.terms) for leg in self.legs]
+            self.name = combo_name(self.symbol, parts, self.instrument)
+        else:
+            self.name = instrument_name(self.symbol, self.terms)
 
     @property
     def state_name(self) -> str:
-        """The dialect's state: of the instrument, or of its underlying if that allows less."""
+        """The dialect's state: of the instrument, or of its underlying or a leg if that allows less."""
         if self.state >= r.STATE_DELISTED:
             return names.instrument_state(self.state)
-        if self.settling:
+        if self.settling or any(leg.view.settling for leg in self.legs):
             return "settlement"
-        return names.instrument_state(max(self.state, self.underlying_state))
+        states = (leg.view.state for leg in self.legs)
+        return names.instrument_state(max(self.state, self.underlying_state, *states))
 
     @property
     def is_option(self) -> bool:
         return self.terms.kind == r.KIND_OPTION
 
     @property
+    def is_combo(self) -> bool:
+        return self.terms.kind == r.KIND_COMBO
+
+    @property
+    def is_perpetual(self) -> bool:
+        return self.terms.kind == r.KIND_PERPETUAL
+
+    @property
+    def price_bounds(self) -> tuple[int, int] | None:
+        """The lowest and highest price in ticks that a combo can have; None for what is no combo, whose
+        prices are positive and end at its limit (docs/rules-4.md, Prices)."""
+        if not self.legs:
+            return None
+        step = self.terms.tick_steps[0][1]
+        lowest = highest = 0
+        for ratio, view in self.legs:
+            most = view.terms.price_limit_ticks // step * step
+            lowest += ratio * (step if ratio > 0 else most)
+            highest += ratio * (most if ratio > 0 else step)
+        limit = self.terms.price_limit_ticks // step * step
+        return max(-limit, lowest), min(limit, highest)
+
+    @property
     def kind(self) -> str:
-        """`option` or `future`, the dialect's kind of a perpetual."""
+        """`option`, `option_combo`, or `future`, the dialect's kind of a perpetual."""
         return names.KINDS[self.terms.kind]
 
     @property
@@ -86,7 +125,7 @@ class InstrumentView:
 
     def settlement_period(self) -> str:
         """`perpetual`, or `month` (last Friday of its month), `week` (a Friday), `day`."""
-        if not self.is_option:
+        if self.is_perpetual:
             return "perpetual"
         days = self.terms.expiry_ms // _DAY_MS
         if days % 7 != 1:  # 1 January 1970 was a Thursday

@@ -59,10 +59,16 @@ _INSTRUMENT_STATES: Final = {
     r.STATE_DELISTED: "inactive",
     r.STATE_DELIVERED: "delivered",
 }
-KINDS: Final = {r.KIND_OPTION: "option", r.KIND_PERPETUAL: "future"}
-KIND_FILTERS: Final = {"any": 0, "option": r.KIND_OPTION, "future": r.KIND_PERPETUAL}
+KINDS: Final = {r.KIND_OPTION: "option", r.KIND_PERPETUAL: "future", r.KIND_COMBO: "option_combo"}
+KIND_FILTERS: Final = {
+    "any": 0,
+    "option": r.KIND_OPTION,
+    "future": r.KIND_PERPETUAL,
+    "option_combo": r.KIND_COMBO,
+    "combo": r.KIND_COMBO,
+}
 # Kinds the dialect knows and this venue lists nothing of: answers are empty, never errors.
-KINDS_EMPTY: Final = frozenset({"spot", "future_combo", "option_combo", "combo"})
+KINDS_EMPTY: Final = frozenset({"spot", "future_combo"})
 KINDS_KNOWN: Final = frozenset(KIND_FILTERS) | KINDS_EMPTY
 # A market order never rests for a day; what a market-limit order does not fill is there to rest.
 _CONTRADICTIONS: Final = {

@@ -179,7 +179,7 @@ def user_trade_object(
     found["matching_id"] = None
     found["direction"] = names.direction(trade.taker_sells != is_maker)
     found["underlying_price"] = usdc(trade.forward_micro)
-    found["liquidity"] = "M" if is_maker else "T"
+    found["liquidity"] = "M" if is_maker or trade.flags & r.TRADE_RESTS else "T"
     found["fee"] = usdc(trade.maker_fee_micro if is_maker else trade.taker_fee_micro)
     found["fee_currency"] = names.QUOTE_CURRENCY
     found["state"] = names.order_state(order.state) if order is not None else "filled"
@@ -247,7 +247,7 @@ def instrument_object(
     if view.is_option:
         found["strike"] = usdc(terms.strike_micro)
         found["option_type"] = "call" if terms.option_type == r.OPTION_CALL else "put"
-    else:
+    elif view.is_perpetual:
         found["future_type"] = "linear"
         found["max_leverage"] = max_leverage
     return found

@@ -262,12 +262,15 @@ def _amount_error(name: str, reason: str) -> RpcError:
     return error(errors.INVALID_AMOUNT, param=name, reason=reason)
 
 
-def price_ticks(params: Params, terms: InstrumentTerms, name: str = "price") -> int:
-    """A price as a count of the instrument's finest ticks.
+def price_ticks(
+    params: Params, terms: InstrumentTerms, name: str = "price", bounds: tuple[int, int] | None = None
+) -> int:
+    """A price as a count of the instrument's finest ticks; `bounds` are the lowest and highest of a combo,
+    whose price may be zero or negative.
 
     Raises:
-        RpcError: -32602 not a number or absent; 10023 not finite, not positive or beyond the
-            instrument's price limit; 10043 between two ticks.
+        RpcError: -32602 not a number or absent; 10023 not finite, not positive (no combo's) or beyond the
+            instrument's bounds; 10043 between two ticks.
     """
     if not has(params, name):
         raise invalid_param(name, "value required")
@@ -275,13 +278,16 @@ def price_ticks(params: Params, terms: InstrumentTerms, name: str = "price") -> 
     if fraction is None:
         raise _price_error(name, "must be a finite price in range")
     ticks, rest = divmod(fraction[0] * _MICRO, fraction[1] * terms.tick_micro)
-    if ticks < 0 or (ticks == 0 and rest == 0):
+    if bounds is None and (ticks < 0 or (ticks == 0 and rest == 0)):
         raise _price_error(name, "must be positive")
-    if rest:
+    if rest and (bounds is None or bounds[0] <= ticks < bounds[1]):
         raise error(errors.PRICE_WRONG_TICK, param=name, reason="must be a multiple of tick_size")
+    if bounds is not None and not bounds[0] <= ticks <= bounds[1]:
+        lowest, highest = (edge * terms.tick_micro / _MICRO for edge in bounds)
+        raise _price_error(name, f"must be between {lowest:g} and {highest:g}")
     if ticks > terms.price_limit_ticks:
         raise _price_error(name, "is beyond the instrument's price limit")
-    step = step_ticks(terms, ticks)
+    step = terms.tick_steps[0][1] if bounds is not None else step_ticks(terms, ticks)
     if ticks % step:
         raise error(
             errors.PRICE_WRONG_TICK,

@@ -80,8 +80,6 @@ SILENT_CHANNELS: Final[dict[str, str]] = {
     "block_rfq.trades.{currency}": "no block RFQ yet",
     "block_trade_confirmations": "no block trades yet",
     "block_trade_confirmations.{currency}": "no block trades yet",
-    "user.combo_trades.{instrument_name}.{interval}": "no combos yet",
-    "user.combo_trades.{kind}.{currency}.{interval}": "no combos yet",
 }
 
 

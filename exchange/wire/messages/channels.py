@@ -50,6 +50,8 @@ CHANNELS: Final[dict[str, Any]] = {
     "user.access_log": a.AccessLogEntry,
     "user.changes.{instrument_name}.{interval}": p.UserChanges,
     "user.changes.{kind}.{currency}.{interval}": p.UserChanges,
+    "user.combo_trades.{instrument_name}.{interval}": list[o.UserTrade],
+    "user.combo_trades.{kind}.{currency}.{interval}": list[o.UserTrade],
     "user.lock": a.LockChange,
     "user.mmp_trigger.{index_name}": a.MmpTrigger,
     "user.orders.{instrument_name}.raw": o.Order,

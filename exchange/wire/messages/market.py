@@ -185,11 +185,14 @@ class Ticker(TypedDict):
     best_bid_amount: float
     best_bid_price: float | None
     bid_iv: NotRequired[float]
+    combo_state: NotRequired[Literal["active", "inactive"]]
     current_funding: NotRequired[float]
     delivery_price: NotRequired[float]
     estimated_delivery_price: float
     funding_8h: NotRequired[float]
     greeks: NotRequired[Greeks]
+    implied_ask: NotRequired[float | None]
+    implied_bid: NotRequired[float | None]
     index_price: float
     instrument_name: str
     interest_rate: NotRequired[float]
@@ -221,6 +224,8 @@ class Match(TypedDict):
     """What both sides of a trade have in common."""
 
     amount: float
+    combo_id: NotRequired[str]
+    combo_trade_id: NotRequired[str]
     contracts: float
     direction: Direction
     finality: NotRequired[Finality]
@@ -234,6 +239,40 @@ class Match(TypedDict):
     timestamp: int
     trade_id: str
     trade_seq: int
+
+
+class ComboLeg(TypedDict):
+    """One leg of a combo; `amount` is what one of the combo buys of it, negative: sells."""
+
+    amount: int
+    instrument_name: str
+
+
+class Combo(TypedDict):
+    """A combo and its legs."""
+
+    creation_timestamp: int
+    id: str
+    instrument_id: int
+    legs: list[ComboLeg]
+    state: Literal["active", "inactive"]
+    state_timestamp: int
+
+
+class LegPrice(TypedDict):
+    """What a leg trades at where the combo trades at a price."""
+
+    direction: Direction
+    instrument_name: str
+    price: float
+    ratio: int
+
+
+class LegPrices(TypedDict):
+    """A combo's price divided among its legs; `amount` is how many of the combo were asked for."""
+
+    amount: float
+    legs: list[LegPrice]
 
 
 class Trade(Match):

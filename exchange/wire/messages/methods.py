@@ -72,7 +72,9 @@ _TRADING: Final = {
     "private/cancel_all_by_currency_pair": call(
         f"currency_pair kind? {_CANCEL}", Cancelled, type=CancelFilter
     ),
-    "private/cancel_all_by_instrument": call(f"instrument_name {_CANCEL}", Cancelled, type=CancelFilter),
+    "private/cancel_all_by_instrument": call(
+        f"instrument_name include_combos? {_CANCEL}", Cancelled, type=CancelFilter
+    ),
     "private/cancel_all_by_kind_or_type": call(
         f"currency kind? {_CANCEL}", Cancelled, type=CancelFilter, currency=list[Currency]
     ),
@@ -124,7 +126,7 @@ _TRADING: Final = {
     "private/get_mmp_config": call("index_name? mmp_group? block_rfq?", list[a.MmpConfig]),
     "private/get_mmp_status": call("index_name? mmp_group? block_rfq?", list[a.MmpStatus]),
     "private/reset_mmp": call("index_name mmp_group? block_rfq?", Ok),
-    "private/get_margins": call("instrument_name amount price", a.OrderMargins),
+    "private/get_margins": call("instrument_name amount price", a.OrderMargins, price=float),
 }
 _MARKET: Final = {
     "public/ticker": call("instrument_name", m.Ticker),

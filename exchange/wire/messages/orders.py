@@ -128,8 +128,9 @@ class Fill(Match):
 
 
 class UserTrade(Fill):
-    """One side's view of a trade, and how its price moved."""
+    """One side's view of a trade, and how its price moved; of a combo's also its legs' trades."""
 
+    legs: NotRequired[list[Fill]]
     tick_direction: int
 
 

@@ -66,12 +66,20 @@ class MemberOrder(TypedDict):
 
 
 class QuotedSide(TypedDict):
-    """One side of a quote; an amount of 0 withdraws it."""
+    """One side of a quote; an amount of 0 withdraws it. A combo's price may be zero or negative."""
 
     amount: Annotated[float, Meta(ge=0)]
-    price: NotRequired[Amount]
+    price: NotRequired[float]
     post_only: NotRequired[bool]
     reject_post_only: NotRequired[bool]
+
+
+class StrategyLeg(TypedDict):
+    """One leg of a combo as it is asked for."""
+
+    instrument_name: InstrumentName
+    amount: Amount
+    direction: Literal["buy", "sell"]
 
 
 class QuotedInstrument(TypedDict):
@@ -100,6 +108,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "client_secret": str,
     "client_version": Annotated[str, Meta(max_length=64)],
     "code": int,
+    "combo_id": InstrumentName,
     "continuation": str,
     "contracts": Amount,
     "count": Count,
@@ -130,6 +139,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "historical": bool,
     "id": Id,
     "ids": list[OrderId],
+    "include_combos": bool,
     "include_old": bool,
     "include_unfilled": bool,
     "index_name": IndexName,
@@ -141,6 +151,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "kind": Kind,
     "label": Label,
     "language": Language,
+    "legs": list[StrategyLeg],
     "length": Literal["8h", "24h", "1m"],
     "limit": Count,
     "linked_order_type": Literal[
@@ -163,7 +174,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "otoco_config": list[MemberOrder],
     "owner": str,
     "post_only": bool,
-    "price": Amount,
+    "price": Annotated[float, Meta(description="zero or negative for combos alone")],
     "public_key": str,
     "quantity_limit": Amount,
     "query": str,
@@ -193,6 +204,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "time_in_force": TimeInForce,
     "timestamp": Timestamp,
     "trade_count_limit": Count,
+    "trades": list[StrategyLeg],
     "trading_products": list[str],
     "trigger": TriggerSource,
     "trigger_fill_condition": FillCondition,

@@ -141,10 +141,13 @@ class TickerChange(TypedDict):
     best_bid_amount: NotRequired[float]
     best_bid_price: NotRequired[float | None]
     bid_iv: NotRequired[float]
+    combo_state: NotRequired[Literal["active", "inactive"]]
     current_funding: NotRequired[float]
     estimated_delivery_price: NotRequired[float]
     funding_8h: NotRequired[float]
     greeks: NotRequired[Greeks]
+    implied_ask: NotRequired[float | None]
+    implied_bid: NotRequired[float | None]
     index_price: NotRequired[float]
     instrument_name: str
     interest_rate: NotRequired[float]

@@ -88,7 +88,6 @@ def test_charts_have_a_resolution() -> None:
         "block_rfq.taker.USDC",
         "block_trade_confirmations",
         "block_trade_confirmations.BTC",
-        "user.combo_trades.option.BTC.raw",
     ],
 )
 def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> None:

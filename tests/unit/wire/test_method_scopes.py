@@ -9,7 +9,10 @@ from exchange.wire.auth import AREAS, allows, check_access, parse_scopes
 from exchange.wire.method_scopes import METHOD_SCOPES, changes_state, needed_scope
 from exchange.wire.session import RpcError
 
-UNSCOPED = {f"private/{name}" for name in ("logout", "subscribe", "unsubscribe", "unsubscribe_all")}
+UNSCOPED = {
+    f"private/{name}"
+    for name in ("get_leg_prices", "logout", "subscribe", "unsubscribe", "unsubscribe_all")
+}
 
 
 def test_every_private_method_that_is_served_has_its_scope() -> None:
