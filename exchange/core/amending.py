@@ -183,7 +183,7 @@ def change(w: World, slot: i64, flags: i64, kept: i64, price: i64, total: i64, d
     if in_place:
         shrink(w, slot, opened, total | display << 32, kept)
     else:
-        move(w, book, slot, opened, total | display << 32, kept)
+        move(w, book, slot, opened, total | display << 32, kept, w.c_price != orders[o + O_PRICE])
     return 0
 
 
@@ -273,8 +273,9 @@ def shrink(w: World, slot: i64, opened: i64, size: i64, flags: i64) -> None:
     emit.order(w, slot, r.ORDER_AMENDED, r.ORDER_STATE_OPEN, 0, w.levels.data[at])
 
 
-def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) -> None:
-    """Take a resting order out, let it trade at its new price (`w.c_price`), and queue what is left."""
+def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64, takes: bool) -> None:
+    """Take a resting order out, let it trade at its new price (`w.c_price`) if it `takes`, and queue what is
+    left."""
     orders = w.orders.data
     o = slot * ORDER_WORDS
     sell = flags & 1
@@ -292,7 +293,7 @@ def move(w: World, book: Book, slot: i64, opened: i64, size: i64, flags: i64) ->
     orders[o + O_HOLD] = w.c_hold
     orders[o + O_UPDATED] = w.now_ms
     ended: i64 = 0
-    if price != old_price and _meets(w, book, slot, sell):
+    if takes and _meets(w, book, slot, sell):
         w.taker_group = protection.group_of(w, orders[o + O_FLAGS])
         go(w, book, slot, w.c_rank, opened)
         orders[o + O_LOTS] = w.rest

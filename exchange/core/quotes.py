@@ -235,4 +235,5 @@ def _total(w: World, slot: i64, lots: i64) -> i64:
 
 def _requote(w: World, book: Book, slot: i64, lots: i64, flags: i64) -> None:
     """Move a resting quote to its checked price and size; it keeps its order_id."""
-    move(w, book, slot, lots, _total(w, slot, lots), flags)
+    # Its own book it cannot meet at the price it has, but implied orders it can.
+    move(w, book, slot, lots, _total(w, slot, lots), flags, True)

@@ -67,5 +67,5 @@ def _reprice(w: World, slot: i64, price: i64) -> i64:
     if reason != 0:
         cancel(w, slot, r.CANCEL_REPRICE_REFUSED)
         return 0
-    move(w, w.books[instrument], slot, opened, orders[o + O_SIZE], flags)
+    move(w, w.books[instrument], slot, opened, orders[o + O_SIZE], flags, w.c_price != orders[o + O_PRICE])
     return 1
