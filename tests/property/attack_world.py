@@ -1,8 +1,8 @@
 """A venue with nobody in it but accounts of one attacker, and what a liquidation there may never do.
 
 Two families and a friend under a third name, both margin models, a book that holds their orders alone, an
-insurance fund. Options are marked by a curve that is decreasing and convex in the strike, so that no spread
-is worth less than nothing. Terms and parameters are those of the venue (docs/risk.md), slices larger.
+insurance fund; what is listed, and how it is marked, is in `attack_market`. The same world under rules 2 and
+under rules 3.
 
 Every step of a liquidation and every takeover is held against docs/rules-2.md as it happens:
 
@@ -10,12 +10,14 @@ Every step of a liquidation and every takeover is held against docs/rules-2.md a
 - a takeover does not either, takes no more than restores maintenance, leaves no spread torn, and gives the
   bidder no more than the bounded discount;
 - the fund pays for an account what it owes and its family has not, and tops up at most as much again.
+
+And every command:
+
+- fill-or-kill and a liquidation's slices fill whole or not at all: what a look finds is filled;
+- what is due when one that applied ends has been told.
 """
 
 from __future__ import annotations
-
-from math import isqrt
-from typing import NamedTuple
 
 from exchange.core import margin_queries
 from exchange.core.engine import Engine
@@ -25,92 +27,38 @@ from exchange.core.margin_queries import MarginFigures
 from exchange.domain import commands as c
 from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
+from exchange.domain import events_orders as eo
 from exchange.domain import records as r
-from tests.reference.rates import RATES
-from tests.unit.core.harness import CALL, IOC, MICRO, PERP, SELL, USDC, of
-
-# Two accounts of one family, one of another, and a rich friend under a third name.
-MAIN, SUB, SYBIL, FRIEND = 64, 65, 66, 67
-ATTACKERS = (MAIN, SUB, SYBIL, FRIEND)
-FAMILIES = {MAIN: (SUB,), SUB: (MAIN,), SYBIL: (), FRIEND: ()}
-FEES_EARNED, FUND, HELD = 1, 2, 4
-FUND_MICRO = 10_000_000 * USDC
-RICH_MICRO = 50_000_000 * USDC
-INDEX = 50_000
-EXPIRY_MS = 10**9
-LOT_E8 = 1_000_000
-PPM = 1_000_000
-
-PERPETUAL, CALL_40, CALL_50, CALL_51, PUT_30, CALL_60 = range(6)
-STRIKES = {CALL_40: 40_000, CALL_50: 50_000, CALL_51: 51_000, PUT_30: 30_000, CALL_60: 60_000}
-UNTABLED = CALL_60
-INSTRUMENTS = (PERPETUAL, *STRIKES)
-LISTED = CALL._replace(
-    price_limit_ticks=400_000,
-    maker_fee_ppm=300,
-    taker_fee_ppm=300,
-    fee_cap_permille=125,
-    delivery_fee_ppm=150,
-    band_ppm=40_000,
-    expiry_ms=EXPIRY_MS,
+from tests.property.attack_market import (
+    ATTACKERS,
+    CALL_50,
+    FAMILIES,
+    FEES,
+    FEES_EARNED,
+    FRIEND,
+    FUND,
+    FUND_MICRO,
+    HELD,
+    INDEX,
+    INSTRUMENTS,
+    LOT_E8,
+    MAIN,
+    PERPETUAL,
+    PPM,
+    RICH_MICRO,
+    RISK,
+    STRIKES,
+    SUB,
+    SYBIL,
+    TERMS,
+    UNTABLED,
+    option_ticks,
+    table,
 )
-TERMS = {
-    PERPETUAL: PERP._replace(maker_fee_ppm=0, taker_fee_ppm=500, band_ppm=50_000),
-    **{n: LISTED._replace(strike_micro=strike * MICRO) for n, strike in STRIKES.items()},
-}
-TERMS[PUT_30] = TERMS[PUT_30]._replace(option_type=r.OPTION_PUT)
-MOVES_PPM = (-160_000, -80_000, 0, 80_000, 160_000, -500_000, 1_000_000)
-RISK = RATES._replace(
-    scenarios=len(MOVES_PPM),
-    quantum_micro=10_000,
-    extended_from=5,
-    dampener_micro=500 * USDC,
-    uncovered_im_ppm=1_200_000,
-    uncovered_mm_ppm=1_100_000,
-    roll_ppm=6_000,
-    shock_threshold_micro=20_000_000 * USDC,
-    short_ppm=10_000,
-    liquidation_slice_micro=25_000 * USDC,
-    auction_discount_ppm=50_000,
-)
-FEES = (cr.FeeTier(300, 300, 0, 500),)
+from tests.property.attack_told import SLICES, Told, filled_as_found, names, of_others
+from tests.unit.core.harness import FOK, IOC, MICRO, SELL, of
+
 STEPS_MOST = 2_000
-SLICES = (r.LIQ_PERPETUAL, r.LIQ_OPTION)
-
-
-def option_ticks(instrument: int, index: int, spread: int) -> int:
-    """An option's mark in USDC: intrinsic value and half of `spread` at the money."""
-    distance = index - STRIKES[instrument]
-    call = (distance + isqrt(distance * distance + spread * spread)) // 2
-    return call - distance if instrument == PUT_30 else call
-
-
-def table(instrument: int, index: int, spread: int) -> list[int]:
-    """What a lot long gains where the index moves, in quanta, rounded down; far moves weigh a third."""
-    row = []
-    for number, move in enumerate(MOVES_PPM):
-        moved = index + index * move // PPM
-        if instrument == PERPETUAL:
-            gain = moved - index
-        else:
-            gain = option_ticks(instrument, moved, spread) - option_ticks(instrument, index, spread)
-        if number >= RISK.extended_from:
-            gain //= 3
-        row.append(gain * MICRO * LOT_E8 // 10**8 // RISK.quantum_micro)
-    return row
-
-
-def of_others(events: list[e.Event], account: int) -> list[e.Order]:
-    """What was told of orders of other accounts."""
-    return [order for order in of(events, e.Order) if order.head.account != account]
-
-
-class Told(NamedTuple):
-    """What happened to one account in liquidation, micro-USDC."""
-
-    account: int
-    kind: int
-    amount_micro: int
 
 
 class AttackWorld:
@@ -121,6 +69,7 @@ class AttackWorld:
         models: tuple[int, ...] = (0, 0, 0, 0),
         fund_micro: int = FUND_MICRO,
         fee_cap_permille: int = 125,
+        rules: int = 2,
     ) -> None:
         self.engine = self.make_engine()
         self.numbers = self.withdrawals = self.feed = self.now_ms = 0
@@ -129,9 +78,11 @@ class AttackWorld:
         self.marks: dict[int, int] = {}
         self.deltas: dict[int, int] = {}
         self.told: list[Told] = []
+        self.live: dict[int, e.Order] = {}  # orders that have not ended, as they were told last
+        self.seen: set[str] = set()  # of `attack_told.names`
         self.closed: list[int] = []  # lots of slices
         self.placed: dict[int, list[tuple[int, int]]] = {account: [] for account in ATTACKERS}
-        self.send(c.set_rules(2), c.time(1), c.list_underlying(0, "BTC"))
+        self.send(c.set_rules(rules), c.time(1), c.list_underlying(0, "BTC"))
         capped = {PERPETUAL: TERMS[PERPETUAL]}
         capped.update((n, TERMS[n]._replace(fee_cap_permille=fee_cap_permille)) for n in STRIKES)
         self.send(*(c.list_instrument(n, capped[n]) for n in INSTRUMENTS))
@@ -140,6 +91,7 @@ class AttackWorld:
         for account in ATTACKERS:
             self.send(c.create_account(account, bytes(20), MAIN if account == SUB else 0))
         self.deposit(FRIEND, RICH_MICRO)
+        self.send(c.configure_account(FRIEND, cancel_maker=True))
         self.mark()
         for account, model in zip(ATTACKERS, models, strict=True):
             if model != r.MODEL_STANDARD:
@@ -176,8 +128,16 @@ class AttackWorld:
         """Apply commands as one batch; their events. Remembers whose orders were placed."""
         events = list(e.read_events(self.engine.apply(b"".join(commands))))
         for order in of(events, e.Order):
-            if order.state == r.ORDER_STATE_OPEN:
+            if order.state in (r.ORDER_STATE_OPEN, r.ORDER_STATE_UNTRIGGERED):
                 self.placed[order.head.account].append((order.order_id, order.head.instrument))
+                self.live[order.order_id] = order
+            else:
+                self.live.pop(order.order_id, None)
+            filled_as_found(order)
+        self.seen.update(names(events))
+        if events and not isinstance(events[-1], e.Rejected):  # what was refused fires nothing behind it
+            told = events[-1].waiting if isinstance(events[-1], eo.Due) else 0
+            assert self.engine.world.due_count == told, "what is due was not told"
         return events
 
     def deposit(self, account: int, amount_micro: int) -> None:
@@ -205,7 +165,7 @@ class AttackWorld:
                 rows.append((n, [a - b for a, b in zip(new, old, strict=True)]))
                 self.tables[n] = new
         stream = cr.table_stream(rows)
-        (told,) = self.send(cr.risk_snapshot(0, self.index * MICRO, self.feed, units, len(rows), stream))
+        told = self.send(cr.risk_snapshot(0, self.index * MICRO, self.feed, units, len(rows), stream))[0]
         assert isinstance(told, e.Marked), told
 
     def _delta(self, instrument: int) -> int:
@@ -241,10 +201,25 @@ class AttackWorld:
         figures = self.margins(account)
         return figures.balance_micro - figures.maintenance_micro
 
+    def delivery(self, account: int) -> int:
+        """What delivering the options will cost at most: under the standard model options bought add that to
+        what a spread needs, and no check looks ahead to it."""
+        lots = sum(abs(self.size(account, n)) for n in STRIKES)
+        return lots * (self.index * TERMS[CALL_50].delivery_fee_ppm * LOT_E8 // 10**8 + 1)
+
     # --- trading -----------------------------------------------------------------------------------
 
     def order(self, account: int, at: int, price: int, lots: int, flags: int = 0) -> list[e.Event]:
         return self.send(c.new_order(account, at, flags, price, lots))
+
+    def fill_or_kill(self, account: int, at: int, price: int, lots: int, flags: int) -> None:
+        """Fill-or-kill: where its look finds too little the book is as it was."""
+        due = self.engine.world.due_count
+        events = self.order(account, at, price, lots, flags | FOK)
+        killed = [told for told in of(events, e.Order) if told.reason == r.CANCEL_FOK]
+        killed = [told for told in killed if told.kind == r.ORDER_PLACED]
+        if due == 0 and killed:
+            assert events[0] == killed[0], "an order that was killed has touched the book"
 
     def trade(self, seller: int, buyer: int, at: int, price: int, lots: int, *, maker: int) -> int:
         """A trade between two accounts at a price; what the maker had left is cancelled. Lots filled."""
@@ -265,6 +240,11 @@ class AttackWorld:
                 return done
             lots //= 2
         return 0
+
+    def holdings(self) -> list[int]:
+        """Cash and positions of everybody."""
+        cash = [self.cash(account) for account in (*ATTACKERS, FEES_EARNED, FUND, HELD)]
+        return cash + [self.size(account, n) for account in ATTACKERS for n in INSTRUMENTS]
 
     def withdraw_all(self, account: int, to: int = 0) -> None:
         """Withdraw what may be withdrawn, or transfer it to an account of the family."""

@@ -15,7 +15,7 @@ from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain import rejects as no
-from tests.property.attack_world import (
+from tests.property.attack_market import (
     CALL_50,
     CALL_51,
     FRIEND,
@@ -24,9 +24,9 @@ from tests.property.attack_world import (
     PERPETUAL,
     PUT_30,
     SUB,
-    AttackWorld,
 )
-from tests.property.attack_world import SYBIL as X
+from tests.property.attack_market import SYBIL as X
+from tests.property.attack_world import AttackWorld
 from tests.unit.core.harness import IOC, MARKET, SELL, USDC, of
 
 SKY = 400_000

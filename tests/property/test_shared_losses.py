@@ -11,8 +11,10 @@ from exchange.domain import commands as c
 from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
-from tests.property.attack_world import ATTACKERS, CALL_60, FRIEND, MAIN, PERPETUAL, SUB, SYBIL, AttackWorld
-from tests.property.test_extraction import QUICK, Action, Choice, some
+from tests.property.attack_market import ATTACKERS, CALL_60, FRIEND, MAIN, PERPETUAL, SUB, SYBIL
+from tests.property.attack_world import AttackWorld
+from tests.property.attacks import Action, Choice
+from tests.property.test_extraction import QUICK, some
 from tests.unit.core.harness import USDC, of
 
 
