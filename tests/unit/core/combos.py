@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from exchange.domain import commands as c
 from exchange.domain import commands_combos as cc
-from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
+from exchange.domain import records as r
 from exchange.domain.legs import ComboLeg
 from tests.unit.core.harness import CALL, INDEX, MICRO, RISK, Engine, Market, last, of, only
 
@@ -30,6 +30,7 @@ class ComboMarket(Market):
         self, engine: Engine, calls: Sequence[c.InstrumentTerms] = CALLS, marks: dict[int, int] | None = None
     ) -> None:
         super().__init__(engine)
+        self.withdrawals = 0
         self.send(c.set_rules(2), cr.risk(0, RISK), c.set_rules(3), c.set_rules(4))
         for number, call in enumerate(calls):
             only(self.send(c.list_instrument(NEAR + number, call)), e.Instrument)
@@ -60,19 +61,14 @@ class ComboMarket(Market):
         """The first call less the second."""
         return self.combo((NEAR, 1), (FAR, -1))
 
-    def amend(self, account: int, order_id: int, **words: int) -> list[e.Event]:
-        """Send an AMEND of what is named: price_ticks, size_lots."""
-        return self.send(c.amend(account, order_id, **words))
-
-    def extended(self, account: int, at: int, price_ticks: int, lots: int, **words: int) -> list[e.Event]:
-        """Send an EXTENDED_ORDER."""
-        return self.send(co.extended_order(account, at, 0, price_ticks, lots, **words))
-
-    def shut(self, account: int, keep_micro: int) -> None:
+    def leave(self, account: int, keep_micro: int) -> None:
         """Leave the account this much cash."""
-        self.withdrawals = getattr(self, "withdrawals", 0) + 1
+        self.withdrawals += 1
         cash = self.balance(account) + 1
-        taken = self.send(c.withdraw(account, cash - keep_micro, self.withdrawals))
+        taken = self.send(
+            c.withdraw(account, cash - keep_micro, self.withdrawals),
+            cr.resolve_withdrawal(self.withdrawals, r.WITHDRAWAL_PAID),
+        )
         assert isinstance(taken[0], e.Cash), taken
 
 
