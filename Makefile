@@ -11,7 +11,7 @@ ARGS   ?=
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
-        bench-gateway margin-campaign conservation-campaign diff-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
+        bench-gateway margin-campaign attack-campaign conservation-campaign diff-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -78,6 +78,9 @@ diff-campaign: setup  ## engine against reference, 100 million random commands (
 
 conservation-campaign: setup  ## not a micro-dollar made or lost over 10 million random commands
 	@$(PY) -m tests.reference.conservation --commands 10000000 $(ARGS)
+
+attack-campaign: setup  ## nobody draws money out by trading with himself: 10,000 random attacks under each of the rules
+	@$(PY) -m tests.property.attack_campaign --worlds 10000 $(ARGS)
 
 margin-campaign: setup  ## both margin engines against floats, 100,000 random portfolios
 	@$(PY) -m tests.reference.margin_campaign --portfolios 100000 $(ARGS)
