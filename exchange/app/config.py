@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.app.parameters import VenueParameters
+from exchange.gateway.block_limits import BLOCK_LIMITS, BlockLimits
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.sign_ups import SignUpLimits
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
@@ -45,6 +46,8 @@ class Config:
     sign_ups: SignUpLimits = SIGN_UPS
     triggers: TriggerLimits = TRIGGER_LIMITS
     """Orders that wait for a price, of one account."""
+    blocks: BlockLimits = BLOCK_LIMITS
+    """Sizes and times of blocks and of requests for quotes."""
     mark_interval_ms: int = 100
     reserve_orders: int = 1 << 17
     segment_bytes: int = 64 * 1024 * 1024
@@ -83,6 +86,11 @@ class Config:
     def settings(self) -> Path:
         """The embedded database of what accounts have chosen at the edge."""
         return self.data / "settings.sqlite"
+
+    @property
+    def block_store(self) -> Path:
+        """The embedded database of executed blocks and used signatures."""
+        return self.data / "blocks.sqlite"
 
     @property
     def announcements(self) -> Path:

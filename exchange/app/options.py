@@ -12,6 +12,7 @@ from typing import Final
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 from exchange.app.key_file import KEY_VARIABLE
 from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS, MAX_TRAILING
+from exchange.gateway.block_limits import BlockLimits
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.sign_ups import SignUpLimits
 from exchange.gateway.trigger_caps import TriggerLimits
@@ -23,6 +24,7 @@ FAUCET_USDC_MAX: Final = 1_000_000_000
 ENGINE_VARIABLE: Final = "STRIKEBOOK_PRICING_ENGINE"
 ENGINES: Final = ("auto", "numpy", "numba")
 _LIMITS: Final = {"generous": CreditPolicy(), "field": CreditPolicy.of_the_field(), "off": None}
+RFQ_SECONDS_MAX: Final = 86_400
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -96,6 +98,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_counts(parser, _connection_counts())
     _add_counts(parser, _trigger_counts())
+    _add_counts(parser, _block_counts())
     parser.add_argument(
         "--lasting-quotes",
         action="store_true",
@@ -134,6 +137,27 @@ def _trigger_limits(options: argparse.Namespace) -> TriggerLimits:
             f"--account-trailing at most {MAX_TRAILING:,}"
         )
     return TriggerLimits(orders, trailing)
+
+
+def _block_counts() -> Iterator[tuple[str, int, str, str]]:
+    usual = BlockLimits()
+    smallest = "the smallest leg of a block, in smallest orders of its instrument"
+    yield "--block-orders", usual.smallest_orders, "N", smallest
+    is_open = "how long a request for quotes is open"
+    yield "--rfq-seconds", usual.rfq_open_ms // 1_000, "SECONDS", is_open
+    grace = "how long its taker waits for makers before it sees and accepts quotes"
+    yield "--rfq-grace", usual.grace_ms // 1_000, "SECONDS", grace
+    yield "--account-rfqs", usual.rfqs_open_max, "N", "open requests for quotes of an account"
+
+
+def _block_limits(options: argparse.Namespace) -> BlockLimits:
+    smallest, seconds, grace = options.block_orders, options.rfq_seconds, options.rfq_grace
+    if smallest < 1 or not 0 <= grace < seconds <= RFQ_SECONDS_MAX or options.account_rfqs < 0:
+        raise SystemExit(
+            "strikebook: --block-orders is at least 1, --account-rfqs not negative, --rfq-grace less than "
+            f"--rfq-seconds, and that at most {RFQ_SECONDS_MAX:,}"
+        )
+    return BlockLimits(smallest, seconds * 1_000, grace * 1_000, options.account_rfqs)
 
 
 def _sign_up_counts() -> Iterator[tuple[str, int, str, str]]:
@@ -186,6 +210,7 @@ def config_of(options: argparse.Namespace) -> Config:
         faucet_micro=options.faucet * MICRO,
         sign_ups=_sign_up_limits(options),
         triggers=_trigger_limits(options),
+        blocks=_block_limits(options),
         batch_seconds=options.batch_seconds,
         batch_fills=options.batch_fills,
         snapshot_commands=options.snapshot_commands,

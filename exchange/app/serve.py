@@ -37,6 +37,9 @@ from exchange.gateway.account_settings import FileSettings, SettingsError
 from exchange.gateway.api_documents import api_documents
 from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.authentication import CredentialAuthenticator
+from exchange.gateway.block_signatures import BlockSealer
+from exchange.gateway.block_store import BlockStore, BlockStoreError
+from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credential_schema import CredentialsError
@@ -127,7 +130,8 @@ class VenueProcess:
             raise StartError(f"{error}; restore it, or start on another --data") from None
         try:
             self.settings = FileSettings(config.settings)
-        except SettingsError as error:
+            blocks = self._block_setup(loop)
+        except (SettingsError, BlockStoreError) as error:
             raise StartError(f"{error}; restore it, or start on another --data") from None
         try:
             given = FileGiven(config.faucet_given)
@@ -187,9 +191,13 @@ class VenueProcess:
             quotes_need_cancel_on_disconnect=config.quotes_need_cancel_on_disconnect,
             sign_ups=sign_ups,
             trigger_limits=config.triggers,
+            blocks=blocks,
         )
         stored_to = self.venue.views.stored_to
         self.venue.remember(recent_events(self._storage, engine.next_seq, from_seq=stored_to))
+        self.venue.blocks.recover(
+            lambda from_seq: recent_events(self._storage, engine.next_seq, from_seq=from_seq)
+        )
         self.venue.sequencer.add_listener(self.telemetry.on_batch)
         self.venue.sequencer.add_on_halt(lambda error: _log.critical("HALTED: %s", error))
         self.credentials.reconcile(engine.account_count, self.venue.owner_of)
@@ -225,6 +233,11 @@ class VenueProcess:
                 f"cannot listen on {config.host}:{config.port}: {error.strerror}; "
                 "choose another --port or --host"
             ) from None
+
+    def _block_setup(self, loop: asyncio.AbstractEventLoop) -> BlockSetup:
+        config = self.config
+        sealer = BlockSealer(KeyFile(config.sealing_key)(True), SystemEntropy())
+        return BlockSetup(BlockStore(config.block_store, ThreadCommitter(loop)), sealer, config.blocks)
 
     def _recover(self) -> Recovered[Engine]:
         try:
@@ -359,6 +372,7 @@ class VenueProcess:
         if hasattr(self, "server"):
             with contextlib.suppress(RuntimeError):
                 await self.server.stop()
+        self.venue.blocks.close()
         self.calendar.stop()
         self.risk.stop()
         self.repricer.stop()

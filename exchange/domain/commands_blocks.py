@@ -26,8 +26,22 @@ class BlockTrade(NamedTuple):
     price_ticks: int
 
 
-def block_trade(taker_account: int, block_id: int, trades: Sequence[BlockTrade], *, grant: int = 0) -> bytes:
-    """BLOCK_TRADE of 1 to `limits.BLOCK_MOST` trades; `block_id` grows from block to block."""
+def block_trade(
+    taker_account: int,
+    block_id: int,
+    trades: Sequence[BlockTrade],
+    *,
+    grant: int = 0,
+    client_order_id: int = 0,
+) -> bytes:
+    """BLOCK_TRADE of 1 to `limits.BLOCK_MOST` trades; `block_id` grows from block to block, and
+    `client_order_id` comes back in DONE or REJECTED."""
     units = b"".join(_UNIT.pack(*trade, 0) for trade in trades)
-    head = header(r.BLOCK_TRADE, 2 + len(trades), account=taker_account, grant=grant)
+    head = header(
+        r.BLOCK_TRADE,
+        2 + len(trades),
+        account=taker_account,
+        client_order_id=client_order_id,
+        grant=grant,
+    )
     return head + _BODY.pack(block_id, len(trades), 0, 0) + units

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from exchange.domain import events as ev
+from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.book import Level
 from exchange.gateway.combo_fields import combo_fields
 from exchange.gateway.fanout import Fanout, Topic
@@ -64,8 +65,10 @@ class PublicFeeds:
         fanout: Fanout,
         slices: Slices,
         now_ms: Callable[[], int],
+        blocks: BlockIndex | None = None,
     ) -> None:
         self._views = views
+        self._blocks = blocks
         self._figures = figures
         self._now_ms = now_ms
         self._by_instrument: dict[int, list[Topic]] = {}
@@ -256,7 +259,7 @@ class PublicFeeds:
             if kind is not None and registry.covers(topic.channel.currency, kind, view):
                 targets.append(topic)
         if targets:
-            data = public_trade(fill, registry)
+            data = public_trade(fill, registry, self._blocks)
             for topic in targets:
                 topic.pending.append(data)
                 if topic.channel.interval != "raw":
@@ -369,11 +372,12 @@ def _take_out(table: dict[K, list[Topic]], key: K, topic: Topic) -> None:
             del table[key]
 
 
-def public_trade(fill: Fill, registry: Registry) -> JsonObject:
+def public_trade(fill: Fill, registry: Registry, blocks: BlockIndex | None = None) -> JsonObject:
     """The public object of a remembered match."""
     trade = ev.read_event(fill.trade)
     if not isinstance(trade, ev.Trade):
         raise ev.EventError("a fill holds no TRADE")
     view = registry.instruments[trade.head.instrument]
     found = public_trade_object(trade, view, tick_direction=fill.tick_direction)
-    return found | combo_fields(fill.trade, registry)
+    found |= combo_fields(fill.trade, registry)
+    return found if blocks is None else blocks.add_public(found, trade)

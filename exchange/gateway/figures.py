@@ -23,6 +23,7 @@ from exchange.gateway.views import Views
 from exchange.wire.accounts import AccountSettings, AccountValues
 from exchange.wire.figures import Greeks, MarketFigures, PositionValues, position_object
 from exchange.wire.instruments import InstrumentView, usdc
+from exchange.wire.limits import BLOCK_SMALLEST_ORDERS
 from exchange.wire.objects import JsonObject
 
 _E8: Final = 100_000_000
@@ -62,6 +63,8 @@ class Figures:
         self._views = views
         self._oracle = oracle
         self._volatilities: dict[int, _Volatilities] = {}
+        self.block_orders = BLOCK_SMALLEST_ORDERS
+        """The smallest leg of a block, in smallest orders."""
 
     # --- instruments -------------------------------------------------------------------------------
 

@@ -69,7 +69,10 @@ def get_instruments(venue: Venue, session: Session, request: Request) -> None:
     figures, tiers = venue.figures, venue.figures.fee_tiers()
     found = [
         instrument_object(
-            view, *figures.fees_ppm(view, tiers=tiers), max_leverage=figures.max_leverage(view)
+            view,
+            *figures.fees_ppm(view, tiers=tiers),
+            max_leverage=figures.max_leverage(view),
+            block_orders=figures.block_orders,
         )
         for view in chosen
     ]
@@ -80,7 +83,8 @@ def get_instrument(venue: Venue, session: Session, request: Request) -> None:
     """`public/get_instrument {instrument_name}`."""
     view = instrument_of(venue, request.params)
     figures = venue.figures
-    found = instrument_object(view, *figures.fees_ppm(view), max_leverage=figures.max_leverage(view))
+    most, block_orders = figures.max_leverage(view), figures.block_orders
+    found = instrument_object(view, *figures.fees_ppm(view), max_leverage=most, block_orders=block_orders)
     session.reply(request, found)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.labels import Labels
@@ -77,6 +78,7 @@ class Rendering:
         ring: HistoryRing,
         settlement: SettlementView,
         extras: OrderExtras | None = None,
+        blocks: BlockIndex | None = None,
     ) -> None:
         self._registry = registry
         self._labels = labels
@@ -85,6 +87,7 @@ class Rendering:
         self._writer = OrderWriter(registry)
         self._trade_writer = TradeWriter(registry)
         self._extras = OrderExtras() if extras is None else extras
+        self._blocks = blocks
 
     def order_json(self, packed: bytes, at: int) -> bytes:
         """The ORDER record at byte `at` as JSON; the same object as `order`."""
@@ -185,7 +188,8 @@ class Rendering:
             tick_direction=tick_direction,
             finality=self.finality(trade.head.seq),
         )
-        return found | combo_fields(record, self._registry)
+        found |= combo_fields(record, self._registry)
+        return found if self._blocks is None else self._blocks.add_public(found, trade)
 
     def trade(
         self,
@@ -198,7 +202,7 @@ class Rendering:
         """As `fill`, from the parts."""
         is_maker = trade.maker_account == account
         label = trade.maker_label if is_maker else trade.taker_label
-        return user_trade_object(
+        found = user_trade_object(
             trade,
             self._registry.instruments[trade.head.instrument],
             is_maker=is_maker,
@@ -207,6 +211,7 @@ class Rendering:
             tick_direction=tick_direction,
             finality=self.finality(trade.head.seq),
         )
+        return found if self._blocks is None else self._blocks.add_own(found, trade, account)
 
     def finality(self, seq: int) -> str:
         """soft (sequenced and durable), posted (in a batch on the L1), confirmed (that batch is final)."""

@@ -15,6 +15,7 @@ from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain.combo_prints import with_prints
 from exchange.domain.limits import COUNTER_MASK
+from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.combo_fields import combo_fields, own_combo_fields
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.notices import liquidation_step
@@ -103,9 +104,10 @@ def _counter(events: bytes, at: int) -> int:
 class StreamWriter:
     """Writes items as JSON."""
 
-    def __init__(self, registry: Registry, label_text: LabelText) -> None:
+    def __init__(self, registry: Registry, label_text: LabelText, blocks: BlockIndex | None = None) -> None:
         self._registry = registry
         self._label_text = label_text
+        self._blocks = blocks
         self._orders = OrderWriter(registry)
 
     def write(self, account: int, number: int, what: bytes | Fill) -> bytes:
@@ -150,7 +152,7 @@ class StreamWriter:
         )
         for name in TOLD_ONCE:
             del told[name]
-        return told
+        return told if self._blocks is None else self._blocks.add_own(told, trade, account)
 
     def _other(self, account: int, event: ev.Event) -> tuple[bytes, JsonObject]:
         if isinstance(event, ev.Cash):

@@ -20,6 +20,8 @@ from exchange.gateway.account_settings import MemorySettings
 from exchange.gateway.announcements import Announcements, AnnouncementSource, NoAnnouncements
 from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.authentication import CredentialAuthenticator
+from exchange.gateway.block_index import BlockIndex
+from exchange.gateway.blocks import Blocks, BlockSetup
 from exchange.gateway.bus import Bus, NoBus
 from exchange.gateway.chain_feeds import ChainFeeds
 from exchange.gateway.chart_feeds import ChartFeeds
@@ -119,6 +121,7 @@ class Venue:
         quotes_need_cancel_on_disconnect: bool = False,
         trigger_limits: TriggerLimits = TRIGGER_LIMITS,
         combo_caps: ComboCaps | None = None,
+        blocks: BlockSetup | None = None,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -148,7 +151,9 @@ class Venue:
         self.fanout = Fanout()
         self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
-        stream_writer = StreamWriter(self.registry, self._label_text)
+        block_setup = blocks or BlockSetup.in_memory(loop)
+        index = BlockIndex(block_setup.store)
+        stream_writer = StreamWriter(self.registry, self._label_text, index)
         self.streams = Streams(
             self.fanout, stream_writer, event_log or NoEventLog(), self.slices, loop, engine.next_seq
         )
@@ -160,10 +165,10 @@ class Venue:
         self.settings = settings or MemorySettings()
         self.figures = Figures(engine, self.views, self.oracle, self.profile_of, self.settings.of)
         self.rendering = Rendering(
-            self.registry, self.labels, self.ring, self.settlement, self.views.extras
+            self.registry, self.labels, self.ring, self.settlement, self.views.extras, index
         )
         self.private.connect(self.rendering, self.figures, self.read)
-        self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms)
+        self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms, index)
         self.chain_feeds = ChainFeeds(self.views, self.figures, self.oracle, self.fanout, clock.now_ms)
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
         self.index_feeds = IndexFeeds(
@@ -176,16 +181,8 @@ class Venue:
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_listener(self.streams.on_batch)
-        self.snapshots = AccountSnapshots(
-            engine,
-            self.streams,
-            self.figures,
-            self.rendering,
-            self.views,
-            self.read,
-            loop,
-            lambda: self.halted,
-        )
+        parts = (self.streams, self.figures, self.rendering, self.views)
+        self.snapshots = AccountSnapshots(engine, *parts, self.read, loop, lambda: self.halted)
         self.streams.connect(self.snapshots.take)
         self.sequencer.add_after_release(self._flush)
         self.mmp_feeds = MmpFeeds(self.registry, self.settings.groups, self.fanout)
@@ -202,6 +199,7 @@ class Venue:
         self._timer: Timer | None = None
         self.streams.load(stream_counts, engine.account_count)
         load(engine, self.registry, self.views, self.history, clock.now_ms())
+        self.blocks = Blocks(self, block_setup)
 
     # --- life --------------------------------------------------------------------------------------
 
@@ -249,6 +247,7 @@ class Venue:
         self.announcements.tick()
         self.chart_feeds.tick()
         self.private.tick()
+        self.blocks.tick()
 
     def _set_mode(self, mode: int) -> None:
         """Sequence SET_MODE unless it was the last to be asked for."""

@@ -93,8 +93,11 @@ class VenueFeeds:
             self._tell_states(touched.states.values())
         for view in touched.created:
             fees, most = self._figures.fees_ppm(view), self._figures.max_leverage(view)
+            block_orders = self._figures.block_orders
             for topic in self._of("instrument_creation", view):
-                topic.publish(instrument_object(view, *fees, max_leverage=most))
+                topic.publish(
+                    instrument_object(view, *fees, max_leverage=most, block_orders=block_orders)
+                )
         for said in touched.notices:
             for topic in self._topics["venue"]:
                 topic.publish(said)

@@ -32,12 +32,13 @@ _OF_INDEX: Final = {
     "estimated_expiration_price": "estimated_price",
     "markprice.options": "mark_prices",
 }
-# Feeds of the dialect that this venue does not produce.
-_SILENT_BLOCK: Final = re.compile(
-    r"block_trade_confirmations(\.[A-Za-z0-9]{2,12})?"
-    r"|block_rfq\.(maker(\.quotes)?|taker|(?P<public>trades))\.[A-Za-z0-9]{2,12}",
-    re.ASCII,
-)
+_OF_BLOCKS: Final = {
+    "block_rfq.maker": "block_rfq_maker",
+    "block_rfq.maker.quotes": "block_rfq_quotes",
+    "block_rfq.taker": "block_rfq_taker",
+    "block_rfq.trades": "block_rfq_trades",
+    "block_trade_confirmations": "block_confirmations",
+}
 VENUE_CHANNEL: Final = "strikebook.venue"
 STREAM_CHANNEL: Final = "user.stream"
 
@@ -49,9 +50,10 @@ class Channel(NamedTuple):
     price_statistics, mark_prices, user_orders, user_trades, user_combo_trades, user_changes,
     user_portfolio, user_lock, user_access_log, user_mmp_trigger, user_stream (our own), instrument_state,
     instrument_creation, platform_state, public_methods, announcements, estimated_price, perpetual, chart
-    (`group` is its resolution), volatility_index, venue and chain (our own), or silent. `instrument` is a
-    name; `kind` is option, future, option_combo, combo, any, or one the venue lists nothing of; `currency` is
-    upper case or `any`.
+    (`group` is its resolution), volatility_index, block_rfq_maker, block_rfq_quotes, block_rfq_taker,
+    block_rfq_trades, block_confirmations, venue and chain (our own). `instrument` is a name; `kind` is
+    option, future, option_combo, combo, any, or one the venue lists nothing of; `currency` is upper case or
+    `any`.
     """
 
     name: str
@@ -109,7 +111,7 @@ def parse_channel(name: str) -> Channel | None:
         case "strikebook":
             return Channel(name, "venue") if name == VENUE_CHANNEL else None
         case _:
-            return _of_index(name) or _silent(name)
+            return _of_index(name) or _of_blocks(name)
     return None
 
 
@@ -191,7 +193,12 @@ def _of_index(name: str) -> Channel | None:
     return Channel(name, _OF_INDEX[prefix], index_name=last)
 
 
-def _silent(name: str) -> Channel | None:
-    """Feeds of the dialect that this venue does not produce: accepted, never written to."""
-    found = _SILENT_BLOCK.fullmatch(name)
-    return None if found is None else Channel(name, "silent", found.group("public") is None)
+def _of_blocks(name: str) -> Channel | None:
+    """`{feed}.{currency}`, and `block_trade_confirmations` without one: of any."""
+    if name == "block_trade_confirmations":
+        return Channel(name, _OF_BLOCKS[name], True, currency="any")
+    prefix, _, last = name.rpartition(".")
+    family = _OF_BLOCKS.get(prefix)
+    if family is None or _CURRENCY.fullmatch(last) is None:
+        return None
+    return Channel(name, family, family != "block_rfq_trades", currency=_currency(last))

@@ -22,6 +22,10 @@ CANCEL_METHODS: Final = frozenset(
         "cancel_all_by_instrument",
         "cancel_all_by_kind_or_type",
         "cancel_quotes",
+        "cancel_block_rfq",
+        "cancel_block_rfq_trigger",
+        "cancel_block_rfq_quote",
+        "cancel_all_block_rfq_quotes",
     )
 )
 # Methods that go through the matching engine.
@@ -35,6 +39,12 @@ MATCHING_METHODS: Final = CANCEL_METHODS | {
         "close_position",
         "set_mmp_config",
         "reset_mmp",
+        "verify_block_trade",
+        "simulate_block_trade",
+        "execute_block_trade",
+        "accept_block_rfq",
+        "add_block_rfq_quote",
+        "edit_block_rfq_quote",
     )
 }
 _SUBSCRIBE_METHODS: Final = frozenset({"public/subscribe", "private/subscribe"})

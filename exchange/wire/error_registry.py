@@ -62,6 +62,7 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(10040, "retry", _AGAIN, "", "", "the instrument has no mark yet, or triggered orders come first"),
     _as(10043, "price_wrong_tick", False, _NAMED, "tick_size, tick_size_steps", "between two ticks"),
     _as(10047, "matching_engine_queue_full", _AGAIN, "", "", "too much waits for the engine"),
+    _as(10066, "too_many_concurrent_requests", _AGAIN, "", "data.limit", "wait for those under way"),
     _as(11029, "invalid_arguments", False, "", "data.reason", "the arguments do not go together"),
     _as(
         11030, "other_reject", False, "", "data.reason", "refused by a rule without a code: see the reasons"
@@ -112,7 +113,16 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     ),
     _as(13888, "timed_out", _AGAIN, "valid_until", "valid_until", "not reached before its time was over"),
     _as(13903, "too_many_quotes", False, "quotes", "100 quotes a request", "send them in parts"),
-    _as(13907, "not_fully_filled", False, "", "", "a fill-or-kill order found too little"),
+    _as(13905, "too_many_quotes_per_block_rfq", False, "", "data.limit", "cancel quotes of it first"),
+    _as(13906, "too_many_quotes_per_block_rfq_side", False, "", "data.limit", "cancel quotes of it first"),
+    _as(
+        13907,
+        "not_fully_filled",
+        False,
+        "",
+        "data.limit",
+        "a fill-or-kill found too little, or (data.reason too_many_open_block_rfqs) as many are open as may",
+    ),
     _as(13910, "quote_crossed", False, "quotes", "", "a bid at or above the ask of one quote"),
 )
 
@@ -205,6 +215,19 @@ EDGE_REASONS: Final[tuple[Reason, ...]] = (
     Reason("too_many_api_keys", False, "", "an account has at most 8"),
     Reason("last_api_key", False, "id", "without it nobody could come in again"),
     Reason("asymmetric_api_key", False, "id", "the key has no secret to be changed"),
+    Reason("block_signature_invalid", False, "counterparty_signature", "no signature of this venue"),
+    Reason("block_signature_expired", False, "timestamp", "more than five minutes from now"),
+    Reason("block_signature_used", False, "nonce", "traded, invalidated or rejected before"),
+    Reason("block_terms_differ", False, "trades", "not what the other side has signed"),
+    Reason("block_role", False, "role", "the other side has the same role"),
+    Reason("block_own_family", False, "counterparty_signature", "a block is between two families"),
+    Reason("block_counterparty", False, "counterparty_signature", "signed for another account"),
+    Reason("block_approval_required", True, "", "the account's owner has to approve_block_trade first"),
+    Reason("block_rfq_closed", False, "block_rfq_id", "the request is filled, cancelled or expired"),
+    Reason("block_rfq_own", False, "block_rfq_id", "of one's own family: only others quote it"),
+    Reason("block_rfq_quote_closed", False, "block_rfq_quote_id", "the quote is no longer open"),
+    Reason("block_rfq_grace", True, "block_rfq_id", "its makers are still answering; data.until"),
+    Reason("block_price", False, "price", "no prices of the legs on tick and in their bands give it"),
 )
 
 

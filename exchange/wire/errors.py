@@ -34,6 +34,7 @@ INVALID_MAX_SHOW: Final = 10036
 RETRY: Final = 10040
 PRICE_WRONG_TICK: Final = 10043
 QUEUE_FULL: Final = 10047
+CONCURRENT_REQUESTS: Final = 10066
 INVALID_ARGUMENTS: Final = 11029
 OTHER_REJECT: Final = 11030
 NO_MORE_TRIGGERS: Final = 11035
@@ -76,6 +77,8 @@ UNAVAILABLE: Final = 13503
 RAW_NEEDS_AUTHORIZATION: Final = 13778
 TIMED_OUT: Final = 13888
 TOO_MANY_QUOTES: Final = 13903
+TOO_MANY_RFQ_QUOTES: Final = 13905
+TOO_MANY_RFQ_SIDE_QUOTES: Final = 13906
 NOT_FULLY_FILLED: Final = 13907
 QUOTE_CROSSED: Final = 13910
 INVALID_PARAMS: Final = -32602
@@ -202,6 +205,11 @@ def error(code: int, **data: object) -> RpcError:
 def invalid_param(param: str, reason: str) -> RpcError:
     """-32602 with what is wrong and where."""
     return error(INVALID_PARAMS, param=param, reason=reason)
+
+
+def other_reject(reason: str, **data: object) -> RpcError:
+    """11030 for a reason of the edge's own (`error_registry.EDGE_REASONS`)."""
+    return RpcError(OTHER_REJECT, f"{MESSAGES[OTHER_REJECT]} {reason}", {"reason": reason, **data})
 
 
 def reject_error(reason: int, detail: object = None) -> RpcError:

@@ -12,3 +12,5 @@ METHOD_CHARS_MAX: Final = 64
 QUERY_FIELDS_MAX: Final = 200
 TEXT_BYTES_MAX: Final = 1_024  # any string parameter without a bound of its own (tokens included)
 NUMBER_CHARS_MAX: Final = 40  # a number written as a string
+BLOCK_SMALLEST_ORDERS: Final = 10
+"""The smallest leg of a block in smallest orders, where the venue does not say otherwise."""

@@ -16,6 +16,7 @@ from exchange.domain.records import FLAG_POST_ONLY, FLAG_REDUCE_ONLY, FLAG_REJEC
 from exchange.wire import extended, names
 from exchange.wire.extended import OrderExtra
 from exchange.wire.instruments import InstrumentView, usdc
+from exchange.wire.limits import BLOCK_SMALLEST_ORDERS
 from exchange.wire.messages import market as market_messages
 from exchange.wire.messages import pushes as pushes_messages
 from exchange.wire.quote_labels import split_label
@@ -207,9 +208,11 @@ def instrument_object(
     taker_fee_ppm: int | None = None,
     *,
     max_leverage: int = 1,
+    block_orders: int = BLOCK_SMALLEST_ORDERS,
 ) -> JsonObject:
     """`<instrument>`. Commissions are fractions of the index notional: those of its listing, or of the
-    fee schedule that is in force. `max_leverage` is shown of perpetuals."""
+    fee schedule that is in force. `max_leverage` is shown of perpetuals;
+    `block_orders` smallest orders are the smallest leg of a block."""
     terms = view.terms
     maker_fee_ppm = terms.maker_fee_ppm if maker_fee_ppm is None else maker_fee_ppm
     taker_fee_ppm = terms.taker_fee_ppm if taker_fee_ppm is None else taker_fee_ppm
@@ -239,7 +242,7 @@ def instrument_object(
         "maker_commission": maker_fee_ppm / 1_000_000,
         "taker_commission": taker_fee_ppm / 1_000_000,
         "block_trade_commission": taker_fee_ppm / 1_000_000,
-        "block_trade_min_trade_amount": view.amount(terms.min_size_lots),
+        "block_trade_min_trade_amount": view.amount(terms.min_size_lots * block_orders),
         "block_trade_tick_size": view.price(1),
         "price_index": view.index_name,
         "underlying_type": "crypto",

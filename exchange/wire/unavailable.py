@@ -55,32 +55,11 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "combo books are not open yet",
         "create_combo get_leg_prices public/get_combo_details public/get_combo_ids public/get_combos",
     ),
-    **_all(
-        _NOT_YET,
-        "block trades are not open yet",
-        "approve_block_trade execute_block_trade get_block_trade get_block_trade_requests get_block_trades "
-        "invalidate_block_trade_signature reject_block_trade simulate_block_trade verify_block_trade",
-    ),
-    **_all(
-        _NOT_YET,
-        "block RFQ is not open yet",
-        "accept_block_rfq add_block_rfq_quote cancel_all_block_rfq_quotes cancel_block_rfq "
-        "cancel_block_rfq_quote cancel_block_rfq_trigger create_block_rfq edit_block_rfq_quote "
-        "get_block_rfq_makers get_block_rfq_quotes get_block_rfq_user_info get_block_rfqs "
-        "public/get_block_rfq_trades",
-    ),
     **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
 }
 
-# Channel templates that can be subscribed and stay silent, and why.
-SILENT_CHANNELS: Final[dict[str, str]] = {
-    "block_rfq.maker.quotes.{currency}": "no block RFQ yet",
-    "block_rfq.maker.{currency}": "no block RFQ yet",
-    "block_rfq.taker.{currency}": "no block RFQ yet",
-    "block_rfq.trades.{currency}": "no block RFQ yet",
-    "block_trade_confirmations": "no block trades yet",
-    "block_trade_confirmations.{currency}": "no block trades yet",
-}
+# Channel templates that can be subscribed and stay silent, and why: none at present.
+SILENT_CHANNELS: Final[dict[str, str]] = {}
 
 
 def refusal(method: str) -> RpcError | None:

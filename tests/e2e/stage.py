@@ -24,6 +24,10 @@ from exchange.core import invariants
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.gateway.authentication import CredentialAuthenticator
+from exchange.gateway.block_limits import BlockLimits
+from exchange.gateway.block_signatures import BlockSealer
+from exchange.gateway.block_store import BlockStore
+from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
@@ -35,6 +39,9 @@ from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import OPEN, Venue
 from exchange.journal import DiskStorage, recover
+
+AT_ONCE = BlockLimits(grace_ms=0)
+"""Quotes are seen at once."""
 
 
 class StageClock:
@@ -65,8 +72,11 @@ class StageL1:
 class Stage:
     """The venue. ``async with Stage(folder, now_ms, faucet_micro) as stage``."""
 
-    def __init__(self, folder: Path, now_ms: int, faucet_micro: int) -> None:
+    def __init__(
+        self, folder: Path, now_ms: int, faucet_micro: int, block_limits: BlockLimits = AT_ONCE
+    ) -> None:
         self._folder = folder
+        self._block_limits = block_limits
         self.clock = StageClock(now_ms)
         self._faucet_micro = faucet_micro
         self._sessions: list[Session] = []
@@ -103,8 +113,16 @@ class Stage:
             faucet_micro=self._faucet_micro,
             event_log=JournalEventLog(self._storage, self._reader),
             stream_counts=self.stream_store.load(self.engine.next_seq),
+            blocks=BlockSetup(
+                BlockStore(self._folder / "blocks.sqlite", ThreadCommitter(loop)),
+                BlockSealer(KeyFile(self._folder / "credentials.key")(True), SystemEntropy()),
+                self._block_limits,
+            ),
         )
         self.venue.remember(recent_events(self._storage, self.engine.next_seq))
+        self.venue.blocks.recover(
+            lambda from_seq: recent_events(self._storage, self.engine.next_seq, from_seq=from_seq)
+        )
         self._credentials.reconcile(self.engine.account_count, self.venue.owner_of)
         self._server = Server(
             Dispatcher(self.venue, METHODS),
@@ -123,6 +141,7 @@ class Stage:
         for session in self._sessions:
             await session.close()
         await self._server.stop()
+        self.venue.blocks.close()
         self.venue.stop()
         self._committer.close()
         self._reader.close()

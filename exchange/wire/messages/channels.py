@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from exchange.wire.messages import account as a
+from exchange.wire.messages import blocks as b
 from exchange.wire.messages import market as m
 from exchange.wire.messages import orders as o
 from exchange.wire.messages import pushes as p
@@ -26,6 +27,12 @@ PARTS: Final[dict[str, Any]] = {
 
 CHANNELS: Final[dict[str, Any]] = {
     "announcements": v.AnnouncementChange,
+    "block_rfq.maker.quotes.{currency}": list[b.BlockRfqQuote],
+    "block_rfq.maker.{currency}": b.BlockRfqPush,
+    "block_rfq.taker.{currency}": b.BlockRfqPush,
+    "block_rfq.trades.{currency}": b.BlockRfqTrade,
+    "block_trade_confirmations": b.PendingBlockTrade,
+    "block_trade_confirmations.{currency}": b.PendingBlockTrade,
     "book.{instrument_name}.{group}.{depth}.{interval}": p.GroupedBook,
     "book.{instrument_name}.{interval}": p.BookChange,
     "chain.{currency}.{interval}": m.Chain,

@@ -224,6 +224,9 @@ class Match(TypedDict):
     """What both sides of a trade have in common."""
 
     amount: float
+    block_rfq_id: NotRequired[int]
+    block_trade_id: NotRequired[str]
+    block_trade_leg_count: NotRequired[int]
     combo_id: NotRequired[str]
     combo_trade_id: NotRequired[str]
     contracts: float

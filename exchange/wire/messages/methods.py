@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NamedTuple
 
 from exchange.wire.messages import account as a
+from exchange.wire.messages import blocks as b
 from exchange.wire.messages import market as m
 from exchange.wire.messages import money as w
 from exchange.wire.messages import orders as o
@@ -280,5 +281,66 @@ _VENUE: Final = {
     "public/strikebook_get_auctions": call("", list[v.Auction]),
     "public/strikebook_get_errors": call("code?", v.ErrorRegistry),
 }
+_SIDE: Final = "timestamp nonce role"
+_QUOTED: Final = "block_rfq_quote_id? label? block_rfq_id?"
+_BLOCKS: Final = {
+    "private/verify_block_trade": call(f"{_SIDE} trades counterparty?", b.BlockSignature),
+    "private/execute_block_trade": call(f"{_SIDE} trades counterparty_signature", b.BlockTrade),
+    "private/simulate_block_trade": call("trades role?", bool),
+    "private/invalidate_block_trade_signature": call("signature", Ok),
+    "private/approve_block_trade": call(_SIDE, Ok),
+    "private/reject_block_trade": call(_SIDE, Ok),
+    "private/get_block_trade_requests": call("broker_code?", list[b.PendingBlockTrade]),
+    "private/get_block_trade": call("id", b.BlockTrade, id=str),
+    "private/get_block_trades": call(
+        "currency? count? start_id? end_id? block_rfq_id? broker_code?",
+        list[b.BlockTrade],
+        start_id=str,
+        end_id=str,
+    ),
+    "private/create_block_rfq": call(
+        "legs hedge? makers? disclosed? label? trade_allocations?", b.BlockRfq, legs=list[b.RfqLegAsked]
+    ),
+    "private/cancel_block_rfq": call("block_rfq_id", b.BlockRfq),
+    "private/accept_block_rfq": call(
+        "block_rfq_id legs price amount direction time_in_force hedge?",
+        b.AcceptedRfq,
+        legs=list[b.RfqLegNamed],
+        price=float,
+        time_in_force=Literal["fill_or_kill", "good_til_cancelled"],
+    ),
+    "private/cancel_block_rfq_trigger": call("block_rfq_id", Ok),
+    "private/get_block_rfqs": call(
+        "count? state? role? continuation? block_rfq_id? currency?",
+        b.BlockRfqs,
+        state=Literal["open", "filled", "traded", "cancelled", "expired", "closed"],
+        role=Literal["any", "taker", "maker"],
+        continuation=int,
+    ),
+    "private/get_block_rfq_makers": call("", list[str]),
+    "private/get_block_rfq_user_info": call("", b.RfqUserInfo),
+    "public/get_block_rfq_trades": call("currency count? continuation?", b.BlockRfqTrades),
+    "private/add_block_rfq_quote": call(
+        "block_rfq_id amount direction legs price? hedge? execution_instruction? expires_at? label?",
+        b.BlockRfqQuote,
+        price=float,
+    ),
+    "private/edit_block_rfq_quote": call(
+        f"{_QUOTED} legs amount price? hedge?", b.BlockRfqQuote, price=float
+    ),
+    "private/cancel_block_rfq_quote": call(_QUOTED, b.BlockRfqQuote),
+    "private/cancel_all_block_rfq_quotes": call(
+        "block_rfq_id? detailed?", int | list[b.BlockRfqQuote]
+    ),
+    "private/get_block_rfq_quotes": call(_QUOTED, list[b.BlockRfqQuote]),
+}
 
-CALLS: Final[dict[str, Call]] = {**_TRADING, **_MARKET, **_ACCOUNT, **_WALLET, **_SESSION, **_VENUE}
+CALLS: Final[dict[str, Call]] = {
+    **_TRADING,
+    **_MARKET,
+    **_ACCOUNT,
+    **_WALLET,
+    **_SESSION,
+    **_VENUE,
+    **_BLOCKS,
+}

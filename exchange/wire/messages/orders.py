@@ -108,6 +108,7 @@ class Fill(Match):
     """One side's view of a trade."""
 
     api: bool
+    block_rfq_quote_id: NotRequired[int]
     fee: float
     fee_currency: str
     label: NotRequired[str]

@@ -11,7 +11,15 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, NotRequired, Type
 from msgspec import Meta
 
 from exchange.wire.limits import CHANNEL_CHARS_MAX, CHANNELS_MAX, LABEL_CHARS_MAX
-from exchange.wire.messages.words import FillCondition, TimeInForce, TriggerSource
+from exchange.wire.messages.blocks import (
+    BlockTerm,
+    Instruction,
+    RfqAllocation,
+    RfqHedgeAsked,
+    RfqLegQuoted,
+    Role,
+)
+from exchange.wire.messages.words import Direction, FillCondition, TimeInForce, TriggerSource
 
 
 def _form(name: str) -> Meta:
@@ -100,6 +108,9 @@ TYPES: Final[Mapping[str, Any]] = {
     "announcement_id": Id,
     "before": Id,
     "block_rfq": bool,
+    "block_rfq_id": Id,
+    "block_rfq_quote_id": Id,
+    "broker_code": str,
     "channel": ChannelName,
     "channels": Annotated[list[ChannelName], Meta(max_length=CHANNELS_MAX)],
     "client_id": str,
@@ -111,6 +122,8 @@ TYPES: Final[Mapping[str, Any]] = {
     "combo_id": InstrumentName,
     "continuation": str,
     "contracts": Amount,
+    "counterparty": Account,
+    "counterparty_signature": str,
     "count": Count,
     "currency": Currency,
     "currency_pair": IndexName,
@@ -119,6 +132,8 @@ TYPES: Final[Mapping[str, Any]] = {
     "depth": Annotated[int, Meta(ge=1)],
     "destination": Account,
     "detailed": bool,
+    "direction": Direction,
+    "disclosed": bool,
     "display_amount": Annotated[float, Meta(ge=0)],
     "dry_run": bool,
     "email": str,
@@ -127,15 +142,18 @@ TYPES: Final[Mapping[str, Any]] = {
     "end_id": OrderId,
     "end_seq": Id,
     "end_timestamp": Timestamp,
+    "execution_instruction": Instruction,
     "expected_result": Literal["exception"],
     "expected_filled": Annotated[float, Meta(ge=0)],
     "expired": bool,
+    "expires_at": Timestamp,
     "extended": bool,
     "extended_to_subaccounts": bool,
     "fraction": Share,
     "freeze_quotes": bool,
     "frozen_time": Seconds,
     "grant_type": Literal["client_credentials", "client_signature", "refresh_token"],
+    "hedge": RfqHedgeAsked,
     "historical": bool,
     "id": Id,
     "ids": list[OrderId],
@@ -157,6 +175,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "linked_order_type": Literal[
         "one_cancels_other", "one_triggers_other", "one_triggers_one_cancels_other"
     ],
+    "makers": list[str],
     "margin_model": Literal["segregated_sm", "segregated_pm", "cross_sm", "cross_pm"],
     "max_delta": float,
     "max_pay": float,
@@ -187,6 +206,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "reject_post_only": bool,
     "resolution": Resolution,
     "resume_from": Id,
+    "role": Role,
     "scope": str,
     "search_start_timestamp": Timestamp,
     "session_name": str,
@@ -204,6 +224,7 @@ TYPES: Final[Mapping[str, Any]] = {
     "time_in_force": TimeInForce,
     "timestamp": Timestamp,
     "trade_count_limit": Count,
+    "trade_allocations": list[RfqAllocation],
     "trades": list[StrategyLeg],
     "trading_products": list[str],
     "trigger": TriggerSource,

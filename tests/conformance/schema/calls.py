@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tests.conformance.schema import facts
 from tests.conformance.schema.market import PROTECTION, SOON, Market
+from tests.conformance.schema.market_blocks import LEGS, NAMED, TRADES
 from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, Client
 
 Params = dict[str, Any]
@@ -108,6 +109,44 @@ def _refresh(market: Market) -> Params:
     return {"refresh_token": client.call("public/auth", **grant)["refresh_token"], "_client": client}
 
 
+def _quote(market: Market, **more: Any) -> Params:
+    """A quote of Alice's, and what may be changed of it."""
+    return {"block_rfq_quote_id": market.blocks.own_quote()["block_rfq_quote_id"], **more}
+
+
+def _asked(market: Market) -> Params:
+    market.blocks.to_approve()
+    return {}
+
+
+_QUOTED: Final[Params] = {
+    "amount": 0.1,
+    "legs": [{**NAMED[0], "price": 5_005}, {**NAMED[1], "price": 5_000}],
+}
+_BLOCKS: Final[Mapping[str, Callable[[Market], Params]]] = {
+    "private/verify_block_trade": lambda m: {**m.blocks.side(), "trades": TRADES},
+    "private/execute_block_trade": lambda m: m.blocks.to_execute(),
+    "private/simulate_block_trade": lambda m: {"trades": TRADES},
+    "private/invalidate_block_trade_signature": lambda m: {"signature": m.blocks.signature()},
+    "private/approve_block_trade": lambda m: m.blocks.to_approve(),
+    "private/reject_block_trade": lambda m: m.blocks.to_approve(),
+    "private/get_block_trade_requests": _asked,
+    "private/get_block_trade": lambda m: {"id": m.blocks.executed()},
+    "private/create_block_rfq": lambda m: {"legs": LEGS},
+    "private/cancel_block_rfq": lambda m: {"block_rfq_id": m.blocks.rfq()},
+    "private/accept_block_rfq": lambda m: m.blocks.to_accept(m.blocks.rfq()),
+    "private/cancel_block_rfq_trigger": lambda m: {"block_rfq_id": m.blocks.waiting()},
+    "private/get_block_rfqs": lambda m: {"role": m.blocks.rfq() and "any"},
+    "private/add_block_rfq_quote": lambda m: {
+        "block_rfq_id": m.blocks.own_quote()["block_rfq_id"], "direction": "sell", **_QUOTED
+    },
+    "private/edit_block_rfq_quote": lambda m: _quote(m, **_QUOTED),
+    "private/cancel_block_rfq_quote": _quote,
+    "private/cancel_all_block_rfq_quotes": lambda m: {"block_rfq_id": m.blocks.own_quote()["block_rfq_id"]},
+    "private/get_block_rfq_quotes": lambda m: {"block_rfq_id": m.blocks.own_quote()["block_rfq_id"]},
+}
+
+
 def _log(market: Market) -> Params:
     _spare_key(market)
     return {}
@@ -116,6 +155,7 @@ def _log(market: Market) -> Params:
 Script = Callable[[Market], Params]
 # Parameters of a method, beside those the facts require; `_client` is who calls (alice otherwise).
 SCRIPTS: Final[Mapping[str, Script]] = {
+    **_BLOCKS,
     "private/create_api_key": lambda m: {"max_scope": ["trade:read"]},
     "private/list_api_keys": _log,
     "private/get_access_log": _log,

@@ -58,6 +58,11 @@ DISPUTED: Final[Mapping[str, tuple[str, ...]]] = {
     "combo_trade_id": ("string",),
     "fees": ("array<object>",),  # `object`; clients read a list
     "tick_size_steps": ("array<object>",),  # one for methods, a list for channels
+    "amount": ("number",),  # of a hedge `integer`: dollars there; coins here
+}
+# Fields of objects whose type is the object itself, by mistake: what the channels' list says.
+_CORRECTED: Final[Mapping[str, str]] = {
+    "trades array<pending_block_trade> *": "trades array<object> *",
 }
 
 
@@ -119,7 +124,8 @@ def methods() -> dict[str, Method]:
 @cache
 def method_objects() -> Objects:
     """The objects that results are made of."""
-    return _objects(_read("methods.json")["objects"])
+    found = _read("methods.json")["objects"]
+    return _objects({name: [_CORRECTED.get(line, line) for line in lines] for name, lines in found.items()})
 
 
 @cache

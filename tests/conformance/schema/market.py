@@ -22,6 +22,7 @@ from exchange.domain.commands import Mark
 from exchange.gateway.announcements import Announcement
 from exchange.history import bars
 from pricing.index import SourcePrice
+from tests.conformance.schema.market_blocks import BlockTraders, blocks
 from tests.unit.gateway.rig import (
     ETH_PERPETUAL,
     NOW_MS,
@@ -114,7 +115,7 @@ class Market:
         self.store = Store(Path(self._folder.name) / "history.db")
         ports = self.store.ports()
         self.rig = RiskRig(
-            oracle=_Oracle(), announcements=self.board, index_sources=_sources, **ports
+            oracle=_Oracle(), announcements=self.board, index_sources=_sources, blocks=blocks, **ports
         )
         rig = self.rig
         prologue = RiskRig.prologue()
@@ -125,6 +126,7 @@ class Market:
         self.sub, self.sub_made = rig.sub(self.alice)
         self.key = rig.credentials.keys_of(self.sub.account or 0)[0]
         self.nobody = rig.connect()
+        self.blocks = BlockTraders(rig, self.alice, self.bob)
         self._history()
         self._present()
         self.remember()
@@ -188,6 +190,8 @@ class Market:
             self.alice.buy(name, 0.5, price * 0.97, label="resting")
         quotes = [{"instrument_name": OPTION, "quote_set_id": "1", "bid": {"price": 4_700, "amount": 0.1}}]
         self.bob.call("private/mass_quote", quote_id="q", mmp_group="g", quotes=quotes)
+        self.blocks.executed()
+        self.blocks.traded()
 
     def remember(self) -> None:
         """Let the store have all of it, and a volatility index, for which there are too few strikes here."""
@@ -217,6 +221,7 @@ class Market:
         """Something of everything: a trade, a change of the book, marks, a funding, a listing, a lock."""
         rig = self.rig
         self.trip()
+        self.blocks.stir()
         for name, price in _PRICES.items():
             self.bob.sell(name, 0.1, price)
             self.alice.buy(name, 0.1, price)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -10,6 +11,10 @@ from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, Mark
+from exchange.gateway.block_limits import BlockLimits
+from exchange.gateway.block_signatures import BlockSealer
+from exchange.gateway.block_store import BlockStore
+from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods import METHODS
 from exchange.gateway.ports import InlineCommitter
@@ -89,6 +94,29 @@ def btc_marks(feed_seq: int, index_micro: int = 100_000_000_000) -> bytes:
     options = [Mark(n, 500_000_000, 5_000_000_000, 100_000_000, index_micro) for n in (0, 1)]
     return commands.marks(
         0, index_micro, feed_seq, [*options, Mark(2, 1_000_000_000, index_micro, 0, index_micro)]
+    )
+
+
+AT_ONCE = BlockLimits(grace_ms=0)
+
+
+class BlockNonces:
+    """Bytes that differ from call to call."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def token_bytes(self, count: int) -> bytes:
+        self.count += 1
+        return self.count.to_bytes(count, "big")
+
+
+def block_setup(
+    loop: ManualLoop, limits: BlockLimits = AT_ONCE, path: Path | None = None
+) -> BlockSetup:
+    """Blocks in memory (or in a file), quotes seen at once, under a key that is always the same."""
+    return BlockSetup(
+        BlockStore(path, InlineCommitter(loop)), BlockSealer(b"b" * 32, BlockNonces()), limits
     )
 
 
@@ -190,6 +218,7 @@ class Rig:
         if archive is not None:
             ports["archive"] = archive(self.loop)
         committer = ports.pop("committer", None) or InlineCommitter(self.loop)
+        ports["blocks"] = ports.pop("blocks", block_setup)(self.loop)
         self.venue = Venue(self.engine, self.journal, committer, self.loop, self.clock, **ports)
         self.dispatcher = Dispatcher(self.venue, METHODS)
         self._sessions = 0

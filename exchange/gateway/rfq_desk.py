@@ -1,0 +1,313 @@
+"""What takers and makers do with requests for quotes, and what becomes of it.
+
+An acceptance is one block with all the quotes it takes (`rfq_matching`): it happens whole or not at all. A
+quote whose maker cannot bear it when it comes to trading is withdrawn, and the rest looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from exchange.domain import rejects as rej
+from exchange.gateway.block_desk import BlockDesk, Deal, DealPart, Leg, Outcome, Refused
+from exchange.gateway.block_limits import UNITS_MOST, BlockLimits
+from exchange.gateway.block_store import Part
+from exchange.gateway.registry import Registry
+from exchange.gateway.rfq import (
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    OPEN,
+    TRIGGERED,
+    UNTRIGGERED,
+    Fill,
+    Quote,
+    Rfq,
+    Trigger,
+)
+from exchange.gateway.rfq_book import RfqBook
+from exchange.gateway.rfq_matching import Taken, Want, plan
+from exchange.wire import errors
+from exchange.wire.errors import error, other_reject
+from exchange.wire.packages import leg_lots, share
+from exchange.wire.session import RpcError
+
+_ITS_OWN: Final = frozenset({rej.ACCOUNT_LOCKED, rej.UNKNOWN_ACCOUNT, rej.WRONG_FAMILY})
+_ITS_PRICE: Final = frozenset({rej.PRICE_TOO_HIGH, rej.PRICE_TOO_LOW, rej.BAD_PRICE, rej.PRICE_OFF_TICK})
+
+
+class Accepted(NamedTuple):
+    """What came of an acceptance: the block trades it made, or the trigger that waits."""
+
+    parts: list[Part]
+    trigger: Trigger | None
+
+
+OnAccepted = Callable[[Accepted | tuple[Deal, Refused] | RpcError], None]
+
+
+class RfqDesk:
+    """Keeps requests going. `changed(rfq, quotes, is_news)` is told of a request and of its quotes that
+    changed, and whether it is news to those who were asked: it began or ended; `traded(rfq)` of one that was
+    filled."""
+
+    def __init__(
+        self,
+        book: RfqBook,
+        desk: BlockDesk,
+        registry: Registry,
+        limits: BlockLimits,
+        now_ms: Callable[[], int],
+        mark_micro: Callable[[Rfq], int | None],
+        index_micro: Callable[[Rfq], dict[str, int]],
+    ) -> None:
+        self.book = book
+        self._desk = desk
+        self._registry = registry
+        self._limits = limits
+        self._now_ms = now_ms
+        self._mark_micro = mark_micro
+        self._index_micro = index_micro
+        self.changed: list[Callable[[Rfq, list[Quote], bool], None]] = []
+        self.traded: list[Callable[[Rfq], None]] = []
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    def create(self, rfq: Rfq) -> None:
+        """A request begins."""
+        self.book.add(rfq)
+        self._tell(rfq, [], is_news=True)
+
+    def close(self, rfq: Rfq, state: str, reason: str = "", changed: Sequence[Quote] = ()) -> None:
+        """End a request and all its open quotes; `changed` are others to tell of."""
+        now_ms = self._now_ms()
+        rfq.mark_micro = self._mark_micro(rfq)
+        rfq.close(state, now_ms, reason)
+        gone = list(changed)
+        for quote in rfq.quotes.values():
+            quote.busy = False
+            if quote.state == OPEN:
+                quote.state, quote.updated_ms, quote.reason = CANCELLED, now_ms, f"rfq_{state}"
+                gone.append(quote)
+        self.book.ended(rfq)
+        self._tell(rfq, gone, is_news=True)
+
+    def must_be_open(self, rfq: Rfq) -> None:
+        """Refuse what is over. Raises RpcError 11030 block_rfq_closed."""
+        if rfq.state != OPEN or (rfq.expires_ms <= self._now_ms() and not rfq.busy):
+            raise other_reject("block_rfq_closed", param="block_rfq_id")
+
+    def must_be_idle(self, rfq: Rfq) -> None:
+        """Refuse to disturb an execution. Raises RpcError 10040."""
+        if rfq.busy:
+            raise error(errors.RETRY, reason="the request is being traded")
+
+    def tick(self) -> None:
+        """End what has expired."""
+        now_ms = self._now_ms()
+        for rfq in list(self.book.open.values()):
+            over = [
+                quote
+                for quote in rfq.quotes.values()
+                if quote.state == OPEN and 0 < quote.expires_ms <= now_ms and not quote.busy
+            ]
+            for quote in over:
+                quote.state, quote.updated_ms, quote.reason = EXPIRED, now_ms, "expires_at"
+            if rfq.expires_ms <= now_ms and not rfq.busy:
+                self.close(rfq, EXPIRED)
+            elif over:
+                self._tell(rfq, over)
+
+    def _tell(self, rfq: Rfq, quotes: list[Quote], *, is_news: bool = False) -> None:
+        for told in self.changed:
+            told(rfq, quotes, is_news)
+
+    # --- quotes ----------------------------------------------------------------------------------------
+
+    def must_take(self, rfq: Rfq, maker: int, sells: bool, price_micro: int, replaced: Quote | None) -> None:
+        """Refuse a quote that a maker may not have beside its others.
+
+        Raises:
+            RpcError: 13905, 13906 too many; 13910 it crosses the maker's own.
+        """
+        mine = [quote for quote in rfq.quotes_of(maker) if quote is not replaced]
+        limits = self._limits
+        if replaced is None:
+            if len(mine) >= limits.quotes_max:
+                raise error(errors.TOO_MANY_RFQ_QUOTES, limit=limits.quotes_max)
+            if len([quote for quote in rfq.quotes.values() if quote.state == OPEN]) >= limits.quotes_all_max:
+                raise error(errors.TOO_MANY_RFQ_QUOTES, limit=limits.quotes_all_max)
+            if sum(quote.sells == sells for quote in mine) >= limits.quotes_side_max:
+                raise error(errors.TOO_MANY_RFQ_SIDE_QUOTES, limit=limits.quotes_side_max)
+        for quote in mine:
+            bid, ask = (quote.price_micro, price_micro) if sells else (price_micro, quote.price_micro)
+            if quote.sells != sells and bid >= ask:
+                raise error(errors.QUOTE_CROSSED, param="price", block_rfq_quote_id=quote.id)
+
+    def put(self, rfq: Rfq, quote: Quote) -> None:
+        """A new quote, or one with new terms; what waits for it trades."""
+        rfq.quotes[quote.id] = quote
+        self._desk.store.add_maker(quote.maker)
+        self._tell(rfq, [quote])
+        self._try_trigger(rfq)
+
+    def withdraw(self, rfq: Rfq, quotes: Sequence[Quote], reason: str) -> None:
+        """Quotes are over."""
+        gone = [quote for quote in quotes if quote.state == OPEN]
+        for quote in gone:
+            quote.state, quote.updated_ms, quote.reason = CANCELLED, self._now_ms(), reason
+            quote.busy = False
+        if gone:
+            self._tell(rfq, gone)
+
+    # --- acceptances -----------------------------------------------------------------------------------
+
+    def must_be_past_grace(self, rfq: Rfq) -> None:
+        """Refuse a taker who does not wait for its makers. Raises RpcError 11030 block_rfq_grace."""
+        until_ms = rfq.created_ms + self._limits.grace_ms
+        if self._now_ms() < until_ms:
+            raise other_reject("block_rfq_grace", param="block_rfq_id", until=until_ms)
+
+    def accept(self, rfq: Rfq, trigger: Trigger, *, waits: bool, done: OnAccepted) -> None:
+        """Trade at the trigger's price or better now; where the amount is not there and it `waits`, it waits
+        in place of the one before.
+
+        Raises:
+            RpcError: 11030 too early, or the request is over; 10040 it is being traded; 13907 too little is
+                quoted.
+        """
+        self.must_be_open(rfq)
+        self.must_be_past_grace(rfq)
+        self.must_be_idle(rfq)
+        taken = self._plan(rfq, trigger)
+        if taken:
+            if waits:
+                rfq.trigger = trigger
+            self._execute(rfq, trigger, taken, waits, done)
+        elif waits:
+            rfq.trigger = trigger
+            self._tell(rfq, [])
+            done(Accepted([], trigger))
+        else:
+            raise error(errors.NOT_FULLY_FILLED, reason="the quotes at this price are not enough")
+
+    def cancel_trigger(self, rfq: Rfq, reason: str) -> None:
+        """An acceptance waits no longer."""
+        if rfq.trigger is not None:
+            rfq.trigger.state, rfq.trigger.reason = CANCELLED, reason
+            self._tell(rfq, [])
+
+    def _plan(self, rfq: Rfq, trigger: Trigger) -> list[Taken]:
+        most = UNITS_MOST // rfq.units
+        want = Want(trigger.sells, trigger.amount_e8, trigger.price_micro, rfq.least_e8, most)
+        return plan(rfq.quotes.values(), want, self._now_ms())
+
+    def _try_trigger(self, rfq: Rfq) -> None:
+        trigger = rfq.trigger
+        if rfq.busy or rfq.state != OPEN or trigger is None or trigger.state != UNTRIGGERED:
+            return
+        taken = self._plan(rfq, trigger)
+        if taken:
+            try:
+                self._execute(rfq, trigger, taken, True, lambda _outcome: None)
+            except RpcError as refused:
+                self.cancel_trigger(rfq, refused.message)
+
+    def _execute(self, rfq: Rfq, trigger: Trigger, taken: list[Taken], waits: bool, done: OnAccepted) -> None:
+        deal, fills = self._deal(rfq, trigger, taken)
+
+        def finish(outcome: Outcome) -> None:
+            rfq.busy = False
+            for quote, _ in taken:
+                quote.busy = False
+            if isinstance(outcome, list):
+                trigger.state = TRIGGERED
+                self._filled(rfq, fills)
+                done(Accepted(outcome, None))
+            elif isinstance(outcome, Refused) and self._withdrawn(rfq, taken, outcome):
+                self._again(rfq, trigger, waits, done)
+            else:
+                if waits:
+                    self.cancel_trigger(rfq, "refused")
+                done((deal, outcome) if isinstance(outcome, Refused) else outcome)
+
+        rfq.busy = True
+        for quote, _ in taken:
+            quote.busy = True
+        try:
+            self._desk.execute(deal, finish)
+        except RpcError:
+            rfq.busy = False
+            for quote, _ in taken:
+                quote.busy = False
+            raise
+
+    def _again(self, rfq: Rfq, trigger: Trigger, waits: bool, done: OnAccepted) -> None:
+        """Behind a quote that was withdrawn: what is left may still do."""
+        taken = self._plan(rfq, trigger) if rfq.expires_ms > self._now_ms() else []
+        try:
+            if taken:
+                self._execute(rfq, trigger, taken, waits, done)
+            elif waits:
+                done(Accepted([], trigger))
+            else:
+                raise error(errors.NOT_FULLY_FILLED, reason="what is left of the quotes is not enough")
+        except RpcError as refused:
+            if waits:
+                self.cancel_trigger(rfq, refused.message)
+            done(refused)
+
+    def _withdrawn(self, rfq: Rfq, taken: list[Taken], refused: Refused) -> bool:
+        """Whether it was a maker who could not, and has lost its quotes for it."""
+        reason = rej.REJECT_NAMES.get(refused.event.reason, "refused")
+        at_fault: list[Quote] = []
+        if refused.account and refused.account != rfq.taker:
+            at_fault = rfq.quotes_of(refused.account)
+        elif refused.part >= 0 and refused.event.reason in _ITS_OWN:
+            at_fault = rfq.quotes_of(taken[refused.part][0].maker)
+        elif refused.part >= 0 and refused.event.reason in _ITS_PRICE and self._is_quoted(rfq, refused):
+            at_fault = [taken[refused.part][0]]
+        self.withdraw(rfq, at_fault, reason)
+        return bool(at_fault)
+
+    def _is_quoted(self, rfq: Rfq, refused: Refused) -> bool:
+        """Whether a price was the maker's, not the hedge's."""
+        is_hedge = rfq.hedge is not None and refused.event.position % rfq.units == len(rfq.legs)
+        return not is_hedge
+
+    def _deal(self, rfq: Rfq, trigger: Trigger, taken: list[Taken]) -> tuple[Deal, list[Fill]]:
+        """The block of an acceptance, a part for every quote."""
+        side = -1 if trigger.sells else 1
+        parts, fills = [], []
+        before = 0
+        for quote, size in taken:
+            legs = []
+            for leg, ticks in zip(rfq.legs, quote.leg_ticks, strict=True):
+                terms = self._registry.instruments[leg.instrument].terms
+                legs.append(Leg(leg.instrument, side * leg.sign * leg_lots(size, leg.ratio, terms), ticks))
+            hedged = 0
+            if rfq.hedge is not None:
+                hedged = share(abs(rfq.hedge.lots), rfq.amount_e8, size, before)
+                sign = side if rfq.hedge.lots > 0 else -side
+                legs.append(Leg(rfq.hedge.instrument, sign * hedged, rfq.hedge.price_ticks))
+            before += size
+            parts.append(DealPart(quote.maker, tuple(legs), quote.key, quote.id))
+            fill = (quote.id, quote.maker, trigger.sells, quote.price_micro, size, hedged, quote.leg_ticks)
+            fills.append(Fill(*fill))
+        return Deal(rfq.taker, tuple(parts), trigger.key, rfq.id), fills
+
+    def _filled(self, rfq: Rfq, fills: list[Fill]) -> None:
+        """The block happened: the request is filled, its other quotes are over."""
+        now_ms = self._now_ms()
+        rfq.fills = fills
+        rfq.index_micro = self._index_micro(rfq)
+        changed = []
+        for fill in fills:
+            quote = rfq.quotes[fill.quote]
+            quote.filled_e8 = fill.amount_e8
+            quote.state, quote.updated_ms, quote.reason = FILLED, now_ms, ""
+            changed.append(quote)
+        self.close(rfq, FILLED, changed=changed)
+        for told in self.traded:
+            told(rfq)
