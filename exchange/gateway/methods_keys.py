@@ -17,10 +17,10 @@ from exchange.gateway.signatures import PEM_CHARS_MAX, PublicKeyError, public_ke
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import AREAS, covers, may_listen, narrowed
-from exchange.wire.errors import error, invalid_param
+from exchange.wire.errors import error, invalid_param, other_reject
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, boolean, choice, has, integer, text, text_list
-from exchange.wire.session import Request, RpcError, Session
+from exchange.wire.session import Request, Session
 
 NAME_CHARS_MAX: Final = 16
 ADDRESSES_MAX: Final = 32
@@ -34,11 +34,6 @@ def _credentials(venue: Venue) -> Credentials:
     if not venue.has_authenticator:
         raise error(errors.SWITCHED_OFF)
     return venue.authenticator.credentials
-
-
-def other_reject(reason: str) -> RpcError:
-    """11030 for a reason the dialect has no code for."""
-    return RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
 
 
 def key_object(key: Key, *, show_secret: bool = False) -> JsonObject:

@@ -30,7 +30,7 @@ from exchange.gateway.money_ring import DEPOSITS, TRANSFERS, WITHDRAWALS
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
-from exchange.wire.errors import error, invalid_param
+from exchange.wire.errors import error, invalid_param, other_reject
 from exchange.wire.money import (
     WITHDRAWAL_CANCELLED,
     WITHDRAWAL_HELD,
@@ -199,9 +199,9 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
     if holder != account:
         raise error(errors.NOT_FOUND, reason="no such withdrawal is held")
     if ident in venue.cancelling:
-        raise _under_way("cancel_under_way")
+        raise other_reject("cancel_under_way")
     if not venue.withdrawals.give_up(ident):
-        raise _under_way("payment_under_way")
+        raise other_reject("payment_under_way")
 
     def finish(packed: bytes) -> None:
         event = _cash(packed)
@@ -222,10 +222,6 @@ def cancel_withdrawal(venue: Venue, session: Session, request: Request) -> None:
         venue.withdrawals.resume(ident)
         raise
     venue.cancelling.add(ident)
-
-
-def _under_way(reason: str) -> RpcError:
-    return RpcError(errors.OTHER_REJECT, f"other_reject {reason}", {"reason": reason})
 
 
 def get_withdrawals(venue: Venue, session: Session, request: Request) -> None:

@@ -1,8 +1,7 @@
 """Names of subscription channels: which there are, and what their parts mean.
 
-A name of the dialect's whose feed this venue does not produce is accepted and stays silent (`family`
-"silent"), as is a known family with a currency we do not list; a name that is none of the dialect's is
-left out of the subscription's result, never an error.
+A known family with a currency we do not list is accepted and stays silent; a name that is none of the
+dialect's is left out of the subscription's result, never an error.
 """
 
 from __future__ import annotations

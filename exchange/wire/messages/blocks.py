@@ -244,10 +244,18 @@ class BlockRfqQuote(TypedDict):
     label: str
 
 
+class WaitingTrigger(TypedDict):
+    """An acceptance that waits; nothing where none does."""
+
+    state: NotRequired[Literal["untriggered"]]
+    price: NotRequired[float]
+    direction: NotRequired[Direction]
+
+
 class AcceptedRfq(TypedDict):
     """What came of an acceptance: what it traded, or that it waits."""
 
-    trade_trigger: TradeTrigger | dict[str, str]
+    trade_trigger: WaitingTrigger
     block_trades: list[BlockTrade]
 
 

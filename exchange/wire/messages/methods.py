@@ -284,9 +284,13 @@ _VENUE: Final = {
 _SIDE: Final = "timestamp nonce role"
 _QUOTED: Final = "block_rfq_quote_id? label? block_rfq_id?"
 _BLOCKS: Final = {
-    "private/verify_block_trade": call(f"{_SIDE} trades counterparty?", b.BlockSignature),
-    "private/execute_block_trade": call(f"{_SIDE} trades counterparty_signature", b.BlockTrade),
-    "private/simulate_block_trade": call("trades role?", bool),
+    "private/verify_block_trade": call(
+        f"{_SIDE} trades counterparty?", b.BlockSignature, trades=list[b.BlockTerm]
+    ),
+    "private/execute_block_trade": call(
+        f"{_SIDE} trades counterparty_signature", b.BlockTrade, trades=list[b.BlockTerm]
+    ),
+    "private/simulate_block_trade": call("trades role?", bool, trades=list[b.BlockTerm]),
     "private/invalidate_block_trade_signature": call("signature", Ok),
     "private/approve_block_trade": call(_SIDE, Ok),
     "private/reject_block_trade": call(_SIDE, Ok),
@@ -324,9 +328,13 @@ _BLOCKS: Final = {
         "block_rfq_id amount direction legs price? hedge? execution_instruction? expires_at? label?",
         b.BlockRfqQuote,
         price=float,
+        legs=list[b.RfqLegQuoted],
     ),
     "private/edit_block_rfq_quote": call(
-        f"{_QUOTED} legs amount price? hedge?", b.BlockRfqQuote, price=float
+        f"{_QUOTED} legs amount price? hedge?",
+        b.BlockRfqQuote,
+        price=float,
+        legs=list[b.RfqLegQuoted],
     ),
     "private/cancel_block_rfq_quote": call(_QUOTED, b.BlockRfqQuote),
     "private/cancel_all_block_rfq_quotes": call(

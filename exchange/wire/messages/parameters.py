@@ -12,11 +12,9 @@ from msgspec import Meta
 
 from exchange.wire.limits import CHANNEL_CHARS_MAX, CHANNELS_MAX, LABEL_CHARS_MAX
 from exchange.wire.messages.blocks import (
-    BlockTerm,
     Instruction,
     RfqAllocation,
     RfqHedgeAsked,
-    RfqLegQuoted,
     Role,
 )
 from exchange.wire.messages.words import Direction, FillCondition, TimeInForce, TriggerSource

@@ -242,6 +242,10 @@ SCRIPTS: Final[Mapping[str, Script]] = {
 # Lists that stay empty on the market, by `method path`, and why. Everything else shows at least one item.
 MAY_BE_BARE: Final[Mapping[str, str]] = {
     "private/mass_quote pending_requests": "a reply comes when nothing is pending any more",
+    "private/create_block_rfq asks": "nobody has quoted yet",
+    "private/create_block_rfq bids": "nobody has quoted yet",
+    "private/cancel_block_rfq asks": "its quotes are gone with it",
+    "private/cancel_block_rfq bids": "its quotes are gone with it",
     "public/get_apr_history data": "no coin yields anything here",
     "public/get_historical_volatility .": "it takes a day of index prices",
     "public/get_currencies [].withdrawal_priorities": "a withdrawal costs nothing: there is nothing to buy",

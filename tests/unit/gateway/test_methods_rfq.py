@@ -198,7 +198,7 @@ def test_only_those_asked_see_and_quote_a_request(rig: RiskRig) -> None:
     assert refused(lambda: quoted(two, rfq, "sell", 5_000, 5_000))[0] == 13020
     assert quoted(one, rfq, "sell", 5_000, 5_000)["quote_state"] == "open"
     for method in ("cancel_block_rfq", "cancel_block_rfq_trigger"):
-        code, _ = refused(lambda to=method: two.call(f"private/{to}", block_rfq_id=rfq["block_rfq_id"]))
+        code, _ = refused(two.call, f"private/{method}", block_rfq_id=rfq["block_rfq_id"])
         assert code == 13020
     assert refused(lambda: accepted(two, rfq, "buy", -5_000))[0] == 13020
     assert refused(lambda: asked(taker, makers=["NOBODY"]))[0] == 13007
@@ -214,7 +214,7 @@ def test_a_family_does_not_quote_its_own_request(rig: RiskRig) -> None:
     rfq = asked(taker)
     assert sub.taken("block_rfq.maker.any") == []
     for client in (taker, sub):
-        code, data = refused(lambda who=client: quoted(who, rfq, "sell", 5_000, 5_000))
+        code, data = refused(quoted, client, rfq, "sell", 5_000, 5_000)
         assert (code, data["reason"]) == (11030, "block_rfq_own")
 
 
@@ -229,8 +229,7 @@ def test_a_quote_is_edited_and_withdrawn_by_its_maker_alone(rig: RiskRig) -> Non
     change = {"legs": named(5_020, 5_000), "amount": 1}
     for method, more in (("edit_block_rfq_quote", change), ("cancel_block_rfq_quote", {})):
         for key in (number, by_label):
-            call = (f"private/{method}", {**key, **more})
-            assert refused(lambda c=call: other.call(c[0], **c[1]))[0] == 13020
+            assert refused(other.call, f"private/{method}", **{**key, **more})[0] == 13020
     edited = maker.call("private/edit_block_rfq_quote", **by_label, **change)
     assert (edited["price"], edited["amount"], edited["replaced"]) == (-4_980.0, 1.0, True)
     gone = maker.call("private/cancel_block_rfq_quote", **number)
@@ -281,7 +280,7 @@ def test_an_acceptance_may_wait_for_its_price(rig: RiskRig) -> None:
     taker.call("private/subscribe", channels=["block_rfq.taker.BTC"])
     maker.call("private/subscribe", channels=["block_rfq.maker.any"])
     quoted(maker, rfq, "sell", 5_050, 5_000)
-    waits = {"time_in_force": "good_til_cancelled"}
+    waits: dict[str, Any] = {"time_in_force": "good_til_cancelled"}
     found = accepted(taker, rfq, "buy", -5_000, **waits)
     assert found == {
         "trade_trigger": {"state": "untriggered", "price": -5_000.0, "direction": "buy"},
@@ -459,7 +458,7 @@ def test_what_is_being_traded_is_not_disturbed(rig: RiskRig) -> None:
     rig.loop.run()
     assert len(taker.reply(first)["block_trades"]) == 1
     for client, request in ((taker, again), (taker, gone), (maker, pulled)):
-        assert refused(lambda c=client, q=request: c.reply(q))[0] == 10040
+        assert refused(client.reply, request)[0] == 10040
     assert blocks_done(rig) == 1
 
 

@@ -81,20 +81,26 @@ def test_charts_have_a_resolution() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "family", "currency"),
     [
-        "block_rfq.trades.any",
-        "block_rfq.maker.quotes.BTC",
-        "block_rfq.taker.USDC",
-        "block_trade_confirmations",
-        "block_trade_confirmations.BTC",
+        ("block_rfq.trades.any", "block_rfq_trades", "any"),
+        ("block_rfq.maker.btc", "block_rfq_maker", "BTC"),
+        ("block_rfq.maker.quotes.BTC", "block_rfq_quotes", "BTC"),
+        ("block_rfq.taker.USDC", "block_rfq_taker", "USDC"),
+        ("block_trade_confirmations", "block_confirmations", "any"),
+        ("block_trade_confirmations.BTC", "block_confirmations", "BTC"),
     ],
 )
-def test_feeds_the_venue_does_not_produce_are_accepted_and_silent(name: str) -> None:
+def test_feeds_of_blocks(name: str, family: str, currency: str) -> None:
     channel = parse_channel(name)
     assert channel is not None
-    assert channel.family == "silent"
-    assert channel.private is (name != "block_rfq.trades.any")
+    assert (channel.family, channel.currency) == (family, currency)
+    assert channel.private is (family != "block_rfq_trades")
+
+
+@pytest.mark.parametrize("name", ["block_rfq", "block_rfq.trades", "block_rfq.any.BTC", "block_rfq.maker."])
+def test_names_that_are_no_feeds_of_blocks(name: str) -> None:
+    assert parse_channel(name) is None
 
 
 @pytest.mark.parametrize(

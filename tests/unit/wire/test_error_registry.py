@@ -70,9 +70,15 @@ def test_every_reason_of_the_core_and_of_the_edge_has_a_meaning() -> None:
         if errors.REJECT_CODES[number] != errors.OTHER_REJECT:
             entry = error_registry.entry_of(errors.REJECT_CODES[number])
             assert entry.retryable >= reason.retryable, reason.name
-    makers = ("methods_wallet.py", "methods_keys.py")
-    edge = "".join((EXCHANGE / "gateway" / name).read_text() for name in makers)
-    assert all(f'"{reason.name}"' in edge for reason in EDGE_REASONS)
+    named = {reason.name for reason in EDGE_REASONS}
+    told: set[str] = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "other_reject" and node.args:
+                word = node.args[0]
+                assert isinstance(word, ast.Constant), f"{path.name}:{node.lineno}: write the reason out"
+                told.add(str(word.value))
+    assert told == named
 
 
 def test_every_close_code_of_the_venue_has_a_meaning() -> None:
