@@ -39,8 +39,7 @@ def terms_of(venue: Venue, account: int, params: Params) -> tuple[Term, ...]:
     """
     found = []
     for given in object_list(params, "trades", TRADES_MAX):
-        view = instrument_named(given, venue.registry)
-        must_be_allowed(venue, account, view)
+        view = outright(venue, account, given)
         lots = amount_lots(given, view.terms)
         must_be_large(venue, view, lots)
         sells = choice(given, "direction", DIRECTIONS) == "sell"
@@ -48,6 +47,19 @@ def terms_of(venue: Venue, account: int, params: Params) -> tuple[Term, ...]:
     if not found:
         raise invalid_param("trades", "must hold a trade")
     return tuple(found)
+
+
+def outright(venue: Venue, account: int, given: Params) -> InstrumentView:
+    """The instrument of a leg, which the account may trade.
+
+    Raises:
+        RpcError: 10020 unknown, or a combo; 13021 a product that is switched off.
+    """
+    view = instrument_named(given, venue.registry)
+    if view.is_combo:
+        raise error(errors.INVALID_INSTRUMENT, param="instrument_name", reason="name the legs of the combo")
+    must_be_allowed(venue, account, view)
+    return view
 
 
 def least_lots(venue: Venue, view: InstrumentView) -> int:

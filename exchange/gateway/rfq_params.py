@@ -9,9 +9,8 @@ from typing import Final, NamedTuple
 from exchange.core import queries
 from exchange.domain import records as r
 from exchange.gateway.block_limits import LEGS_MAX, RATIO_MAX
-from exchange.gateway.block_params import DIRECTIONS, least_lots, must_be_large
+from exchange.gateway.block_params import DIRECTIONS, least_lots, must_be_large, outright
 from exchange.gateway.order_params import instrument_named
-from exchange.gateway.products import must_be_allowed
 from exchange.gateway.rfq import Hedge, Rfq
 from exchange.gateway.rfq_objects import E8
 from exchange.gateway.venue import Venue
@@ -51,8 +50,7 @@ class Structure(NamedTuple):
 
 
 def _tradable(venue: Venue, account: int, given: Params) -> InstrumentView:
-    view = instrument_named(given, venue.registry)
-    must_be_allowed(venue, account, view)
+    view = outright(venue, account, given)
     if view.state_name != "open":
         raise error(errors.BOOK_CLOSED, param="instrument_name", reason=f"{view.name} is {view.state_name}")
     return view
