@@ -118,8 +118,7 @@ class Traffic:
         """`count` commands, aimed at the state as it is now."""
         self.pending_instruments = 0
         self.live = list(self.world.orders.values())
-        ended = (r.STATE_DELISTED, r.STATE_DELIVERED)
-        self.tradable = [i for i in self.world.instruments if i.state not in ended]
+        self.tradable = self._alive()
         made = []
         if self.world.mode != r.MODE_OPEN and self._one_in(2):
             made.append(c.set_mode(r.MODE_OPEN))
@@ -130,6 +129,11 @@ class Traffic:
                 command = self.hostile.spoil(command)
             made.append(command)
         return b"".join(made)
+
+    def _alive(self) -> list[Instrument]:
+        """What may be traded or settled still; of combos `combo_generator` knows."""
+        ended = (r.STATE_DELISTED, r.STATE_DELIVERED)
+        return [i for i in self.world.instruments if i.state not in ended and not i.is_combo]
 
     # --- picks ---------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class TriggerTraffic(OrderTraffic):
     def batch(self, count: int) -> bytes:
         """A play alone (it names orders by the ids they will have), or `count` commands."""
         if self.under_orders and count >= LEAST_PLAY and not self._one_in(6):
-            self.tradable = [i for i in self.world.instruments if i.state < r.STATE_DELISTED]
+            self.tradable = self._alive()
             for underlying in self.world.underlyings:
                 self.feeds[underlying.id] = underlying.feed_seq
                 if underlying.index_micro:
