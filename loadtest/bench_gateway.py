@@ -13,15 +13,17 @@ import platform
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from exchange.core import is_compiled
 from loadtest import gateway_client as client
 from loadtest import gateway_flow as flow
 from loadtest import gateway_schema as schema
 from loadtest.gateway_client import Counted, Flow, LaneFlow
+from loadtest.gateway_fanout import fanout_row
 from loadtest.gateway_flow import Market
 from loadtest.gateway_processes import Process, echo, venue
+from loadtest.gateway_rows import FULL, QUICK, Plan, Row
 from loadtest.timing import last_core, pin
 
 SEED: Final = 20_261_122
@@ -38,49 +40,14 @@ Rows:
   single               the same, 64 × 1
   quotes               JSON mass_quote of 100 one-sided quotes a frame, 8 × 4
   lane                 strikebook.v1, messages of 100 orders, 8 × 4
+  fanout               book changes to 1,000 subscribers of 100 conflated books each, read and parsed, beside
+                       `websockets.broadcast` of frames as long to as many connections
   latency              JSON orders in an open loop at 30,000/s: time from when a request was due to its reply
 
 The venue: 1,000 instruments, 1,000 accounts (a connection acts for one after the other), standard margin,
 every acknowledged command behind an fdatasync; three orders of ten cross. Replies of each row are decoded
 with the dialect's required fields. CPU is that of the server's process on its core.
 """
-
-
-class Plan(NamedTuple):
-    """How long and how often."""
-
-    runs: int
-    seconds: float
-    frames: int
-    """Distinct frames of a connection; then they begin anew."""
-
-
-FULL: Final = Plan(5, 3.0, 20_000)
-QUICK: Final = Plan(1, 1.0, 4_000)
-
-
-class Row(NamedTuple):
-    """One line of the table: what was counted in a second, and beside the echo, run by run."""
-
-    name: str
-    per_second: list[float]
-    ratios: list[float]
-    cpu_ratio: float
-    """As the ratio, for each second of the server's processor: what others on the machine disturb least."""
-    cpu_percent: float
-    errors_percent: float
-    least: float
-    """The bar as a ratio; 0: none."""
-
-    def text(self) -> str:
-        ratio = statistics.median(self.ratios) if self.ratios else 0.0
-        bar = f"bar {self.least:g} ×" if self.least else ""
-        failed = "  BELOW" if ratio < self.least else ""
-        return (
-            f"{self.name:44} {statistics.median(self.per_second):12,.0f}/s {ratio:8.2f} × {bar:10}"
-            f" per CPU second {self.cpu_ratio:5.2f} ×"
-            f"  cpu {self.cpu_percent:3.0f} %  errors {self.errors_percent:.2f} %{failed}"
-        )
 
 
 Connect = Callable[[Process], list[Flow]]
@@ -245,7 +212,7 @@ def machine(core: int) -> Iterator[None]:
     yield
 
 
-ROWS: Final = ("picows", "lean", "orders", "single", "quotes", "lane", "latency")
+ROWS: Final = ("picows", "lean", "orders", "single", "quotes", "lane", "fanout", "latency")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -279,6 +246,8 @@ def main(argv: Sequence[str]) -> int:
             rows.append(quotes_row(bench, 8, 4, 10.0, more))
         if "lane" in wanted:
             rows.append(lane_row(bench, 8, 4, 50.0, more))
+        if "fanout" in wanted:
+            rows.append(fanout_row(plan, core, 10.0, more))
         if "latency" in wanted:
             latency_row(bench, more)
     return int(any(statistics.median(row.ratios) < row.least for row in rows))

@@ -23,7 +23,13 @@ from exchange.gateway.websocket import WebSocketStream, accept, join_frames
 from loadtest.timing import pin
 
 KINDS: Final = ("websockets", "picows", "lean", "broadcast")
-BROADCAST_BYTES: Final = 300
+BROADCAST_TEXT: Final = (
+    '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.BTC_USDC-27DEC26-60000-C.100ms","data":'
+    '{"type":"change","timestamp":1700000000000,"instrument_name":"BTC_USDC-27DEC26-60000-C","prev_change_id":'
+    '123456,"change_id":123556,"checksum":1234567890,"bids":[["change",1234.5,0.125]],"asks":[]}}}'
+)
+"""As long as a change of one level is, and JSON as it is."""
+_SETTLED_S: Final = 0.3
 
 
 async def _echo(connection: ServerConnection) -> None:
@@ -40,7 +46,8 @@ async def websockets_echo() -> int:
 
 
 async def websockets_broadcast() -> int:
-    """Sends 300-byte messages to all connections by `websockets.broadcast`, as fast as it can."""
+    """Sends a book change to all connections by `websockets.broadcast`, as fast as it can; begins anew when
+    nobody has joined for a moment."""
     everybody: set[ServerConnection] = set()
 
     async def join(connection: ServerConnection) -> None:
@@ -51,9 +58,12 @@ async def websockets_broadcast() -> int:
             everybody.discard(connection)
 
     async def talk() -> None:
-        message = "x" * BROADCAST_BYTES
+        known = 0
         while True:
-            broadcast(set(everybody), message)
+            while not everybody or known != len(everybody):
+                known = len(everybody)
+                await asyncio.sleep(_SETTLED_S)
+            broadcast(set(everybody), BROADCAST_TEXT)
             await asyncio.sleep(0.001)
 
     server = await serve(join, "127.0.0.1", 0, compression=None, ping_interval=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
 from librt.strings import BytesWriter, read_i32_le, read_i64_le, write_i64_le
 from mypy_extensions import i64, u8
@@ -86,3 +86,35 @@ def join_frames(payloads: list[bytes], first: i64) -> bytes:
                 shift -= 8
         out.write(payload)
     return out.getvalue()
+
+
+@final
+class Joiner:
+    """Joins frames, and keeps what it joined last for the next connection that has the very same to write:
+    subscribers of the same channels."""
+
+    def __init__(self) -> None:
+        self._payloads: list[bytes] = []
+        self._first: i64 = 0
+        self._joined = b""
+
+    def join(self, payloads: list[bytes], first: i64) -> bytes:
+        """As `join_frames`; the list must not be changed afterwards."""
+        if first != self._first or not _are_same(payloads, self._payloads):
+            self._joined = join_frames(payloads, first)
+            self._payloads = payloads
+            self._first = first
+        return self._joined
+
+
+def _are_same(some: list[bytes], others: list[bytes]) -> bool:
+    """Whether two lists hold the same objects."""
+    size: i64 = len(some)
+    if size != len(others):
+        return False
+    at: i64 = 0
+    while at < size:
+        if some[at] is not others[at]:
+            return False
+        at += 1
+    return True

@@ -10,7 +10,7 @@ from typing import Final, cast
 from exchange.gateway import http
 from exchange.gateway.connection_host import Host
 from exchange.gateway.http_answers import is_call, plain_answer
-from exchange.gateway.websocket import WebSocketStream, accept, join_frames
+from exchange.gateway.websocket import WebSocketStream, accept, join_shared
 from exchange.wire import errors
 from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error
@@ -310,7 +310,9 @@ class Connection(asyncio.Protocol):
         session = self._session
         assert session is not None
         assert self._transport is not None
-        frames = join_frames(session.take(), binary=self._is_packed) if session.outbox else b""
+        frames = b""
+        if session.outbox:
+            frames = join_shared(self._server.joiner, session.take(), binary=self._is_packed)
         finished = stream.finished and not self._messages
         # The handshake response precedes every frame, a close frame follows them all.
         if finished:

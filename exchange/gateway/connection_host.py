@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
+from exchange.edge.frames import Joiner
 from exchange.gateway import http
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.credits import CreditMeter
@@ -22,6 +23,7 @@ class Host(Protocol[ConnectionT]):
 
     clock: Clock
     config: ServerConfig
+    joiner: Joiner
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...

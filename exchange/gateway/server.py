@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import msgspec
 
 from exchange.domain.lane import PROTOCOL
+from exchange.edge.frames import Joiner
 from exchange.gateway import http
 from exchange.gateway.connection import Connection
 from exchange.gateway.connection_host import Express
@@ -110,6 +111,7 @@ class Server:
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
+        self.joiner = Joiner()
         self.static: Mapping[str, http.StaticFile] = dict(static or {})
         self.authenticator = authenticator
         self.connections: dict[Connection, None] = {}

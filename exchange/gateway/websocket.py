@@ -66,6 +66,11 @@ def join_frames(payloads: list[bytes], *, binary: bool = False) -> bytes:
     return frames.join_frames(payloads, _FIN_BINARY if binary else _FIN_TEXT)
 
 
+def join_shared(joiner: frames.Joiner, payloads: list[bytes], *, binary: bool = False) -> bytes:
+    """As `join_frames`, by the joiner that all connections of a server share."""
+    return joiner.join(payloads, _FIN_BINARY if binary else _FIN_TEXT)
+
+
 class WebSocketStream:
     """One accepted WebSocket connection.
 

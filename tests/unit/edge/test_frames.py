@@ -51,3 +51,12 @@ def test_what_is_not_plain_is_left() -> None:
 def test_frames_are_written_as_the_library_writes_them(sent: list[bytes], opcode: Opcode) -> None:
     expected = b"".join(Frame(opcode, payload).serialize(mask=False) for payload in sent)
     assert frames.join_frames(sent, 0x80 | opcode) == expected
+
+
+@given(st.lists(st.lists(st.sampled_from([b"", b"a", b"b" * 140]), max_size=3), max_size=8))
+def test_what_is_joined_for_one_is_the_next_ones_only_if_it_is_the_same(turns: list[list[bytes]]) -> None:
+    joiner = frames.Joiner()
+    for sent in turns:
+        for first in (0x81, 0x82):
+            assert joiner.join(list(sent), first) == frames.join_frames(sent, first)
+            assert joiner.join(list(sent), first) is joiner.join(list(sent), first)
