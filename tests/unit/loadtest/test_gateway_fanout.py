@@ -13,7 +13,8 @@ from loadtest.gateway_fanout import GapError, Listener
 
 def change(previous: int, change_id: int, kind: str = "change") -> bytes:
     data = {"type": kind, "prev_change_id": previous, "change_id": change_id, "bids": [["new", 1.5, 2]]}
-    return msgspec.json.encode({"method": "subscription", "params": {"channel": "book.X.100ms", "data": data}})
+    params = {"channel": "book.X.100ms", "data": data}
+    return msgspec.json.encode({"method": "subscription", "params": params})
 
 
 @pytest.mark.parametrize("follows", [False, True])
@@ -36,4 +37,4 @@ def test_a_gap_and_what_is_no_json_are_noticed() -> None:
         with pytest.raises(GapError):
             listener.received(join_frames([change(10, 11)]))
         with pytest.raises(msgspec.DecodeError):
-            Listener(sock, follows=False).received(join_frames([b"{"]))
+            Listener(sock, follows=False).received(join_frames([b'{"a":']))
