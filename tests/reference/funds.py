@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import fees
+from tests.reference import fees, perlot
 from tests.reference.accounts import Account, Seat
 from tests.reference.arithmetic import ceil_div, floor_div
 from tests.reference.instruments import Instrument
@@ -33,11 +33,12 @@ def hold_per_lot(
     """
     value = price_ticks * instrument.multiplier_micro
     if instrument.is_combo:
-        return combo_fees(world, instrument) + max(0, combo_cost(account, instrument, is_sell, price_ticks))
+        costs = combo_fees(world, account, instrument, is_sell=is_sell)
+        return costs + max(0, combo_cost(account, instrument, is_sell, price_ticks))
     fee = fee_hold(world, instrument, price_ticks)
     if instrument.is_option and account.model == r.MODEL_STANDARD:
         if not is_sell:
-            return value + fee
+            return value + fee + (perlot.delivery_fee(instrument) if world.has_combo_rules else 0)
         uncapped = world.has_risk_rules and not instrument.terms.fee_cap_permille
         return max(0, fee - value) if uncapped else 0
     if is_sell:
@@ -45,9 +46,16 @@ def hold_per_lot(
     return fee + max(0, value - instrument.mark_low)
 
 
-def combo_fees(world: World, combo: Instrument) -> int:
-    """The most the fees of a lot of a combo may be: of all its legs, uncapped."""
-    return sum(leg.times * ceil_div(fees.hold_nano(world, leg.instrument), 1000) for leg in combo.legs)
+def combo_fees(world: World, account: Account, combo: Instrument, *, is_sell: bool) -> int:
+    """The most the fees of a lot of a combo may be: of all its legs, uncapped.
+
+    Under the standard model with what delivery of the legs that are bought will cost.
+    """
+    total = sum(leg.times * ceil_div(fees.hold_nano(world, leg.instrument), 1000) for leg in combo.legs)
+    if account.model == r.MODEL_STANDARD:
+        bought = (leg for leg in combo.legs if not leg.sells(is_sell=is_sell))
+        total += sum(leg.times * perlot.delivery_fee(leg.instrument) for leg in bought)
+    return total
 
 
 def combo_cost(account: Account, combo: Instrument, is_sell: bool, price_ticks: int) -> int:

@@ -50,3 +50,9 @@ def delta(instrument: Instrument) -> int:
         return index
     size = ceil_div(ceil_div(index, 1000) * ceil_div(abs(instrument.delta_e9), 10_000), 100)
     return -size if instrument.delta_e9 < 0 else size
+
+
+def delivery_fee(instrument: Instrument) -> int:
+    """What delivery of one lot will cost, if it is delivered at the forward."""
+    nano = ceil_div(instrument.forward_per_lot * instrument.terms.delivery_fee_ppm, 1000)
+    return ceil_div(nano, 1000)

@@ -88,7 +88,7 @@ def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
         return isolated
     risk = world.underlying_of(held[0].instrument).risk
     assert risk is not None
-    delivery = sum(each.delivery_lots * _delivery_fee(each.instrument) for each in held)
+    delivery = sum(each.delivery_lots * perlot.delivery_fee(each.instrument) for each in held)
     relief = _relief(held, risk, is_initial=is_initial)
     if delivery and relief < isolated:
         better = relief + delivery < isolated
@@ -120,12 +120,6 @@ def _relief(held: list[Held], risk: RiskParameters, *, is_initial: bool) -> int:
     forward = max(each.instrument.forward_per_lot for each in held)
     ppm = risk.uncovered_im_ppm if is_initial else risk.uncovered_mm_ppm
     return max(0, worst) + max(0, -calls) * ppm_ceil(forward, ppm)
-
-
-def _delivery_fee(instrument: Instrument) -> int:
-    """What delivery of one lot will cost, if it is delivered at the forward."""
-    nano = ceil_div(instrument.forward_per_lot * instrument.terms.delivery_fee_ppm, 1000)
-    return ceil_div(nano, 1000)
 
 
 def _loss(held: Held, price_micro: int) -> int:

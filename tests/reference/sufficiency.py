@@ -192,7 +192,8 @@ def _cost(world: World, draft: Draft, lots: int, price_ticks: int) -> int:
         if draft.account.model == r.MODEL_PORTFOLIO:
             return lots * draft.hold_per_lot
         paid = funds.combo_cost(draft.account, instrument, draft.is_sell, price_ticks)
-        return lots * (funds.combo_fees(world, instrument) + paid)
+        fees = funds.combo_fees(world, draft.account, instrument, is_sell=draft.is_sell)
+        return lots * (fees + paid)
     if draft.account.model == r.MODEL_STANDARD and instrument.is_option and draft.is_sell:
         fee = funds.fee_hold(world, instrument, price_ticks)
         return lots * (fee - price_ticks * instrument.multiplier_micro)
