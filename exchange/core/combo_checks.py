@@ -49,7 +49,8 @@ def account_refuses(
     sell = flags & r.FLAG_SELL
     a = account * ACCOUNT_WORDS
     w.c_seat = 0
-    if w.accounts[a + A_SEATS] + combo_seats.missing(w, account, combo) > room.seats_most(w, a):
+    missing: i64 = combo_seats.missing(w, account, combo)
+    if missing > 0 and w.accounts[a + A_SEATS] + missing > room.seats_most(w, a):
         return no.TOO_MANY_SEATS
     reason = _position_refused(w, account, combo, sell, w.c_lots, own_lots)
     if reason == 0:
