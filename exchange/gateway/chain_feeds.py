@@ -39,6 +39,7 @@ class ChainFeeds:
         self._figures = figures
         self._now_ms = now_ms
         self._topics: dict[int, list[Topic]] = {}  # by underlying
+        self._told_ms: dict[Topic, int] = {}  # the oracle's moment that all of its sessions have
         self._ticks = 0
         fanout.opened.append(self._on_opened)
         fanout.closed.append(self._on_closed)
@@ -69,6 +70,7 @@ class ChainFeeds:
         for underlying, topics in list(self._topics.items()):
             if topic in topics:
                 topics.remove(topic)
+                self._told_ms.pop(topic, None)
                 if not topics:
                     del self._topics[underlying]
 
@@ -78,6 +80,8 @@ class ChainFeeds:
             data = self.object(underlying)
             if data is not None:
                 topic.publish_to(session, data)
+                if len(topic.sessions) == 1:
+                    self._told_ms[topic] = self._moment_ms(underlying)
 
     def flush(self) -> None:
         """A release: write the raw topics of what was marked, note the others."""
@@ -99,9 +103,18 @@ class ChainFeeds:
         for topic in self._topics.get(underlying, ()):
             if topic.dirty and topic.channel.interval == interval:
                 topic.dirty = False
+                moment_ms = self._moment_ms(underlying)
+                if moment_ms == self._told_ms.get(topic):
+                    continue  # the oracle was ahead of its marks when it was told last
                 data = self.object(underlying)
                 if data is not None:
+                    self._told_ms[topic] = moment_ms
                     topic.publish(data)
+
+    def _moment_ms(self, underlying: int) -> int:
+        """What the chain is as of."""
+        chain = self._oracle.chain(underlying)
+        return 0 if chain is None else chain.at_ms
 
 
 def underlying_of(registry: Registry, currency: str) -> int | None:

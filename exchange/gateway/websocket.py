@@ -29,6 +29,7 @@ _FIN: Final = 0x80
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
 _MASKED: Final = 0x80
+_LAST_FRAGMENT: Final = b"\x80\x80\0\0\0\0"  # empty
 _log: Final = logging.getLogger("exchange.gateway.websocket")
 _log.setLevel(logging.WARNING)
 
@@ -121,6 +122,11 @@ class WebSocketStream:
     def _feed(self, data: bytes, messages: list[bytes | None]) -> None:
         """Let the library have what is not a plain text frame: always whole frames, or one too big."""
         self._spoke = True
+        if self._fragments is not None and data[0] & 0x0F == Opcode.CLOSE:
+            # A close may come inside a message; the library takes it amiss.
+            self._library.receive_data(_LAST_FRAGMENT)
+            self._library.events_received()
+            self._fragments = None
         self._library.receive_data(data)
         for frame in self._library.events_received():
             if not isinstance(frame, Frame):

@@ -55,7 +55,7 @@ async def test_every_update_proves_the_book_and_a_snapshot_comes_on_demand(tmp_p
             grant = {name: traders[0].key[name] for name in ("client_id", "client_secret")}
             await follower.ask("public/auth", grant_type="client_credentials", **grant)
             await follower.ask("private/subscribe", channels=list(follower.books))
-            async with trading(random.Random(1), traders, 150) as busy:
+            async with asyncio.timeout(60), trading(random.Random(1), traders, 150) as busy:
                 while not busy.done():
                     for channel in follower.books:
                         snapshots = follower.snapshots

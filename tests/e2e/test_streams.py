@@ -227,6 +227,8 @@ async def test_a_snapshot_and_the_events_behind_it_make_the_whole(tmp_path: Path
                 await reader.read_to(stage.venue.streams.number_of(one.account), socket)
                 if by_call:
                     await busy
+                else:
+                    await reader.read_to((follower.last or 0) + 5, socket)
                 while True:
                     last = stage.venue.streams.number_of(one.account)
                     await reader.read_to(last, socket)
@@ -236,6 +238,7 @@ async def test_a_snapshot_and_the_events_behind_it_make_the_whole(tmp_path: Path
                         break
                 await socket.close()
                 assert follower.snapshot is not None
+                assert len(reader.received) >= 5
                 orders = {order["order_id"]: order for order in follower.snapshot["orders"]}
                 balance = follower.snapshot["portfolio"]["balance"]
                 for event in reader.received:
