@@ -27,6 +27,8 @@ Handler = Callable[[str, Any], None]
 
 MAX_CHANNELS_PER_CALL: Final = 400
 MAX_INCOMING_BYTES: Final = 16 << 20
+PRIVATE_CHANNELS: Final = ("user.", "block_rfq.maker.", "block_rfq.taker.", "block_trade_confirmations")
+"""What the names of channels that need credentials begin with."""
 FATAL_AUTH_CODES: Final = frozenset({13002, 13004, 13005, 13007})
 """Refusals of the credentials themselves: trying again cannot help."""
 
@@ -197,8 +199,8 @@ class Session:
     async def _by_scope(self, verb: str, channels: list[str]) -> set[str]:
         granted: set[str] = set()
         for scope, chosen in (
-            ("public", [c for c in channels if not c.startswith("user.")]),
-            ("private", [c for c in channels if c.startswith("user.")]),
+            ("public", [c for c in channels if not c.startswith(PRIVATE_CHANNELS)]),
+            ("private", [c for c in channels if c.startswith(PRIVATE_CHANNELS)]),
         ):
             for start in range(0, len(chosen), MAX_CHANNELS_PER_CALL):
                 part = chosen[start : start + MAX_CHANNELS_PER_CALL]

@@ -9,6 +9,7 @@ from exchange.gateway.block_limits import NONCE_BYTES_MAX, TRADES_MAX
 from exchange.gateway.block_signatures import Term
 from exchange.gateway.order_params import instrument_named
 from exchange.gateway.products import must_be_allowed
+from exchange.gateway.risk_views import must_have_rules
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
@@ -17,6 +18,8 @@ from exchange.wire.params import Params, amount_lots, choice, object_list, price
 
 ROLES: Final = ("maker", "taker")
 DIRECTIONS: Final = ("buy", "sell")
+RULES: Final = 3
+"""The first rules that know blocks."""
 _NUMBER_DIGITS_MAX: Final = 18
 
 
@@ -34,9 +37,10 @@ def terms_of(venue: Venue, account: int, params: Params) -> tuple[Term, ...]:
     """`trades` of a block, directions as the maker's.
 
     Raises:
-        RpcError: -32602, and what is wrong of one of them: 10020, 10021, 10002 below the smallest leg of a
-            block, 10023, 10043, 13021 a product that is switched off.
+        RpcError: 13028 before rules 3; -32602; what is wrong of a trade: 10020, 10021, 10002 below the
+            smallest leg of a block, 10023, 10043, 13021 a product that is switched off.
     """
+    must_have_rules(venue.engine, RULES)
     found = []
     for given in object_list(params, "trades", TRADES_MAX):
         view = outright(venue, account, given)

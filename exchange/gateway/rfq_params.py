@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 from exchange.core import queries
 from exchange.domain import records as r
 from exchange.gateway.block_limits import LEGS_MAX, RATIO_MAX
-from exchange.gateway.block_params import DIRECTIONS, least_lots, must_be_large, outright
+from exchange.gateway.block_params import DIRECTIONS, RULES, least_lots, must_be_large, outright
 from exchange.gateway.order_params import instrument_named
 from exchange.gateway.rfq import Hedge, Rfq
 from exchange.gateway.rfq_objects import E8
+from exchange.gateway.risk_views import must_have_rules
 from exchange.gateway.venue import Venue
 from exchange.wire import errors, packages
 from exchange.wire.errors import error, invalid_param, other_reject
@@ -60,8 +61,10 @@ def structure_of(venue: Venue, account: int, params: Params) -> Structure:
     """`legs` and `hedge` of a new request: sizes of the legs become an amount and ratios.
 
     Raises:
-        RpcError: -32602; what is wrong of a leg (10012, 10020, 10021, 10002, 13021) or the hedge's price.
+        RpcError: 13028 before rules 3; -32602; what is wrong of a leg (10012, 10020, 10021, 10002, 13021) or
+            of the hedge's price.
     """
+    must_have_rules(venue.engine, RULES)
     views: list[InstrumentView] = []
     sizes: list[int] = []
     signs: list[int] = []
