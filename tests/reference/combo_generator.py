@@ -11,7 +11,7 @@ from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain.commands_combos import list_combo
-from tests.reference import combo_plays
+from tests.reference import combo_parts, combo_plays
 from tests.reference.combo_listings import ComboListings, legs_for, spoiled_legs
 from tests.reference.combos import is_open_combo
 from tests.reference.engine import ReferenceEngine
@@ -93,7 +93,7 @@ class ComboTraffic(TriggerTraffic):
             (6.0, self.list_combo),
             (14.0, self.new_order),
             (1.0, self.fees),
-            (1.0, self.combo_state),
+            (2.0, self.combo_state),
             (1.5, self.spoiled_combo),
         ):
             self._makers.append(make)
@@ -137,11 +137,11 @@ class ComboTraffic(TriggerTraffic):
             low, high = instrument.lowest_price, instrument.highest_price
             ends = (low, high, low - step, high + step, low - 1, high + 1, limits.I64_MAX, -(1 << 63))
             return rng.choice((*ends, 0, step // 2, instrument.min_price - step, instrument.max_price + step))
-        centre = combo_plays.at_mark(instrument)
+        centre = combo_parts.at_mark(instrument)
         if self._one_in(10):
             centre = rng.choice((instrument.min_price, instrument.max_price, instrument.min_price, 0))
         elif self._one_in(3):
-            centre = combo_plays.implied_price(instrument, is_sell=bool(rng.getrandbits(1))) or centre
+            centre = combo_parts.implied_price(instrument, is_sell=bool(rng.getrandbits(1))) or centre
         price = centre + int(rng.gauss(0, self.profile.spread_steps)) * step
         return price if self._one_in(40) else price // step * step
 

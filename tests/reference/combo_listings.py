@@ -41,7 +41,7 @@ class ComboListings(RiskListings):
 
 def legs_for(rng: random.Random, able: list[Instrument]) -> list[ComboLeg]:
     """Two to four legs of what there is, mostly such that orders can be implied."""
-    count = min(len(able), rng.choice((2, 2, 2, 2, 3, 4)))
+    count = min(len(able), rng.choice((2, 2, 2, 3, 4)))
     chosen = sorted(rng.sample(able, count), key=lambda instrument: instrument.id)
     if count == 2 and rng.random() < 0.7:
         ratios = [1, rng.choice((1, -1, -1))]
