@@ -13,6 +13,8 @@ from exchange.core.layout import (
     C_LARGEST,
     C_LEG,
     C_LEGS,
+    I_POSITION_LIMIT,
+    INSTRUMENT_WORDS,
     LOW,
     O_FLAGS,
     O_HOLD,
@@ -114,6 +116,22 @@ def _position_refused(w: World, account: i64, combo: i64, sell: i64, lots: i64, 
             return reason
         number += 1
     return 0
+
+
+def beyond_limits(w: World, combo: i64, lots: i64) -> bool:
+    """Whether so many lots are more of a leg than anyone may hold."""
+    combos = w.combos.data
+    c = record_of(w, combo)
+    if too_large(w, combo, lots) != 0:
+        return True
+    number: i64 = 0
+    while number < combos[c + C_LEGS]:
+        size = combo_seats.lots_of_leg(w, combo, number, 0, lots)
+        limit = w.instruments[combos[c + C_LEG + number] * INSTRUMENT_WORDS + I_POSITION_LIMIT]
+        if size > limit or -size > limit:
+            return True
+        number += 1
+    return False
 
 
 def _accumulation_refused(w: World, account: i64, combo: i64) -> i64:

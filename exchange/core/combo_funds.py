@@ -15,6 +15,7 @@ from exchange.core.layout import (
     A_MODEL,
     A_REQUIREMENT,
     ACCOUNT_WORDS,
+    C_DELIVERY,
     C_LEG,
     C_LEGS,
     I_FEE_HOLD,
@@ -51,7 +52,15 @@ def hold_per_lot(w: World, account: i64, combo: i64, sell: i64, price: i64) -> i
         adverse = lost_per_lot(w, combo, sell, price)
     if adverse < 0:
         adverse = 0
-    return w.instruments[combo * INSTRUMENT_WORDS + I_FEE_HOLD] + adverse
+    return _fees_per_lot(w, account, combo, sell) + adverse
+
+
+def _fees_per_lot(w: World, account: i64, combo: i64, sell: i64) -> i64:
+    """The dearest fees of a lot and, in the standard model, what delivery will cost of the legs it buys."""
+    fees = w.instruments[combo * INSTRUMENT_WORDS + I_FEE_HOLD]
+    if w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD:
+        fees += w.combos.data[record_of(w, combo) + C_DELIVERY + sell]
+    return fees
 
 
 def refuse(
@@ -68,6 +77,19 @@ def refuse(
     if reason != 0 and made != 0:
         combo_seats.drop(w, account, combo, made)
     return reason
+
+
+def order_initial(w: World, account: i64, combo: i64, sell: i64, price: i64, lots: i64) -> i64:
+    """By how much an order, all of it counted as open, changes initial margin, micro-USDC: for queries."""
+    margin.refresh(w, account)
+    made = combo_seats.make(w, account, combo)
+    before = _initial(w, account)
+    held = lots * hold_per_lot(w, account, combo, sell, price)
+    shift(w, account, combo, sell, 0, lots, held)
+    after = _initial(w, account)
+    shift(w, account, combo, sell, 0, -lots, -held)
+    combo_seats.drop(w, account, combo, made)
+    return after - before
 
 
 def _refuse(
@@ -150,8 +172,7 @@ def _improves(
     shift(w, account, combo, sell, -lots, own_lots, held)
     cost = w.c_hold
     if w.accounts[account * ACCOUNT_WORDS + A_MODEL] == r.MODEL_STANDARD:
-        fees = w.instruments[combo * INSTRUMENT_WORDS + I_FEE_HOLD]
-        cost = fees + paid_per_lot(w, combo, sell, w.c_price)
+        cost = _fees_per_lot(w, account, combo, sell) + paid_per_lot(w, combo, sell, w.c_price)
     return sufficiency.borne(case, lots * cost, lots * lost_per_lot(w, combo, sell, w.c_price))
 
 

@@ -14,6 +14,7 @@ from exchange.core.arithmetic import ceil_div
 from exchange.core.combo_terms import record_of
 from exchange.core.instruments import price_at_or_above, price_at_or_below
 from exchange.core.layout import (
+    C_DELIVERY,
     C_HIGHEST,
     C_LEG,
     C_LEGS,
@@ -23,6 +24,7 @@ from exchange.core.layout import (
     C_STEP,
     I_BAND_PPM,
     I_COMBO,
+    I_DELIVERY_LOT,
     I_FEE_HOLD,
     I_HIGHEST,
     I_INDEX,
@@ -68,6 +70,8 @@ def derive(w: World, instrument: i64) -> bool:
     low: i64 = 0
     high: i64 = 0
     fees: i64 = 0
+    combos[c + C_DELIVERY] = 0
+    combos[c + C_DELIVERY + 1] = 0
     number: i64 = 0
     while number < combos[c + C_LEGS]:
         leg = combos[c + C_LEG + number] * INSTRUMENT_WORDS
@@ -77,10 +81,12 @@ def derive(w: World, instrument: i64) -> bool:
             low += ratio * data[leg + I_MARK_LOW]
             high += ratio * data[leg + I_MARK_HIGH]
             fees += ratio * data[leg + I_FEE_HOLD]
+            combos[c + C_DELIVERY] += ratio * data[leg + I_DELIVERY_LOT]
         else:
             low += ratio * data[leg + I_MARK_HIGH]
             high += ratio * data[leg + I_MARK_LOW]
             fees -= ratio * data[leg + I_FEE_HOLD]
+            combos[c + C_DELIVERY + 1] -= ratio * data[leg + I_DELIVERY_LOT]
         number += 1
     combos[c + C_MARKED] = 1 if marked else 0
     data[i + I_MARK_LOW] = low

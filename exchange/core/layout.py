@@ -351,7 +351,8 @@ C_LARGEST: Final = 15  # the largest ratio, without its sign
 C_IMPLIES: Final = 16  # whether there are implied orders: two legs with ratios 1 and 1 or -1
 C_MARKED: Final = 17  # whether all legs have a mark, at I_PRICED
 C_PART: Final = 18  # the legs' prices in a match; mean nothing between matches
-COMBO_WORDS: Final = 22
+C_DELIVERY: Final = 22  # what delivery will cost of the legs that a lot bought buys, that a lot sold buys
+COMBO_WORDS: Final = 24
 
 # --- ladder ----------------------------------------------------------------------------------------
 LADDER_LEVELS: Final = 1024

@@ -22,6 +22,7 @@ from exchange.core.layout import (
     A_REQUIREMENT,
     A_SEAT_HEAD,
     ACCOUNT_WORDS,
+    I_DELIVERY_LOT,
     I_FEE_CAP,
     I_FEE_HOLD,
     I_KIND,
@@ -102,7 +103,7 @@ def hold_per_lot(w: World, account: i64, instrument: i64, sell: i64, price: i64)
             return 0 if fee <= value or data[i + I_FEE_CAP] > 0 or w.rules < 2 else fee - value
         fee = fee_held(w, instrument, price)
         if standard_model:
-            return value + fee
+            return value + fee + (data[i + I_DELIVERY_LOT] if w.rules >= 4 else 0)
     adverse = data[i + I_MARK_HIGH] - value if sell != 0 else value - data[i + I_MARK_LOW]
     if adverse < 0:
         adverse = 0

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
-from exchange.core import folios, ledger, margin, portfolio
+from exchange.core import combo_checks, combo_funds, combo_terms, folios, ledger, margin, portfolio
 from exchange.core.engine import Engine
 from exchange.core.layout import (
     A_EPOCH,
@@ -121,6 +121,10 @@ def order_initial(
     _must_know(w, account)
     if instrument < 0 or instrument >= w.instrument_count:
         raise KeyError(instrument)
+    if combo_terms.is_combo(w, instrument):
+        if combo_checks.beyond_limits(w, instrument, lots):
+            raise ValueError(f"{lots} lots are beyond a leg's position limit")
+        return combo_funds.order_initial(w, account, instrument, sell, price_ticks, lots)
     if lots > w.instruments[instrument * INSTRUMENT_WORDS + I_POSITION_LIMIT]:
         raise ValueError(f"{lots} lots are beyond the position limit")
     margin.refresh(w, account)

@@ -200,6 +200,27 @@ def test_fees_are_held_for_all_legs(market: ComboMarket) -> None:
     assert wanted(market, ALICE, butterfly, 1_500, 1) == before + 4 * 150_000
 
 
+def test_holds_count_what_delivery_will_cost(engine_class: EngineClass) -> None:
+    calls = [CALLS[0]._replace(delivery_fee_ppm=150), CALLS[1]._replace(delivery_fee_ppm=250), CALLS[2]]
+    market, without = ComboMarket(engine_class(), calls), ComboMarket(engine_class())
+    each = {NEAR: 75_000, FAR: 125_000}  # of 500 USDC a lot
+    for legs, price, flags, more in (
+        ([(NEAR, 1), (FAR, -2)], -1_000, 0, each[NEAR]),
+        ([(NEAR, 1), (FAR, -2)], -1_000, SELL, 2 * each[FAR]),
+        ([(NEAR, 1), (FAR, 1)], 11_000, 0, each[NEAR] + each[FAR]),
+        ([(NEAR, 1), (FAR, 1)], 11_000, SELL, 0),
+    ):
+        found = []
+        for one in (market, without):
+            named = one.listing(*legs)
+            combo = one.next_id - 1 if isinstance(named[0], e.Instrument) else only(named, e.Rejected).detail
+            found.append(wanted(one, ALICE, combo, price, 2, flags))
+        assert found[0] - found[1] == 2 * more
+    # So does an option bought.
+    assert wanted(market, BOB, NEAR, 7_000, 3) == 3 * (7_000 * TICK_MICRO + each[NEAR])
+    assert wanted(without, BOB, NEAR, 7_000, 3) == 3 * 7_000 * TICK_MICRO
+
+
 def test_portfolio_holds_what_is_lost_against_the_marks(market: ComboMarket) -> None:
     spread = market.spread()
     for account in (ALICE, BOB):
