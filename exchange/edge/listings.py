@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
+
+from librt.strings import BytesWriter, write_i64_le
+
+ROW_BYTES: Final = 64
+"""One instrument's terms in `Listings.table`: a line of the processor's cache."""
+TICK_MICRO: Final = 0
+LOT_E8: Final = 8
+LIMIT_TICKS: Final = 16
+LEAST_LOTS: Final = 24
+HAS_STEPS: Final = 32
 
 
 @final
 class Listings:
-    """By instrument id, which are dense; lists that only grow."""
+    """By instrument id, which are dense; they only grow."""
 
     def __init__(self) -> None:
         self.by_name: dict[bytes, int] = {}
         """The newest instrument of a name."""
         self.names: list[bytes] = []
         """Names as JSON."""
-        self.tick_micro: list[int] = []
-        self.lot_e8: list[int] = []
-        self.limit_ticks: list[int] = []
-        self.least_lots: list[int] = []
+        self.table = b""
+        """Rows of 64-bit integers at the places above: tick in micro-USDC, lot in 1e-8 of the underlying,
+        highest price in ticks, smallest order in lots, whether there are `steps`."""
         self.steps: list[list[int]] = []
         """Pairs of a price and the step from it on, in ticks; none where every tick is a price."""
 
@@ -37,8 +46,8 @@ class Listings:
         else:
             self.by_name.pop(name, None)
         self.names.append(b'"' + name + b'"')
-        self.tick_micro.append(tick_micro)
-        self.lot_e8.append(lot_e8)
-        self.limit_ticks.append(limit_ticks)
-        self.least_lots.append(least_lots)
         self.steps.append(steps)
+        row = BytesWriter()
+        for word in (tick_micro, lot_e8, limit_ticks, least_lots, len(steps), 0, 0, 0):
+            write_i64_le(row, word)
+        self.table += row.getvalue()

@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from exchange.edge.listings import Listings
+from exchange.edge.listings import LOT_E8, ROW_BYTES, TICK_MICRO, Listings
 from exchange.edge.requests import Run
 from exchange.edge.text import EXACT, write_decimal, write_int, write_wide
 
@@ -27,8 +27,8 @@ _MARKET: Final = r.TYPE_MARKET << r.TYPE_SHIFT
 
 FixedOrder = Callable[[bytes], bytes]
 """What an ORDER's object has besides what is written here, as JSON members."""
-FixedTrade = Callable[[bytes, bytes, int, int], bytes]
-"""The same of a TRADE, seen by its taker: the TRADE, the taker's ORDER, tick direction, finality."""
+FixedTrade = Callable[[bytes, bytes, int], bytes]
+"""The same of a TRADE, seen by its taker: the TRADE, the taker's ORDER, tick direction."""
 Average = Callable[[int, int, int], bytes]
 """The average price of (instrument, Σ ticks · lots, lots) as JSON."""
 
@@ -51,8 +51,6 @@ class ReplyWriter:
         self._directions: list[int] = []
         self._batch: list[int] = []  # the directions of the batch's trades
         self._first_trade: i64 = 0  # the id of the first of them
-        self.at = 0
-        """The byte of the first event that is not answered."""
         self._end: i64 = 0  # of the command being looked at
         self._own: i64 = 0  # its order
         self._fee: i64 = 0  # of its trades
@@ -105,18 +103,24 @@ class ReplyWriter:
     # --- replies -----------------------------------------------------------------------------------
 
     def write(
-        self, events: bytes, run: Run, place: int, at: int, tail: bytes, finality: int, replies: list[bytes]
-    ) -> int:
-        """Append the replies to a run's orders from `place` on, whose events begin at byte `at`. Returns the
-        place of the first order that is not usual, or how many there are; its events begin at `self.at`.
-
-        `tail` is what ends each reply, from the comma behind the sequence number on; `finality` is the key
-        by which `fixed_trade` knows how final the batch is.
-        """
+        self,
+        events: bytes,
+        run: Run,
+        place: int,
+        at: int,
+        budget: int,
+        received_us: int,
+        now_us: int,
+        testnet: bool,
+        replies: list[bytes],
+    ) -> None:
+        """Append the replies to a run's orders from `place` on, whose events begin at byte `at`, up to the
+        first order that is not usual. A budget of −1 is not told."""
         count: i64 = len(run.ids)
         index: i64 = place
         start: i64 = at
         out = self._out
+        tail = self._tail(budget, received_us, now_us, testnet)
         while index < count and self._is_usual(events, start, run.account):
             seq = read_i64_le(events, start + 8)
             out.truncate(0)
@@ -126,15 +130,29 @@ class ReplyWriter:
             self._write_order(events, run.labels[index])
             out.write(b',"trades":[')
             if self._fills:
-                self._write_fills(events, start, run.labels[index], finality)
+                self._write_fills(events, start, run.labels[index])
             out.write(b']},"seq":')
             write_wide(out, seq & limits.COUNTER_MASK)
             out.write(tail)
             replies.append(out.getvalue())
             start = self._end
             index += 1
-        self.at = int(start)
-        return int(index)
+
+    def _tail(self, budget: i64, received_us: i64, now_us: i64, testnet: bool) -> bytes:
+        """What ends each reply, from the comma behind the sequence number on."""
+        out = self._out
+        out.truncate(0)
+        if budget >= 0:
+            out.write(b',"budget":')
+            write_wide(out, budget)
+        out.write(b',"usIn":')
+        write_wide(out, received_us)
+        out.write(b',"usOut":')
+        write_wide(out, now_us)
+        out.write(b',"usDiff":')
+        write_int(out, now_us - received_us)
+        out.write(b',"testnet":true}' if testnet else b',"testnet":false}')
+        return out.getvalue()
 
     def _is_usual(self, events: bytes, at: i64, account: i64) -> bool:
         """Look at the events of the command at byte `at`: whether they are of one new order of the account,
@@ -185,8 +203,8 @@ class ReplyWriter:
         word = read_i64_le(events, at + 64)
         flags = word & 0xFFFF_FFFF
         state = word >> 40 & 0xFF
-        lot: i64 = listings.lot_e8[instrument]
-        tick: i64 = listings.tick_micro[instrument]
+        lot = read_i64_le(listings.table, instrument * ROW_BYTES + LOT_E8)
+        tick = read_i64_le(listings.table, instrument * ROW_BYTES + TICK_MICRO)
         out.write(b'{"order_id":"')
         write_wide(out, read_i64_le(events, at + 24))
         out.write(b'","instrument_name":')
@@ -248,7 +266,7 @@ class ReplyWriter:
             self._orders[key] = known
         return known
 
-    def _write_fills(self, events: bytes, at: i64, label: bytes, finality: i64) -> None:
+    def _write_fills(self, events: bytes, at: i64, label: bytes) -> None:
         """The objects of the command's trades, as their taker sees them."""
         out = self._out
         is_first = True
@@ -258,14 +276,15 @@ class ReplyWriter:
                 if not is_first:
                     out.write(b",")
                 is_first = False
-                self._write_fill(events, at, label, finality)
+                self._write_fill(events, at, label)
             at += (head >> 16 & 0xFFFF) * r.UNIT_BYTES
 
-    def _write_fill(self, events: bytes, at: i64, label: bytes, finality: i64) -> None:
+    def _write_fill(self, events: bytes, at: i64, label: bytes) -> None:
         out, listings = self._out, self._listings
         instrument = read_i64_le(events, at + 16) >> 32
         ident = read_i64_le(events, at + 24)
-        lots = read_i64_le(events, at + 56) * listings.lot_e8[instrument]
+        lots = read_i64_le(events, at + 56) * read_i64_le(listings.table, instrument * ROW_BYTES + LOT_E8)
+        tick = read_i64_le(listings.table, instrument * ROW_BYTES + TICK_MICRO)
         out.write(b'{"trade_id":"')
         write_wide(out, ident)
         out.write(b'","trade_seq":')
@@ -281,7 +300,7 @@ class ReplyWriter:
         out.write(b',"underlying_price":')
         write_decimal(out, read_i64_le(events, at + 120), _MICRO)
         out.write(b',"price":')
-        write_decimal(out, read_i64_le(events, at + 48) * listings.tick_micro[instrument], _MICRO)
+        write_decimal(out, read_i64_le(events, at + 48) * tick, _MICRO)
         out.write(b',"amount":')
         write_decimal(out, lots, _E8)
         out.write(b',"contracts":')
@@ -294,13 +313,13 @@ class ReplyWriter:
         write_decimal(out, read_i64_le(events, at + 80), _MICRO)
         out.write(b",")
         direction: i64 = self._batch[ident - self._first_trade]
-        out.write(self._fixed_trade_of(events, at, direction, finality))
+        out.write(self._fixed_trade_of(events, at, direction))
         if len(label) > 2:
             out.write(b',"label":')
             out.write(label)
         out.write(b"}")
 
-    def _fixed_trade_of(self, events: bytes, at: i64, direction: i64, finality: i64) -> bytes:
+    def _fixed_trade_of(self, events: bytes, at: i64, direction: i64) -> bytes:
         own = read_i64_le(events, self._own + 64)
         accounts = read_i64_le(events, at + 64)
         same: i64 = 0
@@ -308,14 +327,12 @@ class ReplyWriter:
             same = 1
         trade_flags = read_i64_le(events, at + 88)
         key = int(own & 0xFFFF_FFFF | (own >> 40 & 0xFF) << 32 | trade_flags << 40
-                  | direction << 50 | finality << 52 | same << 54)
+                  | direction << 50 | same << 52)
         known = self._trades.get(key)
         if known is None:
             if len(self._trades) >= KEPT_MAX:
                 self._trades.clear()
-            known = self._fixed_trade(
-                _record(events, at), _record(events, self._own), int(direction), int(finality)
-            )
+            known = self._fixed_trade(_record(events, at), _record(events, self._own), int(direction))
             self._trades[key] = known
         return known
 

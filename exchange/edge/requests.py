@@ -15,7 +15,15 @@ from mypy_extensions import i64
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from exchange.edge.listings import Listings
+from exchange.edge.listings import (
+    HAS_STEPS,
+    LEAST_LOTS,
+    LIMIT_TICKS,
+    LOT_E8,
+    ROW_BYTES,
+    TICK_MICRO,
+    Listings,
+)
 
 FLAG_WORDS: Final = 96
 """Combinations of type (limit, market, market-limit), time in force and the three booleans."""
@@ -121,8 +129,8 @@ class OrderReader:
         self._places: i64 = 0
 
     def read_many(self, messages: list[bytes | None], start: int, most: int, run: Run) -> int:
-        """Append the orders of at most `most` messages from `start` on to a run; the place of the first
-        message that is none of the session's own usual orders."""
+        """Append the orders of at most `most` messages from `start` on to a run; how many there are in front
+        of the first message that is none of the session's own usual orders."""
         at: i64 = start
         end: i64 = min(len(messages), start + most)
         while at < end:
@@ -130,7 +138,7 @@ class OrderReader:
             if message is None or not self.read(message) or self.token or not self.place(run):
                 break
             at += 1
-        return int(at)
+        return int(at - start)
 
     def read(self, frame: bytes) -> bool:
         """Whether a frame is a usual order; `place` and `token` are about the frame read last."""
@@ -149,17 +157,17 @@ class OrderReader:
         flags: i64 = self._flag_words[self._combination]
         if flags < 0:
             return False
-        listings, instrument = self._listings, self._instrument
-        lots = _units(self._amount, self._amount_places, 8, listings.lot_e8[instrument])
-        if lots <= 0 or lots > limits.MAX_ORDER_LOTS or lots < listings.least_lots[instrument]:
+        instrument, table = self._instrument, self._listings.table
+        row = instrument * ROW_BYTES
+        lots = _units(self._amount, self._amount_places, 8, read_i64_le(table, row + LOT_E8))
+        if lots <= 0 or lots > limits.MAX_ORDER_LOTS or lots < read_i64_le(table, row + LEAST_LOTS):
             return False
         ticks: i64 = 0
         if flags & (r.TYPE_MASK << r.TYPE_SHIFT) == 0:
-            ticks = _units(self._price, self._price_places, 6, listings.tick_micro[instrument])
-            if ticks <= 0 or ticks > listings.limit_ticks[instrument]:
+            ticks = _units(self._price, self._price_places, 6, read_i64_le(table, row + TICK_MICRO))
+            if ticks <= 0 or ticks > read_i64_le(table, row + LIMIT_TICKS):
                 return False
-            steps = listings.steps[instrument]
-            if len(steps) and not _is_step(ticks, steps):
+            if read_i64_le(table, row + HAS_STEPS) and not _is_step(ticks, self._listings.steps[instrument]):
                 return False
         label: i64 = 0
         if self._label:

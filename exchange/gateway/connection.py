@@ -10,7 +10,7 @@ from typing import Final, cast
 from exchange.gateway import http
 from exchange.gateway.connection_host import Host
 from exchange.gateway.http_answers import is_call, plain_answer
-from exchange.gateway.websocket import WebSocketStream, accept, join_shared
+from exchange.gateway.websocket import FIN_BINARY, FIN_TEXT, WebSocketStream, accept
 from exchange.wire import errors
 from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error
@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
         self._arrived_us = 0  # when the backlog was read
         self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
         self._is_packed = False  # speaks the packed subprotocol
+        self._first_byte = FIN_TEXT  # of its frames
         self._dirty = False
         self._refused = False
         self._closing = False  # nothing more is read, or written after what is queued
@@ -154,8 +155,7 @@ class Connection(asyncio.Protocol):
     def _next_turn(self) -> None:
         if self._transport is None:
             self._backlog.clear()
-            self._messages.clear()
-            self._next = 0
+            self._messages, self._next = [], 0
         elif self._stream is not None:
             self._handle_messages(self._stream, self._server.clock.now_us())
         else:
@@ -224,6 +224,7 @@ class Connection(asyncio.Protocol):
             self._closing = True
             return
         self._is_packed = bool(answer.subprotocol)
+        self._first_byte = FIN_BINARY if self._is_packed else FIN_TEXT
         self._stream = WebSocketStream(binary=self._is_packed)
         self._session = self._server.new_session(self, is_websocket=True, remote=self.remote)
         if self._parser.upgraded:
@@ -235,10 +236,8 @@ class Connection(asyncio.Protocol):
         stream, session = self._stream, self._session
         assert stream is not None
         assert session is not None
-        if self._messages:
-            self._messages += stream.receive(data)
-        else:
-            self._messages = stream.receive(data)
+        received = stream.receive(data)
+        self._messages = self._messages + received if self._messages else received
         self._arrived_us = now_us
         if session.heartbeat is not None and not self._closing:
             session.heartbeat.on_frame(now_us // 1_000)
@@ -248,28 +247,19 @@ class Connection(asyncio.Protocol):
         """Handle the messages that have arrived; those beyond this turn's time wait for the next."""
         session, messages, server = self._session, self._messages, self._server
         assert session is not None
+        handle = server.handle_packed if self._is_packed else server.handle_texts
         arrived_us, end = self._arrived_us, len(messages)
         at = self._next
         while at < end and not self._closing and not session.close_code:
-            if self._is_packed:
-                server.handle_packed(session, messages[at], arrived_us)
-                at += 1
-            elif taken := server.handle_usual(session, messages, at, arrived_us):
-                at += taken
-            else:
-                server.handle_text(session, messages[at], arrived_us)
-                at += 1
+            at += handle(session, messages, at, arrived_us)
             if at < end and self._turn_is_over(began_us):
                 self._next = at
                 return
-        messages.clear()
-        self._next = 0
+        self._messages, self._next = [], 0
         if self._paused:
             self._resume()
-        control = stream.take_control()
-        if control:
-            self._direct.append(control)
-        if control or stream.finished:
+        if stream.has_spoken:
+            self._direct.append(stream.take_control())
             self.mark_dirty()
 
     # --- writing and closing ---------------------------------------------------------------------------
@@ -310,9 +300,12 @@ class Connection(asyncio.Protocol):
         session = self._session
         assert session is not None
         assert self._transport is not None
-        frames = b""
-        if session.outbox:
-            frames = join_shared(self._server.joiner, session.take(), binary=self._is_packed)
+        frames = self._server.joiner.join(session.take(), self._first_byte) if session.outbox else b""
+        if not (self._direct or session.close_code or stream.finished):
+            self._transport.write(frames)
+            if self._transport.get_write_buffer_size() > self._server.config.write_buffer_bytes_max:
+                self._check_speed()
+            return
         finished = stream.finished and not self._messages
         # The handshake response precedes every frame, a close frame follows them all.
         if finished:

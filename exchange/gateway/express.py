@@ -19,10 +19,12 @@ from exchange.domain import records as r
 from exchange.edge.replies import ReplyWriter
 from exchange.edge.requests import FLAG_WORDS, OrderReader, Run, combination
 from exchange.gateway.handing_out import OnEvents
+from exchange.gateway.labelling import refusal
 from exchange.gateway.methods_trading import place
 from exchange.gateway.order_json import fixed_order
 from exchange.gateway.outcomes import order_reply
-from exchange.gateway.rendering import FINALITIES
+from exchange.gateway.rendering import SOFT
+from exchange.gateway.sequencer import Halted, QueueFull
 from exchange.gateway.trade_json import fixed_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
@@ -50,6 +52,7 @@ class Express:
         self.venue = venue
         self._may_trade: dict[frozenset[str], bool] = {}
         self._restricted = venue.settings.restricted
+        self._submit_run = venue.sequencer.submit_run
         listed = venue.registry.listed
         self._reader = OrderReader(
             listed, _flag_words(), venue.labels.find, FRAME_BYTES_MAX, LABEL_CHARS_MAX
@@ -73,18 +76,20 @@ class Express:
         """Place the orders of a session's messages from `start` on, paid from `meter`; how many messages
         that were. With the next one nothing has happened: the general way is to have it."""
         account = session.account
-        if account is None or meter is None or account in self._restricted or not self._cleared(session):
+        if account is None or meter is None or account in self._restricted:
+            return 0
+        if not (self._may_trade.get(session.scopes) or self._cleared(session)):
             return 0
         run = Run(account)
         reader = self._reader
-        most = min(RUN_MAX, meter.admits(BUY, received_us))
-        end = reader.read_many(messages, start, most, run)
-        if end > start:
-            meter.spend_many(BUY, end - start, end - start, received_us)
-            self._submit(session, run, received_us)
-        elif reader.token and most:
+        admitted = meter.orders_admitted(received_us)
+        count = reader.read_many(messages, start, RUN_MAX if admitted > RUN_MAX else admitted, run)
+        if count:
+            meter.spend_orders(count)
+            self._submit(session, run, count, received_us)
+        elif reader.token and admitted:
             return self._take_with_token(session, messages[start] or b"", received_us, meter)
-        return end - start
+        return count
 
     def _cleared(self, session: Session) -> bool:
         """Whether the session's scopes let it trade."""
@@ -109,7 +114,7 @@ class Express:
             if account is not None and account not in self._restricted:
                 run = Run(account)
                 if self._reader.place(run):
-                    self._submit(session, run, received_us)
+                    self._submit(session, run, 1, received_us)
                     return 1
             request = _request_of(message, received_us)
             place(venue, session, request, sell=request.method != BUY)
@@ -120,31 +125,28 @@ class Express:
             session.fail(_request_of(message, received_us), error(errors.INTERNAL_ERROR))
         return 1
 
-    def _submit(self, session: Session, run: Run, received_us: int) -> None:
-        venue = self.venue
-        count = run.count
-        done: OnEvents = _Answers(self, session, run, received_us)
+    def _submit(self, session: Session, run: Run, count: int, received_us: int) -> None:
+        done: OnEvents = _Answers(self, session, run, count, received_us).tell
         if session.cancel_on_disconnect:
-            done = venue.disconnects.watched(session, run.account, done)
+            done = self.venue.disconnects.watched(session, run.account, done)
         try:
-            venue.submit_run(run.commands(), count, done)
-        except RpcError as refused:
+            self._submit_run(run.commands(), count, done)
+        except (QueueFull, Halted) as full:
             if count == 1:
-                session.fail(_request(run, 0, received_us), refused)
+                session.fail(_request(run, 0, received_us), refusal(full))
                 return
             for at in range(count):  # there may be room for some
-                self._submit(session, run.one(at), received_us)
+                self._submit(session, run.one(at), 1, received_us)
 
     # --- what the writer asks for ------------------------------------------------------------------
 
     def _fixed_order(self, record: bytes) -> bytes:
         return fixed_order(self.venue.registry, record)
 
-    def _fixed_trade(self, trade: bytes, order: bytes, direction: int, finality: int) -> bytes:
+    def _fixed_trade(self, trade: bytes, order: bytes, direction: int) -> bytes:
         return fixed_trade(
-            self.venue.registry, trade, order, is_maker=False, tick_direction=direction,
-            finality=FINALITIES[finality],
-        )  # fmt: skip
+            self.venue.registry, trade, order, is_maker=False, tick_direction=direction, finality=SOFT
+        )
 
     def _average(self, instrument: int, value: int, lots: int) -> bytes:
         return encode_json(self.venue.registry.instruments[instrument].average_price(value, lots))
@@ -153,53 +155,57 @@ class Express:
 class _Answers:
     """What waits for the events of a run."""
 
-    __slots__ = ("_express", "_received_us", "_run", "_session")
+    __slots__ = ("_count", "_express", "_received_us", "_run", "_session")
 
-    def __init__(self, express: Express, session: Session, run: Run, received_us: int) -> None:
+    def __init__(self, express: Express, session: Session, run: Run, count: int, received_us: int) -> None:
         self._express = express
         self._session = session
         self._run = run
+        self._count = count
         self._received_us = received_us
 
-    def __call__(self, packed: bytes) -> None:
-        session, run = self._session, self._run
+    def tell(self, packed: bytes) -> None:
+        """Reply to the orders of the run, whose events these are."""
+        session = self._session
         if session.closed or session.close_code:
             return
-        if not packed:
-            for place_ in range(run.count):
-                self._answer(place_, b"")
-            return
-        venue, writer = self._express.venue, self._express.writer
-        finality = FINALITIES.index(venue.rendering.finality(int.from_bytes(packed[8:16], "little")))
-        count, place_, at = run.count, 0, 0
-        starts: list[int] = []
-        while place_ < count:
-            replies: list[bytes] = []
-            tail = self._tail(session)
-            try:
-                writer.write(packed, run, place_, at, tail, finality, replies)
-            except Exception:  # one broken reply must not cost the others theirs
-                _log.exception("writing the reply to an order failed")
-            if replies and session.on_reply is not None:
-                session.on_reply(BUY, session.now_us() - self._received_us, len(replies))
-            session.send_many(replies)
-            place_ += len(replies)
-            if place_ < count:
-                starts = starts or command_starts(packed)
-                at = starts[place_ + 1]
-                self._answer(place_, packed[starts[place_] : at])
-                place_ += 1
+        done = self._write(session, packed, 0, 0) if packed else 0
+        if done < self._count:
+            self._answer_rest(session, packed, done)
 
-    def _tail(self, session: Session) -> bytes:
-        """What ends a reply, as in `exchange.wire.envelope.result_frame`."""
-        received_us, now_us, meter = self._received_us, session.now_us(), session.credits
-        return b',%b"usIn":%d,"usOut":%d,"usDiff":%d,"testnet":%b}' % (
-            b"" if meter is None else b'"budget":%d,' % meter.budget(BUY),
-            received_us,
-            now_us,
-            now_us - received_us,
-            b"true" if session.testnet else b"false",
-        )
+    def _write(self, session: Session, packed: bytes, first: int, at: int) -> int:
+        """Write replies from the `first` order on, whose events begin at byte `at`; how many are written.
+        Their trades are soft: nothing is posted before it is out."""
+        meter, now_us = session.credits, session.now_us()
+        budget = -1 if meter is None else meter.budget(BUY)
+        took_us = now_us - self._received_us
+        replies: list[bytes] = []
+        try:
+            self._express.writer.write(
+                packed, self._run, first, at, budget, self._received_us, now_us, session.testnet, replies
+            )
+        except Exception:  # one broken reply must not cost the others theirs
+            _log.exception("writing the reply to an order failed")
+        count = len(replies)
+        if count:
+            if session.on_reply is not None:
+                session.on_reply(BUY, took_us, count)
+            session.send_many(replies)
+        return count
+
+    def _answer_rest(self, session: Session, packed: bytes, done: int) -> None:
+        """Answer the order at place `done`, which is not usual, and those behind it."""
+        starts = command_starts(packed) if packed else []
+        while done < self._count:
+            if not packed:
+                self._answer(done, b"")
+                done += 1
+                continue
+            at = starts[done + 1]
+            self._answer(done, packed[starts[done] : at])
+            done += 1
+            if done < self._count:
+                done += self._write(session, packed, done, at)
 
     def _answer(self, place_: int, events: bytes) -> None:
         """Answer one order the general way."""

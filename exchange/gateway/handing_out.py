@@ -24,7 +24,10 @@ def hand_out(events: bytes, waiters: list[Waiter]) -> None:
     """Give each waiter the slice of `events` its commands caused."""
     starts = command_starts(events)
     for first, count, done in waiters:
-        answer(done, events[starts[first] : starts[first + count]])
+        try:
+            done(events[starts[first] : starts[first + count]])
+        except Exception:  # one broken reply must not cost the others theirs
+            _log.exception("a reply failed")
 
 
 def count_events(events: bytes) -> int:

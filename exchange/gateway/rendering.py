@@ -24,7 +24,6 @@ from exchange.wire.objects import JsonObject, order_object, public_trade_object,
 SOFT: Final = "soft"
 POSTED: Final = "posted"
 CONFIRMED: Final = "confirmed"
-FINALITIES: Final = (SOFT, POSTED, CONFIRMED)
 _WHO: Final = struct.Struct("<16xI4xQ")  # account, order_id
 _NOTHING: Final = bytes(8)
 _SIDES: Final = struct.Struct("<64xII72xII")  # of a TRADE: accounts, labels

@@ -257,8 +257,17 @@ class Server:
             _log.exception("%s failed", request.method)
             session.fail(request, error(INTERNAL_ERROR))
 
-    def handle_text(self, session: Session, message: bytes | None, received_us: int) -> None:
-        """One message of a WebSocket that speaks JSON; None: it was binary."""
+    def handle_texts(
+        self, session: Session, messages: list[bytes | None], start: int, received_us: int
+    ) -> int:
+        """The next messages of a WebSocket that speaks JSON (None: a binary one); how many were handled."""
+        meter = session.credits
+        if meter is None or session.metered != session.account:
+            meter = self._meters.assign(session, received_us)
+        taken = self.express(session, messages, start, received_us, meter)
+        if taken:
+            return taken
+        message = messages[start]
         try:
             if message is None:
                 raise BadRequest(INVALID_CONTENT_TYPE, "binary frames are not spoken here")
@@ -267,23 +276,21 @@ class Server:
             session.fail_id(bad.request_id, bad, received_us)
         else:
             self.handle(session, request)
+        return 1
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
         """The WebSocket subprotocols that are spoken beside JSON."""
         return () if self.lane is None else (PROTOCOL,)
 
-    def handle_packed(self, session: Session, message: bytes | None, received_us: int) -> None:
-        """One message of a session that speaks the packed subprotocol."""
-        if self.lane is not None:
-            self.lane.take(session, message, received_us, self._meters.assign(session, received_us))
-
-    def handle_usual(
+    def handle_packed(
         self, session: Session, messages: list[bytes | None], start: int, received_us: int
     ) -> int:
-        """How many of a session's messages from `start` on the express way has taken."""
-        meter = self._meters.assign(session, received_us)
-        return self.express(session, messages, start, received_us, meter)
+        """The next message of a session that speaks the packed subprotocol; how many were handled."""
+        if self.lane is not None:
+            meter = self._meters.assign(session, received_us)
+            self.lane.take(session, messages[start], received_us, meter)
+        return 1
 
     def authenticate_http(self, session: Session, request: http.HttpRequest, method: str) -> None:
         """Bind an HTTP exchange by its Authorization header, if it has one. Raises RpcError."""

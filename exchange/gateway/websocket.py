@@ -26,8 +26,10 @@ from exchange.edge import frames
 MESSAGE_BYTES_HARD_MAX: Final = 262_144
 
 _FIN: Final = 0x80
-_FIN_TEXT: Final = 0x81
-_FIN_BINARY: Final = 0x82
+FIN_TEXT: Final = 0x81
+"""First byte of a whole text frame."""
+FIN_BINARY: Final = 0x82
+"""First byte of a whole binary frame."""
 _MASKED: Final = 0x80
 _LAST_FRAGMENT: Final = b"\x80\x80\0\0\0\0"  # empty
 _log: Final = logging.getLogger("exchange.gateway.websocket")
@@ -64,12 +66,7 @@ def text_frame(payload: bytes) -> bytes:
 
 def join_frames(payloads: list[bytes], *, binary: bool = False) -> bytes:
     """The frames of many payloads, text or binary, as one run of bytes, for one write."""
-    return frames.join_frames(payloads, _FIN_BINARY if binary else _FIN_TEXT)
-
-
-def join_shared(joiner: frames.Joiner, payloads: list[bytes], *, binary: bool = False) -> bytes:
-    """As `join_frames`, by the joiner that all connections of a server share."""
-    return joiner.join(payloads, _FIN_BINARY if binary else _FIN_TEXT)
+    return frames.join_frames(payloads, FIN_BINARY if binary else FIN_TEXT)
 
 
 class WebSocketStream:
@@ -81,15 +78,19 @@ class WebSocketStream:
     are out.
     """
 
-    __slots__ = ("_fragments", "_is_wanted", "_library", "_opcode", "_rest", "_spoke", "finished")
+    __slots__ = (
+        "_fragments", "_is_wanted", "_library", "_opcode", "_plain", "_rest", "finished", "has_spoken"
+    )  # fmt: skip
 
     def __init__(self, *, binary: bool = False) -> None:
         self._opcode = Opcode.BINARY if binary else Opcode.TEXT
+        self._plain = FIN_BINARY if binary else FIN_TEXT
         self._library = Protocol(Side.SERVER, state=State.OPEN, max_size=MESSAGE_BYTES_HARD_MAX, logger=_log)
         self._rest = b""
         self._fragments: list[bytes] | None = None  # of the message whose last fragment is to come
         self._is_wanted = False
-        self._spoke = False  # whether the library may have something to write
+        self.has_spoken = False
+        """Whether there may be something in `take_control`."""
         self.finished = False
 
     def receive(self, data: bytes) -> list[bytes | None]:
@@ -98,12 +99,13 @@ class WebSocketStream:
             data = self._rest + data
             self._rest = b""
         messages: list[bytes | None] = []
-        plain = _FIN | self._opcode
         at = 0
         end = len(data)
         while not self.finished:
             if self._fragments is None:
-                at = frames.take_plain(data, at, plain, MESSAGE_BYTES_HARD_MAX, messages)
+                at = frames.take_plain(data, at, self._plain, MESSAGE_BYTES_HARD_MAX, messages)
+                if at == end:
+                    return messages
             start, size = _extent(data, at, end)
             if size < 0:  # its length has not arrived
                 break
@@ -121,7 +123,7 @@ class WebSocketStream:
 
     def _feed(self, data: bytes, messages: list[bytes | None]) -> None:
         """Let the library have what is not a plain text frame: always whole frames, or one too big."""
-        self._spoke = True
+        self.has_spoken = True
         if self._fragments is not None and data[0] & 0x0F == Opcode.CLOSE:
             # A close may come inside a message; the library takes it amiss.
             self._library.receive_data(_LAST_FRAGMENT)
@@ -148,13 +150,13 @@ class WebSocketStream:
         """Begin the closing handshake; the peer's answer makes the stream `finished`."""
         if self._library.state is State.OPEN:
             self._library.send_close(code, reason)
-            self._spoke = True
+            self.has_spoken = True
 
     def take_control(self) -> bytes:
         """Bytes of pongs and close frames to write."""
-        if not self._spoke:
+        if not self.has_spoken:
             return b""
-        self._spoke = False
+        self.has_spoken = False
         return b"".join(self._library.data_to_send())
 
 

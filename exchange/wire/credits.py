@@ -155,10 +155,20 @@ class CreditMeter:
         self._left_micro[index] = left
         return True
 
-    def admits(self, method: str, now_us: int) -> int:
-        """How many requests like this one are admitted now."""
-        index = _POOL_OF.get(method, GENERAL)
-        return self._refill(index, now_us) // (self._pools[index].cost * 1_000_000)
+    def orders_admitted(self, now_us: int) -> int:
+        """How many new orders the pool holds the cost of."""
+        pool = self._pools[MATCHING]
+        passed_us = now_us - self._at_us[MATCHING]
+        left = self._left_micro[MATCHING]
+        if passed_us > 0:
+            left = min(pool.size * 1_000_000, left + passed_us * pool.refill_per_s)
+            self._left_micro[MATCHING] = left
+        self._at_us[MATCHING] = now_us
+        return left // (pool.cost * 1_000_000)
+
+    def spend_orders(self, count: int) -> None:
+        """Pay for new orders that `orders_admitted` has just admitted."""
+        self._left_micro[MATCHING] -= count * self._pools[MATCHING].cost * 1_000_000
 
     def spend_many(self, method: str, others: int, count: int, now_us: int) -> bool:
         """Pay for `count` requests of which `others` are no cancels; False, and nothing is taken, if the pool
