@@ -111,7 +111,8 @@ def _underlying(venue: Venue, params: Params) -> int:
 
 def _must_not_be_rfq(params: Params) -> None:
     if boolean(params, "block_rfq"):
-        raise error(errors.NOT_IMPLEMENTED, param="block_rfq", reason="block RFQ is not open yet")
+        why = "quotes of requests have no protection groups"
+        raise error(errors.NOT_IMPLEMENTED, param="block_rfq", reason=why)
 
 
 def _name(params: Params) -> str:

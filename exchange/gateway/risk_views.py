@@ -24,8 +24,9 @@ def rules(engine: Engine) -> int:
 
 def must_have_rules(engine: Engine, version: int = 2) -> None:
     """Raises RpcError 13028 while the venue runs under older rules."""
-    if rules(engine) < version:
-        raise error(errors.TEMPORARILY_UNAVAILABLE, reason="this venue runs under rules version 1")
+    found = rules(engine)
+    if found < version:
+        raise error(errors.TEMPORARILY_UNAVAILABLE, reason=f"this venue runs under rules version {found}")
 
 
 def free_micro(figures: MarginFigures) -> int:
