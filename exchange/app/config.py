@@ -45,7 +45,7 @@ class Config:
     maker that quotes a fully funded chain."""
     sign_ups: SignUpLimits = SIGN_UPS
     triggers: TriggerLimits = TRIGGER_LIMITS
-    """Orders that wait for a price, of one account."""
+    """Orders that wait for a price, of one account and of a family."""
     blocks: BlockLimits = BLOCK_LIMITS
     """Sizes and times of blocks and of requests for quotes."""
     mark_interval_ms: int = 100

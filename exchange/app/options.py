@@ -11,7 +11,7 @@ from typing import Final
 
 from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 from exchange.app.key_file import KEY_VARIABLE
-from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS, MAX_TRAILING
+from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS, MAX_TRAILING, MAX_TRIGGERS
 from exchange.gateway.block_limits import BlockLimits
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.sign_ups import SignUpLimits
@@ -127,16 +127,27 @@ def _trigger_counts() -> Iterator[tuple[str, int, str, str]]:
     core = "0: only the core's own limit"
     yield "--account-triggers", usual.orders_max, "N", f"orders of an account that wait for a trigger; {core}"
     yield "--account-trailing", usual.trailing_max, "N", f"of these, trailing ones of one price; {core}"
+    family = "the same, of a main account and its subaccounts together"
+    yield "--family-triggers", usual.family_orders_max, "N", f"{family}; {core}"
+    yield "--family-trailing", usual.family_trailing_max, "N", f"{family}; {core}"
 
 
 def _trigger_limits(options: argparse.Namespace) -> TriggerLimits:
-    orders, trailing = options.account_triggers, options.account_trailing
-    if not (0 <= orders <= MAX_OPEN_ORDERS_PER_ACCOUNT and 0 <= trailing <= MAX_TRAILING):
+    given = TriggerLimits(
+        options.account_triggers, options.account_trailing, options.family_triggers, options.family_trailing
+    )
+    trailing = given.trailing_max, given.family_trailing_max
+    if not (
+        0 <= given.orders_max <= MAX_OPEN_ORDERS_PER_ACCOUNT
+        and 0 <= given.family_orders_max <= MAX_TRIGGERS
+        and all(0 <= most <= MAX_TRAILING for most in trailing)
+    ):
         raise SystemExit(
             f"strikebook: --account-triggers is at most {MAX_OPEN_ORDERS_PER_ACCOUNT:,}, "
-            f"--account-trailing at most {MAX_TRAILING:,}"
+            f"--family-triggers at most {MAX_TRIGGERS:,}, "
+            f"--account-trailing and --family-trailing at most {MAX_TRAILING:,}"
         )
-    return TriggerLimits(orders, trailing)
+    return given
 
 
 def _block_counts() -> Iterator[tuple[str, int, str, str]]:

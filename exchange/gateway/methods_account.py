@@ -136,6 +136,7 @@ def get_account_summary(venue: Venue, session: Session, request: Request) -> Non
     extended = boolean(request.params, "extended")
     if currency not in CURRENCIES_KNOWN and currency not in venue.registry.currencies:
         raise invalid_param("currency", "is no currency")
+    triggers = venue.trigger_caps.limits.told()
 
     def compute() -> JsonObject:
         if currency == QUOTE_CURRENCY:
@@ -143,7 +144,7 @@ def get_account_summary(venue: Venue, session: Session, request: Request) -> Non
         else:
             values = AccountValues(account=account, currency=currency)
         fees = fee_list(venue, values.tier) if extended else ()
-        return account_summary_object(values, extended=extended, fees=fees)
+        return account_summary_object(values, triggers, extended=extended, fees=fees)
 
     answer_read(venue, session, request, compute)
 
@@ -152,11 +153,12 @@ def get_account_summaries(venue: Venue, session: Session, request: Request) -> N
     """`private/get_account_summaries {extended?, subaccount_id?}`: all money is USDC."""
     account = account_asked(venue, session, request.params)
     extended = boolean(request.params, "extended")
+    triggers = venue.trigger_caps.limits.told()
 
     def compute() -> JsonObject:
         values = venue.figures.account(account)
         fees = fee_list(venue, values.tier) if extended else ()
-        return account_summaries_object([values], extended=extended, fees=fees)
+        return account_summaries_object([values], triggers, extended=extended, fees=fees)
 
     answer_read(venue, session, request, compute)
 

@@ -1,5 +1,5 @@
-"""How many orders an account may have waiting: those with a trigger hold no margin, so that money does not
-bound them, and what the shard can hold of them is everybody's.
+"""How many orders an account, and its family together, may have waiting: those with a trigger hold no margin,
+so that money does not bound them, and what the shard can hold of them is everybody's.
 
 The venue's own rule, in front of the core's: it counts what is open and untriggered, as the events told it,
 and what has been submitted and is not answered yet. Between the two nothing is missed: views take a
@@ -9,7 +9,8 @@ command's events before its caller does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple, TypeVar
 
 from exchange.core import order_queries
@@ -19,8 +20,8 @@ from exchange.domain import rejects
 from exchange.domain.commands_orders import Trigger
 from exchange.gateway.extended_params import ExtendedOrder
 from exchange.gateway.handing_out import OnEvents
-from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.registry import Registry
+from exchange.gateway.views import Views
 from exchange.wire.errors import reject_error
 from exchange.wire.session import RpcError
 
@@ -31,26 +32,39 @@ Source = tuple[int, int]
 
 
 class TriggerLimits(NamedTuple):
-    """What one account may have waiting; 0: only the core's own limit."""
+    """What one account, and what a main account with its subaccounts, may have waiting; 0: only the core's
+    own limit."""
 
     orders_max: int = 200
     """Untriggered orders, members of links that wait for their primary among them."""
     trailing_max: int = 8
     """Of these, the trailing ones of one source."""
+    family_orders_max: int = 500
+    """As `orders_max`, of all accounts of a family: more than 500 families fill the shard."""
+    family_trailing_max: int = 8
+    """As `trailing_max`: of a source that 256 may trail, 32 families take all."""
+
+    def told(self) -> dict[str, int]:
+        """As an account summary shows them."""
+        return {
+            "account_triggers": self.orders_max,
+            "account_trailing": self.trailing_max,
+            "family_triggers": self.family_orders_max,
+            "family_trailing": self.family_trailing_max,
+        }
 
 
 TRIGGER_LIMITS: Final = TriggerLimits()
 
 
 class TriggerCaps:
-    """Refuses an order that would take its account beyond the limits."""
+    """Refuses an order that would take its account, or its family, beyond the limits."""
 
-    def __init__(
-        self, limits: TriggerLimits, engine: Engine, extras: OrderExtras, registry: Registry
-    ) -> None:
+    def __init__(self, limits: TriggerLimits, engine: Engine, views: Views, registry: Registry) -> None:
         self.limits = limits
         self._engine = engine
-        self._extras = extras
+        self._extras = views.extras
+        self._families = views.families
         self._registry = registry
         self._sent: Counter[int] = Counter()  # orders submitted and not answered, by account
         self._sent_trailing: Counter[tuple[int, Source]] = Counter()
@@ -88,20 +102,40 @@ class TriggerCaps:
             raise
 
     def _check(self, account: int, count: int, trails: Counter[Source]) -> None:
-        open_ones = self._extras.waiting(account)
         limits = self.limits
-        if limits.orders_max and len(open_ones) + self._sent[account] + count > limits.orders_max:
-            raise _too_many("account_triggers", limits.orders_max)
-        if not (limits.trailing_max and trails):
+        self._check_of("account", (account,), count, trails, limits.orders_max, limits.trailing_max)
+        main = self._families.main_of(account)
+        family = (main, *self._families.subaccounts(main))
+        if len(family) > 1:
+            most = limits.family_orders_max, limits.family_trailing_max
+            self._check_of("family", family, count, trails, *most)
+
+    def _check_of(
+        self,
+        whose: str,
+        accounts: Sequence[int],
+        count: int,
+        trails: Counter[Source],
+        orders_max: int,
+        trailing_max: int,
+    ) -> None:
+        """Hold what some accounts have together, and `count` more, against limits."""
+        waiting = [self._extras.waiting(account) for account in accounts]
+        if orders_max:
+            under_way = sum(self._sent[account] for account in accounts)
+            if sum(map(len, waiting)) + under_way + count > orders_max:
+                raise _too_many(f"{whose}_triggers", orders_max)
+        if not (trailing_max and trails):
             return
         known = Counter(
             self._source(extra.source, extra.instrument)
-            for extra in map(self._extras.get, open_ones)
+            for extra in map(self._extras.get, chain.from_iterable(waiting))
             if extra is not None and extra.trigger == r.TRIGGER_TRAILING and not extra.fired
         )
         for source, more in trails.items():
-            if known[source] + self._sent_trailing[account, source] + more > limits.trailing_max:
-                raise _too_many("account_trailing", limits.trailing_max)
+            under_way = sum(self._sent_trailing[account, source] for account in accounts)
+            if known[source] + under_way + more > trailing_max:
+                raise _too_many(f"{whose}_trailing", trailing_max)
 
     def _note(self, account: int, count: int, trails: Counter[Source], sign: int) -> None:
         """Add to what is under way, or take off; what is at nothing is forgotten."""

@@ -187,7 +187,7 @@ class Venue:
         self.sequencer.add_after_release(self._flush)
         self.mmp_feeds = MmpFeeds(self.registry, self.settings.groups, self.fanout)
         self.views.on_mmp.append(self.mmp_feeds.on_mmp)
-        self.trigger_caps = TriggerCaps(trigger_limits, engine, self.views.extras, self.registry)
+        self.trigger_caps = TriggerCaps(trigger_limits, engine, self.views, self.registry)
         self.combo_caps = combo_caps or ComboCaps()
         self.labelling = Labelling(engine, self.labels, self.ring, self.sequencer)
         self.quotes_sent = QuotesSent()

@@ -5,7 +5,7 @@ Figures are given in micro-USDC; what floats by nature (Greeks) is given as floa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -160,12 +160,19 @@ def _identity(values: AccountValues) -> JsonObject:
 
 
 def account_summary_object(
-    values: AccountValues, *, extended: bool = False, fees: Sequence[JsonObject] = ()
+    values: AccountValues,
+    triggers: Mapping[str, int],
+    *,
+    extended: bool = False,
+    fees: Sequence[JsonObject] = (),
 ) -> JsonObject:
-    """`private/get_account_summary`; `extended` adds who the account is and its fees."""
+    """`private/get_account_summary`; `extended` adds who the account is and its fees.
+
+    `triggers`: how many orders may wait for one, of the account and its family (`limits.trigger_orders`).
+    """
     found = portfolio_data(values)
     found["fee_group"] = fee_group(values.tier)
-    found["limits"] = api_limits(tier=values.tier)
+    found["limits"] = {**api_limits(tier=values.tier), "trigger_orders": {**triggers}}
     identity = _identity(values)
     # Strict clients require these few with or without `extended`.
     for name in ("id", "username", "system_name", "email", "type", "security_keys_enabled"):
@@ -177,7 +184,11 @@ def account_summary_object(
 
 
 def account_summaries_object(
-    summaries: Sequence[AccountValues], *, extended: bool = False, fees: Sequence[JsonObject] = ()
+    summaries: Sequence[AccountValues],
+    triggers: Mapping[str, int],
+    *,
+    extended: bool = False,
+    fees: Sequence[JsonObject] = (),
 ) -> JsonObject:
     """`private/get_account_summaries`: the account once, its currencies in `summaries` (not empty)."""
     found = _identity(summaries[0])
@@ -185,7 +196,7 @@ def account_summaries_object(
     for values in summaries:
         row = portfolio_data(values)
         row["fee_group"] = fee_group(values.tier)
-        row["limits"] = api_limits(tier=values.tier)
+        row["limits"] = {**api_limits(tier=values.tier), "trigger_orders": {**triggers}}
         if extended:
             row["fees"] = list(fees)
         rows.append(row)

@@ -54,9 +54,9 @@ ACTIONS = {
     ),
     3: Actions(
         still=(*ACTING, *LIQUIDATING, *RESTING, *EXTENDING, *MEETING, *MEETING),
-        before=(*ACTING, *RESTING, *RESTING, *EXTENDING),
+        before=(*ACTING, *RESTING * 4, *EXTENDING),
         jumping=(*JUMPING, *MOVING),
-        after=(*ACTING, *EXTENDING, *MEETING, *MEETING, *MEETING),
+        after=(*ACTING, *EXTENDING, *MEETING * 5),
         still_most=14,
         around_most=6,
         tight=(True, False),

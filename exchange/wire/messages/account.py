@@ -105,12 +105,22 @@ class MatchingLimits(TypedDict):
     trading: TradingLimits
 
 
+class TriggerOrderLimits(TypedDict):
+    """How many orders may wait for a trigger, trailing ones of one price among them; 0: no limit here."""
+
+    account_trailing: int
+    account_triggers: int
+    family_trailing: int
+    family_triggers: int
+
+
 class Limits(TypedDict):
-    """The account's rate limits."""
+    """The account's rate limits, and what it may have waiting."""
 
     limits_per_currency: bool
     matching_engine: MatchingLimits
     non_matching_engine: Budget
+    trigger_orders: TriggerOrderLimits
 
 
 class CurrencySummary(Portfolio):

@@ -60,15 +60,17 @@ def test_wrong_values_are_named_before_anything_starts(command: str) -> None:
     assert "at most 65,536" in _said([command, "--account-orders", "65537"])
     assert "--account-positions at most 2,048" in _said([command, "--account-positions", "2049"])
     assert "--account-triggers is at most 65,536" in _said([command, "--account-triggers", "65537"])
-    assert "--account-trailing at most 256" in _said([command, "--account-trailing", "-1"])
+    said = _said([command, "--account-trailing", "-1"])
+    assert "--account-trailing and --family-trailing at most 256" in said
+    assert "--family-triggers at most 262,144" in _said([command, "--family-triggers", "262145"])
 
 
 def test_limits_of_orders_that_wait_are_options() -> None:
     parser = argparse.ArgumentParser()
     add_venue_arguments(parser)
     assert config_of(parser.parse_args([])).triggers == TRIGGER_LIMITS
-    given = parser.parse_args(["--account-triggers", "50", "--account-trailing", "0"])
-    assert config_of(given).triggers == TriggerLimits(50, 0)
+    given = ["--account-triggers", "50", "--account-trailing", "0", "--family-trailing", "9"]
+    assert config_of(parser.parse_args(given)).triggers == TriggerLimits(50, 0, 500, 9)
 
 
 def test_a_wrong_port_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

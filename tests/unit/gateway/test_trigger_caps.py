@@ -52,7 +52,13 @@ def cap(name: str, limit: int) -> dict[str, Any]:
 
 
 def test_the_usual_limits() -> None:
-    assert TRIGGER_LIMITS == (200, 8)
+    assert TRIGGER_LIMITS == (200, 8, 500, 8)
+    rig = RiskRig().open()
+    limits = rig.main().call("private/get_account_summary", currency="USDC")["limits"]
+    assert limits["trigger_orders"] == {
+        "account_triggers": 200, "account_trailing": 8, "family_triggers": 500, "family_trailing": 8,
+    }  # fmt: skip
+    rig.close()
 
 
 def test_an_account_has_so_many_waiting_and_no_more(rig: RiskRig) -> None:
@@ -64,6 +70,40 @@ def test_an_account_has_so_many_waiting_and_no_more(rig: RiskRig) -> None:
     alice.call("private/cancel", order_id=orders[0]["order_id"])
     place(alice)
     assert refused(alice, send(alice)) == cap("account_triggers", 4)
+
+
+
+def test_a_family_has_its_own_limit_which_subaccounts_share() -> None:
+    rig = RiskRig(trigger_limits=TriggerLimits(4, 2, 6, 3)).open()
+    alice, bob = rig.main(), rig.main(name="bob")
+    one, other = (rig.sub(alice)[0] for _ in range(2))
+    for client in (alice, one):
+        for _ in range(2):
+            trail(client, trigger="index_price" if client is alice else "mark_price")
+    trail(one, OPTION)
+    request = send(other, **{**TRAILING, "trigger_price": None})
+    assert refused(other, request) == cap("family_trailing", 3), "two of the main account, one of another"
+    place(other)
+    requests = [send(client) for client in (alice, other)]
+    assert refused(alice, requests[0]) == refused(other, requests[1]) == cap("family_triggers", 6)
+    assert place(bob)["order_state"] == "untriggered", "who is of no family has its own limit"
+    alice.call("private/cancel_all")
+    place(other)
+    place(alice)
+    assert refused(one, send(one)) == cap("family_triggers", 6)
+    rig.close()
+
+
+def test_a_family_s_orders_under_way_count() -> None:
+    rig = RiskRig(trigger_limits=TriggerLimits(4, 2, 3, 2)).open()
+    alice = rig.main()
+    sub = rig.sub(alice)[0]
+    requests = [(client, send(client)) for client in (alice, sub, alice, sub)]
+    rig.loop.run()
+    for client, request in requests[:3]:
+        assert client.reply(request)["order"]["order_state"] == "untriggered"
+    assert refused(*requests[3]) == cap("family_triggers", 3)
+    rig.close()
 
 
 def test_what_has_fired_does_not_count(rig: RiskRig) -> None:
@@ -151,7 +191,7 @@ def test_a_venue_that_starts_again_counts_what_waits(rig: RiskRig) -> None:
 
 
 def test_none_of_the_venue_s_own() -> None:
-    rig = RiskRig(trigger_limits=TriggerLimits(0, 0)).open()
+    rig = RiskRig(trigger_limits=TriggerLimits(0, 0, 0, 0)).open()
     alice = rig.main()
     for _ in range(9):
         trail(alice)

@@ -35,18 +35,25 @@ VALUES = AccountValues(
 )
 
 
+TRIGGERS = {"account_triggers": 4, "account_trailing": 3, "family_triggers": 2, "family_trailing": 1}
+
+
 @pytest.mark.parametrize("extended", [False, True])
 def test_an_account_summary(extended: bool) -> None:
     fees = [accounts.fee_object("option", "btc_usdc", 300, 300)]
-    found = accounts.account_summary_object(VALUES, extended=extended, fees=fees)
+    found = accounts.account_summary_object(VALUES, TRIGGERS, extended=extended, fees=fees)
     shapes.check_shape(through_json(found), shapes.SUMMARY)
     assert (found["balance"], found["equity"], found["margin_balance"]) == (1000.0, 1200.0, 1100.0)
     assert (found["total_pl"], found["options_pl"], found["futures_pl"]) == (1.0, 1.5, -0.5)
     assert ("fees" in found) is extended
+    limits = found["limits"]
+    assert isinstance(limits, dict)
+    assert limits["trigger_orders"] == TRIGGERS
 
 
 def test_summaries_list_each_currency_once() -> None:
-    found = accounts.account_summaries_object([VALUES, AccountValues(64, "alice", "BTC")], extended=True)
+    both = [VALUES, AccountValues(64, "alice", "BTC")]
+    found = accounts.account_summaries_object(both, TRIGGERS, extended=True)
     rows = found["summaries"]
     assert isinstance(rows, list)
     assert [row["currency"] for row in rows] == ["USDC", "BTC"]
@@ -91,7 +98,7 @@ def test_a_subaccount_and_its_portfolio() -> None:
         "segregated_pm",
         False,
     )
-    assert accounts.account_summary_object(values)["fee_group"] == "tier_2"
+    assert accounts.account_summary_object(values, TRIGGERS)["fee_group"] == "tier_2"
     portfolio = accounts.currency_portfolio(VALUES)
     shapes.check_shape(
         through_json(portfolio),
