@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import platform
 import statistics
@@ -24,6 +25,7 @@ from loadtest.gateway_fanout import fanout_row
 from loadtest.gateway_flow import Market
 from loadtest.gateway_processes import Process, echo, venue
 from loadtest.gateway_rows import FULL, QUICK, Plan, Row
+from loadtest.gateway_whole import Prepare, beside
 from loadtest.timing import last_core, pin
 
 SEED: Final = 20_261_122
@@ -46,7 +48,10 @@ Rows:
 
 The venue: 1,000 instruments, 1,000 accounts (a connection acts for one after the other), standard margin,
 every acknowledged command behind an fdatasync; three orders of ten cross. Replies of each row are decoded
-with the dialect's required fields. CPU is that of the server's process on its core.
+with the dialect's required fields. CPU is that of the server's process on its core. Beside
+orders, quotes and lane the same is measured with everything on, as `strikebook serve` starts it: marks at
+10 Hz, risk driver, settlement, history, snapshots, all on the server's core; for each connection one that
+listens to a book and to the private streams of all its accounts (in the lane: its own FILLS). The bar is 60 %.
 """
 
 
@@ -57,8 +62,10 @@ Connect = Callable[[Process], list[Flow]]
 class Bench:
     """One benchmark: the echo server of the denominator stays up all the time."""
 
-    def __init__(self, plan: Plan, core: int, denominator: Process) -> None:
+    def __init__(self, plan: Plan, core: int, denominator: Process, *, whole: bool = False) -> None:
         self.plan = plan
+        self.whole = whole
+        """Whether each row is measured with everything on as well."""
         self.core = core
         self._denominator = denominator
         self._echo_frames = _echo_frames(8)
@@ -122,56 +129,72 @@ def echo_row(bench: Bench, kind: str) -> Row:
         )[0]
 
 
+def venue_row(
+    bench: Bench,
+    name: str,
+    prepare: Prepare,
+    depth: int,
+    least: float,
+    more: Sequence[str],
+    whole: Prepare | None = None,
+) -> tuple[Row, list[bytes]]:
+    """One row on a venue of its own, and again with everything on: there by `whole`, if its connections bring
+    their private streams themselves."""
+    with venue(bench.core, more) as (server, market):
+        row, kept = bench.race(name, server, prepare(market), depth, least)
+    if bench.whole:
+        beside(bench.plan, bench.core, row, whole or prepare, depth, more, streams=whole is None)
+    return row, kept
+
+
 def orders_row(bench: Bench, connections: int, depth: int, least: float, more: Sequence[str]) -> Row:
     """`private/buy` and `private/sell`, one order a frame."""
-    with venue(bench.core, more) as (server, market):
-        count = max(500, bench.plan.frames * 8 // connections)
+    count = max(500, bench.plan.frames * 8 // connections)
+
+    def prepare(market: Market) -> Connect:
         frames = [
             flow.frames(flow.order_payloads(market, n, connections, count, SEED)) for n in range(connections)
         ]
-        row, kept = bench.race(
-            f"JSON orders, {connections} × {depth}",
-            server,
-            lambda process: json_flows(process, frames),
-            depth,
-            least,
-        )
-        checked = sum(schema.check(client.whole_replies(each), schema.PLACED) for each in kept)
-        print(f"  {checked} replies carry every required field")
+        return lambda process: json_flows(process, frames)
+
+    row, kept = venue_row(bench, f"JSON orders, {connections} × {depth}", prepare, depth, least, more)
+    checked = sum(schema.check(client.whole_replies(each), schema.PLACED) for each in kept)
+    print(f"  {checked} replies carry every required field")
     return row
 
 
 def quotes_row(bench: Bench, connections: int, depth: int, least: float, more: Sequence[str]) -> Row:
     """`private/mass_quote` with a hundred quotes a frame."""
-    with venue(bench.core, more) as (server, market):
+
+    def prepare(market: Market) -> Connect:
         frames = [
             flow.frames(flow.quote_payloads(market, n, connections, 100, SEED)) for n in range(connections)
         ]
-        row, kept = bench.race(
-            f"JSON mass_quote of {flow.QUOTES}, {connections} × {depth} (frames)",
-            server,
-            lambda process: json_flows(process, frames),
-            depth,
-            least / flow.QUOTES,
-        )
-        checked = sum(schema.check(client.whole_replies(each), schema.QUOTED) for each in kept)
-        print(f"  {checked} replies carry every required field; quotes are {flow.QUOTES} × the frames")
+        return lambda process: json_flows(process, frames)
+
+    name = f"JSON mass_quote of {flow.QUOTES}, {connections} × {depth} (frames)"
+    row, kept = venue_row(bench, name, prepare, depth, least / flow.QUOTES, more)
+    checked = sum(schema.check(client.whole_replies(each), schema.QUOTED) for each in kept)
+    print(f"  {checked} replies carry every required field; quotes are {flow.QUOTES} × the frames")
     return row
 
 
 def lane_row(bench: Bench, connections: int, depth: int, least: float, more: Sequence[str]) -> Row:
     """`strikebook.v1`, a hundred orders a message."""
-    with venue(bench.core, more) as (server, market):
+
+    def prepare(market: Market, fills: bool = False) -> Connect:
         runs = [flow.lane_runs(market, n, 100, SEED, sell=bool(n % 2)) for n in range(connections)]
-        hellos = [flow.lane_hellos(market, n, connections) for n in range(connections)]
+        hellos = [flow.lane_hellos(market, n, connections, fills=fills) for n in range(connections)]
 
         def connect(process: Process) -> list[Flow]:
             socks = [client.connect(process.port, protocol="strikebook.v1") for _ in runs]
             return [LaneFlow(*each, LANE_TURN) for each in zip(socks, runs, hellos, strict=True)]
 
-        return bench.race(
-            f"strikebook.v1, frames of 100, {connections} × {depth}", server, connect, depth, least
-        )[0]
+        return connect
+
+    name = f"strikebook.v1, frames of 100, {connections} × {depth}"
+    with_fills = functools.partial(prepare, fills=True)
+    return venue_row(bench, name, prepare, depth, least, more, with_fills)[0]
 
 
 def latency_row(bench: Bench, more: Sequence[str]) -> None:
@@ -224,6 +247,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="one short run of each row")
     parser.add_argument("--only", default=",".join(ROWS), help="rows, with commas (%(default)s)")
+    parser.add_argument("--path-alone", action="store_true", help="not with everything on as well")
     parser.add_argument("--profile", default="", metavar="FILE", help="profile the venue of the last row")
     options = parser.parse_args(argv)
     wanted = options.only.split(",")
@@ -236,7 +260,7 @@ def main(argv: Sequence[str]) -> int:
     more = ["--profile", options.profile] if options.profile else []
     rows: list[Row] = []
     with machine(core), echo("websockets", core) as denominator:
-        bench = Bench(plan, core, denominator)
+        bench = Bench(plan, core, denominator, whole=not options.path_alone)
         rows += [echo_row(bench, kind) for kind in ("picows", "lean") if kind in wanted]
         if "orders" in wanted:
             rows.append(orders_row(bench, 8, 32, 2.4, more))

@@ -170,7 +170,7 @@ class LaneFlow(Flow):
                 self.commands += int.from_bytes(data[start + 2 : start + 4], "little")
             elif data[start] == lane.ERROR:
                 self.errors += 1
-            answers += 1
+            answers += data[start] != lane.FILLS
             at = start + size
         self.tail = data[at:]
         return answers

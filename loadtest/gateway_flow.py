@@ -122,10 +122,13 @@ def lane_runs(market: Market, connection: int, count: int, seed: int, *, sell: b
     return found
 
 
-def lane_hellos(market: Market, connection: int, connections: int) -> list[bytes]:
-    """HELLOs of the accounts that share a connection, all on one side of the market."""
+def lane_hellos(
+    market: Market, connection: int, connections: int, *, fills: bool = False
+) -> list[bytes]:
+    """HELLOs of the accounts that share a connection, all on one side of the market; whether they ask to be
+    told of fills."""
     mine = range(connection, len(market.tokens), connections + connections % 2)
-    return [unmasked(fast_lane.hello(market.tokens[account], fills=False)) for account in mine]
+    return [unmasked(fast_lane.hello(market.tokens[account], fills=fills)) for account in mine]
 
 
 def unmasked(payload: bytes) -> bytes:

@@ -34,6 +34,21 @@ class Process:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
+    def children_cpu_s(self) -> float:
+        """Processor seconds that the processes it has started, and theirs, have used so far."""
+        found = 0.0
+        for child in _children(self.pid):
+            with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+                found += Process(child, 0).cpu_s() + Process(child, 0).children_cpu_s()
+        return found
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(FileNotFoundError):
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return []
+
 
 @contextlib.contextmanager
 def _started(command: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,9 @@
 
 The order path as `strikebook serve` wires it (engine, journal with fdatasync, chain, views, private streams,
 credentials), on the benchmark's own market and without what runs beside it: no oracle, no calendar, no
-settlement and no history. It prints one line of JSON when it listens: its port and a token for each account.
+settlement and no history. With `--whole` it is the venue of `strikebook serve` itself on that market: marks
+at 10 Hz, calendar, risk driver; settlement, history and snapshots in processes of their own. It prints one
+line of JSON when it listens: its port and a token for each account.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from pathlib import Path
 
 import uvloop
 
+from exchange.app.config import Config
 from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.serve import VenueProcess
 from exchange.app.snapshots import machine
 from exchange.app.telemetry import Telemetry
 from exchange.attest import chain
@@ -62,6 +66,45 @@ def tokens(credentials: Credentials, authenticator: CredentialAuthenticator, wor
         )
         found.append(authenticator.signer.issue(token))
     return found
+
+
+async def run_whole(world: World, data: Path) -> None:
+    """Serve with everything on until SIGTERM or until the parent is gone."""
+    write_journal(world, data / "journal")
+    server = ServerConfig(connections_of_loopback_max=0, connections_max=0, credits=BUDGET)
+    process = VenueProcess(
+        Config(
+            data=data,
+            port=0,
+            reserve_orders=RESERVE_ORDERS,
+            quotes_need_cancel_on_disconnect=False,
+            server=server,
+        )
+    )
+    port = await process.start()
+    venue = process.venue
+    while venue.phase != "open":
+        await asyncio.sleep(0.01)
+    known: dict[str, object] = {"port": port}
+    known["tokens"] = tokens(process.credentials, venue.authenticator, world)
+    known["names"] = [view.name for view in venue.registry.instruments[: world.instruments]]
+    gc.collect()
+    gc.freeze()
+    print(json.dumps(known), flush=True)
+    await _until_told()
+    if venue.halted:
+        print(f"halted: {venue.sequencer.halt_reason!r}", file=sys.stderr)
+    os._exit(1 if venue.halted else 0)  # the children see their parent gone
+
+
+async def _until_told() -> None:
+    """Return on SIGTERM, or when the parent is gone."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    parent = os.getppid()
+    while not stopped.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), timeout=1.0)
 
 
 async def run(world: World, data: Path, profile: Path | None = None) -> None:
@@ -111,12 +154,7 @@ async def run(world: World, data: Path, profile: Path | None = None) -> None:
     if watcher is not None:
         watcher.enable()
     print(json.dumps(known), flush=True)
-    stopped = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    parent = os.getppid()
-    while not stopped.is_set() and os.getppid() == parent:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), timeout=1.0)
+    await _until_told()
     if watcher is not None:
         watcher.disable()
         watcher.dump_stats(str(profile))
@@ -133,11 +171,12 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--instruments", type=int, default=1_000)
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--profile", type=Path, help="write a cProfile of the whole run there")
+    parser.add_argument("--whole", action="store_true", help="everything on, as `strikebook serve` starts it")
     options = parser.parse_args(argv)
     pin(options.core)
     keep_heap()
-    world = World(options.accounts, options.instruments, SystemClock().now_ms())
-    uvloop.run(run(world, options.data, options.profile))
+    world = World(options.accounts, options.instruments, SystemClock().now_ms(), not options.whole)
+    uvloop.run(run_whole(world, options.data) if options.whole else run(world, options.data, options.profile))
 
 
 if __name__ == "__main__":

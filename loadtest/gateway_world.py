@@ -39,6 +39,9 @@ class World(NamedTuple):
     accounts: int
     instruments: int
     now_ms: int
+    banded: bool = True
+    """Whether prices are held in a band around the mark; not where marks are a model's and the orders' prices
+    are not."""
 
     def terms(self) -> list[commands.InstrumentTerms]:
         """The listings; options expire at 08:00 UTC some ninety days from now."""
@@ -47,7 +50,8 @@ class World(NamedTuple):
         for number in range(self.instruments):
             term = packed.instrument_terms(number)
             expires = 0 if term.kind == r.KIND_PERPETUAL else expiry_ms
-            found.append(term._replace(expiry_ms=expires))
+            term = term._replace(expiry_ms=expires)
+            found.append(term if self.banded else term._replace(band_ppm=0))
         return found
 
 
