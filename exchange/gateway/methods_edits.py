@@ -148,7 +148,7 @@ def _sizes(params: Params, view: InstrumentView, order: ev.Order) -> _Sizes:
     elif remaining is not None:
         whole = order.filled_lots + remaining
     display = display_lots(params, view, whole)
-    if order.state == r.ORDER_STATE_UNTRIGGERED:
+    if order.state == r.ORDER_STATE_UNTRIGGERED or view.is_combo:  # of a combo's nothing is hidden
         return _Sizes(total, remaining, display)
     if display is None and order.shown_lots < order.open_lots:
         raise error(

@@ -257,6 +257,9 @@ class PrivateFeeds:
             self._write_changes(topic, [change for change in data if isinstance(change, Change)])
         elif topic.channel.family == _ORDERS and topic.channel.interval != "raw":
             topic.publish(_latest(data))
+        elif topic.channel.family == _COMBO_TRADES:  # a frame each
+            for trade in data:
+                topic.publish(trade)
         else:
             topic.publish(data)
 

@@ -50,11 +50,6 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
     ),
     **_all(_NEVER, "there are no brokers", "get_broker_trade_requests get_broker_trades"),
     # what is to come
-    **_all(
-        _NOT_YET,
-        "combo books are not open yet",
-        "create_combo get_leg_prices public/get_combo_details public/get_combo_ids public/get_combos",
-    ),
     **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
 }
 

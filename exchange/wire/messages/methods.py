@@ -180,6 +180,13 @@ _MARKET: Final = {
         f"instrument_name {_SETTLEMENTS}", w.Settlements, type=SettlementType
     ),
 }
+_COMBOS: Final = {
+    "private/create_combo": call("trades", m.Combo),
+    "private/get_leg_prices": call("legs price", m.LegPrices, price=float),
+    "public/get_combo_details": call("combo_id", m.Combo),
+    "public/get_combo_ids": call("currency state?", list[str], state=Literal["active", "inactive"]),
+    "public/get_combos": call("currency", list[m.Combo]),
+}
 _ACCOUNT: Final = {
     "private/get_account_summary": call("currency extended? subaccount_id?", a.AccountSummary),
     "private/get_account_summaries": call("extended? subaccount_id?", a.AccountSummaries),
@@ -346,6 +353,7 @@ _BLOCKS: Final = {
 CALLS: Final[dict[str, Call]] = {
     **_TRADING,
     **_MARKET,
+    **_COMBOS,
     **_ACCOUNT,
     **_WALLET,
     **_SESSION,

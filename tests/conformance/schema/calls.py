@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tests.conformance.schema import facts
-from tests.conformance.schema.market import PROTECTION, SOON, Market
+from tests.conformance.schema.market import PROTECTION, SOON, STRADDLE, Market
 from tests.conformance.schema.market_blocks import LEGS, NAMED, TRADES
 from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, Client
 
@@ -27,7 +27,11 @@ _VALUES: Final[Mapping[str, object]] = {
     "language": "en",
     "email": "sub@example.org",
     "name": "another",
+    "combo_id": STRADDLE,
 }
+_STRADDLE: Final = [
+    {"instrument_name": name, "amount": 0.1, "direction": "buy"} for name in (OPTION, PUT)
+]
 _NOT_CHOSEN: Final = "a value for every required parameter"
 
 
@@ -193,6 +197,8 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "public/get_funding_rate_value": lambda m: {"instrument_name": PERPETUAL},
     "public/get_last_settlements_by_instrument": lambda m: {"instrument_name": PERPETUAL},
     "private/get_settlement_history_by_instrument": lambda m: {"instrument_name": SOON},
+    "private/create_combo": lambda m: {"trades": _STRADDLE},
+    "private/get_leg_prices": lambda m: {"legs": _STRADDLE, "price": 10_000.0},
     "private/buy": lambda m: {"instrument_name": OPTION, "amount": 0.1, "price": 5_000.0},
     "private/sell": lambda m: {"instrument_name": OPTION, "amount": 0.1, "price": 4_850.0, "_client": m.bob},
     "private/edit": _edited,

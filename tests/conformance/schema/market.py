@@ -32,12 +32,14 @@ from tests.unit.gateway.rig import (
     Client,
     option_terms,
 )
-from tests.unit.gateway.risk_rig import RiskRig
+from tests.unit.gateway.risk_rig import TIERS, RiskRig
 from tests.unit.gateway.stored import Store
 
 SOON: Final = "BTC_USDC-28JUN25-90000-C"
 """A call that has been delivered when the walk begins."""
 SOON_MS: Final = 1_751_097_600_000  # 28 June 2025, 08:00 UTC
+STRADDLE: Final = "BTC_USDC-STRD-27DEC26-100000"
+"""The call and the put together, which has a book of its own."""
 _PRICES: Final = {OPTION: 5_000.0, PUT: 5_000.0, PERPETUAL: 100_000.0, ETH_PERPETUAL: 4_000.0}
 PROTECTION: Final[dict[str, Any]] = {
     "index_name": "btc_usdc", "interval": 1, "frozen_time": 0, "quantity_limit": 0.2, "max_quote_quantity": 5,
@@ -192,6 +194,26 @@ class Market:
         self.bob.call("private/mass_quote", quote_id="q", mmp_group="g", quotes=quotes)
         self.blocks.executed()
         self.blocks.traded()
+        self.rig.order(commands.set_rules(4))
+        self.rig.order(commands_risk.set_fees(TIERS, 500))
+        self.combo(OPTION, PUT)
+        self._trade_straddle()
+
+    def combo(self, bought: str, other: str, direction: str = "buy") -> dict[str, Any]:
+        """A combo of two options, made by Alice."""
+        trades = [
+            {"instrument_name": bought, "amount": 1, "direction": "buy"},
+            {"instrument_name": other, "amount": 1, "direction": direction},
+        ]
+        made: dict[str, Any] = self.alice.call("private/create_combo", trades=trades)
+        return made
+
+    def _trade_straddle(self) -> None:
+        """In its book, and as both legs' orders imply it; an order of each side rests."""
+        self.alice.buy(STRADDLE, 0.1, 9_500.0, label="resting")
+        self.bob.sell(STRADDLE, 0.1, 9_980.0)
+        self.alice.buy(STRADDLE, 0.2, 10_000.0, label="l")
+        self.bob.sell(STRADDLE, 0.1, 10_500.0)
 
     def remember(self) -> None:
         """Let the store have all of it, and a volatility index, for which there are too few strikes here."""
@@ -230,6 +252,8 @@ class Market:
         rig.order(commands.funding(2, 700))
         terms = option_terms(r.OPTION_PUT)._replace(strike_micro=95_000_000_000)
         rig.order(commands.list_instrument(rig.engine.instrument_count, terms))
+        self._trade_straddle()
+        self.combo(OPTION, PUT, "sell")
         account = self.alice.account or 0
         for locked in (True, False):
             rig.order(commands_risk.set_lock(account, locked))

@@ -10,13 +10,13 @@ import pytest
 from exchange.wire.channels import parse_channel
 from exchange.wire.unavailable import SILENT_CHANNELS
 from tests.conformance.schema import declared, facts
-from tests.conformance.schema.market import Market
+from tests.conformance.schema.market import STRADDLE, Market
 from tests.unit.gateway.rig import OPTION, PERPETUAL
 
 # A channel of each template; intervals, groups and depths in turn.
 _PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "instrument_name": (OPTION, PERPETUAL),
-    "kind": ("any", "option", "future"),
+    "instrument_name": (OPTION, PERPETUAL, STRADDLE),
+    "kind": ("any", "option", "future", "option_combo"),
     "currency": ("any", "usdc"),
     "index_name": ("btc_usdc",),
     "interval": ("raw", "100ms", "agg2"),
@@ -28,7 +28,9 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
 _LATER: Final[dict[str, tuple[str, ...]]] = {"interval": ("100ms", "agg2")}  # `raw` is a template of its own
 _ONLY: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "perpetual.{instrument_name}.{interval}": {"instrument_name": (PERPETUAL,)},
-    "instrument.creation.{kind}.{currency}": {"kind": ("any", "option")},
+    "instrument.creation.{kind}.{currency}": {"kind": ("any", "option", "option_combo")},
+    "user.combo_trades.{instrument_name}.{interval}": {"instrument_name": (STRADDLE,)},
+    "user.combo_trades.{kind}.{currency}.{interval}": {"kind": ("any", "option_combo", "combo")},
     "user.orders.{instrument_name}.{interval}": _LATER,
     "user.orders.{kind}.{currency}.{interval}": _LATER,
 }

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import pytest
 
-from tests.conformance.schema import calls, facts
-from tests.conformance.schema.market import SOON, Market
+from tests.conformance.schema import calls, declared, facts
+from tests.conformance.schema.market import SOON, STRADDLE, Market
 from tests.conformance.schema.test_methods import SERVED
 from tests.unit.gateway.rig import ETH_PERPETUAL, PERPETUAL, PUT, CallFailed, Client
 
 READS: Final = [name for name in SERVED if "/get_" in name or name == "public/ticker"]
 _VALUES: Final = {
-    "instrument_name": (PERPETUAL, ETH_PERPETUAL, PUT, SOON),
+    "instrument_name": (PERPETUAL, ETH_PERPETUAL, PUT, SOON, STRADDLE),
     "currency": ("BTC", "ETH", "USDT", "EURR"),
     "kind": ("option", "future", "spot", "option_combo"),
     "type": ("settlement", "delivery", "bankruptcy"),
@@ -55,4 +55,4 @@ def _wrong(who: Client, method: str, asked: dict[str, Any]) -> list[str]:
         result = who.call(method, **asked)
     except CallFailed as refused:
         return [] if refused.code in _REFUSALS else [f"answers {refused}"]
-    return facts.walk_result(method, result).wrong
+    return [*facts.walk_result(method, result).wrong, *declared.wrong_result(method, result)]
