@@ -183,7 +183,7 @@ class BatchBuilder:
         if found and not self._operations:
             self._opened_ms = now_ms
         self._operations.extend(found)
-        self._fills += sum(type(operation) is op.Fill for operation in found)
+        self._fills += sum(isinstance(operation, op.FILLS) for operation in found)
 
     def due(self, now_ms: int) -> bool:
         """Whether the batch is full or old enough. A batch without operations is never due."""

@@ -1,10 +1,10 @@
-"""Batch body, codecs 1 to 3: operations to bytes and back, exactly.
+"""Batch body, codecs 1 to 4: operations to bytes and back, exactly.
 
 Columns of integers, each a run of zigzag varints, over per-batch dictionaries of accounts and
 instruments; each column is a block, raw or zstd, whichever is shorter. Layout in docs/settlement.md.
 Nothing but the body is needed to decode it. Codecs differ only in the kinds of operations they know: 1 the
 first nine, 2 those of rules version 2 as well, 3 has the last kind, which carries the shares in a loss,
-instead of the one before it. The decoder bounds every count by the bytes it has.
+instead of the one before it, 4 those of rules version 4. The decoder bounds every count by the bytes it has.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from typing import Any, Final
 
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.commands_risk import FeeTier
-from exchange.domain.limits import MAX_TIERS
+from exchange.domain.legs import ComboLeg
+from exchange.domain.limits import LEGS_MOST, MAX_TIERS
 from settlement import columns as col
 from settlement import operations as op
 from settlement.columns import BodyError, Reader
 
-CODEC: Final = 3
+CODEC: Final = 4
 CODECS: Final = {
     1: frozenset(range(9)),
     2: frozenset(range(21)),
     3: frozenset(range(22)) - {20},
+    4: frozenset(range(25)) - {20},
 }
 """The kinds each codec knows."""
 
@@ -51,6 +53,9 @@ KINDS: Final[tuple[type, ...]] = (
     op.Takeover,
     op.LossShare,
     op.LossStep,
+    op.ComboListing,
+    op.ComboFill,
+    op.DiscountSet,
 )
 _KIND_OF: Final = {kind: number for number, kind in enumerate(KINDS)}
 _TERMS_FIELDS: Final = len(InstrumentTerms._fields) - 2  # plain integers; behind them steps and legs
@@ -218,6 +223,24 @@ def _read_listings(reader: Reader, total: int) -> list[op.Listing]:
     return listings
 
 
+def _write_combos(listings: list[op.ComboListing]) -> list[bytes]:
+    legs = [leg for listing in listings for leg in listing.terms.legs]
+    plain = [op.Listing(one.instrument, one.state, one.terms) for one in listings]
+    counts = col.varints(len(one.terms.legs) for one in listings)
+    return [*_write_listings(plain), counts, *_write_plain(legs)]
+
+
+def _read_combos(reader: Reader, total: int) -> list[op.ComboListing]:
+    plain, counts = _read_listings(reader, total), reader.column(total)
+    if min(counts) < 2 or max(counts) > LEGS_MOST:
+        raise BodyError(f"combos of {counts[:4]} legs")
+    legs = [ComboLeg(*row) for row in _read_plain(reader, sum(counts), 2)]
+    return [
+        op.ComboListing(one.instrument, one.state, one.terms._replace(legs=tuple(legs[end - count : end])))
+        for one, count, end in zip(plain, counts, col.sums(counts), strict=True)
+    ]
+
+
 def _write_fees(changes: list[op.FeesSet]) -> list[bytes]:
     tiers = [tier for change in changes for tier in change.tiers]
     return [col.varints(len(change.tiers) for change in changes), *_write_plain(tiers)]
@@ -265,4 +288,7 @@ _FORMS: Final[tuple[tuple[Writer, Maker], ...]] = (
     (_write_fees, _read_fees),
     *map(_plain, KINDS[10:21]),
     (_write_losses, _read_losses),
+    (_write_combos, _read_combos),
+    _plain(op.ComboFill),
+    _plain(op.DiscountSet),
 )

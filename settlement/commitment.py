@@ -13,7 +13,8 @@
     an account of a family, with a tier or in liquidation: its leaf hashes one word more,
                     main u32 ‖ tier u8 ‖ in liquidation u8 ‖ zero
     withdrawals   = keccak((id u64 ‖ account u64 ‖ amount_micro u128) words in id order)
-    fees          = keccak((option maker i64 ‖ option taker i64 ‖ perp maker i64 ‖ perp taker i64) words)
+    fees          = keccak((option maker i64 ‖ option taker i64 ‖ perp maker i64 ‖ perp taker i64) words
+                    ‖ discount on combos u256, where there is one)
     risk          = keccak((underlying u64 ‖ liquidation_fee_ppm u192) words in id order)
     sharing       = keccak(account u64 ‖ phase u64 ‖ at u64 ‖ shares u64 ‖ total ‖ deficit u256
                     ‖ remaining u256 ‖ (account u64 ‖ basis) words in id order ‖ share words in id order)
@@ -99,13 +100,21 @@ def _parameters_hash(state: State) -> bytes:
     values = (state.last_deposit_id, state.deposited_micro, state.withdrawn_micro)
     parts = b"".join(value.to_bytes(32, "big") for value in values)
     sharing = state.sharing if state.sharing.account else None
-    if state.last_withdrawal_id or state.tiers or state.liquidation_fee_ppm or sharing:
+    discount = state.combo_discount_permille
+    if state.last_withdrawal_id or state.tiers or discount or state.liquidation_fee_ppm or sharing:
         parts += state.last_withdrawal_id.to_bytes(32, "big")
         parts += _hash(_word((n, 8), (a, 8), (m, 16)) for n, (a, m) in sorted(state.withdrawals.items()))
-        parts += _hash(_TIER.pack(*tier) for tier in state.tiers)
+        parts += _hash(_fee_words(state))
         parts += _hash(_word((n, 8), (p, 24)) for n, p in sorted(state.liquidation_fee_ppm.items()))
         parts += _hash(_sharing_words(sharing) if sharing else ())
     return keccak(parts)
+
+
+def _fee_words(state: State) -> Iterator[bytes]:
+    for tier in state.tiers:
+        yield _TIER.pack(*tier)
+    if state.combo_discount_permille:
+        yield _word((state.combo_discount_permille, 32))
 
 
 def _sharing_words(sharing: Sharing) -> Iterator[bytes]:

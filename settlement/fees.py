@@ -54,6 +54,43 @@ def rates_ppm(state: State, account: Account, terms: InstrumentTerms) -> tuple[i
     return tier.perp_maker_ppm, tier.perp_taker_ppm
 
 
+def _discounted(fee: int, discount_permille: int) -> int:
+    """What is left of a fee, rounded up, or of a rebate (negative), rounded down."""
+    kept = 1_000 - discount_permille
+    return ceil_div(fee * kept, 1_000) if fee >= 0 else -floor_div(-fee * kept, 1_000)
+
+
+def combo_fees_micro(
+    state: State,
+    terms: InstrumentTerms,
+    maker: tuple[Account, bool],
+    taker: tuple[Account, bool],
+    index_micro: int,
+    lots: int,
+    value: int,
+    *,
+    rests: bool,
+) -> tuple[int, int]:
+    """(maker's fee, taker's fee) of a leg's fill (rules-4.md, Matching in a combo's book, Implied orders).
+
+    Each side is an account and whether it trades by a combo's order, which has the discount. A taker that
+    `rests` pays as the maker it is, without a rebate.
+    """
+    whose, by_combo = taker
+    rate = max(0, rates_ppm(state, whose, terms)[0]) if rests else rates_ppm(state, whose, terms)[1]
+    full = trade_fee_micro(terms, rate, index_micro, lots, value)
+    taker_fee = _discounted(full, state.combo_discount_permille) if by_combo else full
+    whose, by_combo = maker
+    rate = rates_ppm(state, whose, terms)[0]
+    if rate < 0:
+        maker_fee = -rebate_micro(terms, rate, index_micro, lots, full)
+    else:
+        maker_fee = trade_fee_micro(terms, rate, index_micro, lots, value)
+    if by_combo:
+        maker_fee = _discounted(maker_fee, state.combo_discount_permille)
+    return max(maker_fee, -taker_fee), taker_fee
+
+
 def fill_fees_micro(
     state: State,
     terms: InstrumentTerms,

@@ -12,9 +12,11 @@ from typing import Final
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain.events_combos import ComboTrade
 from exchange.domain.limits import ACCOUNT_BRIDGE, ACCOUNT_WITHDRAWALS
 from settlement import operations as op
 from settlement import transition as tr
+from settlement.combos import ComboMatches, combo_fill_fees
 from settlement.fees import fill_fees_micro
 from settlement.guards import user
 from settlement.mismatch import LedgerMismatch, must_agree
@@ -40,6 +42,7 @@ class Ledger:
         self.state = state
         self._done: list[op.Operation] = []
         self._settling = Settling(state, self._apply)
+        self._combos = ComboMatches(state)
 
     def read(self, events: bytes) -> list[op.Operation]:
         """Apply a run of whole events (all events of some commands) and return what they did.
@@ -57,6 +60,8 @@ class Ledger:
                 continue
             try:
                 self._settling.must_be_done(seq)
+                if kind != r.EV_TRADE:
+                    self._combos.must_be_done(seq)
                 if kind == r.EV_SETTLED:
                     at = self._read_settlement(events, at)
                 else:
@@ -65,6 +70,7 @@ class Ledger:
             except tr.TransitionError as error:
                 raise LedgerMismatch(f"seq {seq}: {error}") from error
         self._settling.must_be_done(0)
+        self._combos.must_be_done(0)
         return self._done
 
     @staticmethod
@@ -105,12 +111,16 @@ class Ledger:
 
     def _read_risk(self, event: ev.Event) -> None:
         """The events of rules version 2."""
-        if isinstance(event, ev.Liquidation):
+        if isinstance(event, ComboTrade):
+            self._combos.begin(event)
+        elif isinstance(event, ev.Liquidation):
             self._settling.liquidation(event)
         elif isinstance(event, ev.Moved):
             self._settling.moved(event)
         elif isinstance(event, ev.Fees):
             self._apply(op.FeesSet(event.tiers))
+            if event.combo_discount_permille != self.state.combo_discount_permille:
+                self._apply(op.DiscountSet(event.combo_discount_permille))
         elif isinstance(event, ev.Risk):
             number, rate = event.head.instrument, event.parameters.liquidation_fee_ppm
             if self.state.liquidation_fee_ppm.get(number, 0) != rate:
@@ -127,23 +137,22 @@ class Ledger:
         maker, taker = user(state, trade.maker_account), user(state, trade.taker_account)
         if trade.flags & r.TRADE_BLOCK:
             _must_be_of_a_block(trade, maker.main, taker.main)
-        fees = fill_fees_micro(state, terms, maker, taker, index, lots, value)
+        if state.index_micro.get(terms.underlying) != index:
+            self._apply(op.IndexSet(terms.underlying, index))
+        accounts, figures = (number, trade.maker_account, trade.taker_account), (trade.price_ticks, lots)
+        fill: op.Fill | op.ComboFill
+        if trade.flags & r.TRADE_COMBO:
+            fill = op.ComboFill(*accounts, self._combos.leg(trade), *figures, trade.trade_id)
+            fees = combo_fill_fees(state, instrument, fill)
+        else:
+            self._combos.must_be_done(trade.head.seq)
+            fill = op.Fill(*accounts, trade.taker_sells, *figures, trade.trade_id)
+            fees = fill_fees_micro(state, terms, maker, taker, index, lots, value)
         ours = (value, *fees, trade.taker_account)
         theirs = (trade.value_micro, trade.maker_fee_micro, trade.taker_fee_micro, trade.head.account)
         must_agree(trade.head.seq, f"trade {trade.trade_id} (value, fees, taker)", ours, theirs)
-        if state.index_micro.get(terms.underlying) != index:
-            self._apply(op.IndexSet(terms.underlying, index))
-        fill = op.Fill(
-            number,
-            trade.maker_account,
-            trade.taker_account,
-            trade.taker_sells,
-            trade.price_ticks,
-            trade.size_lots,
-            trade.trade_id,
-        )
         self._apply(fill)
-        if trade.flags & r.TRADE_LIQUIDATION:
+        if trade.flags & r.TRADE_LIQUIDATION and not trade.flags & r.TRADE_RESTS:
             self._settling.liquidation_fill(trade)
 
     def _read_cash(self, cash: ev.Cash) -> None:
@@ -197,7 +206,8 @@ class Ledger:
         number = event.head.instrument
         known = self.state.instruments.get(number)
         if known is None:
-            self._apply(op.Listing(number, event.state, event.terms))
+            listing = op.ComboListing if event.terms.legs else op.Listing
+            self._apply(listing(number, event.state, event.terms))
             return
         must_agree(event.head.seq, f"terms of instrument {number}", known.terms, event.terms)
         self._apply(op.StateSet(number, event.state))

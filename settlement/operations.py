@@ -210,6 +210,38 @@ class LossStep(NamedTuple):
     shares: tuple[tuple[int, int], ...]
 
 
+# --- from rules version 4 on --------------------------------------------------------------------------
+
+
+class ComboListing(NamedTuple):
+    """A combo listed; its terms have legs."""
+
+    instrument: int
+    state: int
+    terms: InstrumentTerms
+
+
+class ComboFill(NamedTuple):
+    """One leg's fill of a match by a combo's order. `sides`: bits of `settlement.combos`, who sells, who
+    trades by a combo's order, and whether the taker is one that rests."""
+
+    instrument: int
+    maker: int
+    taker: int
+    sides: int
+    price_ticks: int
+    size_lots: int
+    trade_id: int
+
+
+class DiscountSet(NamedTuple):
+    """The discount on fees of who trades by a combo's order, from now on."""
+
+    permille: int
+
+
+FILLS = (Fill, ComboFill)
+
 Operation = (
     IndexSet
     | Fill
@@ -233,4 +265,7 @@ Operation = (
     | Takeover
     | LossShare
     | LossStep
+    | ComboListing
+    | ComboFill
+    | DiscountSet
 )

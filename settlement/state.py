@@ -96,6 +96,7 @@ class State:
         self.withdrawals: dict[int, tuple[int, int]] = {}
         """Held ones by id: (account, amount_micro)."""
         self.tiers: tuple[FeeTier, ...] = ()
+        self.combo_discount_permille = 0
         self.liquidation_fee_ppm: dict[int, int] = {}
         self.sharing = Sharing()
         self.account_count = FIRST_USER_ACCOUNT

@@ -20,7 +20,7 @@ from settlement.batch import Batch, Header, counter, unpack_header
 from settlement.commitment import GENESIS_ROOT, Commitment, position_words, read_position_words
 from settlement.state import Account, Instrument, Range, Share, Sharing, State
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS progress (
     one INTEGER PRIMARY KEY CHECK (one = 1), batch_id INTEGER NOT NULL, next_seq INTEGER NOT NULL,
@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS underlying (id INTEGER PRIMARY KEY, symbol BLOB NOT N
 CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS risk (one INTEGER PRIMARY KEY CHECK (one = 1), figures BLOB NOT NULL);
 """
-# A database of format 1 knew neither families nor what `_Risk` holds; one of format 2 only shares by cash.
+# A database of format 1 knew neither families nor what `_Risk` holds; one of format 2 only shares by cash,
+# one of format 3 no combos.
 _FROM_FORMAT_1: Final = """
 ALTER TABLE account ADD COLUMN main INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE account ADD COLUMN tier INTEGER NOT NULL DEFAULT 0;
@@ -59,6 +60,8 @@ class _Risk(msgspec.Struct, frozen=True, array_like=True):
     slack_micro: dict[int, int] = msgspec.field(default_factory=dict)
     """The same of the bases that are not exact."""
     shares: dict[int, tuple[int, bool]] = msgspec.field(default_factory=dict)
+    combo_discount_permille: int = 0
+    """From format 4 on."""
 
     @classmethod
     def of(cls, state: State) -> _Risk:
@@ -73,6 +76,7 @@ class _Risk(msgspec.Struct, frozen=True, array_like=True):
             s.total.most - s.total.least,
             {n: basis.most - basis.least for n, basis in s.basis.items() if basis.most > basis.least},
             {n: (share.paid_micro, share.is_whole) for n, share in s.shares.items()},
+            state.combo_discount_permille,
         )
 
     def give(self, state: State) -> None:
@@ -81,6 +85,7 @@ class _Risk(msgspec.Struct, frozen=True, array_like=True):
         state.withdrawals = dict(self.withdrawals)
         state.tiers = tuple(FeeTier(*tier) for tier in self.tiers)
         state.liquidation_fee_ppm = dict(self.liquidation_fee_ppm)
+        state.combo_discount_permille = self.combo_discount_permille
         account, phase, at, total, deficit, remaining = self.sharing
         state.sharing = Sharing(
             account,
@@ -115,7 +120,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if known not in (0, 1, 2, FORMAT):
+        if known not in range(FORMAT + 1):
             raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
         if known == 1:
             self._db.executescript(f"BEGIN; {_FROM_FORMAT_1} PRAGMA user_version={FORMAT}; COMMIT;")

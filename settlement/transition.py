@@ -18,8 +18,8 @@ from exchange.domain.limits import (
     ACCOUNT_INSURANCE,
     FIRST_USER_ACCOUNT,
 )
+from settlement import combos, protection
 from settlement import operations as op
-from settlement import protection
 from settlement.fees import ceil_div, fill_fees_micro, floor_div, trade_fee_micro
 from settlement.guards import TransitionError, account_of, open_instrument, user
 from settlement.state import Account, Instrument, State
@@ -118,11 +118,27 @@ def _fill(state: State, fill: op.Fill) -> None:
     index = state.index_micro.get(terms.underlying)
     if index is None:
         raise TransitionError(f"fill {fill.trade_id}: no index for underlying {terms.underlying}")
+    maker, taker = _two_accounts(state, fill)
+    value = fill_value_micro(terms, fill.price_ticks, fill.size_lots)
+    _book_fill(state, fill, fill_fees_micro(state, terms, maker, taker, index, fill.size_lots, value))
+
+
+def _combo_fill(state: State, fill: op.ComboFill) -> None:
+    _two_accounts(state, fill)
+    combos.combo_fill(state, fill, _book_fill)
+
+
+def _two_accounts(state: State, fill: op.Fill | op.ComboFill) -> tuple[Account, Account]:
     if fill.size_lots <= 0 or fill.maker == fill.taker:
         raise TransitionError(f"fill {fill.trade_id} is not a match of two accounts")
+    return user(state, fill.maker), user(state, fill.taker)
+
+
+def _book_fill(state: State, fill: op.Fill, fees: tuple[int, int]) -> None:
+    terms = open_instrument(state, fill.instrument).terms
     maker, taker = user(state, fill.maker), user(state, fill.taker)
     value = fill_value_micro(terms, fill.price_ticks, fill.size_lots)
-    maker_fee, taker_fee = fill_fees_micro(state, terms, maker, taker, index, fill.size_lots, value)
+    maker_fee, taker_fee = fees
     run_of = (fill.taker, fill.instrument, fill.taker_sells)
     if run_of != state.run_of:
         state.run_of = run_of
@@ -213,6 +229,9 @@ _RULES: dict[type, Callable[[State, Any], None]] = {
     op.StateSet: _state_set,
     op.UnderlyingSet: _underlying_set,
     **protection.RULES,
+    op.ComboListing: combos.combo_listing,
+    op.ComboFill: _combo_fill,
+    op.DiscountSet: combos.discount_set,
 }
 
 

@@ -201,7 +201,7 @@ class _Verifier:
             # TransitionError, and integers that no field of the state can hold.
             self.problem(f"{what}: {error}")
             return False
-        fills = sum(type(operation) is op.Fill for operation in operations)
+        fills = sum(isinstance(operation, op.FILLS) for operation in operations)
         self.report.operations += len(operations)
         self.report.fills += fills
         if (len(operations), fills) != (header.operations, header.fills):

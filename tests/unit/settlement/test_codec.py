@@ -145,7 +145,7 @@ def test_kind_numbers_are_the_formats() -> None:
         "AccountSet", "Listing", "StateSet", "UnderlyingSet",
         "FeesSet", "FamilySet", "RiskSet", "WithdrawalHeld", "WithdrawalResolved", "Transfer",
         "LiquidationSet", "LiquidationFee", "FundCover", "Moved", "Takeover", "LossShare",
-        "LossStep",
+        "LossStep", "ComboListing", "ComboFill", "DiscountSet",
     ]  # fmt: skip
 
 
