@@ -81,8 +81,8 @@ _FORMS: Final = _forms()
 
 def combo_name(symbol: str, legs: Sequence[tuple[int, InstrumentTerms]], instrument: int) -> str:
     """The public name of the combo of these (ratio, terms), which is listed as `instrument`."""
-    expiries = sorted({terms.expiry_ms for _, terms in legs})
-    strikes = sorted({terms.strike_micro for _, terms in legs})
+    expiries = sorted(dict.fromkeys(terms.expiry_ms for _, terms in legs))
+    strikes = sorted(dict.fromkeys(terms.strike_micro for _, terms in legs))
     shape = frozenset(
         (ratio, terms.option_type, expiries.index(terms.expiry_ms), strikes.index(terms.strike_micro))
         for ratio, terms in legs

@@ -472,3 +472,16 @@ def test_a_venue_that_starts_again_knows_its_combos(rig: ComboRig) -> None:
     assert book["asks"] == [[2_000.0, 1.0]]
     (trade,) = second.connect(bob.account).buy(SPREAD, 1.0, 2_000.0)["trades"]
     assert len(trade["legs"]) == 2
+def test_margins_of_its_orders_are_those_of_the_core(rig: ComboRig) -> None:
+    alice = rig.client(20_000)
+    spread(alice)
+    told = alice.call("private/get_margins", instrument_name=SPREAD, amount=1.0, price=2_000.0)
+    before = alice.call("private/get_account_summary", currency="USDC")["initial_margin"]
+    alice.buy(SPREAD, 1.0, 1_900.0)
+    after = alice.call("private/get_account_summary", currency="USDC")["initial_margin"]
+    assert told["buy"] > 0
+    told = alice.call("private/get_margins", instrument_name=SPREAD, amount=1.0, price=1_900.0)
+    assert after - before > 0
+    assert told["buy"] == pytest.approx(after - before, rel=0.5)
+
+
