@@ -26,6 +26,8 @@ from pricing.scenarios import DeribitParameters
 RULES: Final = 2
 """The version that knows of risk parameters."""
 DEFAULT_RULES: Final = 3
+COMBO_RULES: Final = 4
+"""The version from which the discount on combos matters."""
 _USDC: Final = 1_000_000
 _log = logging.getLogger(__name__)
 
@@ -158,7 +160,10 @@ class Parameters:
             wanted = configured.risk.get(symbol)
             if wanted is not None and risk_queries.risk_parameters(engine, number) != wanted:
                 due.append(commands_risk.risk(number, wanted))
-        if risk_queries.fee_schedule(engine) != (configured.combo_discount_permille, list(configured.tiers)):
+        schedule = (configured.combo_discount_permille, list(configured.tiers))
+        # Who reads events from the activation on is told the discount behind it.
+        is_new = risk_queries.rules(engine) < COMBO_RULES <= configured.rules
+        if is_new or risk_queries.fee_schedule(engine) != schedule:
             due.append(commands_risk.set_fees(configured.tiers, configured.combo_discount_permille))
         return due
 

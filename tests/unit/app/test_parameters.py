@@ -61,6 +61,21 @@ def test_an_older_journal_is_brought_up_to_the_rules_once() -> None:
     assert not again.was_activated
 
 
+def test_rules_4_are_followed_by_the_fees_once_more() -> None:
+    """Who reads from there on learns the discount on combos."""
+    venue = DirectVenue()
+    venue.do(c.list_underlying(0, "BTC"))
+    looked(venue, VenueParameters(rules=3))
+    before = len(venue.sent)
+    parameters = looked(venue, VenueParameters(rules=4))
+    assert kinds(venue)[before:] == [r.SET_RULES, r.SET_FEES]
+    assert parameters.in_force
+    assert parameters.was_activated
+    assert risk_queries.rules(venue.engine) == 4
+    looked(venue, VenueParameters(rules=4))
+    assert len(venue.sent) == before + 2
+
+
 def test_what_changes_is_sent_again_and_nothing_else() -> None:
     venue = DirectVenue()
     venue.do(c.list_underlying(0, "BTC"))
