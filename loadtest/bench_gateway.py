@@ -51,7 +51,7 @@ every acknowledged command behind an fdatasync; three orders of ten cross. Repli
 with the dialect's required fields. CPU is that of the server's process on its core. Beside
 orders, quotes and lane the same is measured with everything on, as `strikebook serve` starts it: marks at
 10 Hz, risk driver, settlement, history, snapshots, all on the server's core; for each connection one that
-listens to a book and to the private streams of all its accounts (in the lane: its own FILLS). The bar is 60 %.
+listens to a book and to the private streams of all its accounts (in the lane: its own FILLS). The bar: 60 %.
 """
 
 
