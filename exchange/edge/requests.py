@@ -24,22 +24,29 @@ from exchange.edge.listings import (
     TICK_MICRO,
     Listings,
 )
+from exchange.edge.scan import (
+    CLOSE,
+    COMMA,
+    NINE,
+    NOT_USUAL,
+    OPEN,
+    QUOTE,
+    ZERO,
+    Number,
+    digits_end,
+    is_space,
+    is_step,
+    is_word,
+    skip_space,
+    string_end,
+    units,
+    value_at,
+)
 
 FLAG_WORDS: Final = 96
 """Combinations of type (limit, market, market-limit), time in force and the three booleans."""
 ORDER_BYTES: Final = 2 * r.UNIT_BYTES
 _HEAD: Final = r.NEW_ORDER | limits.RECORD_VERSION << 8 | 2 << 16
-_QUOTE: Final = 0x22
-_BACKSLASH: Final = 0x5C
-_COMMA: Final = 0x2C
-_COLON: Final = 0x3A
-_POINT: Final = 0x2E
-_OPEN: Final = 0x7B
-_CLOSE: Final = 0x7D
-_ZERO: Final = 0x30
-_NINE: Final = 0x39
-_DIGITS_MAX: Final = 18
-_NOT_USUAL: Final = -1
 
 
 @final
@@ -125,6 +132,7 @@ class OrderReader:
         self._price_places: i64 = 0  # and how many of them stand behind the point
         self._amount: i64 = 0
         self._amount_places: i64 = 0
+        self._number = Number()
         self._digits: i64 = 0  # of the number read last
         self._places: i64 = 0
 
@@ -159,15 +167,15 @@ class OrderReader:
             return False
         instrument, table = self._instrument, self._listings.table
         row = instrument * ROW_BYTES
-        lots = _units(self._amount, self._amount_places, 8, read_i64_le(table, row + LOT_E8))
+        lots = units(self._amount, self._amount_places, 8, read_i64_le(table, row + LOT_E8))
         if lots <= 0 or lots > limits.MAX_ORDER_LOTS or lots < read_i64_le(table, row + LEAST_LOTS):
             return False
         ticks: i64 = 0
         if flags & (r.TYPE_MASK << r.TYPE_SHIFT) == 0:
-            ticks = _units(self._price, self._price_places, 6, read_i64_le(table, row + TICK_MICRO))
+            ticks = units(self._price, self._price_places, 6, read_i64_le(table, row + TICK_MICRO))
             if ticks <= 0 or ticks > read_i64_le(table, row + LIMIT_TICKS):
                 return False
-            if read_i64_le(table, row + HAS_STEPS) and not _is_step(ticks, self._listings.steps[instrument]):
+            if read_i64_le(table, row + HAS_STEPS) and not is_step(ticks, self._listings.steps[instrument]):
                 return False
         label: i64 = 0
         if self._label:
@@ -183,39 +191,39 @@ class OrderReader:
     # --- JSON --------------------------------------------------------------------------------------
 
     def _read(self, frame: bytes) -> bool:
-        at = _space(frame, 0)
-        if frame[at] != _OPEN:
+        at = skip_space(frame, 0)
+        if frame[at] != OPEN:
             return False
         at += 1
         seen: i64 = 0
         while True:
-            start = _space(frame, at)
-            stop = _string_end(frame, start)
+            start = skip_space(frame, at)
+            stop = string_end(frame, start)
             if stop < 0:
                 return False
-            at = _value(frame, stop + 1)
+            at = value_at(frame, stop + 1)
             if at < 0:
                 return False
             start += 1
             size = stop - start
             bit: i64
-            if _is(frame, start, size, b"jsonrpc"):
+            if is_word(frame, start, size, b"jsonrpc"):
                 bit = 1
-                stop = _string_end(frame, at)
-                if stop < 0 or not _is(frame, at + 1, stop - at - 1, b"2.0"):
+                stop = string_end(frame, at)
+                if stop < 0 or not is_word(frame, at + 1, stop - at - 1, b"2.0"):
                     return False
                 at = stop + 1
-            elif _is(frame, start, size, b"id"):
+            elif is_word(frame, start, size, b"id"):
                 bit = 2
-                stop = _digits_end(frame, at)
+                stop = digits_end(frame, at)
                 if stop < 0:
                     return False
                 self._id = frame[at:stop]
                 at = stop
-            elif _is(frame, start, size, b"method"):
+            elif is_word(frame, start, size, b"method"):
                 bit = 4
                 at = self._read_method(frame, at)
-            elif _is(frame, start, size, b"params"):
+            elif is_word(frame, start, size, b"params"):
                 bit = 8
                 at = self._read_params(frame, at)
             else:
@@ -223,170 +231,148 @@ class OrderReader:
             if at < 0 or seen & bit:
                 return False
             seen |= bit
-            at = _space(frame, at)
+            at = skip_space(frame, at)
             byte: i64 = frame[at]
             at += 1
-            if byte == _CLOSE:
+            if byte == CLOSE:
                 break
-            if byte != _COMMA:
+            if byte != COMMA:
                 return False
         if seen | 1 != 15:
             return False
         end: i64 = len(frame)
         while at < end:
-            if not _is_space(frame[at]):
+            if not is_space(frame[at]):
                 return False
             at += 1
         return True
 
     def _read_method(self, frame: bytes, at: i64) -> i64:
         """The place behind the method's name; −1 if it is not usual."""
-        stop = _string_end(frame, at)
-        if _is(frame, at + 1, stop - at - 1, b"private/buy"):
+        stop = string_end(frame, at)
+        if is_word(frame, at + 1, stop - at - 1, b"private/buy"):
             self._sell = 0
-        elif _is(frame, at + 1, stop - at - 1, b"private/sell"):
+        elif is_word(frame, at + 1, stop - at - 1, b"private/sell"):
             self._sell = r.FLAG_SELL
         else:
-            return _NOT_USUAL
+            return NOT_USUAL
         return stop + 1
 
     def _read_params(self, frame: bytes, at: i64) -> i64:
         """The place behind the parameters; −1 if they are not usual."""
-        if frame[at] != _OPEN:
-            return _NOT_USUAL
+        if frame[at] != OPEN:
+            return NOT_USUAL
         at += 1
         self.token = self._label = b""
         self._client = self._combination = 0
         self._price = self._price_places = 0
         seen: i64 = 0
         while True:
-            start = _space(frame, at)
-            stop = _string_end(frame, start)
+            start = skip_space(frame, at)
+            stop = string_end(frame, start)
             if stop < 0:
-                return _NOT_USUAL
-            at = _value(frame, stop + 1)
+                return NOT_USUAL
+            at = value_at(frame, stop + 1)
             if at < 0:
-                return _NOT_USUAL
+                return NOT_USUAL
             start += 1
             size = stop - start
             bit: i64 = 0
             first: i64 = frame[at]
-            if first == _QUOTE:
+            if first == QUOTE:
                 bit = self._read_text(frame, start, size, at)
-                at = _string_end(frame, at) + 1
-            elif _ZERO <= first and first <= _NINE:
+                at = string_end(frame, at) + 1
+            elif ZERO <= first and first <= NINE:
                 at = self._read_number(frame, at)
-                if _is(frame, start, size, b"amount"):
+                if is_word(frame, start, size, b"amount"):
                     bit = 1
                     self._amount, self._amount_places = self._digits, self._places
-                elif _is(frame, start, size, b"price"):
+                elif is_word(frame, start, size, b"price"):
                     bit = 2
                     self._price, self._price_places = self._digits, self._places
             else:
                 bit = self._read_bool(frame, start, size, at)
                 at += 4 if first == 0x74 else 5  # true, false
             if bit <= 0 or at <= 0 or seen & bit:
-                return _NOT_USUAL
+                return NOT_USUAL
             seen |= bit
-            at = _space(frame, at)
+            at = skip_space(frame, at)
             byte: i64 = frame[at]
             at += 1
-            if byte == _CLOSE:
+            if byte == CLOSE:
                 break
-            if byte != _COMMA:
-                return _NOT_USUAL
-        return at if seen & 5 == 5 else _NOT_USUAL
+            if byte != COMMA:
+                return NOT_USUAL
+        return at if seen & 5 == 5 else NOT_USUAL
 
     def _read_text(self, frame: bytes, start: i64, size: i64, at: i64) -> i64:
         """Take the string at `at`, which the parameter at `start` has; the parameter's bit, or −1."""
-        stop = _string_end(frame, at)
+        stop = string_end(frame, at)
         if stop < 0:
-            return _NOT_USUAL
+            return NOT_USUAL
         at += 1
         length = stop - at
-        if _is(frame, start, size, b"instrument_name"):
+        if is_word(frame, start, size, b"instrument_name"):
             found = self._listings.by_name.get(frame[at:stop])
             if found is None:
-                return _NOT_USUAL
+                return NOT_USUAL
             self._instrument = found
             return 4
-        if _is(frame, start, size, b"type"):
-            if _is(frame, at, length, b"market"):
+        if is_word(frame, start, size, b"type"):
+            if is_word(frame, at, length, b"market"):
                 self._combination += 32
-            elif _is(frame, at, length, b"market_limit"):
+            elif is_word(frame, at, length, b"market_limit"):
                 self._combination += 64
-            elif not _is(frame, at, length, b"limit"):
-                return _NOT_USUAL
+            elif not is_word(frame, at, length, b"limit"):
+                return NOT_USUAL
             return 8
-        if _is(frame, start, size, b"time_in_force"):
-            if _is(frame, at, length, b"good_til_day"):
+        if is_word(frame, start, size, b"time_in_force"):
+            if is_word(frame, at, length, b"good_til_day"):
                 self._combination += 8
-            elif _is(frame, at, length, b"immediate_or_cancel"):
+            elif is_word(frame, at, length, b"immediate_or_cancel"):
                 self._combination += 16
-            elif _is(frame, at, length, b"fill_or_kill"):
+            elif is_word(frame, at, length, b"fill_or_kill"):
                 self._combination += 24
-            elif not _is(frame, at, length, b"good_til_cancelled"):
-                return _NOT_USUAL
+            elif not is_word(frame, at, length, b"good_til_cancelled"):
+                return NOT_USUAL
             return 16
-        if _is(frame, start, size, b"label"):
+        if is_word(frame, start, size, b"label"):
             self._label = frame[at:stop]
             return 32
-        if _is(frame, start, size, b"access_token"):
+        if is_word(frame, start, size, b"access_token"):
             self.token = frame[at:stop]
-            return 64 if length else _NOT_USUAL
-        if _is(frame, start, size, b"client_order_id"):
-            if _digits_end(frame, at) != stop:
-                return _NOT_USUAL
+            return 64 if length else NOT_USUAL
+        if is_word(frame, start, size, b"client_order_id"):
+            if digits_end(frame, at) != stop:
+                return NOT_USUAL
             self._read_number(frame, at)
             self._client = self._digits
-            return 128 if self._digits else _NOT_USUAL
-        return _NOT_USUAL
+            return 128 if self._digits else NOT_USUAL
+        return NOT_USUAL
 
     def _read_bool(self, frame: bytes, start: i64, size: i64, at: i64) -> i64:
         """Take the boolean at `at`, which the parameter at `start` has; the parameter's bit, or −1."""
-        if _is(frame, at, min(4, len(frame) - at), b"true"):
+        if is_word(frame, at, min(4, len(frame) - at), b"true"):
             value: i64 = 1
-        elif _is(frame, at, min(5, len(frame) - at), b"false"):
+        elif is_word(frame, at, min(5, len(frame) - at), b"false"):
             value = 0
         else:
-            return _NOT_USUAL
-        if _is(frame, start, size, b"post_only"):
+            return NOT_USUAL
+        if is_word(frame, start, size, b"post_only"):
             self._combination += value * 4
             return 256
-        if _is(frame, start, size, b"reject_post_only"):
+        if is_word(frame, start, size, b"reject_post_only"):
             self._combination += value * 2
             return 512
-        if _is(frame, start, size, b"reduce_only"):
+        if is_word(frame, start, size, b"reduce_only"):
             self._combination += value
             return 1_024
-        return _NOT_USUAL
+        return NOT_USUAL
 
     def _read_number(self, frame: bytes, at: i64) -> i64:
         """Take the decimal number at `at`; the place behind it, or −1 if it is not usual."""
-        stop = _digits_end(frame, at)
-        if stop < 0:
-            return _NOT_USUAL
-        value: i64 = 0
-        start = at
-        while at < stop:
-            value = value * 10 + frame[at] - _ZERO
-            at += 1
-        places: i64 = 0
-        if at < len(frame) and frame[at] == _POINT:
-            at += 1
-            while True:
-                digit: i64 = frame[at] - _ZERO
-                if digit < 0 or digit > 9:
-                    break
-                value = value * 10 + digit
-                places += 1
-                at += 1
-                if at - start > _DIGITS_MAX:
-                    return _NOT_USUAL
-            if places == 0:
-                return _NOT_USUAL
-        self._digits = value
-        self._places = places
+        at = self._number.read(frame, at)
+        self._digits, self._places = self._number.digits, self._number.places
         return at
 
 
@@ -394,92 +380,3 @@ def combination(kind: int, tif: int, post_only: bool, reject_post_only: bool, re
     """The place of an order's flags among `FLAG_WORDS`: 0 limit, 1 market, 2 market-limit; 0 good till
     cancelled, 1 for the day, 2 immediate or cancel, 3 fill or kill."""
     return (kind * 4 + tif) * 8 + post_only * 4 + reject_post_only * 2 + reduce_only
-
-
-def _is(frame: bytes, at: i64, size: i64, word: bytes) -> bool:
-    """Whether the `size` bytes at `at` are `word`."""
-    if size != len(word):
-        return False
-    n: i64 = 0
-    while n + 8 <= size:
-        if read_i64_le(frame, at + n) != read_i64_le(word, n):
-            return False
-        n += 8
-    while n < size:
-        if frame[at + n] != word[n]:
-            return False
-        n += 1
-    return True
-
-
-def _is_space(byte: i64) -> bool:
-    return byte == 0x20 or byte == 0x0A or byte == 0x0D or byte == 0x09
-
-
-def _space(frame: bytes, at: i64) -> i64:
-    """The first byte from `at` on that is no white space."""
-    while _is_space(frame[at]):
-        at += 1
-    return at
-
-
-def _value(frame: bytes, at: i64) -> i64:
-    """Where the value behind a name begins; −1 without a colon."""
-    at = _space(frame, at)
-    if frame[at] != _COLON:
-        return _NOT_USUAL
-    return _space(frame, at + 1)
-
-
-def _string_end(frame: bytes, at: i64) -> i64:
-    """The closing quotation mark of the string at `at`; −1 without one of plain ASCII."""
-    if frame[at] != _QUOTE:
-        return _NOT_USUAL
-    at += 1
-    while True:
-        byte: i64 = frame[at]
-        if byte == _QUOTE:
-            return at
-        if byte < 0x20 or byte > 0x7E or byte == _BACKSLASH:
-            return _NOT_USUAL
-        at += 1
-
-
-def _digits_end(frame: bytes, at: i64) -> i64:
-    """The place behind the digits at `at`; −1 for none, too many, or a zero in front of others."""
-    start = at
-    while True:
-        byte: i64 = frame[at]
-        if byte < _ZERO or byte > _NINE:
-            break
-        at += 1
-        if at - start > _DIGITS_MAX:
-            return _NOT_USUAL
-    if at == start or (frame[start] == _ZERO and at - start > 1):
-        return _NOT_USUAL
-    return at
-
-
-def _units(digits: i64, places: i64, unit_places: i64, unit: i64) -> i64:
-    """A decimal number as a count of units of so many places; 0 if it is no whole count of them."""
-    scale = unit_places - places
-    if scale < 0:
-        return 0
-    while scale > 0:
-        if digits > 100_000_000_000_000_000:
-            return 0
-        digits *= 10
-        scale -= 1
-    count = digits // unit
-    return count if count * unit == digits else 0
-
-
-def _is_step(ticks: i64, steps: list[int]) -> bool:
-    """Whether a price stands on the step that is its."""
-    step: i64 = 1
-    at: i64 = 0
-    while at < len(steps):
-        if ticks >= steps[at]:
-            step = steps[at + 1]
-        at += 2
-    return ticks % step == 0

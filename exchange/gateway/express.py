@@ -23,6 +23,7 @@ from exchange.gateway.labelling import refusal
 from exchange.gateway.methods_trading import place
 from exchange.gateway.order_json import fixed_order
 from exchange.gateway.outcomes import order_reply
+from exchange.gateway.quote_express import QuoteExpress
 from exchange.gateway.rendering import SOFT
 from exchange.gateway.sequencer import Halted, QueueFull
 from exchange.gateway.trade_json import fixed_trade
@@ -43,6 +44,7 @@ _untyped: Final = msgspec.json.Decoder().decode
 _log: Final = logging.getLogger(__name__)
 _SCOPES_MAX: Final = 1_024
 _INSTRUMENT_AT: Final = 20  # of a NEW_ORDER
+_METHOD_WITHIN: Final = 128  # bytes: where a usual frame names its method
 
 
 class Express:
@@ -53,6 +55,7 @@ class Express:
         self._may_trade: dict[frozenset[str], bool] = {}
         self._restricted = venue.settings.restricted
         self._submit_run = venue.sequencer.submit_run
+        self._quotes = QuoteExpress(venue)
         listed = venue.registry.listed
         self._reader = OrderReader(
             listed, _flag_words(), venue.labels.find, FRAME_BYTES_MAX, LABEL_CHARS_MAX
@@ -89,6 +92,8 @@ class Express:
             self._submit(session, run, count, received_us)
         elif reader.token and admitted:
             return self._take_with_token(session, messages[start] or b"", received_us, meter)
+        elif (first := messages[start]) is not None and b"mass_quote" in first[:_METHOD_WITHIN]:
+            return int(self._quotes.take(session, first, received_us, meter))
         return count
 
     def _cleared(self, session: Session) -> bool:

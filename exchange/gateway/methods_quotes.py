@@ -93,7 +93,7 @@ class _Set:
         return found
 
 
-class _Parsed:
+class Parsed:
     """A request read side by side."""
 
     def __init__(self, account: int, *, is_protected: bool) -> None:
@@ -134,10 +134,15 @@ class _Parsed:
                 found.append(_WITHDRAWN)  # a failed amendment takes the resting quote with it
         (bid_ticks, bid), (ask_ticks, ask) = found
         if bid or ask:
-            found_set = self.sets.get(set_id)
-            if found_set is None:
-                found_set = self.sets[set_id] = _Set()
-            found_set.add(view, _UNIT.pack(view.instrument, 0, bid_ticks, ask_ticks, bid, ask))
+            unit = _UNIT.pack(view.instrument, 0, bid_ticks, ask_ticks, bid, ask)
+            self.set_of(set_id).add(view, unit)
+
+    def set_of(self, set_id: str) -> _Set:
+        """The quotes of a set."""
+        found = self.sets.get(set_id)
+        if found is None:
+            found = self.sets[set_id] = _Set()
+        return found
 
     def fail(self, instrument: str, side: str, refused: RpcError) -> None:
         """A side that goes no further."""
@@ -190,9 +195,26 @@ def mass_quote(venue: Venue, session: Session, request: Request) -> None:
     group_name = venue.settings.groups.name(account, group - 1) if group else ""
     valid_until = timestamp_ms(params, "valid_until", 0)
     detailed = boolean(params, "detailed", default=True)
-    parsed = _Parsed(account, is_protected=group != 0)
+    parsed = Parsed(account, is_protected=group != 0)
     for given in quotes:
         parsed.add(venue, given)
+    send(venue, session, request, parsed, quote_id, group, group_name, valid_until, detailed)
+
+
+def send(
+    venue: Venue,
+    session: Session,
+    request: Request,
+    parsed: Parsed,
+    quote_id: str,
+    group: int,
+    group_name: str,
+    valid_until: int,
+    detailed: bool,
+) -> None:
+    """Sequence quotes that are read, and see to the reply. `group` is the number of their protection group
+    plus one, 0 for none; `valid_until` in ms, 0 for ever."""
+    account = parsed.account
     if not parsed.sets:
         session.reply(request, _result([], [], parsed.errors, 0))
         return
@@ -240,7 +262,7 @@ def _reply(
     session: Session,
     request: Request,
     account: int,
-    parsed: _Parsed,
+    parsed: Parsed,
     packed: bytes,
     detailed: bool,
 ) -> None:
@@ -266,7 +288,7 @@ def _reply(
             outcome.take(ev.read_event(packed, at))
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
     fills = venue.ring.find_trades(account, trade_ids) if trade_ids else []
-    trades = [venue.rendering.fill(fill, account) for fill in fills]
+    trades = [Raw(venue.rendering.fill_json(fill, account)) for fill in fills]
     affected = outcome.count()
     session.reply(request, _result(orders, trades, parsed.errors, affected), outcome.seq)
 
@@ -274,7 +296,7 @@ def _reply(
 class _Outcome:
     """What became of the commands of a request, one for each set."""
 
-    def __init__(self, parsed: _Parsed) -> None:
+    def __init__(self, parsed: Parsed) -> None:
         self.seq = 0
         """Of the last of them that did something."""
         self._parsed = parsed
@@ -330,7 +352,7 @@ def _is_told_by_its_combo(packed: bytes, at: int, account: int, of_combos: set[b
 
 
 def _result(
-    orders: list[Raw], trades: list[JsonObject], failed: list[JsonObject], affected: int
+    orders: list[Raw], trades: list[Raw], failed: list[JsonObject], affected: int
 ) -> JsonObject:
     return {
         "orders": orders,
