@@ -40,11 +40,12 @@ def load(engine: Engine, registry: Registry, views: Views, history: HistoryView,
 def _load_markets(
     engine: Engine, registry: Registry, views: Views, history: HistoryView, change_id: int
 ) -> None:
-    listed_ms = history.listing_times()
+    listed_ms, changed_ms = history.listing_times(), history.combo_times()
     for instrument in range(engine.instrument_count):
         figures = queries.instrument_figures(engine, instrument)
         terms = events.unpack_terms(figures.terms, 0)
-        registry.add_instrument(instrument, terms, figures.state, listed_ms.get(instrument, 0))
+        view = registry.add_instrument(instrument, terms, figures.state, listed_ms.get(instrument, 0))
+        view.changed_ms = changed_ms.get(instrument, view.created_ms)
         market = views.add_market()
         market.board.trade_seq = figures.trade_seq
         market.book.load(*queries.book_levels(engine, instrument, _ALL_LEVELS), change_id)

@@ -307,6 +307,9 @@ class HistoryView(Protocol):
     def listing_times(self) -> Mapping[int, int]:
         """When each instrument was listed (ms), by its id."""
 
+    def combo_times(self) -> Mapping[int, int]:
+        """When each combo last changed its state (ms), by its id."""
+
     def movements(
         self, account: int, classes: Sequence[int] | None = None, *, before_seq: int, limit: int
     ) -> Sequence[bytes]:
@@ -360,6 +363,10 @@ class NoHistory:
         return Opening()
 
     def listing_times(self) -> Mapping[int, int]:
+        """None."""
+        return {}
+
+    def combo_times(self) -> Mapping[int, int]:
         """None."""
         return {}
 

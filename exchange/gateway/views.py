@@ -246,9 +246,11 @@ class Views:
         elif isinstance(event, ev.Marked):
             self.marks[event.head.instrument] = event
             self._note_index(event)
-        elif isinstance(event, ev.Instrument) and event.state == r.STATE_OPEN:
+        elif isinstance(event, ev.Instrument):
             view = self.registry.instruments[event.head.instrument]
-            view.created_ms = view.created_ms or event.time_ms
+            view.changed_ms = event.time_ms
+            if event.state == r.STATE_OPEN:
+                view.created_ms = view.created_ms or event.time_ms
         elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
             self._note_movement(event, record)
             if isinstance(event, ev.Settled):

@@ -180,8 +180,7 @@ class HistoryReader:
                 tuple(db.execute("SELECT order_id, fee_micro FROM fees").fetchall()),
                 tuple(
                     db.execute(
-                        "SELECT record, fired, primary_id FROM extended WHERE closed_ms = 0 "
-                        "ORDER BY order_id"
+                        "SELECT record, fired, primary_id FROM extended WHERE closed_ms = 0 ORDER BY order_id"
                     ).fetchall()
                 ),
             )
@@ -270,6 +269,18 @@ class HistoryReader:
             (min(before_seq, (1 << 63) - 1), limit),
         )
         return [LossRow(*row) for row in rows]
+
+    def combo_times(self) -> dict[int, int]:
+        """When each combo last changed its state (ms), by its id."""
+        db = self._open()
+        if db is None:
+            return {}
+        # The kind of INSTRUMENT's terms, and its time (docs/formats.md).
+        rows = db.execute(
+            "SELECT instrument, substr(record, 233, 8) FROM terms WHERE substr(record, 33, 1) = ?",
+            (bytes([r.KIND_COMBO]),),
+        )
+        return {instrument: int.from_bytes(time_ms, "little") for instrument, time_ms in rows}
 
     def listing_times(self) -> dict[int, int]:
         """When each instrument was listed (ms), by its id."""

@@ -39,6 +39,7 @@ def trade(rig: ComboRig) -> tuple[Client, Client, str]:
     alice, bob = rig.client(), rig.client()
     spread(alice)
     ended = alice.call("private/create_combo", trades=legs((OPTION, 1), (FAR, -1)))
+    rig.tick(1)
     rig.order(commands.set_instrument_state(ended["instrument_id"], 3))
     order = alice.sell(SPREAD, 2.0, 2_000.0, label="mine")["order"]["order_id"]
     rig.tick(60)
@@ -97,8 +98,12 @@ def test_when_a_combo_was_made_and_ended_is_known_after_a_restart(rig: ComboRig,
     names = other.call("public/get_combo_ids", currency="any")
     before = [other.call("public/get_combo_details", combo_id=name) for name in names]
     assert [each["state"] for each in before] == ["active", "inactive"]
+    assert [each["state_timestamp"] - each["creation_timestamp"] for each in before] == [0, 1_000]
+    again = restarted(rig, store, ComboRig).open()  # out of what is replayed
+    client = again.connect(other.account)
+    assert [client.call("public/get_combo_details", combo_id=name) for name in names] == before
     store.feed(rig)
-    again = restarted(rig, store, ComboRig).open()
+    again = ComboRig(engine=rig.engine, **store.ports()).open()  # out of the store alone
     client = again.connect(other.account)
     assert [client.call("public/get_combo_details", combo_id=name) for name in names] == before
 
