@@ -117,6 +117,16 @@ MAX_VOLATILITY_E6: Final = 10**9
 BLOCK_MOST: Final = 64  # trades of one block
 
 # --- combos (rules version 4) -----------------------------------------------------------------------
+# A combo's |price| is within the least price limit of its legs: |price| * multiplier <= 2**45. Sums
+# over four legs, each times a ratio, stay below 2**46 of ticks (implied prices: 2**41) and of micro-USDC per
+# unit, below 2**49 of what a lot is worth. Lots times a ratio are at most MAX_ORDER_LOTS (judged before any
+# product), so check 14 bounds every leg as an order of its own would be bounded: open lots of both sides
+# <= 2 * position_limit. Of a combo's hold per lot each part can be laid to lots of one leg: the price
+# (<= price_limit * multiplier) to the first, marks, fees and delivery to their own. Over position_limit lots
+# each of price and marks is at most 2**48, fees and delivery a tenth of it each: all holds laid to a seat are
+# at most 4.4 * 2**48, and with lots * per_lot (2 * 2**48) still below the 2**51 that MAX_SEATS counts on.
+# One order's hold is at most four legs' parts: < 2**53. Fees before the discount: 2**46 * 1,000 < 2**56.
+# What losing makers are held against adds lots * (quantum + 2) * ratio <= 2**59 a leg, 2**61 in all.
 LEGS_MOST: Final = 4
 RATIO_MOST: Final = 4
 LEG_STEPS: Final = 16  # of the combo's step in every leg's prices: each price of the combo can be divided
