@@ -31,6 +31,8 @@ class BlockLimits(NamedTuple):
     """How long its taker sees and accepts nothing, so that every maker has time to answer."""
     rfqs_open_max: int = 20
     """Open requests of one taker."""
+    rfqs_all_max: int = 2_000
+    """Open requests of all takers."""
     rfqs_a_minute: int = 60
     """Requests that one taker makes in a minute."""
     quotes_max: int = 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -34,6 +33,7 @@ from exchange.wire.params import Params, choice, has, integer, text
 from exchange.wire.session import Request, RpcError, Session
 
 RFQS_COUNT_MAX: Final = 1_000
+LOOKED_AT_MAX: Final = 2_000
 _COUNT: Final = 20
 _STATES: Final = (OPEN, FILLED, "traded", CANCELLED, EXPIRED, "closed")
 _TIMES: Final = ("fill_or_kill", "good_til_cancelled")
@@ -169,21 +169,24 @@ def get_block_rfqs(venue: Venue, session: Session, request: Request) -> None:
     only = integer(params, "block_rfq_id", 0)
     blocks = venue.blocks
 
-    def chosen() -> Iterator[Rfq]:
-        for rfq in blocks.book.newest(integer(params, "continuation", 0)):
-            mine = rfq.taker == account
-            asked = mine if role == "taker" else blocks.feeds.may_see(rfq, account)
-            seen = (asked or (role == "any" and mine)) and only in (0, rfq.id)
-            if seen and _is_in(rfq, state, account) and covers(venue, rfq, currency):
-                yield rfq
+    def is_chosen(rfq: Rfq) -> bool:
+        mine = rfq.taker == account
+        asked = mine if role == "taker" else blocks.feeds.may_see(rfq, account)
+        seen = asked or (role == "any" and mine)
+        return seen and _is_in(rfq, state, account) and covers(venue, rfq, currency)
 
     def shown(rfq: Rfq) -> JsonObject:
         if rfq.taker == account:
             return seen_by_taker(venue, rfq)
         return as_reply(blocks.writer.of_maker(rfq, account))
 
-    rows, continuation = _page(chosen(), count)
-    session.reply(request, {"block_rfqs": [shown(rfq) for rfq in rows], "continuation": continuation})
+    if only:
+        one = blocks.book.find(only)
+        rows: Iterator[Rfq] = iter(() if one is None else (one,))
+    else:
+        rows = blocks.book.newest(integer(params, "continuation", 0))
+    found, continuation = _page(rows, is_chosen, count)
+    session.reply(request, {"block_rfqs": [shown(rfq) for rfq in found], "continuation": continuation})
 
 
 def _is_in(rfq: Rfq, state: str, account: int) -> bool:
@@ -200,11 +203,20 @@ def covers(venue: Venue, rfq: Rfq, currency: str) -> bool:
     return any(registry.covers(currency, 0, registry.instruments[leg.instrument]) for leg in rfq.legs)
 
 
-def _page(rows: Iterator[Rfq], count: int) -> tuple[list[Rfq], str | None]:
-    """A page, and what asks for the next one (None: there is no more)."""
-    found = list(itertools.islice(rows, count))
-    more = len(found) == count and next(rows, None) is not None
-    return found, str(found[-1].id) if more else None
+def _page(
+    rows: Iterator[Rfq], is_chosen: Callable[[Rfq], bool], count: int
+) -> tuple[list[Rfq], str | None]:
+    """A page, and what asks for the next one (None: there is no more). No more than `LOOKED_AT_MAX` are
+    looked at for one page: it may be short and still not be the last."""
+    found: list[Rfq] = []
+    last = 0
+    for looked, rfq in enumerate(rows):
+        if len(found) == count or looked == LOOKED_AT_MAX:
+            return found, str(last)
+        last = rfq.id
+        if is_chosen(rfq):
+            found.append(rfq)
+    return found, None
 
 
 def get_block_rfq_trades(venue: Venue, session: Session, request: Request) -> None:
@@ -216,12 +228,8 @@ def get_block_rfq_trades(venue: Venue, session: Session, request: Request) -> No
     before = text(params, "continuation", "0")
     if not (before.isascii() and before.isdigit() and len(before) < 19):
         raise invalid_param("continuation", "is none of this method's")
-    traded = (
-        rfq
-        for rfq in venue.blocks.book.newest(int(before))
-        if rfq.state == FILLED and covers(venue, rfq, currency)
-    )
-    rows, continuation = _page(traded, count)
+    filled = venue.blocks.book.newest(int(before), filled=True)
+    rows, continuation = _page(filled, lambda rfq: covers(venue, rfq, currency), count)
     shown = [venue.blocks.writer.public(rfq) for rfq in rows]
     session.reply(request, {"block_rfqs": shown, "continuation": continuation})
 

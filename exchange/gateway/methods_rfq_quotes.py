@@ -86,24 +86,28 @@ def _own_quote(venue: Venue, session: Session, params: Params) -> tuple[Rfq, Quo
         RpcError: 13020 there is none; 11030 block_rfq_quote_closed; 10040 it is being traded.
     """
     account = account_of(session)
-    found: tuple[Rfq, Quote] | None = None
-    if has(params, "block_rfq_quote_id"):
-        found = venue.blocks.book.quote(integer(params, "block_rfq_quote_id"))
-    elif has(params, "label") and has(params, "block_rfq_id"):
-        rfq = venue.blocks.book.open.get(integer(params, "block_rfq_id"))
-        for quote in rfq.quotes_of(account) if rfq is not None else ():
-            if rfq is not None and quote.label == label_of(params):
-                found = rfq, quote
-    else:
+    if not has(params, "block_rfq_quote_id") and not (has(params, "label") and has(params, "block_rfq_id")):
         raise invalid_param("block_rfq_quote_id", "value required, or label and block_rfq_id")
-    if found is None or found[1].maker != account:
+    found = _selected(venue, account, params)
+    if not found:
         raise error(errors.NOT_FOUND, param="block_rfq_quote_id", reason="no such quote")
-    rfq, quote = found
+    rfq, quote = found[0]
     if quote.busy:
         raise error(errors.RETRY, reason="the quote is being traded")
     if not quote.is_good(venue.clock.now_ms()):
         raise other_reject("block_rfq_quote_closed", param="block_rfq_quote_id")
     return rfq, quote
+
+
+def _selected(venue: Venue, account: int, params: Params) -> list[tuple[Rfq, Quote]]:
+    """The account's open quotes with the id, of the request and with the label that are named."""
+    number, only = integer(params, "block_rfq_quote_id", 0), integer(params, "block_rfq_id", 0)
+    label = label_of(params)
+    return [
+        (rfq, quote)
+        for rfq, quote in venue.blocks.book.quotes_of(account)
+        if number in (0, quote.id) and only in (0, rfq.id) and label in ("", quote.label)
+    ]
 
 
 def edit_block_rfq_quote(venue: Venue, session: Session, request: Request) -> None:
@@ -137,28 +141,24 @@ def cancel_all_block_rfq_quotes(venue: Venue, session: Session, request: Request
     detailed = boolean(params, "detailed")
     only = integer(params, "block_rfq_id", 0)
     found: list[JsonObject] = []
-    for rfq in list(venue.blocks.book.open.values()):
-        if only in (0, rfq.id):
-            mine = [quote for quote in rfq.quotes_of(account) if not quote.busy]
-            venue.blocks.rfqs.withdraw(rfq, mine, USER)
-            found += [venue.blocks.writer.quote(rfq, quote) for quote in mine]
+    mine: dict[int, tuple[Rfq, list[Quote]]] = {}
+    for rfq, quote in venue.blocks.book.quotes_of(account):
+        if only in (0, rfq.id) and not quote.busy:
+            mine.setdefault(rfq.id, (rfq, []))[1].append(quote)
+    for rfq, quotes in mine.values():
+        venue.blocks.rfqs.withdraw(rfq, quotes, USER)
+        found += [venue.blocks.writer.quote(rfq, quote) for quote in quotes]
     session.reply(request, found if detailed else len(found))
 
 
 def get_block_rfq_quotes(venue: Venue, session: Session, request: Request) -> None:
     """`private/get_block_rfq_quotes {block_rfq_id?, label?, block_rfq_quote_id?}`: the account's open
     quotes."""
-    params, account = request.params, account_of(session)
-    only = integer(params, "block_rfq_id", 0)
-    number = integer(params, "block_rfq_quote_id", 0)
-    label = label_of(params)
     now_ms = venue.clock.now_ms()
     found = [
         venue.blocks.writer.quote(rfq, quote)
-        for rfq in venue.blocks.book.open.values()
-        for quote in rfq.quotes_of(account)
-        if only in (0, rfq.id) and number in (0, quote.id) and label in ("", quote.label)
-        and quote.is_good(now_ms)
+        for rfq, quote in _selected(venue, account_of(session), request.params)
+        if quote.is_good(now_ms)
     ]
     session.reply(request, found)
 

@@ -6,6 +6,7 @@ quote whose maker cannot bear it when it comes to trading is withdrawn, and the 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -69,6 +70,7 @@ class RfqDesk:
         self._now_ms = now_ms
         self._mark_micro = mark_micro
         self._index_micro = index_micro
+        self._due: list[tuple[int, int, int]] = []  # when, request, quote (0: the request itself), a heap
         self.changed: list[Callable[[Rfq, list[Quote], bool], None]] = []
         self.traded: list[Callable[[Rfq], None]] = []
 
@@ -77,6 +79,7 @@ class RfqDesk:
     def create(self, rfq: Rfq) -> None:
         """A request begins."""
         self.book.add(rfq)
+        heapq.heappush(self._due, (rfq.expires_ms, rfq.id, 0))
         self._tell(rfq, [], is_news=True)
 
     def close(self, rfq: Rfq, state: str, reason: str = "", changed: Sequence[Quote] = ()) -> None:
@@ -106,18 +109,20 @@ class RfqDesk:
     def tick(self) -> None:
         """End what has expired."""
         now_ms = self._now_ms()
-        for rfq in list(self.book.open.values()):
-            over = [
-                quote
-                for quote in rfq.quotes.values()
-                if quote.state == OPEN and 0 < quote.expires_ms <= now_ms and not quote.busy
-            ]
-            for quote in over:
+        while self._due and self._due[0][0] <= now_ms:
+            _, number, quote_number = heapq.heappop(self._due)
+            rfq = self.book.open.get(number)
+            if rfq is None:
+                continue
+            quote = rfq.quotes.get(quote_number)
+            if rfq.busy:  # it is looked at again when that is over
+                heapq.heappush(self._due, (now_ms + 1, number, quote_number))
+            elif quote is not None:
                 quote.state, quote.updated_ms, quote.reason = EXPIRED, now_ms, "expires_at"
-            if rfq.expires_ms <= now_ms and not rfq.busy:
+                self.book.drop_quote(rfq, quote)
+                self._tell(rfq, [quote])
+            elif not quote_number:
                 self.close(rfq, EXPIRED)
-            elif over:
-                self._tell(rfq, over)
 
     def _tell(self, rfq: Rfq, quotes: list[Quote], *, is_news: bool = False) -> None:
         for told in self.changed:
@@ -147,7 +152,9 @@ class RfqDesk:
 
     def put(self, rfq: Rfq, quote: Quote) -> None:
         """A new quote, or one with new terms; what waits for it trades."""
-        rfq.quotes[quote.id] = quote
+        self.book.put_quote(rfq, quote)
+        if quote.expires_ms and not quote.replaced:
+            heapq.heappush(self._due, (quote.expires_ms, rfq.id, quote.id))
         self._desk.store.add_maker(quote.maker)
         self._tell(rfq, [quote])
         self._try_trigger(rfq)
@@ -158,6 +165,7 @@ class RfqDesk:
         for quote in gone:
             quote.state, quote.updated_ms, quote.reason = CANCELLED, self._now_ms(), reason
             quote.busy = False
+            self.book.drop_quote(rfq, quote)
         if gone:
             self._tell(rfq, gone)
 

@@ -12,6 +12,7 @@ from exchange.core import invariants
 from exchange.domain import commands_risk
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.gateway import methods_rfq
 from exchange.gateway.block_limits import BlockLimits
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rig import ETH_PERPETUAL, OPTION, PERPETUAL, PUT, Client, block_setup
@@ -26,7 +27,7 @@ LEGS: list[dict[str, Any]] = [
 HEDGE: dict[str, Any] = {
     "instrument_name": PERPETUAL, "amount": 1, "direction": "sell", "price": 100_000,
 }  # fmt: skip
-FEW = BlockLimits(grace_ms=5_000, rfqs_open_max=2, quotes_max=3, quotes_side_max=2)
+FEW = BlockLimits(grace_ms=5_000, rfqs_open_max=2, rfqs_all_max=3, quotes_max=3, quotes_side_max=2)
 
 
 @pytest.fixture
@@ -234,8 +235,7 @@ def test_a_quote_is_edited_and_withdrawn_by_its_maker_alone(rig: RiskRig) -> Non
     assert (edited["price"], edited["amount"], edited["replaced"]) == (-4_980.0, 1.0, True)
     gone = maker.call("private/cancel_block_rfq_quote", **number)
     assert (gone["quote_state"], gone["quote_state_reason"]) == ("cancelled", "user_request")
-    code, data = refused(lambda: maker.call("private/cancel_block_rfq_quote", **number))
-    assert (code, data["reason"]) == (11030, "block_rfq_quote_closed")
+    assert refused(lambda: maker.call("private/cancel_block_rfq_quote", **number))[0] == 13020
     states = [q["quote_state"] for data in maker.taken("block_rfq.maker.quotes.BTC") for q in data]
     assert states == ["open", "open", "cancelled"]
     quoted(maker, rfq, "sell", 5_000, 5_000)
@@ -311,6 +311,8 @@ def test_requests_and_quotes_expire(rig: RiskRig) -> None:
     quoted(maker, rfq, "buy", 4_000, 5_000)
     rig.clock.ms = late
     assert refused(lambda: accepted(taker, rfq, "buy", 0))[0] == 13907
+    code, data = refused(lambda: maker.call("private/cancel_block_rfq_quote", block_rfq_quote_id=1))
+    assert (code, data["reason"]) == (11030, "block_rfq_quote_closed")
     rig.tick()
     (told,) = maker.taken("block_rfq.maker.quotes.BTC")[-1]
     assert (told["quote_state"], told["quote_state_reason"]) == ("expired", "expires_at")
@@ -347,6 +349,9 @@ def test_there_are_bounds(strict: RiskRig) -> None:
     asked(taker)
     code, data = refused(lambda: asked(taker))
     assert (code, data) == (13907, {"reason": "too_many_open_block_rfqs", "limit": 2})
+    other = strict.main(name="dora")
+    asked(other)
+    assert refused(lambda: asked(other))[0] == 13907
     quoted(maker, rfq, "sell", 5_000, 5_000)
     quoted(maker, rfq, "sell", 5_000, 5_000)
     code, data = refused(lambda: quoted(maker, rfq, "sell", 5_000, 5_000))
@@ -478,6 +483,16 @@ def test_pages_follow_each_other(rig: RiskRig) -> None:
     assert [rfq["id"] for rfq in rest["block_rfqs"]] == [1]
     assert taker.call("public/get_block_rfq_trades", currency="ETH")["block_rfqs"] == []
     assert [b["id"] for b in maker.call("private/get_block_trades", block_rfq_id=2)] == ["BLOCK-2"]
+
+
+def test_a_page_that_finds_little_says_how_to_go_on(rig: RiskRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods_rfq, "LOOKED_AT_MAX", 2)
+    taker = rig.main()
+    for _ in range(3):
+        asked(taker)
+    page = taker.call("private/get_block_rfqs", state="filled")
+    assert page == {"block_rfqs": [], "continuation": "2"}
+    assert taker.call("private/get_block_rfqs", state="filled", continuation="2")["continuation"] is None
 
 
 def test_a_restart_cancels_what_is_open_and_says_so(tmp_path: Path) -> None:
