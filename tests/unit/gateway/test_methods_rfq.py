@@ -362,7 +362,7 @@ def test_there_are_bounds(strict: RiskRig) -> None:
     code, data = refused(lambda: quoted(maker, rfq, "buy", 4_900, 5_000))
     assert (code, data["limit"]) == (13905, 3)
     for _ in range(58):
-        made = taker.call("private/get_block_rfqs", state="open")["block_rfqs"][0]
+        (made, _) = taker.call("private/get_block_rfqs", state="open", role="taker")["block_rfqs"]
         taker.call("private/cancel_block_rfq", block_rfq_id=made["block_rfq_id"])
         asked(taker)
     taker.call("private/cancel_block_rfq", block_rfq_id=rfq["block_rfq_id"])
