@@ -17,11 +17,9 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.edge.listings import LOT_E8, ROW_BYTES, TICK_MICRO, Listings
 from exchange.edge.requests import Run
-from exchange.edge.text import EXACT, write_decimal, write_int, write_wide
+from exchange.edge.text import EXACT, write_e8, write_int, write_millionths, write_wide
 
 KEPT_MAX: Final = 65_536
-_E8: Final = 100_000_000
-_MICRO: Final = 1_000_000
 _TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
 _MARKET: Final = r.TYPE_MARKET << r.TYPE_SHIFT
 
@@ -218,20 +216,20 @@ class ReplyWriter:
         if flags & _TYPE_BITS == _MARKET:
             out.write(b'"market_price"')
         else:
-            write_decimal(out, price * tick, _MICRO)
+            write_millionths(out, price * tick)
         out.write(b',"amount":')
-        write_decimal(out, size * lot, _E8)
+        write_e8(out, size * lot)
         out.write(b',"contracts":')
-        write_decimal(out, size * lot, _E8)
+        write_e8(out, size * lot)
         out.write(b',"filled_amount":')
-        write_decimal(out, filled * lot, _E8)
+        write_e8(out, filled * lot)
         out.write(b',"average_price":')
         if filled:
             self._write_average(instrument, read_i64_le(events, at + 88), filled, tick)
         else:
             out.write(b"0.0")
         out.write(b',"commission":')
-        write_decimal(out, self._fee, _MICRO)
+        write_millionths(out, self._fee)
         out.write(b',"label":')
         out.write(label)
         out.write(b',"seq":')
@@ -246,13 +244,13 @@ class ReplyWriter:
         shown = read_i64_le(events, at + 112)
         if shown < resting and state != r.ORDER_STATE_UNTRIGGERED:
             out.write(b',"display_amount":')
-            write_decimal(out, shown * lot, _E8)
+            write_e8(out, shown * lot)
         out.write(b"}")
 
     def _write_average(self, instrument: i64, value: i64, lots: i64, tick: i64) -> None:
         price = value // lots
         if price * lots == value:
-            write_decimal(self._out, price * tick, _MICRO)
+            write_millionths(self._out, price * tick)
         else:
             self._out.write(self._average(instrument, value, lots))
 
@@ -294,23 +292,23 @@ class ReplyWriter:
         out.write(b',"timestamp":')
         write_int(out, read_i64_le(events, at + 96))
         out.write(b',"index_price":')
-        write_decimal(out, read_i64_le(events, at + 104), _MICRO)
+        write_millionths(out, read_i64_le(events, at + 104))
         out.write(b',"mark_price":')
-        write_decimal(out, read_i64_le(events, at + 112), _MICRO)
+        write_millionths(out, read_i64_le(events, at + 112))
         out.write(b',"underlying_price":')
-        write_decimal(out, read_i64_le(events, at + 120), _MICRO)
+        write_millionths(out, read_i64_le(events, at + 120))
         out.write(b',"price":')
-        write_decimal(out, read_i64_le(events, at + 48) * tick, _MICRO)
+        write_millionths(out, read_i64_le(events, at + 48) * tick)
         out.write(b',"amount":')
-        write_decimal(out, lots, _E8)
+        write_e8(out, lots)
         out.write(b',"contracts":')
-        write_decimal(out, lots, _E8)
+        write_e8(out, lots)
         out.write(b',"seq":')
         write_wide(out, read_i64_le(events, at + 8))
         out.write(b',"order_id":"')
         write_wide(out, read_i64_le(events, at + 40))
         out.write(b'","fee":')
-        write_decimal(out, read_i64_le(events, at + 80), _MICRO)
+        write_millionths(out, read_i64_le(events, at + 80))
         out.write(b",")
         direction: i64 = self._batch[ident - self._first_trade]
         out.write(self._fixed_trade_of(events, at, direction))

@@ -66,18 +66,47 @@ def write_wide(out: BytesWriter, value: i64) -> None:
     write_i32_le(out, _four(value % 10_000))
 
 
-def write_decimal(out: BytesWriter, value: i64, unit: i64) -> None:
-    """value / unit, where `unit` is a power of ten: all its digits, at least one behind the point."""
+def write_millionths(out: BytesWriter, value: i64) -> None:
+    """value / 1,000,000: all its digits, at least one behind the point."""
     if value < 0:
         out.append(_MINUS)
         value = -value
-    write_int(out, value // unit)
+    write_int(out, value // 1_000_000)
     out.append(_POINT)
-    rest = value % unit
-    if rest == 0:
-        out.append(_ZERO)
+    _write_rest(out, value % 1_000_000 * 100)
+
+
+def write_e8(out: BytesWriter, value: i64) -> None:
+    """value / 100,000,000: all its digits, at least one behind the point."""
+    if value < 0:
+        out.append(_MINUS)
+        value = -value
+    write_int(out, value // 100_000_000)
+    out.append(_POINT)
+    _write_rest(out, value % 100_000_000)
+
+
+def _write_rest(out: BytesWriter, value: i64) -> None:
+    """Eight digits behind the point without the zeros at their end, at least one."""
+    high = value // 10_000
+    low = value % 10_000
+    if low == 0:
+        _write_last(out, high)
+    else:
+        write_i32_le(out, _four(high))
+        _write_last(out, low)
+
+
+def _write_last(out: BytesWriter, value: i64) -> None:
+    """Four digits without the zeros at their end, at least one."""
+    if value % 10 != 0:
+        write_i32_le(out, _four(value))
         return
-    while rest != 0:
-        unit //= 10
-        out.append(u8(rest // unit + _ZERO))
-        rest %= unit
+    out.append(u8(value // 1_000 + _ZERO))
+    value = value % 1_000
+    if value == 0:
+        return
+    out.append(u8(value // 100 + _ZERO))
+    value = value % 100
+    if value != 0:
+        out.append(u8(value // 10 + _ZERO))

@@ -300,7 +300,10 @@ class Connection(asyncio.Protocol):
         session = self._session
         assert session is not None
         assert self._transport is not None
-        frames = self._server.joiner.join(session.take(), self._first_byte) if session.outbox else b""
+        frames = b""
+        if session.outbox:
+            frames = self._server.joiner.join(session.outbox, self._first_byte)
+            session.outbox = []
         if not (self._direct or session.close_code or stream.finished):
             self._transport.write(frames)
             if self._transport.get_write_buffer_size() > self._server.config.write_buffer_bytes_max:

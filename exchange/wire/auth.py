@@ -10,6 +10,7 @@ remembered whole while its timestamp is good, and not taken twice (`exchange.gat
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from exchange.wire.session import RpcError
 
 TIMESTAMP_WINDOW_MS: Final = 60_000
 NO_PARAMS: Final[Mapping[str, object]] = MappingProxyType({})
+_REMEMBERED: Final = 4_096  # tokens that were verified, pairs of scopes that were compared
 HMAC_SCHEME: Final = "deri-hmac-sha256"
 BASIC_SCHEME: Final = "basic"
 
@@ -153,6 +155,7 @@ def session_name(scopes: frozenset[str]) -> str:
     return min((name for name in names if name and len(name) <= SESSION_NAME_CHARS_MAX), default="")
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def narrowed(scopes: frozenset[str], held: frozenset[str]) -> frozenset[str]:
     """Scopes that were granted once, cut to what is held now."""
     kept = {word for word in scopes if word.partition(":")[0] not in AREAS and word != "mainaccount"}
@@ -192,6 +195,7 @@ def asked_lifetime_s(asked: frozenset[str]) -> int | None:
     return None
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def allows(scopes: frozenset[str], area: str, *, write: bool) -> bool:
     """Whether the scopes let a session read, or write, in an area."""
     return _right(scopes, area) >= (2 if write else 1)
@@ -268,6 +272,7 @@ class TokenSigner:
         if len(secret) < 16:
             raise ValueError("the token secret must have at least 16 bytes")
         self._secret = secret
+        self._known: dict[str, Token] = {}
 
     def _tag(self, payload: str) -> str:
         message = b"access-token\0" + payload.encode()
@@ -284,11 +289,19 @@ class TokenSigner:
         Raises:
             RpcError: 13009 `invalid_token` or `expired_token`.
         """
+        token = self._known.get(text)
+        if token is None:
+            token = self._verified(text)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[text] = token
+        if now_ms >= token.expires_ms:
+            raise unauthorized("expired_token")
+        return token
+
+    def _verified(self, text: str) -> Token:
         payload, _, tag = text.partition(".")
         if not text.isascii() or not hmac.compare_digest(self._tag(payload), tag):
             raise unauthorized("invalid_token")
         raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))  # ours: it was signed
-        token = msgspec.json.decode(raw, type=Token)
-        if now_ms >= token.expires_ms:
-            raise unauthorized("expired_token")
-        return token
+        return msgspec.json.decode(raw, type=Token)
