@@ -243,7 +243,7 @@ class Shown:
                     return int(at)
             elif kind != r.EV_REJECTED and kind != r.EV_REPEATED and kind != r.EV_DUE:
                 return int(at)
-            at += _size(head, at)
+            at += size_of(head, at)
         return int(at)
 
     def remember(self, events: bytes, start: i64, number: i64, from_counter: i64) -> int:
@@ -269,7 +269,7 @@ class Shown:
                     return int(at)
             elif kind != r.EV_REJECTED and kind != r.EV_REPEATED and kind != r.EV_DUE:
                 return int(at)
-            at += _size(head, at)
+            at += size_of(head, at)
         return int(at)
 
     def order(self, events: bytes, at: i64, number: i64, tells_level: bool) -> None:
@@ -291,7 +291,7 @@ class Shown:
         if changed:
             self.books[int(instrument)] = None
         self.remember_order(events, at, number)
-        self._count(number << NUMBER_SHIFT | (at >> 5) << UNIT_SHIFT, account)
+        self.count(number << NUMBER_SHIFT | (at >> 5) << UNIT_SHIFT, account)
 
     def remember_order(self, events: bytes, at: i64, number: i64) -> None:
         """Where the ORDER at byte `at` stands, if its order is closed by it."""
@@ -319,9 +319,9 @@ class Shown:
         board.fill(int(maker), -lots, -value)
         self.trades.append(int(instrument))
         self.trades.append(int(place))
-        self._count(place, maker)
+        self.count(place, maker)
         if taker != maker:
-            self._count(place, taker)
+            self.count(place, taker)
 
     def _note_trade(self, events: bytes, at: i64, number: i64) -> i64:
         """Price, volume and place of the TRADE at byte `at`; the place."""
@@ -338,7 +338,7 @@ class Shown:
         self.past.traded(events, at, place)
         return place
 
-    def _count(self, place: i64, account: i64) -> None:
+    def count(self, place: i64, account: i64) -> None:
         """One more event of an account; whoever is listened to is told where it stands."""
         told = self.counts.add(account)
         if self.watched and int(account) in self.watched:
@@ -352,7 +352,8 @@ def says_rules(events: bytes, at: i64) -> bool:
     return read_i64_le(events, at + 32) & 0xFF == r.SET_RULES
 
 
-def _size(head: i64, at: i64) -> i64:
+def size_of(head: i64, at: i64) -> i64:
+    """The bytes of the event at byte `at`, whose first word is `head`."""
     units = (head >> 16) & 0xFFFF
     if units == 0:
         raise ReleasedError(f"the event at byte {at} has no units")

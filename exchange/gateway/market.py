@@ -26,8 +26,6 @@ from exchange.history.bars import Bar
 RECENT_TRADES: Final = 1_000
 
 _TRADE_PRICE: Final = struct.Struct("<48xq")
-# account, kind, cash delta, price, entry value after
-_SETTLED: Final = struct.Struct("<16xI4xq8xq8xq16xq")
 
 
 class InstrumentMarket:
@@ -91,27 +89,8 @@ class InstrumentMarket:
         """Add signed lots to an account's holding."""
         self.board.fill(account, lots, value_micro)
 
-    def on_settled(self, events: bytes, at: int) -> None:
-        """Take the SETTLED at byte `at`: delivery closes the position, perpetual settlement realises
-        its profit, funding is added up."""
-        account, kind, delta, price, entry_after = _SETTLED.unpack_from(events, at)
-        board = self.board
-        holding = board.holdings.get(account)
-        if kind == r.SETTLED_DELIVERY:
-            self.delivery_micro = price
-            if holding is not None:
-                board.open_interest -= max(0, holding.size_lots)
-                del board.holdings[account]
-        elif kind == r.SETTLED_PERPETUAL:
-            self.settlement_ticks = price
-            if holding is not None:
-                holding.cost_micro = entry_after
-                holding.funding_micro = 0
-        elif holding is not None:
-            holding.funding_micro += delta
-
     def note_settled(self, event: Settled) -> None:
-        """Take only the price of a settlement (start)."""
+        """Take the price of a settlement; positions are taken by `exchange.edge.settled`."""
         if event.head.id == r.SETTLED_DELIVERY:
             self.delivery_micro = event.price
         elif event.head.id == r.SETTLED_PERPETUAL:

@@ -41,7 +41,8 @@ class MoneyRing:
 
     def __init__(self, history: HistoryView) -> None:
         self._history = history
-        self._records: dict[int, deque[bytes]] = {}
+        self.records: dict[int, deque[bytes]] = {}
+        """The last of each account, at most `RECORDS_PER_ACCOUNT`, oldest first."""
         # By sequence number, oldest first: the events of one command become one row.
         self._markets: dict[int, MarketRow] = {}
         self._losses: dict[int, LossRow] = {}
@@ -60,10 +61,21 @@ class MoneyRing:
             loss = self._losses.get(event.head.seq)
             _keep(self._losses, add_loss(loss, event))
 
+    def add_settlement(
+        self, event: ev.Settled, long_lots: int, gained_micro: int, index_micro: int
+    ) -> None:
+        """Take what many SETTLED of one settlement of a market come to, of which `event` is one; their
+        records are in `records` already."""
+        row = self._markets.get(event.head.seq)
+        if row is None:
+            row = add_settled(None, event, index_micro)._replace(long_lots=0, gained_micro=0)
+        lots, gained = row.long_lots + long_lots, row.gained_micro + gained_micro
+        _keep(self._markets, row._replace(long_lots=lots, gained_micro=gained))
+
     def _remember(self, account: int, record: bytes) -> None:
-        ring = self._records.get(account)
+        ring = self.records.get(account)
         if ring is None:
-            ring = self._records[account] = deque(maxlen=RECORDS_PER_ACCOUNT)
+            ring = self.records[account] = deque(maxlen=RECORDS_PER_ACCOUNT)
         ring.append(record)
 
     # --- reading, newest first -----------------------------------------------------------------------
@@ -73,7 +85,7 @@ class MoneyRing:
     ) -> Iterator[ev.Event]:
         """An account's movements of the given classes with a lower seq, newest first: memory, then store."""
         oldest: tuple[int, int] = (before_seq, 0)
-        for record in reversed(self._records.get(account, ())):
+        for record in reversed(self.records.get(account, ())):
             event = ev.read_event(record)
             if event.head.seq < before_seq:
                 oldest = (event.head.seq, event.head.event_index)
@@ -98,7 +110,7 @@ class MoneyRing:
         Raises:
             NotRemembered: there may have been more than are remembered.
         """
-        ring = self._records.get(account, ())
+        ring = self.records.get(account, ())
         found = [record for record in ring if counter_of(record) >= counter]
         is_cut = len(found) == RECORDS_PER_ACCOUNT and counter_of(found[0]) > counter
         if counter and (is_cut or known_from > counter):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.events_orders import Extended, Mmp
+from exchange.edge import settled
 from exchange.edge.released import Shown
 from exchange.gateway.combo_views import kept_with_prints, note_print
 from exchange.gateway.families import Families
@@ -24,17 +25,16 @@ from exchange.gateway.history_ring import (
     byte_of,
     counter_of,
     direction_of,
-    fill_of,
 )
 from exchange.gateway.market import InstrumentMarket, RollingStats
-from exchange.gateway.money_ring import MoneyRing
+from exchange.gateway.money_ring import RECORDS_PER_ACCOUNT, MoneyRing
 from exchange.gateway.notices import notice
 from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.ports import NoHistory
 from exchange.gateway.registry import Registry
 from exchange.gateway.stream_numbers import StreamSink, accounts_of
+from exchange.gateway.touched import Touched
 from exchange.history.reader import Opening
-from exchange.wire.instruments import InstrumentView
 from exchange.wire.money import Funding
 from exchange.wire.objects import JsonObject
 
@@ -64,45 +64,6 @@ class PrivateSink(Protocol):
 
     def on_lock(self, account: int, is_locked: bool) -> None:
         """A watched account was locked, or is free again."""
-
-
-class Touched:
-    """What changed since the feeds last looked; they clear it."""
-
-    __slots__ = ("_fills", "_shown", "created", "instruments", "notices", "states", "underlyings")
-
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
-        self._fills: list[tuple[int, Fill]] = []
-        self.instruments: set[int] = set()
-        self.underlyings: dict[int, ev.Marked] = {}
-        self.created: list[InstrumentView] = []
-        self.states: dict[int, InstrumentView] = {}
-        self.notices: list[JsonObject] = []
-
-    @property
-    def books(self) -> Collection[int]:
-        """Instruments whose displayed levels changed."""
-        return self._shown.books
-
-    @property
-    def fills(self) -> list[tuple[int, Fill]]:
-        """(instrument, fill) of each trade, in order; built for the first who asks."""
-        places = self._shown.trades
-        for at in range(2 * len(self._fills), len(places), 2):
-            self._fills.append((places[at], fill_of(self._shown.past, places[at + 1])))
-        return self._fills
-
-    def clear(self) -> None:
-        """Start over."""
-        self._shown.books.clear()
-        self._shown.trades.clear()
-        self._fills = []
-        self.instruments.clear()
-        self.underlyings.clear()
-        self.created.clear()
-        self.states.clear()
-        self.notices.clear()
 
 
 class Views:
@@ -164,6 +125,9 @@ class Views:
                 events = kept_with_prints(self.ring, events, at, number)
                 end = len(events)
                 self._on_print(events, at, number)
+            elif events[at] == r.EV_SETTLED:
+                at = self._on_settled(events, at, number)
+                continue
             else:
                 self._on_rare(events, at)
             at += (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES
@@ -280,9 +244,13 @@ class Views:
             at = byte_of(place)
             instrument = int.from_bytes(events[at + 20 : at + 24], "little")
             what: bytes | Fill
-            if events[at] == r.EV_ORDER:
+            if events[at] in (r.EV_ORDER, r.EV_SETTLED):
                 what = events[at : at + (events[at + 2] | events[at + 3] << 8) * r.UNIT_BYTES]
-                private.on_order(account, instrument, what)
+                if events[at] == r.EV_ORDER:
+                    private.on_order(account, instrument, what)
+                else:
+                    private.on_settled(account, instrument)
+                    private.on_figures(account)
             else:
                 what = known.get(place) or known.setdefault(place, Fill(events, at, direction_of(place)))
                 private.on_fill(account, instrument, what)
@@ -315,7 +283,7 @@ class Views:
             self.marks[underlying] = self.touched.underlyings[underlying] = event
             self.time_ms = event.time_ms
             self._note_index(event)
-        elif isinstance(event, (ev.Settled, ev.Cash, ev.Liquidation, ev.Moved)):
+        elif isinstance(event, (ev.Cash, ev.Liquidation, ev.Moved)):
             self._on_movement(event, events, at)
         elif isinstance(event, ev.Account):
             self._on_account(event)
@@ -323,14 +291,21 @@ class Views:
             self._notice(event)
             self._on_listing(event)
 
+    def _on_settled(self, events: bytes, at: int, number: int) -> int:
+        """Take the SETTLED at byte `at` and those of its settlement behind it, thousands perhaps; the byte
+        behind them. Who listens is told of them next."""
+        event = ev.read_event(events, at)
+        assert isinstance(event, ev.Settled)
+        run = settled.take(self._shown, events, at, number, self.money.records, RECORDS_PER_ACCOUNT)
+        self.money.add_settlement(event, run.long_lots, run.gained_micro, self._note_settlement(event))
+        self.markets[event.head.instrument].note_settled(event)
+        self.touched.instruments.add(event.head.instrument)
+        return run.end
+
     def _on_movement(self, event: Movement, events: bytes, at: int) -> None:
         account, instrument = event.head.account, event.head.instrument
         self._note_movement(event, events[at : at + event.head.units * r.UNIT_BYTES])
-        if isinstance(event, ev.Settled):
-            self.markets[instrument].on_settled(events, at)
-            self.touched.instruments.add(instrument)
-            self._settled(account, instrument)
-        elif isinstance(event, ev.Moved):
+        if isinstance(event, ev.Moved):
             market = self.markets[instrument]
             market.fill(account, -event.lots, -event.value_micro)
             market.fill(event.to_account, event.lots, event.value_micro)
@@ -343,17 +318,20 @@ class Views:
         self._figures(account)
 
     def _note_movement(self, event: Movement, record: bytes) -> None:
-        """Remember a movement, and of a funding its rate."""
-        instrument = event.head.instrument
-        index_micro = 0
-        if isinstance(event, ev.Settled):
-            terms = self.registry.instruments[instrument].terms
-            index_micro = self._index_then(event, terms.underlying)
-            if event.head.id == r.SETTLED_FUNDING:
-                self._note_funding(event, index_micro, terms.lot_e8)
-            elif event.head.id == r.SETTLED_DELIVERY:
-                self._note_delivery(instrument, event.price)
+        """Remember a movement."""
+        index_micro = self._note_settlement(event) if isinstance(event, ev.Settled) else 0
         self.money.add(event, record, index_micro)
+
+    def _note_settlement(self, event: ev.Settled) -> int:
+        """Remember the rate of a funding and the price of a delivery; the index behind the settlement."""
+        instrument = event.head.instrument
+        terms = self.registry.instruments[instrument].terms
+        index_micro = self._index_then(event, terms.underlying)
+        if event.head.id == r.SETTLED_FUNDING:
+            self._note_funding(event, index_micro, terms.lot_e8)
+        elif event.head.id == r.SETTLED_DELIVERY:
+            self._note_delivery(instrument, event.price)
+        return index_micro
 
     def _index_then(self, event: ev.Settled, underlying: int) -> int:
         """The index behind a settlement: replay may begin between the last marks and it, then the store
