@@ -25,10 +25,10 @@ from exchange.edge.listings import (
 )
 from exchange.edge.scan import (
     CLOSE,
-    COMMA,
     NOT_USUAL,
     OPEN,
     QUOTE,
+    Members,
     Number,
     digits_end,
     is_space,
@@ -37,7 +37,6 @@ from exchange.edge.scan import (
     skip_space,
     string_end,
     units,
-    value_at,
 )
 
 _OPEN_LIST: Final = 0x5B
@@ -54,6 +53,7 @@ class QuoteReader:
         self._frame_max: i64 = frame_bytes_max
         self._label_max: i64 = label_chars_max
         self._number = Number()
+        self._members = Members()
         self._out = BytesWriter()
         self.request_id = b""
         """As written: digits."""
@@ -93,31 +93,26 @@ class QuoteReader:
         if frame[at] != OPEN:
             return False
         at += 1
+        members = self._members
         seen: i64 = 0
         while True:
-            start = skip_space(frame, at)
-            stop = string_end(frame, start)
-            if stop < 0:
-                return False
-            at = value_at(frame, stop + 1)
+            at = members.name(frame, at)
             if at < 0:
                 return False
-            start += 1
-            size = stop - start
             bit: i64
-            if is_word(frame, start, size, b"jsonrpc"):
+            if members.is_called(frame, b"jsonrpc"):
                 bit = 1
                 at = _after_word(frame, at, b"2.0")
-            elif is_word(frame, start, size, b"id"):
+            elif members.is_called(frame, b"id"):
                 bit = 2
                 stop = digits_end(frame, at)
                 if stop >= 0:
                     self.request_id = frame[at:stop]
                 at = stop
-            elif is_word(frame, start, size, b"method"):
+            elif members.is_called(frame, b"method"):
                 bit = 4
                 at = _after_word(frame, at, b"private/mass_quote")
-            elif is_word(frame, start, size, b"params"):
+            elif members.is_called(frame, b"params"):
                 bit = 8
                 at = self._read_params(frame, at)
             else:
@@ -125,13 +120,11 @@ class QuoteReader:
             if at < 0 or seen & bit:
                 return False
             seen |= bit
-            at = skip_space(frame, at)
-            byte: i64 = frame[at]
-            at += 1
-            if byte == CLOSE:
-                break
-            if byte != COMMA:
+            at = members.behind(frame, at, CLOSE)
+            if at < 0:
                 return False
+            if members.is_last:
+                break
         end: i64 = len(frame)
         while at < end:
             if not is_space(frame[at]):
@@ -144,40 +137,35 @@ class QuoteReader:
         if frame[at] != OPEN:
             return NOT_USUAL
         at += 1
+        members = self._members
         seen: i64 = 0
         while True:
-            start = skip_space(frame, at)
-            stop = string_end(frame, start)
-            if stop < 0:
-                return NOT_USUAL
-            at = value_at(frame, stop + 1)
+            at = members.name(frame, at)
             if at < 0:
                 return NOT_USUAL
-            start += 1
-            size = stop - start
             bit: i64
-            if is_word(frame, start, size, b"quotes"):
+            if members.is_called(frame, b"quotes"):
                 bit = 1
                 at = self._read_quotes(frame, at)
-            elif is_word(frame, start, size, b"access_token"):
+            elif members.is_called(frame, b"access_token"):
                 bit = 2
                 stop = string_end(frame, at)
                 if stop < 0 or stop == at + 1:
                     return NOT_USUAL
                 self.token = frame[at + 1 : stop]
                 at = stop + 1
-            elif is_word(frame, start, size, b"quote_id"):
+            elif members.is_called(frame, b"quote_id"):
                 bit = 4
                 stop = string_end(frame, at)
                 if stop < 0 or stop - at - 1 > self._label_max:
                     return NOT_USUAL
                 self.quote_id = frame[at + 1 : stop]
                 at = stop + 1
-            elif is_word(frame, start, size, b"detailed"):
+            elif members.is_called(frame, b"detailed"):
                 bit = 8
                 self.detailed = frame[at] == _TRUE
                 at = _after_bool(frame, at)
-            elif is_word(frame, start, size, b"valid_until"):
+            elif members.is_called(frame, b"valid_until"):
                 bit = 16
                 stop = self._number.read(frame, at)
                 if stop < 0 or self._number.places or self._number.digits == 0 or stop - at > 13:
@@ -189,13 +177,11 @@ class QuoteReader:
             if at < 0 or seen & bit:
                 return NOT_USUAL
             seen |= bit
-            at = skip_space(frame, at)
-            byte: i64 = frame[at]
-            at += 1
-            if byte == CLOSE:
-                break
-            if byte != COMMA:
+            at = members.behind(frame, at, CLOSE)
+            if at < 0:
                 return NOT_USUAL
+            if members.is_last:
+                break
         return at if seen & 1 else NOT_USUAL
 
     def _read_quotes(self, frame: bytes, at: i64) -> i64:
@@ -207,13 +193,9 @@ class QuoteReader:
             at = self._read_quote(frame, at)
             if at < 0 or len(self.instruments) > limits.MAX_QUOTES:
                 return NOT_USUAL
-            at = skip_space(frame, at)
-            byte: i64 = frame[at]
-            at = at + 1
-            if byte == _CLOSE_LIST:
+            at = self._members.behind(frame, at, _CLOSE_LIST)
+            if at < 0 or self._members.is_last:
                 return at
-            if byte != COMMA:
-                return NOT_USUAL
             at = skip_space(frame, at)
 
     def _read_quote(self, frame: bytes, at: i64) -> i64:
@@ -221,21 +203,16 @@ class QuoteReader:
         if frame[at] != OPEN:
             return NOT_USUAL
         at += 1
+        members = self._members
         seen: i64 = 0
         bid_at: i64 = 0
         ask_at: i64 = 0
         while True:
-            start = skip_space(frame, at)
-            stop = string_end(frame, start)
-            if stop < 0:
-                return NOT_USUAL
-            at = value_at(frame, stop + 1)
+            at = members.name(frame, at)
             if at < 0:
                 return NOT_USUAL
-            start += 1
-            size = stop - start
             bit: i64
-            if is_word(frame, start, size, b"instrument_name"):
+            if members.is_called(frame, b"instrument_name"):
                 bit = 1
                 stop = string_end(frame, at)
                 if stop < 0:
@@ -245,11 +222,11 @@ class QuoteReader:
                     return NOT_USUAL
                 self._instrument = found
                 at = stop + 1
-            elif is_word(frame, start, size, b"bid"):
+            elif members.is_called(frame, b"bid"):
                 bit = 2
                 bid_at = at
                 at = _after_object(frame, at)
-            elif is_word(frame, start, size, b"ask"):
+            elif members.is_called(frame, b"ask"):
                 bit = 4
                 ask_at = at
                 at = _after_object(frame, at)
@@ -258,13 +235,11 @@ class QuoteReader:
             if at < 0 or seen & bit:
                 return NOT_USUAL
             seen |= bit
-            at = skip_space(frame, at)
-            byte: i64 = frame[at]
-            at += 1
-            if byte == CLOSE:
-                break
-            if byte != COMMA:
+            at = members.behind(frame, at, CLOSE)
+            if at < 0:
                 return NOT_USUAL
+            if members.is_last:
+                break
         if seen & 1 == 0 or seen == 1:
             return NOT_USUAL
         bid_ticks: i64 = 0
@@ -292,6 +267,7 @@ class QuoteReader:
         """Take the side whose object begins at `at`, of the quote's instrument."""
         at += 1
         self._post_only = self._reject_post_only = False
+        members = self._members
         seen: i64 = 0
         price: i64 = 0
         price_places: i64 = 0
@@ -299,31 +275,25 @@ class QuoteReader:
         amount_places: i64 = 0
         number = self._number
         while True:
-            start = skip_space(frame, at)
-            stop = string_end(frame, start)
-            if stop < 0:
-                return False
-            at = value_at(frame, stop + 1)
+            at = members.name(frame, at)
             if at < 0:
                 return False
-            start += 1
-            size = stop - start
             bit: i64
-            if is_word(frame, start, size, b"price"):
+            if members.is_called(frame, b"price"):
                 bit = 1
                 at = number.read(frame, at)
                 price = number.digits
                 price_places = number.places
-            elif is_word(frame, start, size, b"amount"):
+            elif members.is_called(frame, b"amount"):
                 bit = 2
                 at = number.read(frame, at)
                 amount = number.digits
                 amount_places = number.places
-            elif is_word(frame, start, size, b"post_only"):
+            elif members.is_called(frame, b"post_only"):
                 bit = 4
                 self._post_only = frame[at] == _TRUE
                 at = _after_bool(frame, at)
-            elif is_word(frame, start, size, b"reject_post_only"):
+            elif members.is_called(frame, b"reject_post_only"):
                 bit = 8
                 self._reject_post_only = frame[at] == _TRUE
                 at = _after_bool(frame, at)
@@ -332,13 +302,11 @@ class QuoteReader:
             if at < 0 or seen & bit:
                 return False
             seen |= bit
-            at = skip_space(frame, at)
-            byte: i64 = frame[at]
-            at += 1
-            if byte == CLOSE:
-                break
-            if byte != COMMA:
+            at = members.behind(frame, at, CLOSE)
+            if at < 0:
                 return False
+            if members.is_last:
+                break
         if seen & 3 != 3:
             return False
         table = self._listings.table

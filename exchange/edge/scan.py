@@ -61,6 +61,39 @@ class Number:
         return at
 
 
+@final
+class Members:
+    """A walk over the members of an object: `name`, then the value, then `behind`, until `is_last`. One will
+    do for objects inside of others, if what it says is used at once."""
+
+    def __init__(self) -> None:
+        self.start: i64 = 0
+        self.size: i64 = 0
+        self.is_last = False
+
+    def name(self, frame: bytes, at: i64) -> i64:
+        """Take the name of the member at `at`, the `size` bytes at `start`; where its value begins, or −1 if
+        it is not usual."""
+        at = skip_space(frame, at)
+        stop = string_end(frame, at)
+        if stop < 0:
+            return NOT_USUAL
+        self.start = at + 1
+        self.size = stop - at - 1
+        return value_at(frame, stop + 1)
+
+    def is_called(self, frame: bytes, word: bytes) -> bool:
+        """Whether that is the member's name."""
+        return is_word(frame, self.start, self.size, word)
+
+    def behind(self, frame: bytes, at: i64, closing: i64) -> i64:
+        """The place behind the comma or the closing bracket at `at`; −1 if there is neither."""
+        at = skip_space(frame, at)
+        byte: i64 = frame[at]
+        self.is_last = byte == closing
+        return at + 1 if self.is_last or byte == COMMA else NOT_USUAL
+
+
 def is_word(frame: bytes, at: i64, size: i64, word: bytes) -> bool:
     """Whether the `size` bytes at `at` are `word`."""
     if size != len(word):

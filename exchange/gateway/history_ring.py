@@ -19,9 +19,9 @@ from exchange.edge.released import Past
 
 FILLS_PER_ACCOUNT: Final = 1_000
 ORDERS_PER_ACCOUNT: Final = 1_000
-RETAINED_BYTES: Final = 128 << 20
+RETAINED_BYTES: Final = 256 << 20
 """Of released events; beyond it the oldest are forgotten by all."""
-ENTRIES_MAX: Final = 1 << 21
+ENTRIES_MAX: Final = 1 << 22
 """Closed orders and sides of matches whose places are known; likewise."""
 
 _NO_ORDER: Final = bytes(8)
