@@ -30,6 +30,9 @@ FILLED: Final = 1
 UNFILLED: Final = 2
 _CHAINS: Final = 3
 _ENTRY_WORDS: Final = 3
+_BLOCK_SHIFT: Final = 13
+_BLOCK_MASK: Final = (1 << _BLOCK_SHIFT) - 1
+"""Entries of a block: one array of all would be copied as it grows, and everybody would wait."""
 
 
 class ReleasedError(ValueError):
@@ -82,9 +85,12 @@ class Past:
         self.next_number: int = 0
         self.fees: dict[int, int] = {}
         """What the fills of each order have paid that is open and has fills."""
-        self.trail = vec[i64](capacity=0)
-        """Place, entry before, fees paid of the last `entries_max` entries; those are counted from 1."""
         self.count: i64 = 0
+        """Entries so far, which are counted from 1: the last `entries_max` are kept."""
+        self._blocks: list[vec[i64]] = []
+        """Place, entry before, fees paid of each."""
+        self._block = vec[i64](capacity=0)
+        """The block of the next entry."""
         self.last = vec[i64](capacity=0)
         """The last entry of each chain (FILLS, FILLED, UNFILLED) of each account."""
 
@@ -97,15 +103,27 @@ class Past:
 
     def add(self, place: i64, before: i64, fee: i64) -> i64:
         """The next entry of the trail; its number."""
-        if self.count < self.entries_max:
-            self.trail = append(append(append(self.trail, place), before), fee)
-        else:
-            at = self.count % self.entries_max * _ENTRY_WORDS
-            self.trail[at] = place
-            self.trail[at + 1] = before
-            self.trail[at + 2] = fee
+        at = self.count % self.entries_max
+        if at & _BLOCK_MASK == 0:
+            number = at >> _BLOCK_SHIFT
+            if number == len(self._blocks):
+                entries: i64 = self.entries_max - at
+                if entries > _BLOCK_MASK:
+                    entries = _BLOCK_MASK + 1
+                self._blocks.append(vec[i64]([0] * int(entries * _ENTRY_WORDS)))
+            self._block = self._blocks[number]
+        block = self._block
+        at = (at & _BLOCK_MASK) * _ENTRY_WORDS
+        block[at] = place
+        block[at + 1] = before
+        block[at + 2] = fee
         self.count += 1
         return self.count
+
+    def _word(self, number: i64, which: i64) -> i64:
+        """A word of an entry that is kept."""
+        at = (number - 1) % self.entries_max
+        return self._blocks[at >> _BLOCK_SHIFT][(at & _BLOCK_MASK) * _ENTRY_WORDS + which]
 
     def note(self, account: i64, chain: i64, place: i64, fee: i64) -> None:
         """The next entry of one of the account's chains."""
@@ -123,31 +141,29 @@ class Past:
         """(place, entry before, fees) of an entry; (-1, 0, 0) if it or its events are not kept any more."""
         if number <= 0 or number > self.count or number <= self.count - self.entries_max:
             return -1, 0, 0
-        at = (number - 1) % self.entries_max * _ENTRY_WORDS
-        place = self.trail[at]
+        place = self._word(number, 0)
         if int(place >> NUMBER_SHIFT) not in self.buffers:
             return -1, 0, 0
-        return int(place), int(self.trail[at + 1]), int(self.trail[at + 2])
+        return int(place), int(self._word(number, 1)), int(self._word(number, 2))
 
     def oldest(self) -> int:
         """The place of the oldest entry that is kept; 0 if none was lost."""
         if self.count <= self.entries_max:
             return 0
-        return int(self.trail[self.count % self.entries_max * _ENTRY_WORDS])
+        return int(self._word(self.count - self.entries_max + 1, 0))
 
     def find(self, account: i64, chain: i64, order_id: i64, most: i64) -> int:
         """The newest entry of the account's last `most` closed orders of a chain that is of this order; 0 if
         none is."""
         number: i64 = self.first(account, chain)
         while number > 0 and number > self.count - self.entries_max and most > 0:
-            at = (number - 1) % self.entries_max * _ENTRY_WORDS
-            place = self.trail[at]
+            place = self._word(number, 0)
             buffer = self.buffers.get(int(place >> NUMBER_SHIFT))
             if buffer is None:
                 return 0
             if read_i64_le(buffer, ((place >> UNIT_SHIFT) & UNIT_MASK) * r.UNIT_BYTES + 24) == order_id:
                 return int(number)
-            number = self.trail[at + 1]
+            number = self._word(number, 1)
             most -= 1
         return 0
 
@@ -156,15 +172,14 @@ class Past:
         found: list[int] = []
         number: i64 = self.first(account, FILLS)
         while number > 0 and number > self.count - self.entries_max and most > 0 and len(found) < count:
-            entry = (number - 1) % self.entries_max * _ENTRY_WORDS
-            place = self.trail[entry]
+            place = self._word(number, 0)
             buffer = self.buffers.get(int(place >> NUMBER_SHIFT))
             if buffer is None:
                 break
             at = ((place >> UNIT_SHIFT) & UNIT_MASK) * r.UNIT_BYTES
             if read_i64_le(buffer, at + 32) == order_id or read_i64_le(buffer, at + 40) == order_id:
                 found.append(int(place))
-            number = self.trail[entry + 1]
+            number = self._word(number, 1)
             most -= 1
         return found
 
@@ -197,7 +212,7 @@ class Past:
         """Forget all."""
         self.buffers.clear()
         self.fees.clear()
-        self.trail = vec[i64](capacity=0)
+        self._blocks.clear()
         self.last = vec[i64](capacity=0)
         self.count = 0
 
