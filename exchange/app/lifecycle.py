@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from exchange.app.combos import IdleCombos
 from exchange.app.day_end import DayEnd
 from exchange.app.fund import FundCapital
 from exchange.app.funding import Funding, FundingRules
@@ -80,6 +81,7 @@ class Calendar:
         self.funding = Funding(venue, funding or FundingRules(), sequenced_ms)
         self.tiers = VolumeTiers(venue, configured, volumes or MemoryVolumes())
         self.day_end = DayEnd(venue, sequenced_ms, self.tiers)
+        self.combos = IdleCombos(venue)
         self.fund = FundCapital(venue, self.parameters, deposits)
         oracle.require(lambda: self.parameters.in_force)
         self._asked: dict[int, int] = {}  # instruments whose delivery is under way, or when to ask again
@@ -109,6 +111,7 @@ class Calendar:
             "parameters_in_force": self.parameters.in_force,
             "parameters_refused": self.parameters.refused_count,
             "instruments_alive": len(self.listed.alive()),
+            "combos_delisted": self.combos.delisted_count,
             "days_ended": self.day_end.ended_count,
             "fundings": self.funding.charged_count,
             "tiers_changed": self.tiers.changed_count,
@@ -124,7 +127,9 @@ class Calendar:
         self.listed.refresh()
         self._deliver(now_ms)
         self._list(now_ms)
-        self.day_end.look(now_ms, self.listed.alive())
+        alive = self.listed.alive()
+        self.day_end.look(now_ms, alive)
+        self.combos.look(now_ms, alive)
         self.funding.look(now_ms, self.listed.perpetuals())
 
     # --- listings ----------------------------------------------------------------------------------

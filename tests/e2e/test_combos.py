@@ -81,10 +81,13 @@ async def test_a_call_spread_from_its_making_to_its_end(tmp_path: Path) -> None:
 
         # --- implied out: a buyer of the lower call, Alice's quote, Carol's higher call -------------
         await carol.order("sell", HIGH, 1, 2_000)
-        out = await bob.order("buy", LOW, 1, 5_050)
+        await carol.order("sell", LOW, 0.5, 5_040)
+        out = await bob.order("buy", LOW, 1.5, 5_050)
         assert out["order"]["order_state"] == "filled"
-        assert out["trades"][0]["combo_id"] == SPREAD
-        assert await sizes(carol) == {HIGH: -1}
+        of_book, implied = out["trades"]
+        assert (of_book["price"], "combo_id" in of_book) == (5_040, False)
+        assert (implied["price"], implied["combo_id"], implied["tick_direction"]) == (5_050, SPREAD, 0)
+        assert await sizes(carol) == {LOW: -0.5, HIGH: -1}
         assert await sizes(alice) == {LOW: -2, HIGH: 2}
 
         # --- implied in: a seller of the spread, bids for the lower and offers of the higher --------
@@ -92,7 +95,7 @@ async def test_a_call_spread_from_its_making_to_its_end(tmp_path: Path) -> None:
         await alice.order("sell", HIGH, 1, 2_005)
         sold = await bob.order("sell", SPREAD, 1, 2_990)
         assert sold["order"]["average_price"] == 2_995
-        assert await sizes(bob) == {LOW: 1}
+        assert await sizes(bob) == {LOW: 1.5}
 
         # --- orders that wait when the legs end ----------------------------------------------------
         waiting = (await carol.order("buy", SPREAD, 1, 2_700))["order"]

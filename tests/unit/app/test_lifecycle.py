@@ -70,8 +70,8 @@ def test_a_first_look_lists_everything_and_sets_the_parameters() -> None:
     assert made.count(r.RISK) == 2  # with the answer to the listing, not a second later
     assert rig.look() == []
     assert rig.calendar.report() == {
-        "parameters_in_force": True, "parameters_refused": 0, "instruments_alive": 6, "days_ended": 0,
-        "fundings": 0, "tiers_changed": 0,
+        "parameters_in_force": True, "parameters_refused": 0, "instruments_alive": 6,
+        "combos_delisted": 0, "days_ended": 0, "fundings": 0, "tiers_changed": 0,
     }  # fmt: skip
     assert rig.prices.relisted == 1  # once for all of a release
 

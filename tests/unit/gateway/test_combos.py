@@ -8,6 +8,8 @@ import pytest
 
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.gateway.combo_figures import sum_greeks
+from exchange.wire.figures import Greeks
 from tests.unit.gateway.combo_rig import (
     FAR,
     HIGHER,
@@ -167,6 +169,11 @@ def test_the_ticker_is_made_of_the_legs(rig: ComboRig) -> None:
     assert ticker["best_bid_price"] is None
     (summary,) = alice.call("public/get_book_summary_by_currency", currency="BTC", kind="option_combo")
     assert (summary["mark_price"], summary["open_interest"]) == (2_000.0, 0.0)
+
+
+def test_greeks_are_the_legs_by_their_ratios() -> None:
+    one, two = Greeks(0.5, 0.25, 4.0, -8.0, 16.0), Greeks(0.25, 0.125, 1.0, -2.0, 3.0)
+    assert sum_greeks([(1, one), (-2, two)]) == Greeks(0.0, 0.0, 2.0, -4.0, 10.0)
 
 
 def test_leg_prices_are_those_a_trade_has(rig: ComboRig) -> None:
@@ -369,7 +376,9 @@ def test_prices_outside_its_bounds_and_its_band_say_so(rig: ComboRig) -> None:
     alice = rig.client()
     spread(alice)
     order = {"instrument_name": SPREAD, "amount": 1.0}
-    assert failure(alice, "private/buy", **order, price=1_000_000.0).code == 10023
+    refused = failure(alice, "private/buy", **order, price=1_000_000.0)
+    assert refused.code == 10023
+    assert refused.data["reason"].startswith("must be between -")
     assert failure(alice, "private/buy", **order, price=1_901.0).code == 10043
     ticker = alice.call("public/ticker", instrument_name=SPREAD)
     refused = failure(alice, "private/buy", **order, price=ticker["max_price"] + 5)
