@@ -37,7 +37,8 @@ def _serve(argv: Sequence[str]) -> int:
     # Late: --help and wrong arguments should not wait for the engine to load.
     import uvloop
 
-    from exchange.app.serve import StartError, serve
+    from exchange.app.serve import serve
+    from exchange.app.stores import StartError
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -8,43 +8,34 @@ import gc
 import logging
 import os
 import signal
-import subprocess
-import sys
+import ssl
 from collections.abc import Callable
 from typing import Final
 
 from exchange.app.announcements import FileAnnouncements
 from exchange.app.bridge import L1Bridge
+from exchange.app.children import Children
 from exchange.app.config import Config
-from exchange.app.faucet import FileGiven, GivenFileError
 from exchange.app.fitter import ChildFitter
-from exchange.app.key_file import KeyFile
 from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
 from exchange.app.page_files import static_files
-from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.ports import SystemClock
 from exchange.app.repricer import Repricer
 from exchange.app.risk_driver import RiskDriver
 from exchange.app.settled import SettlementStatus
 from exchange.app.snapshots import VouchingCommitter, machine
+from exchange.app.stores import StartError, open_stores
 from exchange.app.telemetry import StatusMethod, Telemetry
 from exchange.app.tiers import FileVolumes
 from exchange.app.tls import TlsError, tls_context
 from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
-from exchange.gateway.account_settings import FileSettings, SettingsError
 from exchange.gateway.api_documents import api_documents
-from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.block_signatures import BlockSealer
-from exchange.gateway.block_store import BlockStore, BlockStoreError
-from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.chain_keeper import ChainKeeper
-from exchange.gateway.credential_schema import CredentialsError
-from exchange.gateway.credentials import Credentials
-from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
 from exchange.gateway.labels import Labels
@@ -52,14 +43,11 @@ from exchange.gateway.methods import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
-from exchange.gateway.replays import ReplayGuard, ReplayLog
+from exchange.gateway.replays import ReplayGuard
 from exchange.gateway.server import Server
-from exchange.gateway.sign_ups import SignUps
 from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import Venue
-from exchange.history.past import Past
-from exchange.history.reader import HistoryReader
 from exchange.journal import DiskStorage, JournalError, Recovered, recover, retain
 from pricing import engines
 from settlement.l1.mock import MockL1
@@ -69,17 +57,7 @@ RETAIN_S: Final = 600.0
 SYNC_LAG_S: Final = 5.0
 STREAMS_S: Final = 30.0
 REVIVE_S: Final = 2.0
-_HISTORY: Final = "exchange.history"
 _log = logging.getLogger(__name__)
-
-
-def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C is for the venue, which stops its children in order.
-    return subprocess.Popen([sys.executable, "-m", *command], start_new_session=True)
-
-
-class StartError(Exception):
-    """The venue may not start; the message says why and what to do."""
 
 
 class VenueProcess:
@@ -90,7 +68,7 @@ class VenueProcess:
         self.clock = SystemClock()
         self.settlement = SettlementStatus(config.settlement_status)
         self.telemetry = Telemetry(self.clock)
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children = Children(config)
         self._timers: list[asyncio.TimerHandle] = []
 
     # --- start ---------------------------------------------------------------------------------------
@@ -102,6 +80,44 @@ class VenueProcess:
             StartError: the journal is damaged, the directory is in use, or the port is taken.
         """
         config, loop = self.config, asyncio.get_running_loop()
+        tls = self._checked()
+        recovered = self._recover()
+        on_recovered()
+        engine = recovered.engine
+        assert recovered.chain_log is not None
+        self._writer, self._chain_log = recovered.writer, recovered.chain_log
+        self._writer.set_rules_version(engine.rules_version)
+        self._stores = open_stores(config, self.clock, loop)
+        self.credentials = self._stores.credentials
+        fitter = ChildFitter() if config.children else None
+        self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
+        self._stream_store = StreamStore(self._storage, kept_bytes=config.resume_bytes)
+        self._stream_reader = ThreadCommitter(loop)
+        self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
+        self.bridge = L1Bridge(
+            self._open_l1,
+            loop,
+            lambda command: self.venue.submit(command),
+            engine.last_deposit_id,
+            lambda: held_withdrawals(engine),
+        )
+        self.venue = self._new_venue(recovered, loop)
+        self._remember(engine)
+        self.server = self._new_server()
+        self._begin(loop)
+        self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
+        try:
+            return await self.server.start(config.host, config.port, tls)
+        except OSError as error:
+            await self.stop()
+            raise StartError(
+                f"cannot listen on {config.host}:{config.port}: {error.strerror}; "
+                "choose another --port or --host"
+            ) from None
+
+    def _checked(self) -> ssl.SSLContext | None:
+        """What can be refused before anything is opened; the context of TLS, if that is asked for."""
+        config = self.config
         try:
             tls = tls_context(config.tls_cert, config.tls_key)
         except TlsError as error:
@@ -116,54 +132,17 @@ class VenueProcess:
             raise StartError(
                 f"{config.data} cannot be a data directory: {error.strerror}; name another with --data"
             ) from None
-        recovered = self._recover()
-        on_recovered()
-        engine = recovered.engine
-        assert recovered.chain_log is not None
-        self._writer, self._chain_log = recovered.writer, recovered.chain_log
-        self._writer.set_rules_version(engine.rules_version)
-        try:
-            self.credentials = Credentials(
-                config.credentials, SystemEntropy(), self.clock, KeyFile(config.sealing_key)
-            )
-        except CredentialsError as error:
-            raise StartError(f"{error}; restore it, or start on another --data") from None
-        try:
-            self.settings = FileSettings(config.settings)
-            blocks = self._block_setup(loop)
-        except (SettingsError, BlockStoreError) as error:
-            raise StartError(f"{error}; restore it, or start on another --data") from None
-        try:
-            given = FileGiven(config.faucet_given)
-            sign_ups = SignUps(config.sign_ups, config.faucet_micro, self.clock, given)
-        except GivenFileError as error:
-            raise StartError(f"{error}; write what sign-ups drew there, in micro-USDC") from None
-        fitter = ChildFitter() if config.children else None
-        self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
-        try:
-            self._replays = ReplayLog(config.data, self.clock)
-            disconnect_log = DisconnectLog(config.data)
-        except OSError as error:
-            raise StartError(f"{config.data} cannot be written: {error.strerror}") from None
+        return tls
+
+    def _new_venue(self, recovered: Recovered[Engine], loop: asyncio.AbstractEventLoop) -> Venue:
+        config, engine, stores = self.config, recovered.engine, self._stores
         self._committer = VouchingCommitter(
-            ReplayGuard(ThreadCommitter(loop), self._replays),
+            ReplayGuard(ThreadCommitter(loop), stores.replays),
             engine,
             config.journal,
             config.snapshot_commands,
         )
-        self.history = HistoryReader(config.history)
-        self.archive = ThreadArchive(loop, Past(config.history, any_thread=True))
-        self._stream_store = StreamStore(self._storage, kept_bytes=config.resume_bytes)
-        self._stream_reader = ThreadCommitter(loop)
-        self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
-        self.bridge = L1Bridge(
-            self._open_l1,
-            loop,
-            lambda command: self.venue.submit(command),
-            engine.last_deposit_id,
-            lambda: held_withdrawals(engine),
-        )
-        self.venue = Venue(
+        return Venue(
             engine,
             self._writer,
             self._committer,
@@ -174,25 +153,28 @@ class VenueProcess:
             settlement=self.settlement,
             deposits=self.bridge,
             withdrawals=self.bridge,
-            history=self.history,
-            archive=self.archive,
+            history=stores.history,
+            archive=stores.archive,
             unfilled_kept_ms=config.unfilled_minutes * 60_000,
             bus=self._bus,
             labels=Labels.from_journal(recovered.labels.section, recovered.labels.records),
-            settings=self.settings,
+            settings=stores.settings,
             index_sources=self.oracle.index_sources,
             announcements=FileAnnouncements(config.announcements),
-            authenticator=CredentialAuthenticator(self.credentials, self.clock, self._replays),
+            authenticator=CredentialAuthenticator(self.credentials, self.clock, stores.replays),
             sign_up_enabled=config.sign_up,
             faucet_micro=config.faucet_micro,
-            disconnect_log=disconnect_log,
+            disconnect_log=stores.disconnect_log,
             event_log=JournalEventLog(self._storage, self._stream_reader),
             stream_counts=self._stream_store.load(engine.next_seq),
             quotes_need_cancel_on_disconnect=config.quotes_need_cancel_on_disconnect,
-            sign_ups=sign_ups,
+            sign_ups=stores.sign_ups,
             trigger_limits=config.triggers,
-            blocks=blocks,
+            blocks=stores.blocks,
         )
+
+    def _remember(self, engine: Engine) -> None:
+        """What happened before this start, as far as the venue still has to know it."""
         stored_to = self.venue.views.stored_to
         self.venue.remember(recent_events(self._storage, engine.next_seq, from_seq=stored_to))
         self.venue.blocks.recover(
@@ -201,6 +183,8 @@ class VenueProcess:
         self.venue.sequencer.add_listener(self.telemetry.on_batch)
         self.venue.sequencer.add_on_halt(lambda error: _log.critical("HALTED: %s", error))
         self.credentials.reconcile(engine.account_count, self.venue.owner_of)
+
+    def _new_server(self) -> Server:
         methods: dict[str, Handler] = {
             **METHODS,
             "public/strikebook_status": StatusMethod(
@@ -210,10 +194,10 @@ class VenueProcess:
                 lambda: {**self.calendar.report(), **self.risk.report(), **self.repricer.report()},
             ),
         }
-        self.server = Server(
+        return Server(
             Dispatcher(self.venue, methods),
             self.clock,
-            config.server,
+            self.config.server,
             authenticator=self.venue.authenticator,
             on_close=self.venue.on_close,
             static={**static_files(), **api_documents(methods)},
@@ -223,21 +207,6 @@ class VenueProcess:
             express=Express(self.venue).take,
             lane=FastLane(self.venue),
         )
-        self._begin(loop)
-        self.venue.disconnects.recover(recent_events(self._storage, engine.next_seq))
-        try:
-            return await self.server.start(config.host, config.port, tls)
-        except OSError as error:
-            await self.stop()
-            raise StartError(
-                f"cannot listen on {config.host}:{config.port}: {error.strerror}; "
-                "choose another --port or --host"
-            ) from None
-
-    def _block_setup(self, loop: asyncio.AbstractEventLoop) -> BlockSetup:
-        config = self.config
-        sealer = BlockSealer(KeyFile(config.sealing_key)(True), SystemEntropy())
-        return BlockSetup(BlockStore(config.block_store, ThreadCommitter(loop)), sealer, config.blocks)
 
     def _recover(self) -> Recovered[Engine]:
         try:
@@ -292,8 +261,8 @@ class VenueProcess:
         self._every(loop, RETAIN_S, self._retain)
         self._every(loop, STREAMS_S, self._save_streams)
         if self.config.children:
-            self._start_children()
-            self._every(loop, REVIVE_S, self._revive_history)
+            self._children.start()
+            self._every(loop, REVIVE_S, self._children.revive_history)
 
     def _every(self, loop: asyncio.AbstractEventLoop, seconds: float, work: Callable[[], None]) -> None:
         def turn() -> None:
@@ -327,44 +296,6 @@ class VenueProcess:
         if gone.commands or gone.events:
             _log.info("deleted %d command and %d event segments", len(gone.commands), len(gone.events))
 
-    def _start_children(self) -> None:
-        config = self.config
-        journal, data = str(config.journal), str(config.data)
-        commands = [
-            [
-                "settlement.process",
-                "--data",
-                data,
-                "--parent",
-                str(os.getpid()),
-                "--batch-fills",
-                str(config.batch_fills),
-                "--batch-seconds",
-                str(config.batch_seconds),
-            ],
-            [
-                _HISTORY,
-                "--data",
-                journal,
-                "--store",
-                str(config.history),
-                "--unfilled-minutes",
-                str(config.unfilled_minutes),
-                "--parent",
-                str(os.getpid()),
-            ],
-            ["exchange.app.snapshotter", "--journal", journal, "--parent", str(os.getpid())],
-        ]
-        self._commands = commands
-        self._children = [_spawned(command) for command in commands]
-
-    def _revive_history(self) -> None:
-        """Start the history process again if it has ended: memory covers what it missed, but not for long."""
-        for at, command in enumerate(self._commands):
-            if command[0] == _HISTORY and self._children[at].poll() is not None:
-                _log.error("the history process has ended with status %s", self._children[at].returncode)
-                self._children[at] = _spawned(command)
-
     # --- stop ----------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
@@ -388,27 +319,14 @@ class VenueProcess:
         if not self.venue.halted:
             self._save_streams()
         self._stream_reader.close()
-        self._replays.close()
+        self._stores.replays.close()
         self.venue.disconnects.close()
         if not self.venue.halted:
             self._writer.sync_events()
             self._chain_log.sync()
-        self._stop_children()
-        self.archive.close()
-        self.history.close()
-        self.credentials.close()
-        self.settings.close()
+        self._children.stop()
+        self._stores.close_readers()
         self._storage.close()
-
-    def _stop_children(self) -> None:
-        for child in self._children:
-            child.terminate()
-        for child in self._children:
-            try:
-                child.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
 
 
 async def serve(config: Config) -> int:
