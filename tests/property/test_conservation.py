@@ -25,6 +25,13 @@ def test_cash_and_positions_are_conserved_with_triggers_links_protection_and_blo
         assert seen[kind] > 0, f"{kind} never happened"
 
 
+def test_cash_and_positions_are_conserved_with_combos_and_implied_orders() -> None:
+    done, seen = conservation.stream(4, 5_000, rules=4)
+    assert done >= 5_000
+    for kind in ("COMBO_TRADE 0", "COMBO_TRADE 1", "COMBO_TRADE 2", "LIQUIDATION ended"):
+        assert seen[kind] > 0, f"{kind} never happened"
+
+
 def test_a_missing_micro_dollar_is_found() -> None:
     engine, books = Engine(), Ledger()
     books.read(engine.apply(ConservationTraffic(1, engine).opening()))

@@ -22,7 +22,9 @@ from exchange.core import queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import events as e
 from exchange.domain import records as r
+from exchange.domain.events_combos import ComboTrade
 from exchange.domain.rejects import REJECT_NAMES
+from tests.reference.conservation_combos import ConservationCombos
 from tests.reference.conservation_orders import ConservationOrders
 from tests.reference.conservation_traffic import ConservationTraffic
 from tests.reference.invariants import must
@@ -30,7 +32,7 @@ from tests.reference.ledger import Ledger
 
 STREAM_COMMANDS: Final = 50_000
 COMPARE_EVERY: Final = 20  # batches
-TRAFFIC: Final = {2: ConservationTraffic, 3: ConservationOrders}
+TRAFFIC: Final = {2: ConservationTraffic, 3: ConservationOrders, 4: ConservationCombos}
 
 
 def compare(engine: Engine, books: Ledger) -> None:
@@ -83,6 +85,8 @@ def _kind(event: e.Event) -> str:
         return f"{name} {event.kind}"
     if isinstance(event, e.Settled):
         return f"{name} {event.head.id}"
+    if isinstance(event, ComboTrade):
+        return f"{name} {event.kind}"
     if isinstance(event, e.Trade) and event.flags & r.TRADE_BLOCK:
         return f"{name} in a block"
     return name
