@@ -105,6 +105,7 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     REPRICE: "REPRICE",
     SET_ID_WINDOW: "SET_ID_WINDOW",
     BLOCK_TRADE: "BLOCK_TRADE",
+    LIST_COMBO: "LIST_COMBO",
 }
 
 # --- event types -----------------------------------------------------------------------------------
@@ -147,6 +148,7 @@ EVENT_NAMES: Final[dict[int, str]] = {
     EV_MMP: "MMP",
     EV_EXTENDED: "EXTENDED",
     EV_DUE: "DUE",
+    EV_COMBO_TRADE: "COMBO_TRADE",
 }
 
 # Units of the fixed-size events (ORDER has one more when the order left another price level; FEES, one a

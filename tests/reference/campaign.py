@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
 
+from tests.reference.combo_generator import ComboTraffic
 from tests.reference.differential import Disagreement, Run, TrafficOf, compare_stream
 from tests.reference.generator import Traffic
 from tests.reference.orders_generator import OrderTraffic
@@ -21,8 +22,14 @@ from tests.reference.risk_generator import RiskTraffic
 from tests.reference.triggers_generator import TriggerTraffic
 
 STREAM_COMMANDS = 25_000
-TRIGGERS = 4  # rules 3 too: mostly orders with a trigger, linked ones, volatility
-TRAFFIC: dict[int, TrafficOf] = {1: Traffic, 2: RiskTraffic, 3: OrderTraffic, TRIGGERS: TriggerTraffic}
+TRIGGERS = 5  # rules 3 too: mostly orders with a trigger, linked ones, volatility
+TRAFFIC: dict[int, TrafficOf] = {
+    1: Traffic,
+    2: RiskTraffic,
+    3: OrderTraffic,
+    4: ComboTraffic,
+    TRIGGERS: TriggerTraffic,
+}
 
 
 def _compare(seed: int, stream_commands: int, rules: int) -> Run:
@@ -40,7 +47,7 @@ def rules_of(seed: int) -> int:
 def run(seeds: Iterable[int], stream_commands: int, workers: int, rules: int = 1) -> Iterator[Run]:
     """Compare one stream a seed over worker processes, yielding each as it is done, in seed order.
 
-    `rules`: 1 stays there, 2 and 3 switch to them on the way, `TRIGGERS` to 3, 0 takes turns by seed.
+    `rules`: 1 stays there, 2 to 4 switch to them on the way, `TRIGGERS` to 3, 0 takes turns by seed.
 
     Raises:
         Disagreement: of the first stream that fails.

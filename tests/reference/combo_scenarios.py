@@ -178,7 +178,25 @@ def rounded() -> Iterator[bytes]:
     yield order(ALICE, 2, 10, 2, SELL) + order(BOB, 0, 1_004, 2) + order(DAVE, 1, 990, 3, SELL)
     yield b"".join(c.cancel_many(account) for account in (ALICE, BOB, CAROL, DAVE))
     yield order(ALICE, 3, 10, 2, SELL) + order(BOB, 0, 12, 2) + order(CAROL, 1, 5, 1, IOC)
+    yield c.cancel_many(ALICE) + c.cancel_many(BOB)
     yield order(ALICE, 3, 10, 2) + order(BOB, 0, 12, 2, SELL) + order(CAROL, 1, 5, 1, SELL | IOC)
+
+
+def ties() -> Iterator[bytes]:
+    """At one price its own book comes first, then the combo with the lower id."""
+    yield opening(OPTION, OPTION, OPTION) + combo(3, (0, 1), (2, -1)) + combo(4, (0, 1), (1, -1))
+    for number, other in ((4, 1), (3, 2)):
+        yield order(ALICE, number, 20, 2, SELL) + order(BOB, other, 990, 2, SELL)
+    yield order(DAVE, 0, 1_010, 1, SELL) + order(CAROL, 0, 1_010, 4)
+
+
+def divided() -> Iterator[bytes]:
+    """Prices at the ends of what a combo may have, with marks far away: its multiples must move."""
+    narrow = OPTION._replace(price_limit_ticks=100)
+    yield opening(narrow, narrow, narrow) + combo(3, (0, 1), (1, 3)) + combo(4, (0, 1), (1, -4), (2, 3))
+    for number, prices in ((3, (4, 5, 99, 100)), (4, (-100, -99, 0, 99, 100))):
+        for price in prices:
+            yield order(ALICE, number, price, 1, SELL) + order(BOB, number, price, 1)
 
 
 def own_book_alone() -> Iterator[bytes]:
@@ -205,11 +223,11 @@ def own_orders() -> Iterator[bytes]:
             sides = {0: (1_010, SELL), 1: (990, 0)}
             yield order(CAROL, mine, *_at(sides[mine])) + order(ALICE, his, *_at(sides[his]))
             yield order(CAROL, 2, 25, 2, IOC) + c.cancel_many(CAROL) + c.cancel_many(ALICE)
-        yield order(CAROL, 2, 20, 2, SELL) + order(ALICE, 1, 990, 2) + order(CAROL, 0, 1_015, 1)
+        yield order(CAROL, 2, 20, 2, SELL) + order(ALICE, 1, 990, 2, SELL) + order(CAROL, 0, 1_015, 1)
         yield c.cancel_many(CAROL) + c.cancel_many(ALICE)
-        yield order(ALICE, 2, 20, 2, SELL) + order(CAROL, 1, 990, 2) + order(CAROL, 0, 1_015, 1)
+        yield order(ALICE, 2, 20, 2, SELL) + order(CAROL, 1, 990, 2, SELL) + order(CAROL, 0, 1_015, 1)
         yield c.cancel_many(CAROL) + c.cancel_many(ALICE)
-    yield order(ALICE, 2, 20, 2, SELL) + order(ALICE, 1, 990, 2) + order(CAROL, 0, 1_015, 1)
+    yield order(ALICE, 2, 20, 2, SELL) + order(ALICE, 1, 990, 2, SELL) + order(CAROL, 0, 1_015, 1)
 
 
 def _at(side: tuple[int, int]) -> tuple[int, int, int]:
@@ -288,6 +306,8 @@ COMBO_SCENARIOS: dict[str, Stream] = {
         orders,
         in_and_out,
         rounded,
+        ties,
+        divided,
         own_book_alone,
         own_orders,
         most_meetings,

@@ -42,7 +42,7 @@ def list_combo(world: World, head: Head, body: bytes) -> None:
         require(len(open_of_leg(world, part.instrument)) < limits.COMBOS_OF_LEG, why.LIMIT_REACHED, n)
     open_now = [instrument for instrument in world.instruments if is_open_combo(instrument)]
     require(len(open_now) < limits.MAX_COMBOS, why.LIMIT_REACHED, -1)
-    combo = _listed(next_id, parts, step)
+    combo = listed(next_id, parts, step)
     world.instruments.append(combo)
     world.events.instrument(combo, world.now_ms)
     signs = "".join("+" if ratio > 0 else "-" for ratio in ratios)
@@ -108,7 +108,8 @@ def open_of_leg(world: World, leg: Instrument) -> list[Instrument]:
     return [combo for combo in named if is_open_combo(combo)]
 
 
-def _listed(combo_id: int, parts: list[Leg], step: int) -> Instrument:
+def listed(combo_id: int, parts: list[Leg], step: int) -> Instrument:
+    """A combo of acceptable legs, `step` being the largest of theirs."""
     of_legs = [part.instrument.terms for part in parts]
     terms = InstrumentTerms(
         kind=r.KIND_COMBO,

@@ -54,6 +54,8 @@ def kind_of(event: e.Event) -> Kind:
         return event.head.type, event.reason
     if isinstance(event, e.Cash | e.Liquidation):
         return event.head.type, event.kind
+    if isinstance(event, e.ComboTrade):
+        return event.head.type, event.kind
     if isinstance(event, e.Trade):
         return event.head.type, event.flags & r.TRADE_LIQUIDATION
     return event.head.type, 0

@@ -8,6 +8,7 @@ that stands here several times must come as often.
 from __future__ import annotations
 
 from tests.reference.branches import BRANCHES, MODELS
+from tests.reference.combo_branches import COMBO_BRANCHES
 
 STANDARD, PORTFOLIO = MODELS
 _LOSS_SHARED = ("liquidation: deficit", "liquidation: loss_shared", "liquidation: ended")
@@ -212,4 +213,78 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "sharing: by cash",
         *_LOSS_SHARED,
     ),
+}
+
+_COMBOS_REFUSED = """
+    LIST_COMBO: bad_id, not_authorised, unknown_instrument, bad_value, bad_terms, instrument_not_open
+"""
+_COMBO_ORDERS = """
+    NEW_ORDER: bad_flags, unknown_mmp_group, bad_size, position_limit, price_off_tick, bad_price
+    NEW_ORDER: post_only_reject
+    EXTENDED_ORDER: bad_flags, bad_link
+    AMEND: bad_size, bad_flags, price_off_tick, bad_price
+    MASS_QUOTE: bad_flags, quote_crossed
+    SETTLE_PERPETUAL: bad_value
+    FUNDING: bad_value
+    DELIVER: bad_value
+    MARKS: unknown_instrument
+    BLOCK_TRADE: bad_value
+"""
+
+
+def _branches_of_combos(*starts: str) -> tuple[str, ...]:
+    """All branches of rules 4 that begin with one of these."""
+    return tuple(branch for branch in sorted(COMBO_BRANCHES) if branch.startswith(starts))
+
+
+def _combos_lose(model: str) -> tuple[str, ...]:
+    of_combos = _branches_of_combos("losing maker: trades, combo", "losing maker: cancelled, combo")
+    return (
+        *(branch for branch in of_combos if branch.endswith(model)),
+        *_branches_of_combos("implied in: losing", "implied out: losing"),
+        "look: of a combo, losing, not counted",
+    )
+
+
+COMBO_PROMISES: dict[str, tuple[str, ...]] = {
+    "shapes": ("LIST_COMBO: malformed", "LIST_COMBO: not_authorised", "CANCEL_MANY: bad_flags"),
+    "refused": _refusals(_COMBOS_REFUSED),
+    "most_of_a_leg": ("LIST_COMBO: limit_reached",) * 3,
+    "orders": (*_refusals(_COMBO_ORDERS), "combo: trades at a zero price"),
+    "in_and_out": _branches_of_combos("implied in: trades", "implied out: trades"),
+    "rounded": (*("implied out: rounded for the combo's maker",) * 3, "implied out: none, no valid price"),
+    "own_book_alone": (
+        "implied: none of a combo that is not open",
+        "implied in: trades, difference, purchase",
+    ),
+    "own_orders": (
+        *(
+            f"implied {name}: {what}, {place}"
+            for name in ("in", "out")
+            for what in ("its own", "stops its own")
+            for place in ("first", "second")
+        ),
+        "implied out: none, both of one account",
+    ),
+    "most_meetings": ("meetings: stopped before an implied order", "meetings: stopped, GTC"),
+    "last_prices": (*("combo: an order moved several last prices",) * 2, "trigger: stop purchase by last"),
+    "ends": (
+        "combo: its orders keep a leg",
+        "combo: cancelled by kind",
+        "combo: ends with a leg",
+        "combo: ends with a leg, with orders",
+        "SET_INSTRUMENT_STATE: not_empty",
+    ),
+    "ties": ("implied: as good as its own book", "implied: two combos as good"),
+    "divided": ("combo: divided among its multiples", "combo: divided with too much given"),
+    "signs": _branches_of_combos("combo: listed", "combo: trades at a"),
+    "reduced": _branches_of_combos("implied in: reduce", "implied out: reduce"),
+    "losing_standard": _combos_lose(STANDARD),
+    "losing_portfolio": _combos_lose(PORTFOLIO),
+    "losing_twice": (
+        "losing maker: judged with another of its account",
+        "implied in: two makers of one account",
+    ),
+    "filled_or_killed": _branches_of_combos("combo: fill-or-kill covered as filled"),
+    "seats": (*("NEW_ORDER: too_many_seats",) * 3, "combo: trades at a positive price"),
 }

@@ -15,6 +15,8 @@ from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, block_trade
+from exchange.domain.commands_combos import list_combo
+from exchange.domain.legs import ComboLeg
 
 OPTION = c.InstrumentTerms(
     kind=r.KIND_OPTION,
@@ -42,6 +44,19 @@ PERPETUAL = OPTION._replace(
     fee_cap_permille=0,
     delivery_fee_ppm=0,
     tick_steps=((0, 1), (10, 2), (100, 5), (1_000, 20)),
+)
+COMBO = OPTION._replace(
+    kind=r.KIND_COMBO,
+    option_type=r.OPTION_NONE,
+    strike_micro=0,
+    position_limit_lots=0,
+    maker_fee_ppm=0,
+    taker_fee_ppm=0,
+    fee_cap_permille=0,
+    delivery_fee_ppm=0,
+    band_ppm=0,
+    tick_steps=((0, 4),),
+    legs=(ComboLeg(7, 1), ComboLeg(9, -2)),
 )
 
 
@@ -133,6 +148,7 @@ def commands() -> dict[str, bytes]:
         "set_mode": c.set_mode(r.MODE_CANCEL_ONLY),
         **_commands_of_rules_2(),
         **_commands_of_rules_3(),
+        "list_combo": list_combo(11, COMBO.legs),
     }
 
 
@@ -235,6 +251,7 @@ def events() -> dict[str, bytes]:
         ),
         **_events_of_rules_2(),
         **_events_of_rules_3(),
+        **_events_of_rules_4(),
     }
 
 
@@ -286,6 +303,20 @@ def _events_of_rules_3() -> dict[str, bytes]:
         "mmp_tripped": _event(16, 3, 2, 64, 3, 15, struct.pack("<6q", 3, -1, 10**10, -7 * 10**8, 10**11, 99)),
         "extended": _event(17, 3, 0, 64, 9, 77, extended),
         "due": _event(18, 2, 9, 0, 0, 0, struct.pack("<2q", 36, 99)),
+    }
+
+
+def _events_of_rules_4() -> dict[str, bytes]:
+    traded = struct.pack("<4q2I3q", -3, 6, 21, 22, 65, 0, 99, 1 | r.COMBO_OUT << 8, 8)
+    leg = struct.pack(
+        "<4q2I9q2Iq",
+        5, 22, 2_015, 6, 66, 65, 45_000, 60_000, 25, 1_700_000_000_789,
+        50_000_123_456, 2_500_000_000, 50_100_000_000, 3, 604_500_000, 6, 0, 0,
+    )  # fmt: skip
+    return {
+        "combo": _event(7, 8, 0, 0, 11, 0, c.pack_terms(COMBO) + struct.pack("<2q", 0, 99)),
+        "combo_trade": _event(19, 3, 4, 64, 11, 5, traded),
+        "trade_of_a_combo": _event(3, 5, 5, 65, 7, 6, leg),
     }
 
 

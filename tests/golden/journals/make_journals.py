@@ -14,6 +14,8 @@ from pathlib import Path
 
 from exchange.core.engine import Engine
 from exchange.domain.limits import RULES_VERSION
+from tests.reference.combo_generator import COMBO_PROFILES, ComboTraffic
+from tests.reference.combo_margin_scenarios import ALL_COMBO_SCENARIOS
 from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
@@ -49,6 +51,20 @@ SCRIPTED_3 = (
     "blocks_refused",
     "blocks_done",
 )
+SCRIPTED_COMBOS = (
+    "refused",
+    "orders",
+    "in_and_out",
+    "rounded",
+    "divided",
+    "ties",
+    "own_book_alone",
+    "own_orders",
+    "ends",
+    "losing_standard",
+    "losing_portfolio",
+    "filled_or_killed",
+)
 SCRIPTED_TRIGGERS = ("queue", "orders_come", "incremental", "ends", "refused_members")
 
 
@@ -75,6 +91,10 @@ def streams_of(version: int) -> dict[str, bytes]:
         streams |= {name: b"".join(ORDER_SCENARIOS[name]()) for name in SCRIPTED_3}
         streams |= {f"triggers_{name}": b"".join(TRIGGER_SCENARIOS[name]()) for name in SCRIPTED_TRIGGERS}
         return streams
+    if version == 4:
+        streams = {profile.name: stream_of(seed, ComboTraffic) for seed, profile in enumerate(COMBO_PROFILES)}
+        scripted = {name: b"".join(ALL_COMBO_SCENARIOS[name]()) for name in SCRIPTED_COMBOS}
+        return streams | {f"scripted_{name}": stream for name, stream in scripted.items()}
     streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
     return streams | {name: b"".join(SCENARIOS[name]()) for name in SCRIPTED}
 

@@ -1,0 +1,225 @@
+"""The reference with combos: every branch is taken, numbers are as by hand, every price can be divided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import pytest
+
+from exchange.domain import events as e
+from exchange.domain import records as r
+from exchange.domain import rejects as why
+from tests.property.streams import ruled_events
+from tests.reference import invariants
+from tests.reference.combo_branches import COMBO_BRANCHES
+from tests.reference.combo_generator import COMBO_PROFILES, ComboTraffic
+from tests.reference.combo_margin_scenarios import ALL_COMBO_SCENARIOS
+from tests.reference.come_by import come_by
+from tests.reference.engine import ReferenceEngine, cut
+from tests.reference.ledger import Ledger
+from tests.reference.promises import COMBO_PROMISES
+
+SEEDS = range(len(COMBO_PROFILES))
+COMMANDS = 700
+
+# The reasons that docs/rules-4.md names for each command.
+REASONS = {
+    r.LIST_COMBO: {
+        *(why.MALFORMED, why.NOT_AUTHORISED, why.BAD_ID, why.UNKNOWN_INSTRUMENT, why.BAD_VALUE),
+        why.BAD_TERMS,
+    },
+    r.NEW_ORDER: {why.BAD_FLAGS, why.BAD_SIZE, why.BAD_PRICE, why.PRICE_OFF_TICK, why.INSUFFICIENT_FUNDS},
+    r.SET_INSTRUMENT_STATE: {why.NOT_EMPTY},
+}
+
+
+class Shown(NamedTuple):
+    """What streams came to."""
+
+    branches: Counter[str]
+    rejected: Counter[tuple[int, int]]
+    kinds: Counter[int]  # of COMBO_TRADE
+    flags: Counter[int]  # of TRADE
+
+    def read(self, events: bytes) -> None:
+        for event in e.read_events(events):
+            if isinstance(event, e.Rejected):
+                self.rejected[event.command, event.reason] += 1
+            elif isinstance(event, e.ComboTrade):
+                self.kinds[event.kind] += 1
+            elif isinstance(event, e.Trade):
+                self.flags[event.flags] += 1
+
+
+@pytest.fixture(scope="module")
+def shown() -> Shown:
+    found = Shown(Counter(), Counter(), Counter(), Counter())
+    for events in ruled_events(ComboTraffic, SEEDS, COMMANDS, found.branches):
+        found.read(events)
+    return found
+
+
+@pytest.fixture(scope="module")
+def promised() -> dict[str, Counter[str]]:
+    """What each scripted stream comes by."""
+    return {name: come_by(ALL_COMBO_SCENARIOS[name]()) for name in ALL_COMBO_SCENARIOS}
+
+
+def test_every_branch_is_taken(shown: Shown, promised: dict[str, Counter[str]]) -> None:
+    found = sum(promised.values(), shown.branches)
+    assert not {branch for branch in COMBO_BRANCHES if not found[branch]}
+
+
+@pytest.mark.parametrize("name", sorted(ALL_COMBO_SCENARIOS))
+def test_a_scripted_stream_keeps_its_promise(name: str, promised: dict[str, Counter[str]]) -> None:
+    assert not Counter(COMBO_PROMISES[name]) - promised[name]
+
+
+def test_random_traffic_shows_every_outcome(shown: Shown) -> None:
+    wanted = {(command, reason) for command, reasons in REASONS.items() for reason in reasons}
+    missing = wanted - set(shown.rejected)
+    assert not {(r.COMMAND_NAMES[command], why.REJECT_NAMES[reason]) for command, reason in missing}
+    assert set(shown.kinds) == {r.COMBO_BOOK, r.COMBO_IN, r.COMBO_OUT}
+    of_combos = {flags & ~1 for flags in shown.flags if flags & r.TRADE_COMBO}
+    assert of_combos >= {r.TRADE_COMBO, r.TRADE_COMBO | r.TRADE_RESTS}
+
+
+@pytest.mark.parametrize("seed", range(len(COMBO_PROFILES)))
+def test_invariants_hold_after_every_command(seed: int) -> None:
+    engine, ledger = ReferenceEngine(), Ledger()
+    traffic = ComboTraffic(seed, engine)
+    batch = traffic.opening()
+    while engine.next_seq < 350:
+        for command in cut(batch):
+            ledger.read(engine.apply(command))
+            invariants.check(engine.world)
+            ledger.compare(engine.world)
+        batch = traffic.batch(30)
+
+
+# --- scripted streams, by hand -------------------------------------------------------------------------
+
+
+def played(name: str) -> list[list[e.Event]]:
+    """The events of each batch of a scenario, invariants holding behind each."""
+    engine, found = ReferenceEngine(), []
+    for batch in ALL_COMBO_SCENARIOS[name]():
+        found.append(list(e.read_events(engine.apply(batch))))
+        invariants.check(engine.world)
+    return found
+
+
+def refused(events: list[e.Event]) -> list[tuple[str, int]]:
+    return [(why.REJECT_NAMES[x.reason], x.detail) for x in events if isinstance(x, e.Rejected)]
+
+
+def combo_trades(events: list[e.Event]) -> list[tuple[int, int, int, int, int]]:
+    """Combo, price, lots, side and kind."""
+    trades = [x for x in events if isinstance(x, e.ComboTrade)]
+    return [(x.head.instrument, x.price_ticks, x.lots, x.side, x.kind) for x in trades]
+
+
+def trades(events: list[e.Event]) -> list[tuple[int, int, int, int, int]]:
+    """Instrument, price, lots, the maker's fee and the taker's."""
+    found = [x for x in events if isinstance(x, e.Trade)]
+    return [
+        (x.head.instrument, x.price_ticks, x.size_lots, x.maker_fee_micro, x.taker_fee_micro) for x in found
+    ]
+
+
+def test_an_implied_order_in_trades_both_legs_with_the_takers_discount() -> None:
+    events = played("in_and_out")[2]
+    # 3 lots of 500 USDC at 100 and 300 ppm: 0.15 and 0.45 USDC, of which the taker of the combo pays 3/4.
+    assert combo_trades(events) == [(2, 20, 3, 0, r.COMBO_IN)]
+    assert trades(events) == [(0, 1_010, 3, 150_000, 337_500), (1, 990, 3, 150_000, 337_500)]
+    kinds = [type(x).__name__ for x in events if isinstance(x, e.ComboTrade | e.Trade | e.Order)]
+    assert kinds[2:] == ["ComboTrade", "Trade", "Order", "Trade", "Order", "Order"]
+    taken = [x for x in events if isinstance(x, e.Order)][-1]
+    assert (taken.filled_lots, taken.open_lots, taken.filled_value) == (3, 1, 60)
+
+
+def test_an_implied_order_out_is_a_maker_in_both_legs() -> None:
+    events = played("in_and_out")[9]
+    assert combo_trades(events) == [(2, 15, 2, 0, r.COMBO_OUT)]
+    assert trades(events) == [(0, 1_015, 2, 75_000, 300_000), (1, 1_000, 2, 100_000, 75_000)]
+    (combo,) = (x for x in events if isinstance(x, e.ComboTrade))
+    first, second = (x for x in events if isinstance(x, e.Trade))
+    assert (combo.head.account, combo.taker_order_id) == (0, 0)
+    assert combo.maker_order_id == first.maker_order_id == second.taker_order_id
+    assert combo.maker_account == first.maker_account == second.taker_account
+    assert (first.flags, second.flags) == (r.TRADE_COMBO, r.TRADE_COMBO | r.TRADE_RESTS)
+    assert [combo.trade_id + n for n in (1, 2)] == [first.trade_id, second.trade_id]
+
+
+def test_each_way_to_be_implied_out_takes_no_worse_price() -> None:
+    batches = played("in_and_out")[9::3]
+    assert [[price for _, price, *_ in trades(events)] for events in batches] == [
+        [1_015, 1_000],
+        [1_015, 1_000],
+        [1_000, 1_015],
+        [1_000, 1_015],
+        [1_005, 1_000],
+        [1_005, 1_000],
+        [1_000, 1_005],
+        [1_000, 1_005],
+    ]
+
+
+def test_what_is_rounded_is_the_combo_makers() -> None:
+    _, bought, sold, _, summed, _, none = played("rounded")
+    # Who buys the combo at 10 sells its second leg for 995, not for 991: the combo costs 6.
+    assert combo_trades(bought) == [(2, 6, 2, 1, r.COMBO_OUT)]
+    assert combo_trades(sold) == [(2, 14, 2, 0, r.COMBO_OUT)]
+    # Implied at −2 the least price there is, 5, is paid: the seller of the sum at 10 gets 17.
+    assert combo_trades(summed) == [(3, 17, 1, 0, r.COMBO_OUT)]
+    assert combo_trades(none) == []
+
+
+def test_listings_are_refused_in_the_order_of_the_checks() -> None:
+    first, *listed = played("refused")[1:20]
+    assert [name for name, _ in refused(first)] == ["bad_id", "bad_id", "not_authorised"]
+    assert [pair for events in listed for pair in refused(events)] == [
+        ("unknown_instrument", 0),
+        ("unknown_instrument", 1),
+        ("bad_value", 0),
+        ("bad_value", 1),
+        ("bad_value", 1),
+        ("bad_value", 1),
+        ("bad_terms", 1),
+        ("bad_terms", 1),
+        ("bad_value", 0),
+        ("bad_value", 0),
+        ("bad_value", 1),
+        ("bad_value", -1),
+        ("bad_value", -1),
+        ("bad_value", -1),
+        ("bad_terms", -1),
+        ("bad_terms", -1),
+        ("bad_terms", -1),
+    ]
+
+
+def test_an_implied_order_takes_two_meetings() -> None:
+    batches = [combo_trades(events) for events in played("most_meetings")]
+    one_left, two_left = (made for made in batches if made)
+    assert len(one_left) == 1_023
+    assert [kind for *_, kind in two_left[-2:]] == [r.COMBO_BOOK, r.COMBO_IN]
+    assert two_left[-1][2] == 3
+
+
+def test_a_leg_that_ends_takes_its_combos_along() -> None:
+    states = [
+        [(x.head.instrument, x.state) for x in events if isinstance(x, e.Instrument)]
+        for events in played("ends")
+    ]
+    assert states[7] == [(5, r.STATE_DELISTED), (7, r.STATE_DELISTED), (2, r.STATE_DELISTED)]
+    assert states[9] == [(4, r.STATE_DELISTED), (6, r.STATE_DELISTED), (1, r.STATE_DELIVERED)]
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL_COMBO_SCENARIOS) - {"shapes"}))
+def test_a_scenario_conserves_what_there_is(name: str) -> None:
+    engine, ledger = ReferenceEngine(), Ledger()
+    for batch in ALL_COMBO_SCENARIOS[name]():
+        ledger.read(engine.apply(batch))
+    ledger.compare(engine.world)
