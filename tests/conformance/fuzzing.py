@@ -2,7 +2,8 @@
 against the same document.
 
 Requests fit the document in one half and break it in the other. What is looked for: an answer of 500 and
-more, a status or a content type that the document does not have, a body that is not of its schema.
+more or an error inside (11094), a status or a content type that the document does not have, a body that is
+not of its schema.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
+from exchange.wire.errors import INTERNAL_ERROR
 from tests.conformance.conftest import Key
 
 SEED: Final = 20_261_122
@@ -70,6 +72,7 @@ def examine(url: str, key: Key, document: Any, examples: int, only: str = "") ->
     statuses: Counter[int] = Counter()
     operations: list[str] = []
     wrong: list[str] = []
+    internal: list[str] = []
     with requests.Session() as session:
         session.auth = (key.client_id, key.secret)
         for number, operation in enumerate(_operations(schema, only)):
@@ -83,12 +86,20 @@ def examine(url: str, key: Key, document: Any, examples: int, only: str = "") ->
                     response = case.call(session=session)
                     statuses[response.status_code] += 1
                     case.validate_response(response, checks=_CHECKS)
+                    if _is_internal(response, case):
+                        internal.append(f"{case.operation.label}: failed, {case.as_curl_command()}")
 
                 try:
                     ask()
                 except FailureGroup as found:  # what is wrong is told, and the rest asked
                     wrong += [f"{operation.label}: {one}" for one in found.exceptions]
-    return Findings(statuses, operations, wrong)
+    return Findings(statuses, operations, wrong + internal[:20])
+
+
+def _is_internal(response: Any, case: Any) -> bool:
+    """Whether the venue says that it failed, in a reply like any other; `public/test` may be asked to."""
+    asked = str(case.path).endswith(("/api/v2/{method}", "public/test"))
+    return not asked and b'"code":%d,' % INTERNAL_ERROR in response.content
 
 
 def _modes(operation: Any, number: int, examples: int) -> tuple[GenerationMode, ...]:
