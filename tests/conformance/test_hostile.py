@@ -6,6 +6,7 @@ types, missing, null, huge, negative and not-a-number; then prices off tick and 
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -111,6 +112,56 @@ def test_no_value_of_any_parameter_breaks_anything(
     assert caplog.records == []
     assert not market.rig.venue.halted
     market.rig.tick(5.0)  # quotes that a cancel has frozen are free again
+
+
+def places(value: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where something stands inside the lists and objects of a call's parameters; of a list the first."""
+    if len(at) > 1:
+        yield at
+    value = dict(enumerate(value[:1])) if isinstance(value, list) else value
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        yield from places(inner, (*at, key))
+
+
+def put(params: dict[str, Any], at: tuple[str | int, ...], value: object) -> dict[str, Any]:
+    """The parameters with another value (or none) at one place inside."""
+    found = copy.deepcopy(params)
+    inner: Any = found
+    for key in at[:-1]:
+        inner = inner[key]
+    if value is MISSING:
+        del inner[at[-1]]
+    else:
+        inner[at[-1]] = value
+    return found
+
+
+_STOP: Final = {"direction": "sell", "type": "stop_limit", "trigger": "mark_price", "trigger_price": 9.0}
+_LINKED: Final[dict[str, Any]] = {
+    "instrument_name": PERPETUAL,
+    "amount": 0.1,
+    "price": 96_000,
+    "linked_order_type": "one_triggers_other",
+    "otoco_config": [{**_STOP, "price": 90_000, "amount": 0.1, "time_in_force": "good_til_cancelled"}],
+}
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - _NOT_CALLED))
+def test_nor_does_any_value_inside_of_one(
+    market: Market, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Quotes, members of links, legs, positions: each field of their first."""
+    client, good = params_of(market, method)
+    if method in ("private/buy", "private/sell"):
+        good = _LINKED
+        assert tried(market, client, method, good) == 0
+    with caplog.at_level(logging.ERROR):
+        for at in places(good):
+            for value in VALUES:
+                tried(market, client, method, put(good, at, value))
+    assert caplog.records == []
+    assert not market.rig.venue.halted
+    market.rig.tick(5.0)
 
 
 ORDER: Final[dict[str, Any]] = {"instrument_name": OPTION, "amount": 1, "price": 4_000}
