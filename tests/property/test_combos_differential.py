@@ -14,7 +14,7 @@ from tests.reference.combo_generator import COMBO_PROFILES, ComboTraffic
 from tests.reference.combo_margin_scenarios import ALL_COMBO_SCENARIOS
 from tests.reference.differential import Kind, compare_stream
 
-QUICK_COMMANDS = 1_100
+QUICK_COMMANDS = 900
 FIRST_SEED = 4_800
 
 
@@ -22,7 +22,7 @@ def test_random_streams_agree_and_show_what_is_new() -> None:
     seen: Counter[Kind] = Counter()
     for seed in range(FIRST_SEED, FIRST_SEED + len(COMBO_PROFILES)):
         run = compare_stream(
-            seed, QUICK_COMMANDS, traffic_of=ComboTraffic, state_every=100, restore_every=400
+            seed, QUICK_COMMANDS, traffic_of=ComboTraffic, state_every=90, restore_every=400
         )
         assert run.state_checks >= 9
         assert run.restores >= 2
