@@ -19,8 +19,6 @@ HASH_BYTES: Final = 32
 EMPTY_HEAD: Final = bytes(HASH_BYTES)
 LEAF_PREFIX: Final = b"\x00"
 NODE_PREFIX: Final = b"\x01"
-_LEAF: Final = sha256(LEAF_PREFIX)
-_NODE: Final = sha256(NODE_PREFIX)
 
 
 class BatchError(ValueError):
@@ -47,19 +45,10 @@ def batch_leaves(shard: int, first_seq: int, commands: bytes, events: bytes) -> 
     """
     starts = _command_starts(commands)
     cuts = _event_cuts(events, shard_seq(shard, first_seq), len(starts) - 1)
-    return leaves_of(commands, starts, events, cuts)
-
-
-def leaves_of(commands: bytes, starts: list[int], events: bytes, cuts: list[int]) -> list[bytes]:
-    """The leaves of a batch whose commands begin at the bytes `starts` and their events at `cuts`, the end of
-    each buffer behind them."""
-    found = []
-    begin = _LEAF.copy  # of a hash that has begun: cheaper than to begin one
-    for start, end, first, last in zip(starts, starts[1:], cuts, cuts[1:], strict=False):
-        leaf = begin()
-        leaf.update(commands[start:end] + events[first:last])
-        found.append(leaf.digest())
-    return found
+    return [
+        sha256(LEAF_PREFIX + commands[start:end] + events[first:last]).digest()
+        for start, end, first, last in zip(starts, starts[1:], cuts, cuts[1:], strict=False)
+    ]
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -71,13 +60,8 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     if not leaves:
         raise ValueError("a batch has at least one command")
     level = list(leaves)
-    begin = _NODE.copy
     while len(level) > 1:
-        above = []
-        for a, b in zip(level[::2], level[1::2], strict=False):
-            node = begin()
-            node.update(a + b)
-            above.append(node.digest())
+        above = [sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
         if len(level) & 1:
             above.append(level[-1])
         level = above

@@ -7,7 +7,7 @@ the process died is computed again at the start.
 from __future__ import annotations
 
 from exchange.attest import chain
-from exchange.edge import walks
+from exchange.edge.batch_root import batch_root
 from exchange.journal import ChainLog, JournalWriter
 
 
@@ -23,10 +23,8 @@ class ChainKeeper:
         """Add one commit batch and tell the writer, whose next segment starts from the head.
 
         Raises:
-            WalkError: commands and events that do not belong together.
+            RootError: commands and events that do not belong together.
             StorageError: the disk refused.
         """
-        starts = walks.command_starts(commands)
-        cuts = walks.event_starts(events, chain.shard_seq(self._shard, first_seq), len(starts) - 1)
-        root = chain.merkle_root(chain.leaves_of(commands, starts, events, cuts))
+        root = batch_root(commands, events, chain.shard_seq(self._shard, first_seq))
         self._writer.note_head(first_seq + count, self._log.append(first_seq, count, root))
