@@ -27,9 +27,11 @@ from exchange.core import queries, risk_queries, seat_queries
 from exchange.domain import commands_risk, events
 from exchange.domain import records as r
 from exchange.domain.limits import FIRST_USER_ACCOUNT, MAX_SWEEP
+from exchange.edge.places import mask_of, places_of
 from exchange.gateway.ports import Clock, Timer
 from exchange.wire.session import RpcError
 
+_WATCHED = mask_of(r.EV_MARKED, r.EV_LIQUIDATION)
 _log = logging.getLogger(__name__)
 
 
@@ -118,18 +120,15 @@ class RiskDriver:
 
     def on_batch(self, _first_seq: int, _count: int, packed: bytes) -> None:
         """A released batch: marks that moved, liquidations that began or went a step."""
-        at, end = 0, len(packed)
-        while at < end:
-            kind = packed[at]
-            if kind == r.EV_MARKED:
+        for at in places_of(packed, _WATCHED):
+            if packed[at] == r.EV_MARKED:
                 self._has_moved = True
-            elif kind == r.EV_LIQUIDATION:
-                event = events.read_event(packed, at)
-                if isinstance(event, events.Liquidation):
-                    self.counts.note(event)
-                    if event.kind == r.LIQ_STARTED:
-                        self._cases.setdefault(event.head.account, _Case())
-            at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
+                continue
+            event = events.read_event(packed, at)
+            if isinstance(event, events.Liquidation):
+                self.counts.note(event)
+                if event.kind == r.LIQ_STARTED:
+                    self._cases.setdefault(event.head.account, _Case())
         if self._has_moved or self._cases:
             self._wake()
 

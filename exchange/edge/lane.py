@@ -173,16 +173,3 @@ def _put(words: vec[i64], head: i64, seq: i64, client: i64, ident: i64) -> vec[i
     words = append(words, 0)
     words = append(words, 0)
     return append(words, 0)
-
-
-def trade_places(events: bytes) -> list[int]:
-    """The bytes at which the TRADEs of a buffer stand."""
-    found: list[int] = []
-    end: i64 = len(events)
-    at: i64 = 0
-    while at < end:
-        head = read_i64_le(events, at)
-        if head & 0xFF == r.EV_TRADE:
-            found.append(int(at))
-        at += ((head >> 16) & 0xFFFF) * r.UNIT_BYTES
-    return found

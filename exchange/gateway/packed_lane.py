@@ -15,6 +15,7 @@ from exchange.core import queries
 from exchange.domain import lane
 from exchange.domain import records as r
 from exchange.edge import lane as packed_records
+from exchange.edge.places import mask_of, places_of
 from exchange.gateway.dispatch import account_of
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.products import must_be_allowed
@@ -28,6 +29,7 @@ from exchange.wire.session import RpcError, Session
 
 _METHOD: Final = "private/buy"  # whose pool the commands are paid from
 _FILLS_A_MESSAGE: Final = 0xFFFF
+_TRADES: Final = mask_of(r.EV_TRADE)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -185,7 +187,7 @@ class FastLane:
         listeners = self._listeners
         if not listeners:
             return
-        for at in packed_records.trade_places(events):
+        for at in places_of(events, _TRADES):
             maker = int.from_bytes(events[at + 64 : at + 68], "little")
             taker = int.from_bytes(events[at + 68 : at + 72], "little")
             for account in {maker, taker}:

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from clients.fast_lane import Ack
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
-from exchange.domain import events as e
 from exchange.domain import lane
 from exchange.domain import records as r
 from exchange.domain import rejects as rej
 from exchange.edge import lane as packed
-from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, PERPETUAL, SELL, Market, under_rules_3
+from tests.unit.core.harness import ALICE, BOB, IOC, OPTION, SELL, Market, under_rules_3
 
 UNIT = r.UNIT_BYTES
 ONE_OF_EACH = (
@@ -191,14 +190,3 @@ def test_a_client_order_id_that_came_before_tells_of_the_first() -> None:
     (first,) = acked(market, order)
     (again,) = acked(market, order)
     assert (again.status, again.order_id, again.price_ticks) == (lane.REPEATED, first.order_id, first.seq)
-
-
-def test_trades_are_found_where_they_stand(market: Market) -> None:
-    acked(market, c.new_order(0, OPTION, SELL, 100, 1), c.new_order(0, PERPETUAL, SELL, 50_000, 1))
-    _, _, _, commands = owned(
-        c.new_order(0, OPTION, IOC, 100, 1), c.new_order(0, PERPETUAL, IOC, 50_000, 1), account=BOB
-    )
-    events = market.engine.apply(commands)
-    found = [e.read_event(events, at) for at in packed.trade_places(events)]
-    assert [(type(each), each.head.instrument) for each in found] == [(e.Trade, OPTION), (e.Trade, PERPETUAL)]
-    assert packed.trade_places(b"") == []
