@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from clients import fast_lane
 from clients.fast_lane import Acks, Answer, Fills, Refused, Welcome
@@ -16,8 +17,8 @@ from tests.unit.gateway.risk_rig import RiskRig
 class LaneRig(RiskRig):
     """The market with the lane."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
         self.lane = FastLane(self.venue)
         self.made = 0
 

@@ -18,11 +18,12 @@ from settlement.columns import BodyError
 from settlement.commitment import Commitment
 from settlement.ledger import Ledger, LedgerMismatch
 from settlement.state import State
-from tests.unit.gateway.combo_rig import prepared_for_combos
+from tests.unit.gateway.combo_rig import all_marks, prepared_for_combos
 
 ALICE, BOB, CAROL = 64, 65, 66
 LOW, HIGH, FAR = 0, 4, 6
 SPREAD, RATIO, THREE = 7, 8, 9
+INDEX_MICRO = 99_999_123_457
 TIERS = (FeeTier(-100, 400, 0, 500), FeeTier(200, 250, -100, 400))
 """The first tier's makers of options have a rebate."""
 
@@ -39,6 +40,8 @@ def story() -> list[bytes]:
     def order(account: int, instrument: int, price: int, lots: int, *, sell: bool = False) -> None:
         do(commands.new_order(account, instrument, r.FLAG_SELL if sell else 0, price, lots))
 
+    # An index at which the fees of a lot are no whole number, nor what the discount leaves of them.
+    do(commands.marks(0, INDEX_MICRO, 102, all_marks()))
     do(commands_risk.set_fees(TIERS, 375))
     for number, account in enumerate((ALICE, BOB, CAROL), 1):
         do(commands.create_account(account), commands.deposit(account, 10**13, number))
