@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.instruments import InstrumentView
 
+_OPTIONS: Final = ("options",)
+_COMBOS: Final = ("option_combos", "options")
+_PERPETUALS: Final = ("perpetual",)
 
-def product_of(view: InstrumentView) -> str:
-    """The product an instrument is: `options`, `option_combos` or `perpetual`."""
+
+def products_of(view: InstrumentView) -> tuple[str, ...]:
+    """The products an instrument is among: a combo is options too."""
     if view.is_combo:
-        return "option_combos"
-    return "options" if view.is_option else "perpetual"
+        return _COMBOS
+    return _OPTIONS if view.is_option else _PERPETUALS
 
 
 def must_be_allowed(venue: Venue, account: int, view: InstrumentView, *, reduce_only: bool = False) -> None:
@@ -23,6 +29,7 @@ def must_be_allowed(venue: Venue, account: int, view: InstrumentView, *, reduce_
     """
     if account not in venue.settings.restricted or reduce_only:
         return
-    product = product_of(view)
-    if product in venue.settings.of(account).disabled_products:
-        raise error(errors.FORBIDDEN, param="instrument_name", reason=f"{product} are switched off")
+    disabled = venue.settings.of(account).disabled_products
+    for product in products_of(view):
+        if product in disabled:
+            raise error(errors.FORBIDDEN, param="instrument_name", reason=f"{product} are switched off")

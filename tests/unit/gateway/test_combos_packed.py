@@ -134,6 +134,25 @@ def test_implied_fills_are_told_alike_by_both_ways(method: str, params: dict[str
     assert (of_book["tick_direction"], implied["tick_direction"]) == (0, 0)
 
 
+def test_a_run_around_an_implied_fill_tells_which_way_each_price_went() -> None:
+    asked: list[dict[str, Any]] = [
+        BUY | {"amount": 0.5},
+        BUY | {"amount": 1},
+        BUY | {"amount": 0.1, "instrument_name": HIGHER},
+        BUY | {"amount": 0.1},
+    ]
+    rig, buyer = market()
+    frames: list[bytes | None] = [frame("private/buy", **params) for params in asked]
+    express = Express(rig.venue)
+    assert express.take(buyer.session, frames, 0, rig.clock.now_us(), buyer.session.credits) == 4
+    fast = [reply["result"]["trades"] for reply in replies(rig, buyer)]
+    rig, buyer = market()
+    for params in asked:
+        buyer.send("private/buy", **params)
+    assert fast == [reply["result"]["trades"] for reply in replies(rig, buyer)]
+    assert [trade["tick_direction"] for trades in fast for trade in trades] == [0, 0, 3, 1]
+
+
 def test_frames_about_combos_are_left_to_the_general_way() -> None:
     rig, buyer = market()
     assert not taken(rig, buyer, "private/buy", BUY | {"instrument_name": SPREAD})

@@ -10,7 +10,7 @@ import pytest
 
 from exchange.domain import commands
 from tests.unit.gateway.combo_rig import FAR, HIGHER, SPREAD, ComboRig, legs, spread
-from tests.unit.gateway.rig import OPTION, Client
+from tests.unit.gateway.rig import OPTION, CallFailed, Client
 from tests.unit.gateway.stored import Store, restarted
 
 _SPAN = {"start_timestamp": 0, "end_timestamp": 4_000_000_000_000}
@@ -115,3 +115,15 @@ def test_a_store_that_crashed_between_goes_on(rig: ComboRig, store: Store) -> No
     store.crash()
     store.feed(rig)
     assert answers(client, other, order) == remembered
+
+
+@pytest.mark.parametrize("product", ["options", "option_combos"])
+def test_who_may_not_trade_options_may_not_trade_combos(product: str) -> None:
+    rig = ComboRig().open()
+    main = rig.main(20_000_000)
+    spread(main)
+    sub, _ = rig.sub(main)
+    main.call("private/set_disabled_trading_products", user_id=sub.account, trading_products=[product])
+    with pytest.raises(CallFailed) as refused:
+        sub.buy(SPREAD, 0.1, 2_000.0)
+    assert refused.value.code == 13021
