@@ -131,7 +131,7 @@ def test_the_list_replaces_the_one_before_and_is_shown(rig: RiskRig) -> None:
     shown = {each["id"]: each for each in main.call("private/get_subaccounts")}[sub.account]
     assert shown["disabled_trading_products"] == ["perpetual", "spots"]
     enabled = {item["product"]: item["enabled"] for item in shown["trading_products_details"]}
-    assert enabled == {"perpetual": False, "options": True}
+    assert enabled == {"perpetual": False, "options": True, "option_combos": True}
     assert refused(sub, "private/buy", instrument_name=PERPETUAL, amount=0.1, price=99_000.0) == 13021
     switch_off(main, sub)
     assert sub.buy(PERPETUAL, 0.1, 99_000.0)["order"]["order_state"] == "open"
