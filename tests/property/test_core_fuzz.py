@@ -15,7 +15,9 @@ from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
+from exchange.domain.commands_combos import list_combo
 from exchange.domain.commands_orders import MmpLimits
+from exchange.domain.legs import ComboLeg
 from tests.reference import invariants
 from tests.reference import outcome as reference_outcome
 from tests.reference.engine import ReferenceEngine
@@ -97,7 +99,22 @@ def under_order_rules() -> bytes:
     )
 
 
-@pytest.mark.parametrize("market", [traded, under_risk, under_order_rules])
+def under_combo_rules() -> bytes:
+    """The same under rules 4: a combo (3) of two options, orders in its book and in those of its legs."""
+    legs = [ComboLeg(0, 1), ComboLeg(2, -1)]
+    return b"".join(
+        (
+            under_order_rules(),
+            c.set_rules(4) + c.list_instrument(2, OPTION),
+            c.marks(0, INDEX_MICRO, 4, [c.Mark(2, 0, 1_000_000_000, 0, INDEX_MICRO)]),
+            list_combo(3, legs) + order(BOB, 2, 990, 4) + order(ALICE, 2, 1_010, 4, r.FLAG_SELL),
+            order(ALICE, 3, -10, 3) + order(ALICE, 3, 15, 3, r.FLAG_SELL) + order(BOB, 3, 20, 2),
+            order(ALICE, 0, 1_004, 2, r.FLAG_SELL) + order(BOB, 3, 14, 1),
+        )
+    )
+
+
+@pytest.mark.parametrize("market", [traded, under_risk, under_order_rules, under_combo_rules])
 @settings(max_examples=150, deadline=None)
 @given(made=st.lists(records(), min_size=1, max_size=12))
 def test_any_records_are_answered_alike(market: Callable[[], bytes], made: list[bytes]) -> None:
