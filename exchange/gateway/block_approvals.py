@@ -8,7 +8,7 @@ was rejected cannot come back: its nonce is used up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from exchange.gateway.block_limits import SIGNATURE_WINDOW_MS
@@ -60,6 +60,7 @@ class Approvals:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._of: dict[int, dict[Side, Approval]] = {}
+        self._by_nonce: dict[tuple[int, str], list[Approval]] = {}
         self.changed: list[Callable[[Approval], None]] = []
 
     def ask(self, side: Side, terms: tuple[Term, ...], key_name: str) -> Approval:
@@ -69,13 +70,17 @@ class Approvals:
             RpcError: 10066 the account has as many as it may.
         """
         self._forget(side.account)
-        mine = self._of.setdefault(side.account, {})
+        mine = self._of.get(side.account, {})
         found = mine.get(side)
         if found is not None and digest_of(found.terms) == digest_of(terms):
             return found
-        if found is None and len(mine) >= REQUESTS_MAX:
+        if found is not None:
+            self._drop(found)
+        elif len(mine) >= REQUESTS_MAX:
             raise error(errors.CONCURRENT_REQUESTS, reason="blocks wait for approval", limit=REQUESTS_MAX)
-        found = mine[side] = Approval(side, terms, key_name, self._now_ms())
+        found = Approval(side, terms, key_name, self._now_ms())
+        self._of.setdefault(side.account, {})[side] = found
+        self._by_nonce.setdefault((side.timestamp_ms, side.nonce), []).append(found)
         self._tell(found)
         return found
 
@@ -91,16 +96,30 @@ class Approvals:
 
     def other_side(self, request: Approval) -> Approval | None:
         """The request of the other side of the same block, where that has one."""
-        return next((each for each in self._all() if each.matches(request)), None)
+        side = request.side
+        known = self._by_nonce.get((side.timestamp_ms, side.nonce), ())
+        return next((each for each in known if each.matches(request)), None)
 
     def set_state(self, request: Approval, state: str) -> None:
         """A request was decided, or its block has happened."""
         request.state, request.state_ms = state, self._now_ms()
         self._tell(request)
 
-    def _all(self) -> Iterator[Approval]:
-        for mine in self._of.values():
-            yield from mine.values()
+    def purge(self) -> None:
+        """Forget the requests whose time is over."""
+        for account in list(self._of):
+            self._forget(account)
+
+    def _drop(self, request: Approval) -> None:
+        side = request.side
+        known = self._by_nonce[side.timestamp_ms, side.nonce]
+        known.remove(request)
+        if not known:
+            del self._by_nonce[side.timestamp_ms, side.nonce]
+        mine = self._of[side.account]
+        del mine[side]
+        if not mine:
+            del self._of[side.account]
 
     def _tell(self, request: Approval) -> None:
         for told in self.changed:
@@ -111,7 +130,5 @@ class Approvals:
         if mine is None:
             return
         oldest = self._now_ms() - SIGNATURE_WINDOW_MS
-        for side in [side for side in mine if side.timestamp_ms < oldest]:
-            del mine[side]
-        if not mine:
-            del self._of[account]
+        for request in [request for request in mine.values() if request.side.timestamp_ms < oldest]:
+            self._drop(request)

@@ -27,6 +27,7 @@ from exchange.wire.errors import error
 TRADES_KEPT: Final = 50_000
 IDS_AHEAD: Final = 1_000
 RFQS_KEPT: Final = 10_000
+RFQS_STORED: Final = 10 * RFQS_KEPT
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS ids (name TEXT PRIMARY KEY, ceiling INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS used (digest BLOB PRIMARY KEY, until_ms INTEGER NOT NULL, block INTEGER NOT NULL)
@@ -230,12 +231,15 @@ class BlockStore:
         self._write([("INSERT OR REPLACE INTO used VALUES (?, ?, 0)", (digest, until_ms))], done)
 
     def purge(self, now_ms: int) -> None:
-        """Forget nonces whose time is over."""
+        """Forget nonces whose time is over, and all but the newest requests."""
         over = [digest for digest, until_ms in self.used.items() if until_ms <= now_ms]
         for digest in over:
             del self.used[digest]
+        oldest = "DELETE FROM rfqs WHERE id <= (SELECT max(id) FROM rfqs) - ?"
+        rows: list[tuple[str, tuple[object, ...]]] = [(oldest, (RFQS_STORED,))]
         if over:
-            self._write([("DELETE FROM used WHERE until_ms <= ?", (now_ms,))], _forget)
+            rows.append(("DELETE FROM used WHERE until_ms <= ?", (now_ms,)))
+        self._write(rows, _forget)
 
     def pending(self) -> list[Part]:
         """What an earlier process left undecided (start), by id."""

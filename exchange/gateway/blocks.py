@@ -107,6 +107,7 @@ class Blocks:
             self.feeds.tick()
         if self._ticks % PURGE_TICKS == 0:
             self.store.purge(self._venue.clock.now_ms())
+            self.approvals.purge()
 
     def recover(self, frames: Callable[[int], Iterable[bytes]]) -> None:
         """Decide what an earlier process left undecided; behind `Venue.remember`."""

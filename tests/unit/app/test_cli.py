@@ -14,6 +14,7 @@ from exchange.app.calls import CallError, call
 from exchange.app.cli import main
 from exchange.app.options import add_venue_arguments, config_of
 from exchange.app.run import NotStarted, _read_keys
+from exchange.gateway.block_limits import BLOCK_LIMITS
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
 
 
@@ -63,6 +64,17 @@ def test_wrong_values_are_named_before_anything_starts(command: str) -> None:
     said = _said([command, "--account-trailing", "-1"])
     assert "--account-trailing and --family-trailing at most 256" in said
     assert "--family-triggers at most 262,144" in _said([command, "--family-triggers", "262145"])
+
+
+def test_limits_of_blocks_are_options() -> None:
+    parser = argparse.ArgumentParser()
+    add_venue_arguments(parser)
+    assert config_of(parser.parse_args([])).blocks == BLOCK_LIMITS
+    given = ["--block-orders", "5", "--rfq-seconds", "60", "--rfq-grace", "0", "--account-rfqs", "3"]
+    found = BLOCK_LIMITS._replace(smallest_orders=5, rfq_open_ms=60_000, grace_ms=0, rfqs_open_max=3)
+    assert config_of(parser.parse_args(given)).blocks == found
+    for wrong in (["--block-orders", "0"], ["--rfq-grace", "300"], ["--rfq-seconds", "86401"]):
+        assert "--block-orders is at least 1" in _said(["serve", *wrong])
 
 
 def test_limits_of_orders_that_wait_are_options() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway.block_store import IDS_AHEAD, BlockStore, BlockStoreError, Part, PartQuery
+from exchange.gateway.block_store import IDS_AHEAD, RFQS_STORED, BlockStore, BlockStoreError, Part, PartQuery
 from exchange.wire.session import RpcError
 from tests.unit.gateway.fakes import ManualCommitter
 
@@ -100,8 +100,12 @@ def test_used_nonces_are_forgotten_when_their_time_is_over() -> None:
     store = BlockStore(None, committer)
     store.use_up(b"a", 10, lambda wrong: None)
     store.use_up(b"b", 20, lambda wrong: None)
+    store.save_rfq(1, b"old")
+    store.save_rfq(1 + RFQS_STORED, b"new")
     store.purge(10)
     assert store.used == {b"b": 20}
+    finished(committer)
+    assert store.rfqs() == [b"new"]
 
 
 def test_an_account_finds_its_blocks_on_either_side() -> None:
