@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.rendering import read_trade
 from exchange.gateway.views import Views
 from exchange.wire.envelope import encode_json
@@ -37,7 +38,7 @@ Entry = tuple[str, dict[str, bytes]]
 class Bus(Protocol):
     """Where releases are published."""
 
-    def on_release(self, views: Views) -> None:
+    def on_release(self, views: Views, blocks: BlockIndex | None = None) -> None:
         """A group of batches was released; `views.touched` says what is new."""
 
     def on_batch_state(self, state: Mapping[str, object]) -> None:
@@ -50,7 +51,7 @@ class Bus(Protocol):
 class NoBus:
     """Publishes nothing."""
 
-    def on_release(self, views: Views) -> None:
+    def on_release(self, views: Views, blocks: BlockIndex | None = None) -> None:
         """Nothing."""
 
     def on_batch_state(self, state: Mapping[str, object]) -> None:
@@ -70,15 +71,14 @@ class QueuedBus:
         self.dropped = 0
         """Entries given up because the queue was full."""
 
-    def on_release(self, views: Views) -> None:
+    def on_release(self, views: Views, blocks: BlockIndex | None = None) -> None:
         """Queue the new trades and the best prices of touched books."""
         self._seq = views.seq
         instruments = views.registry.instruments
         for instrument, fill in views.touched.fills:
-            trade = public_trade_object(
-                read_trade(fill.trade), instruments[instrument], tick_direction=fill.tick_direction
-            )
-            self._put(TRADES, trade)
+            match = read_trade(fill.trade)
+            trade = public_trade_object(match, instruments[instrument], tick_direction=fill.tick_direction)
+            self._put(TRADES, trade if blocks is None else blocks.add_public(trade, match))
         for instrument in views.touched.books:
             book = views.markets[instrument].book
             ticker = quote_data(instruments[instrument], book.best_bid(), book.best_ask(), views.time_ms)

@@ -152,7 +152,7 @@ class Venue:
         self.slices = Slices(loop)
         self.private = PrivateFeeds(self.registry, self.fanout)
         block_setup = blocks or BlockSetup.in_memory(loop)
-        index = BlockIndex(block_setup.store)
+        index = self._block_index = BlockIndex(block_setup.store)
         stream_writer = StreamWriter(self.registry, self._label_text, index)
         self.streams = Streams(
             self.fanout, stream_writer, event_log or NoEventLog(), self.slices, loop, engine.next_seq
@@ -279,7 +279,7 @@ class Venue:
         self.chart_feeds.flush()
         self.private.flush()
         self.streams.flush()
-        self.bus.on_release(self.views)
+        self.bus.on_release(self.views, self._block_index)
         touched.clear()
 
     # --- commands ----------------------------------------------------------------------------------

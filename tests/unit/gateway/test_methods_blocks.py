@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchange.core import invariants
@@ -14,6 +15,8 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.gateway.block_signatures import BlockSealer
 from exchange.gateway.blocks import BlockSetup
+from exchange.gateway.bus import TRADES as TRADES_STREAM
+from exchange.gateway.bus import QueuedBus
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rig import OPTION, PERPETUAL, BlockNonces, CallFailed, Client, block_setup
 from tests.unit.gateway.risk_rig import RiskRig
@@ -415,3 +418,13 @@ def test_a_block_that_the_core_refused_is_forgotten_over_a_crash(
     assert refused(lambda: executed(again, bob, signature))[0] == 10009
     again.venue.blocks.close()
     again.close()
+
+
+def test_the_bus_tells_of_blocks_too() -> None:
+    bus = QueuedBus()
+    rig = RiskRig(bus=bus).open()
+    maker, taker = rig.main(), rig.main(name="bob")
+    executed(rig, taker, signed(rig, maker))
+    told = [msgspec.json.decode(entry["data"]) for stream, entry in bus.take(1_000) if stream == TRADES_STREAM]
+    assert [trade["block_trade_id"] for trade in told] == ["BLOCK-1"] * 2
+    rig.close()
