@@ -425,6 +425,7 @@ def test_the_bus_tells_of_blocks_too() -> None:
     rig = RiskRig(bus=bus).open()
     maker, taker = rig.main(), rig.main(name="bob")
     executed(rig, taker, signed(rig, maker))
-    told = [msgspec.json.decode(entry["data"]) for stream, entry in bus.take(1_000) if stream == TRADES_STREAM]
+    entries = [entry["data"] for stream, entry in bus.take(1_000) if stream == TRADES_STREAM]
+    told = [msgspec.json.decode(data) for data in entries]
     assert [trade["block_trade_id"] for trade in told] == ["BLOCK-1"] * 2
     rig.close()
