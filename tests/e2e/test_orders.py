@@ -15,6 +15,7 @@ import pytest
 
 from clients.rpc import RpcError
 from clients.session import Session
+from exchange.app.parameters import DEFAULT_RULES
 from exchange.core import risk_queries
 from exchange.domain import commands, events
 from tests.e2e.stage import Stage, Trader
@@ -205,11 +206,11 @@ async def test_a_lost_connection_is_the_reason_of_its_cancels(tmp_path: Path) ->
         assert reasons == ["cancel_on_disconnect"] * 2
 
 
-async def test_the_process_runs_rules_3_and_follows_volatility(tmp_path: Path) -> None:
+async def test_the_process_runs_the_newest_rules_and_follows_volatility(tmp_path: Path) -> None:
     """An order for a volatility moves with the simulated market."""
     with Forks() as forks, Venue(tmp_path / "data", "--no-children", forks=forks) as venue:
         venue.wait_open()
-        assert venue.call("public/strikebook_risk_parameters")["rules"] == 3
+        assert venue.call("public/strikebook_risk_parameters")["rules"] == DEFAULT_RULES
         key = venue.call("public/strikebook_sign_up", name="vola")
         socket = venue.url.replace("http", "ws", 1) + "/ws/api/v2"
         async with (

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from exchange.app.parameters import VenueParameters
+from exchange.app.parameters import DEFAULT_RULES, VenueParameters
 from exchange.core import queries, risk_queries
 from exchange.domain import commands as c
 from exchange.domain import events as ev
@@ -97,7 +97,7 @@ def test_after_a_restart_it_is_cancel_only_until_every_feed_is_fresh(
     with monkeypatch.context() as patch:
         silence(patch, rig, ("ETH",))
         rig.node.boot()
-        assert rig.process.venue.engine.world.rules == 3
+        assert rig.process.venue.engine.world.rules == DEFAULT_RULES
         rig.run(4.0)
         assert rig.process.venue.phase == "cancel_only"
         assert [rig.order(number) for number in range(2)] == [no.VENUE_CANCEL_ONLY] * 2
