@@ -62,9 +62,18 @@ def _subscribe(method: str, params: dict[str, object]) -> bytes:
 
 
 def beside(
-    plan: Plan, core: int, row: Row, prepare: Prepare, depth: int, more: Sequence[str], *, streams: bool
+    plan: Plan,
+    core: int,
+    row: Row,
+    prepare: Prepare,
+    depth: int,
+    more: Sequence[str],
+    each: int = 1,
+    *,
+    streams: bool,
 ) -> float:
-    """Measure a row again with everything on, and print what of it is left; that share in percent."""
+    """Measure a row again with everything on, and print what of it is left; that share in percent. An answer
+    counts as `each`."""
     rates: list[float] = []
     server_s = children_s = elapsed_s = 0.0
     heard = 0
@@ -77,13 +86,13 @@ def beside(
             try:
                 found = client.closed_loop([*flows, *beside_flows], depth, plan.seconds, warm_s=WARM_S)
             finally:
-                for each in (*flows, *beside_flows):
-                    each.sock.close()
+                for open_flow in (*flows, *beside_flows):
+                    open_flow.sock.close()
             server_s += server.cpu_s() - before_s
             children_s += server.children_cpu_s() - before_children_s
             elapsed_s += found.seconds + WARM_S
-            rates.append(found.commands / found.seconds)
-            heard += sum(each.bytes for each in beside_flows if isinstance(each, Eavesdropper))
+            rates.append(each * found.commands / found.seconds)
+            heard += sum(one.bytes for one in beside_flows if isinstance(one, Eavesdropper))
     share = 100 * statistics.median(rates) / max(1.0, statistics.median(row.per_second))
     print(
         f"  everything on: {statistics.median(rates):,.0f}/s, {share:.0f} % of that (bar {LEAST_PERCENT} %);"

@@ -65,6 +65,6 @@ class QuoteExpress:
         packed, listed = self._reader.quote_units(), self._venue.registry.instruments
         parsed = Parsed(account, is_protected=False)
         found = parsed.set_of("")
-        for number, instrument in enumerate(self._reader.instruments):
-            found.add(listed[instrument], packed[number * r.UNIT_BYTES : (number + 1) * r.UNIT_BYTES])
+        found.instruments = [listed[instrument] for instrument in self._reader.instruments]
+        found.units = [packed[at : at + r.UNIT_BYTES] for at in range(0, len(packed), r.UNIT_BYTES)]
         return parsed
