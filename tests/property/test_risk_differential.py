@@ -16,7 +16,7 @@ from tests.reference.risk_scenarios import RISK_SCENARIOS
 
 MILLION = 1_000_000
 QUICK_COMMANDS = 2_500
-FIRST_SEED = 718
+FIRST_SEED = 700
 LONG_SCENARIOS = ("pending_withdrawals", "volume")
 
 

@@ -6,7 +6,7 @@ go insolvent, are swept, closed in slices, auctioned, covered by the fund, and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.domain import commands as c
 from exchange.domain import commands_risk as cr
@@ -14,6 +14,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import margin
 from tests.reference.accounts import Account, Seat
+from tests.reference.breaching import breaching
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Profile, Traffic
 from tests.reference.hostile import FRAGILE, Hostile
@@ -37,20 +38,24 @@ class RiskProfile(Profile):
     options: int = 4
     cranks: float = 14.0  # weight of sweeps and liquidation steps
     locks: float = 0.3
+    breaches: float = 0.0  # weight of changes of model that their account does not stand
 
 
-RISK_PROFILES = (
-    RiskProfile("risk_mixed", accounts=10, jumps=0.05, deposit_micro=2 * 10**10, sizes=8, options=5),
-    RiskProfile("risk_crash", accounts=12, jumps=0.3, deposit_micro=10**9, sizes=12, cranks=22.0),
-    RiskProfile("risk_portfolio", jumps=0.15, deposit_micro=10**10, portfolio=0.95, options=5, sizes=20),
-    RiskProfile(
-        "risk_thin", accounts=9, jumps=0.25, deposit_micro=5 * 10**9, sizes=30, cancels=25.0, cranks=25.0
-    ),
-    RiskProfile(
-        "risk_losses", accounts=14, jumps=0.4, deposit_micro=10**9, sizes=20, fund_micro=1, cranks=30.0
-    ),
-    RiskProfile("risk_huge", huge=True, deposit_micro=1 << 41, sizes=40, jumps=0.2, fund_micro=1 << 30),
-    RiskProfile("risk_hostile", hostility=0.4, jumps=0.1, deposit_micro=10**10),
+RISK_PROFILES = tuple(
+    replace(profile, breaches=1.2)
+    for profile in (
+        RiskProfile("risk_mixed", accounts=10, jumps=0.05, deposit_micro=2 * 10**10, sizes=8, options=5),
+        RiskProfile("risk_crash", accounts=12, jumps=0.3, deposit_micro=10**9, sizes=12, cranks=22.0),
+        RiskProfile("risk_portfolio", jumps=0.15, deposit_micro=10**10, portfolio=0.95, options=5, sizes=20),
+        RiskProfile(
+            "risk_thin", accounts=9, jumps=0.25, deposit_micro=5 * 10**9, sizes=30, cancels=25.0, cranks=25.0
+        ),
+        RiskProfile(
+            "risk_losses", accounts=14, jumps=0.4, deposit_micro=10**9, sizes=20, fund_micro=1, cranks=30.0
+        ),
+        RiskProfile("risk_huge", huge=True, deposit_micro=1 << 41, sizes=40, jumps=0.2, fund_micro=1 << 30),
+        RiskProfile("risk_hostile", hostility=0.4, jumps=0.1, deposit_micro=10**10),
+    )
 )
 
 
@@ -100,6 +105,9 @@ class RiskTraffic(Traffic):
         ):
             self._makers.append(make)
             self._weights.append(weight)
+        if self.profile.breaches:
+            self._makers.append(self.breach)
+            self._weights.append(self.profile.breaches)
 
     # --- batches -------------------------------------------------------------------------------------
 
@@ -426,6 +434,15 @@ class RiskTraffic(Traffic):
         account = self.rng.choice(quiet) if quiet and not self._one_in(3) else self._account()
         model = int(self.rng.random() < self.profile.portfolio) if not self._one_in(20) else 2
         return cr.set_margin_model(account, model, grant=self.rng.getrandbits(1))
+
+    def breach(self) -> bytes:
+        """SET_MARGIN_MODEL of an account that has not enough for the other model; where all of them have
+        orders those of one go first."""
+        found = breaching(self.world, self._users())
+        if not found:
+            return self.set_margin_model()
+        account, model = self.rng.choice([each for each in found if not each[0].orders] or found)
+        return c.cancel_many(account.id) if account.orders else cr.set_margin_model(account.id, model)
 
     def risk(self) -> bytes:
         """RISK: other parameters, the same with other rates, or one out of bounds."""
