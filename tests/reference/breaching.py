@@ -12,7 +12,7 @@ from tests.reference.world import World
 
 
 def breaching(world: World, accounts: Iterable[Account]) -> list[tuple[Account, int]]:
-    """(account, model) of those that could change it, orders apart, had they enough behind their positions."""
+    """(account, model) of those that could change it, orders apart, had they enough for their positions."""
     found = []
     for account in accounts:
         held = [seat.instrument for seat in account.seats.values() if seat.size_lots]
