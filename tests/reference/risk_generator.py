@@ -12,17 +12,15 @@ from exchange.domain import commands as c
 from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import margin
-from tests.reference.accounts import Account, Seat
+from tests.reference.accounts import Account
 from tests.reference.breaching import breaching
 from tests.reference.engine import ReferenceEngine
-from tests.reference.generator import Profile, Traffic
+from tests.reference.generator import Profile
 from tests.reference.hostile import FRAGILE, Hostile
-from tests.reference.instruments import Instrument, Underlying
 from tests.reference.risk_listings import RiskListings, fee_tiers, parameters
+from tests.reference.risk_probes import RiskProbes
 from tests.reference.sweeping import covered
 from tests.reference.takeover import most_ppm
-from tests.reference.toward_mark import last_price
 
 SUBACCOUNTS = 5
 RISK_FRAGILE = FRAGILE | {r.WITHDRAW, r.RISK_SNAPSHOT, r.SET_RULES}
@@ -63,11 +61,10 @@ def risk_profile_for(seed: int) -> RiskProfile:
     return RISK_PROFILES[seed % len(RISK_PROFILES)]
 
 
-class RiskTraffic(Traffic):
+class RiskTraffic(RiskProbes):
     """An endless, seeded stream that switches to rules 2 and uses everything there is."""
 
     profile: RiskProfile
-    listings: RiskListings
 
     def __init__(self, seed: int, engine: ReferenceEngine, profile: RiskProfile | None = None) -> None:
         chosen = profile or risk_profile_for(seed)
@@ -139,79 +136,6 @@ class RiskTraffic(Traffic):
             made += self._pile_up() if self._one_in(40) else b""
         return made + super().batch(count - len(c.split(made)))
 
-    def _probe(self) -> bytes:
-        """A withdrawal of one more than is free (refused), and of all that is, which is then cancelled."""
-        account = self.world.accounts[self._account_that_exists()]
-        free = margin.free_micro(self.world, account)
-        if not 0 < free <= limits.MAX_DEPOSIT_MICRO:
-            return b""
-        self.withdrawal_id += 1
-        return b"".join(
-            (
-                c.withdraw(account.id, free + 1, self.withdrawal_id),
-                c.withdraw(account.id, free, self.withdrawal_id),
-                cr.resolve_withdrawal(self.withdrawal_id, r.WITHDRAWAL_CANCELLED),
-            )
-        )
-
-    def _squeeze(self) -> bytes:
-        """The index goes against an account, which closes what it has before anybody sweeps it."""
-        underlying = self._underlying()
-        mine = [i for i in self._of_underlying(underlying) if i.state == r.STATE_OPEN]
-        held = [
-            (account, seat)
-            for account in self._users()
-            for seat in account.seats.values()
-            if seat.size_lots and seat.instrument in mine
-        ]
-        if not held or not underlying.index_micro:
-            return b""
-        model = self.rng.getrandbits(1)  # few have the portfolio model: they come as often as the others
-        account, worst = self.rng.choice([each for each in held if each[0].model == model] or held)
-        is_put = worst.instrument.terms.option_type == r.OPTION_PUT
-        falls = (worst.size_lots > 0) != is_put
-        steps = (0.85, 0.93, 0.97, 0.995) if falls else (1.005, 1.03, 1.08, 1.17)
-        index, units = self.listings.moved_by(self.rng.choice(steps), underlying, mine)
-        made = [c.marks(underlying.id, index, self._next_feed(underlying), units)]
-        seats = [seat for whose, seat in held if whose is account]
-        chosen = self.rng.choices(seats, k=self.rng.randrange(1, 5))
-        return b"".join((*made, *(self._closing_order(account, seat) for seat in chosen)))
-
-    def _closing_order(self, account: Account, seat: Seat) -> bytes:
-        """An order against a position: at any price, or at the edge, or at the mark; mostly no larger."""
-        rng, instrument, size = self.rng, seat.instrument, abs(seat.size_lots)
-        lots = max(instrument.terms.min_size_lots, rng.choice((size, size, 1 + size // 2, 1, size + 1)))
-        flags = r.FLAG_SELL if seat.size_lots > 0 else 0
-        if rng.random() < 0.6:
-            flags |= r.TYPE_MARKET << r.TYPE_SHIFT | rng.choice((0, 2, 3)) << r.TIF_SHIFT
-            return c.new_order(account.id, instrument.id, flags, 0, lots)
-        if self._one_in(3):
-            flags |= r.FLAG_REDUCE_ONLY
-        mark = last_price(instrument, is_sell=seat.size_lots > 0)
-        edge = instrument.min_price if seat.size_lots > 0 else instrument.max_price
-        price = rng.choice((mark, edge, self._fit(self._price(instrument))))
-        return c.new_order(account.id, instrument.id, flags, price, lots)
-
-    def _within_a_family(self) -> bytes:
-        """Two accounts of a family trade with each other, off the mark."""
-        rng = self.rng
-        one = self.rng.choice(self._users())
-        relatives = self.world.family_of(one)
-        if not relatives:
-            return b""
-        other, instrument = rng.choice(relatives), self._instrument()
-        price = instrument.valid_at_most(rng.choice((instrument.min_price, instrument.max_price, 1)))
-        lots, side = self._lots(instrument), rng.getrandbits(1)
-        passive = c.new_order(one.id, instrument.id, side, price or 1, self._fit(lots))
-        ioc = r.TIF_IOC << r.TIF_SHIFT
-        return passive + c.new_order(other.id, instrument.id, 1 - side | ioc, price or 1, self._fit(lots))
-
-    def _pile_up(self) -> bytes:
-        """More withdrawals than an account may have pending."""
-        account, first = self._account_that_exists(), self.withdrawal_id + 1
-        self.withdrawal_id += limits.MAX_PENDING_PER_ACCOUNT + 1
-        return b"".join(c.withdraw(account, 1, n) for n in range(first, self.withdrawal_id + 1))
-
     def new_order(self) -> bytes:
         """NEW_ORDER as under rules 1; now and then an iceberg that shows about a hundredth."""
         if not self.under_risk or not self._one_in(30):
@@ -231,9 +155,6 @@ class RiskTraffic(Traffic):
             return super().mass_quote()
         quotes = [self._quote() for _ in range(self.rng.randrange(limits.QUOTE_LOOKS // 2, 30))]
         return c.mass_quote(self._account(), quotes, quote_label=self.rng.getrandbits(2))
-
-    def _account_that_exists(self) -> int:
-        return self.rng.randrange(limits.FIRST_USER_ACCOUNT, self.world.next_account)
 
     def _open_again(self) -> bytes:
         """What was closed or locked does not stay so for long."""
@@ -264,23 +185,11 @@ class RiskTraffic(Traffic):
 
     # --- picks ---------------------------------------------------------------------------------------
 
-    def _users(self) -> list[Account]:
-        return [self.world.accounts[n] for n in range(limits.FIRST_USER_ACCOUNT, self.world.next_account)]
-
     def _account(self) -> int:
         if self.under_risk and self._one_in(5):
             span = self.world.next_account - limits.FIRST_USER_ACCOUNT
             return limits.FIRST_USER_ACCOUNT + int(self.rng.random() * span)
         return super()._account()
-
-    def _underlying(self) -> Underlying:
-        return self.world.underlyings[self.rng.getrandbits(1)]
-
-    def _of_underlying(self, underlying: Underlying) -> list[Instrument]:
-        return [i for i in self.tradable if i.terms.underlying == underlying.id]
-
-    def _in_liquidation(self, state: int = 0) -> list[Account]:
-        return [a for a in self._users() if a.liquidation and (not state or a.liquidation == state)]
 
     def _whale(self) -> int:
         if self._one_in(6):
@@ -307,11 +216,6 @@ class RiskTraffic(Traffic):
             other = self.rng.choice(self.world.instruments).id if self._one_in(2) else 9_999
             count, stream = self.listings.spoiled_stream(count, stream, other)
         return cr.risk_snapshot(underlying.id, index, feed_seq, units, count, stream)
-
-    def _next_feed(self, underlying: Underlying) -> int:
-        if not self._one_in(40):
-            self.feeds[underlying.id] = self.feeds.get(underlying.id, underlying.feed_seq) + 1
-        return self.feeds.get(underlying.id, underlying.feed_seq)
 
     # --- liquidation ---------------------------------------------------------------------------------
 
