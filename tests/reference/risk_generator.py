@@ -12,7 +12,6 @@ from exchange.domain import commands as c
 from exchange.domain import commands_risk as cr
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference.accounts import Account
 from tests.reference.breaching import breaching
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Profile
