@@ -107,11 +107,12 @@ PRODUCTS: Final = (
         _E8 // 1_000,
         2_000_000,
     ),
-    # ETH options: tick 0.05 USDC below 10, 0.2 below 100, 0.5 above; lot 0.1 ETH; prices up to 40,000.
+    # ETH options: tick 0.05 USDC below 10, 0.25 below 100, 0.5 above (all must divide the largest, or there are
+    # no combos); lot 0.1 ETH; prices up to 40,000.
     Product(
         "ETH",
         _MICRO // 20,
-        ((0, 1), (200, 4), (2_000, 10)),
+        ((0, 1), (200, 5), (2_000, 10)),
         _E8 // 10,
         800_000,
         _MICRO // 20,

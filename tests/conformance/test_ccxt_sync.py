@@ -58,7 +58,8 @@ def trade(maker: Any, taker: Any, symbol: str, multiple: int = 1) -> tuple[dict[
 def test_load_markets_lists_options_and_perpetuals(maker: Any) -> None:
     perpetual = maker.market(PERPETUAL)
     assert (perpetual["swap"], perpetual["linear"], perpetual["settle"]) == (True, True, "USDC")
-    options = [market for market in maker.markets.values() if market["option"]]
+    options = [market for market in maker.markets.values() if market["info"]["kind"] == "option"]
+    assert all(market["option"] for market in options)
     assert {market["base"] for market in options} >= {"BTC", "ETH"}
     assert {market["optionType"] for market in options} == {"call", "put"}
     for market in options:
@@ -114,7 +115,8 @@ def test_greeks_of_an_option_near_the_money(maker: Any, option: dict[str, Any]) 
 
 def test_option_chain_holds_every_option_of_the_base(maker: Any) -> None:
     chain = maker.fetch_option_chain(BASE)
-    options = [market for market in maker.markets.values() if market["option"] and market["base"] == BASE]
+    markets = [market for market in maker.markets.values() if market["base"] == BASE]
+    options = [market for market in markets if market["info"]["kind"] == "option"]  # no combos
     assert set(chain) == {market["symbol"] for market in options}
     assert all(entry["markPrice"] is not None for entry in chain.values())
     assert all(entry["underlyingPrice"] > 0 for entry in chain.values())
