@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
+from exchange.core.engine import Engine
 from exchange.gateway.block_approvals import Approval, Approvals
 from exchange.gateway.block_desk import BlockDesk
 from exchange.gateway.block_limits import BLOCK_LIMITS, BlockLimits
 from exchange.gateway.block_objects import approval_object
 from exchange.gateway.block_signatures import BlockSealer
 from exchange.gateway.block_store import BlockStore
-from exchange.gateway.ports import InlineCommitter, Loop
+from exchange.gateway.fanout import Fanout
+from exchange.gateway.figures import Figures
+from exchange.gateway.handing_out import OnEvents
+from exchange.gateway.history_ring import HistoryRing
+from exchange.gateway.ports import Clock, InlineCommitter, Loop
+from exchange.gateway.registry import Registry
 from exchange.gateway.rfq import Rfq
 from exchange.gateway.rfq_book import RfqBook
 from exchange.gateway.rfq_desk import RfqDesk
 from exchange.gateway.rfq_feeds import RfqFeeds
 from exchange.gateway.rfq_objects import RfqWriter
+from exchange.gateway.views import Views
 from exchange.wire import errors
 from exchange.wire.errors import error
 
-if TYPE_CHECKING:
-    from exchange.gateway.venue import Venue
-
 PURGE_TICKS = 600
+
+
+class Host(Protocol):
+    """What blocks ask of the venue."""
+
+    engine: Engine
+    clock: Clock
+    registry: Registry
+    ring: HistoryRing
+    fanout: Fanout
+    views: Views
+    figures: Figures
+
+    def submit(self, command: bytes, on_events: OnEvents | None = None) -> None: ...
+
+    def profile_of(self, account: int) -> tuple[str, int]: ...
 
 
 class BlockSetup(NamedTuple):
@@ -42,7 +62,7 @@ class BlockSetup(NamedTuple):
 class Blocks:
     """All of it, for one venue that has its views."""
 
-    def __init__(self, venue: Venue, setup: BlockSetup) -> None:
+    def __init__(self, venue: Host, setup: BlockSetup) -> None:
         self._venue = venue
         self._sealer = setup.sealer
         self.store = setup.store
