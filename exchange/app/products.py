@@ -107,8 +107,8 @@ PRODUCTS: Final = (
         _E8 // 1_000,
         2_000_000,
     ),
-    # ETH options: tick 0.05 USDC below 10, 0.25 below 100, 0.5 above (all must divide the largest, or there are
-    # no combos); lot 0.1 ETH; prices up to 40,000.
+    # ETH options: tick 0.05 USDC below 10, 0.25 below 100, 0.5 above (all must divide the largest, or there
+    # are no combos); lot 0.1 ETH; prices up to 40,000.
     Product(
         "ETH",
         _MICRO // 20,
