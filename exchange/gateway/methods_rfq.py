@@ -54,8 +54,9 @@ def no_rfq() -> RpcError:
 
 def own_rfq(venue: Venue, session: Session, params: Params) -> Rfq:
     """The request of the session's own account that is named. Raises RpcError 13020."""
+    account = account_of(session)
     found = rfq_of(venue, params)
-    if found.taker != account_of(session):
+    if found.taker != account:
         raise no_rfq()
     return found
 

@@ -160,7 +160,7 @@ async def histories(client: Any, bought: str) -> None:
         orders = await asked(client.fetch_closed_orders, symbol, None, 100, more)
         assert bought in {order["id"] for order in orders}
     for since in (None, since_ms):
-        assert trade["id"] in {each["id"] for each in await asked(client.fetch_trades, PERPETUAL, since)}
+        assert trade["id"] in {each["id"] for each in await asked(client.fetch_trades, PERPETUAL, since, 1_000)}
     assert (await asked(client.fetch_position, PERPETUAL))["contracts"] != 0
     held = await asked(client.fetch_positions, None, {"currency": "USDC"})
     assert PERPETUAL in {position["symbol"] for position in held}

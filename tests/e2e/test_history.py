@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +29,9 @@ def history_process(venue: Venue) -> int:
 
     def found() -> int:
         for pid in children(venue.pid):
-            if b"exchange.history" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return pid
+            with contextlib.suppress(OSError):  # one that has just ended
+                if b"exchange.history" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
         return 0
 
     pid: int = wait_until(found, "the history process")
