@@ -2,9 +2,9 @@
 Everything else is in pyproject.toml.
 
 With gcc both are compiled twice: once to watch it work on `loadtest.training`, once with what was seen
-there (about a fifth faster; `STRIKEBOOK_PROFILE=0` leaves it out). `STRIKEBOOK_OPTIMIZE=1` asks the compiler for
-less: minutes sooner done, for continuous integration. Without a working C compiler the build goes on and the core
-runs interpreted, with a notice.
+there (about a fifth faster; `STRIKEBOOK_PROFILE=0` leaves it out). `STRIKEBOOK_OPTIMIZE=1` asks the
+compiler for less: minutes sooner done, for continuous integration. Without a working C compiler the build
+goes on and the core runs interpreted, with a notice.
 """
 
 from __future__ import annotations

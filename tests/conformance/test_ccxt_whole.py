@@ -160,7 +160,8 @@ async def histories(client: Any, bought: str) -> None:
         orders = await asked(client.fetch_closed_orders, symbol, None, 100, more)
         assert bought in {order["id"] for order in orders}
     for since in (None, since_ms):
-        assert trade["id"] in {each["id"] for each in await asked(client.fetch_trades, PERPETUAL, since, 1_000)}
+        printed = await asked(client.fetch_trades, PERPETUAL, since, 1_000)
+        assert trade["id"] in {each["id"] for each in printed}
     assert (await asked(client.fetch_position, PERPETUAL))["contracts"] != 0
     held = await asked(client.fetch_positions, None, {"currency": "USDC"})
     assert PERPETUAL in {position["symbol"] for position in held}
