@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from exchange.gateway.combo_caps import ComboCaps
 from exchange.gateway.group_names import GroupNames
 from exchange.wire.accounts import AccountSettings
 
@@ -36,6 +37,8 @@ class MemorySettings:
         self._read: dict[int, set[int]] = {}
         self.groups = GroupNames()
         """Names of protection groups."""
+        self.combo_caps = ComboCaps()
+        """Who has made which open combos."""
         self.restricted: set[int] = set()
         """Accounts that may not trade every product."""
 
@@ -90,6 +93,7 @@ class FileSettings(MemorySettings):
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
             self.groups = GroupNames(self._db)
+            self.combo_caps = ComboCaps(self._db)
             for account, chosen in self._db.execute("SELECT account, chosen FROM settings"):
                 self._take(account, msgspec.json.decode(chosen, type=AccountSettings))
             for account, announcement in self._db.execute("SELECT * FROM announcements_read"):

@@ -21,6 +21,7 @@ from exchange.domain import events as ev
 from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.book import Level
 from exchange.gateway.combo_fields import combo_fields
+from exchange.gateway.combo_tickers import ComboTickers
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures
 from exchange.gateway.grouping import grouped
@@ -75,6 +76,7 @@ class PublicFeeds:
         self._trades: list[Topic] = []  # of a kind and currency
         self._by_index: dict[str, list[Topic]] = {}
         self._conflated: dict[str, dict[Topic, None]] = {"100ms": {}, "agg2": {}}  # those with news
+        self._combo_tickers = ComboTickers(views)
         self._states: dict[Topic, None] = {}  # topics of a state whose news wait for their slice
         self._writing = False
         self._slices = slices
@@ -101,6 +103,8 @@ class PublicFeeds:
                 topic.tracker = self._views.markets[view.instrument].book.track(
                     view.terms.tick_micro, view.terms.lot_e8
                 )
+            elif channel.family in _TICKERS:
+                self._combo_tickers.add(topic)
         elif channel.family == "trades":
             self._trades.append(topic)
 
@@ -111,6 +115,7 @@ class PublicFeeds:
             _take_out(self._by_index, _index_of(topic), topic)
         if topic.instrument >= 0:
             _take_out(self._by_instrument, topic.instrument, topic)
+            self._combo_tickers.remove(topic)
         if topic.tracker is not None:
             self._views.markets[topic.instrument].book.untrack(topic.tracker)
             topic.tracker = None
@@ -159,6 +164,8 @@ class PublicFeeds:
             for instrument in touched.books:
                 if instrument in by_instrument:
                     self._on_book(by_instrument[instrument])
+            for topic in self._combo_tickers.moved(touched.books):
+                self._note(topic)
             for instrument in touched.instruments:
                 for topic in by_instrument.get(instrument, ()):
                     self._note(topic)

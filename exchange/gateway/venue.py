@@ -25,7 +25,6 @@ from exchange.gateway.blocks import Blocks, BlockSetup
 from exchange.gateway.bus import Bus, NoBus
 from exchange.gateway.chain_feeds import ChainFeeds
 from exchange.gateway.chart_feeds import ChartFeeds
-from exchange.gateway.combo_caps import ComboCaps
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout
@@ -120,7 +119,6 @@ class Venue:
         stream_counts: Sequence[int] = (),
         quotes_need_cancel_on_disconnect: bool = False,
         trigger_limits: TriggerLimits = TRIGGER_LIMITS,
-        combo_caps: ComboCaps | None = None,
         blocks: BlockSetup | None = None,
     ) -> None:
         self.engine = engine
@@ -188,7 +186,7 @@ class Venue:
         self.mmp_feeds = MmpFeeds(self.registry, self.settings.groups, self.fanout)
         self.views.on_mmp.append(self.mmp_feeds.on_mmp)
         self.trigger_caps = TriggerCaps(trigger_limits, engine, self.views, self.registry)
-        self.combo_caps = combo_caps or ComboCaps()
+        self.combo_caps = self.settings.combo_caps
         self.labelling = Labelling(engine, self.labels, self.ring, self.sequencer)
         self.quotes_sent = QuotesSent()
         self.disconnects = Disconnects(self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect)
