@@ -79,8 +79,9 @@ def _forms() -> dict[_Shape, _Form]:
 _FORMS: Final = _forms()
 
 
-def combo_name(symbol: str, legs: Sequence[tuple[int, InstrumentTerms]], instrument: int) -> str:
-    """The public name of the combo of these (ratio, terms), which is listed as `instrument`."""
+def strategy_name(symbol: str, legs: Sequence[tuple[int, InstrumentTerms]]) -> str | None:
+    """The public name that a combo of these (ratio, terms) has wherever it is listed; None if no code stands
+    for it."""
     expiries = sorted(dict.fromkeys(terms.expiry_ms for _, terms in legs))
     strikes = sorted(dict.fromkeys(terms.strike_micro for _, terms in legs))
     shape = frozenset(
@@ -89,8 +90,14 @@ def combo_name(symbol: str, legs: Sequence[tuple[int, InstrumentTerms]], instrum
     )
     form = _FORMS.get(shape)
     if form is None:
-        return f"{symbol}_USDC-{OTHER}-{expiry_code(expiries[0])}-{instrument}"
+        return None
     code, of_expiries, of_strikes = form
     days = "_".join(expiry_code(expiries[place]) for place in of_expiries)
     prices = "_".join(strike_code(strikes[place]) for place in of_strikes)
     return f"{symbol}_USDC-{code}-{days}-{prices}"
+
+
+def combo_name(symbol: str, legs: Sequence[tuple[int, InstrumentTerms]], instrument: int) -> str:
+    """The public name of the combo of these (ratio, terms), which is listed as `instrument`."""
+    first = min(terms.expiry_ms for _, terms in legs)
+    return strategy_name(symbol, legs) or f"{symbol}_USDC-{OTHER}-{expiry_code(first)}-{instrument}"

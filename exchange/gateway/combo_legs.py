@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import gcd
 from typing import Final, NamedTuple
 
 from exchange.domain import records as r
+from exchange.domain.combo_names import strategy_name
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.legs import ComboLeg
 from exchange.domain.limits import LEG_STEPS, LEGS_MOST, RATIO_MOST
@@ -14,6 +16,7 @@ from exchange.gateway.registry import Registry
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
 from exchange.wire.instruments import InstrumentView, Leg
+from exchange.wire.packages import PackageLeg
 from exchange.wire.params import Params, amount_lots, choice, object_list
 from exchange.wire.session import RpcError
 
@@ -53,14 +56,36 @@ def read_strategy(params: Params, name: str, registry: Registry) -> Strategy:
             raise invalid_param(name, f"{view.name} stands twice")
         size = amount_lots(each, view.terms)
         lots[view.instrument] = -size if choice(each, "direction", ("buy", "sell")) == "sell" else size
-    divisor = gcd(*lots.values())
-    ordered = sorted(lots)
-    sign = 1 if lots[ordered[0]] > 0 else -1
-    legs = tuple(ComboLeg(instrument, sign * lots[instrument] // divisor) for instrument in ordered)
+    legs, sign, divisor = canonical(lots)
     ratios = [abs(leg.ratio) for leg in legs]
     if max(ratios) > RATIO_MOST or min(ratios) != 1:
         raise invalid_param(name, f"amounts must be 1 to {RATIO_MOST} times that of the smallest leg")
     return Strategy(legs, sign, divisor, tuple(lots))
+
+
+def canonical(lots: Mapping[int, int]) -> tuple[tuple[ComboLeg, ...], int, int]:
+    """(legs, sign, number) of the combo that these signed lots by instrument are: ids rising, the first
+    ratio positive, without a common divisor. They are `number` of it, bought (`sign` 1) or sold (−1)."""
+    divisor = gcd(*lots.values())
+    ordered = sorted(lots)
+    sign = 1 if lots[ordered[0]] > 0 else -1
+    return tuple(ComboLeg(each, sign * lots[each] // divisor) for each in ordered), sign, divisor
+
+
+def book_of(legs: Sequence[PackageLeg], registry: Registry) -> str | None:
+    """The name of the book that a structure has, listed or not: its only leg's, that of the combo of its
+    legs; None where no combo of them has a name of its own."""
+    views = [registry.instruments[leg.instrument] for leg in legs]
+    if len(views) == 1:
+        return views[0].name
+    if not all(view.is_option and view.symbol == views[0].symbol for view in views):
+        return None
+    of_combo, _, _ = canonical({leg.instrument: leg.sign * leg.ratio for leg in legs})
+    listed = registry.open_combo(of_combo)
+    if listed is not None:
+        return listed.name
+    parts = [(leg.ratio, registry.instruments[leg.instrument].terms) for leg in of_combo]
+    return strategy_name(views[0].symbol, parts)
 
 
 def draft(legs: tuple[ComboLeg, ...], registry: Registry) -> InstrumentView:

@@ -9,6 +9,7 @@ from typing import Final
 from exchange.core import queries
 from exchange.core.engine import Engine
 from exchange.domain.commands import InstrumentTerms
+from exchange.gateway.combo_legs import book_of
 from exchange.gateway.registry import Registry
 from exchange.gateway.rfq import OPEN, Fill, Quote, Rfq, Trigger
 from exchange.gateway.rfq_matching import Want, offered
@@ -94,6 +95,7 @@ class RfqWriter:
             "disclosed": rfq.disclosed,
             "index_prices": {name: usdc(micro) for name, micro in rfq.index_micro.items()},
         }
+        self._name_book(found, rfq)
         if rfq.hedge is not None:
             found["hedge"] = self.hedge(rfq)
         if rfq.reason:
@@ -182,11 +184,17 @@ class RfqWriter:
             "index_prices": {name: usdc(micro) for name, micro in rfq.index_micro.items()},
             "trades": [self._fill(rfq, fill, shown=False) for fill in rfq.fills],
         }
+        self._name_book(found, rfq)
         if rfq.mark_micro is not None:
             found["mark_price"] = usdc(rfq.mark_micro)
         if rfq.hedge is not None:
             found["hedge"] = self.hedge(rfq)
         return found
+
+    def _name_book(self, found: JsonObject, rfq: Rfq) -> None:
+        name = book_of(rfq.legs, self._registry)
+        if name is not None:
+            found["combo_id"] = name
 
     # --- a quote -------------------------------------------------------------------------------------------
 

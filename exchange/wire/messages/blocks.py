@@ -192,6 +192,7 @@ class _Rfq(TypedDict):
     min_trade_amount: float
     legs: list[RfqLeg]
     disclosed: bool
+    combo_id: NotRequired[str]
     hedge: NotRequired[RfqHedge]
     cancel_reason: NotRequired[str]
     trades: NotRequired[list[RfqFill]]
@@ -269,6 +270,7 @@ class BlockRfqTrade(TypedDict):
     legs: list[RfqLegPrice]
     trades: list[RfqPublicFill]
     index_prices: dict[str, float]
+    combo_id: NotRequired[str]
     mark_price: NotRequired[float]
     hedge: NotRequired[RfqHedge]
 
