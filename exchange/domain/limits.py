@@ -114,7 +114,7 @@ MAX_TRAILING: Final = 256  # of one source: a price looks at each
 FIRE_MOST: Final = 64
 MAX_REPRICES: Final = 64
 MAX_VOLATILITY_E6: Final = 10**9
-BLOCK_MOST: Final = 64  # trades of one block
+BLOCK_MOST: Final = 64  # trades of one block; positions moved at once
 
 # --- combos (rules version 4) -----------------------------------------------------------------------
 # A combo's |price| is within the least price limit of its legs: |price| * multiplier <= 2**45. Sums
@@ -133,7 +133,7 @@ LEG_STEPS: Final = 16  # of the combo's step in every leg's prices: each price o
 COMBOS_OF_LEG: Final = 16  # open ones that name an instrument
 MAX_COMBOS: Final = 4_096  # open ones of the shard
 
-RULES_VERSION: Final = 4  # the newest; an engine starts at 1 and moves on by SET_RULES
+RULES_VERSION: Final = 5  # the newest; an engine starts at 1 and moves on by SET_RULES
 RELEASED_RULES: Final = 4  # the newest that golden journals hold to; no venue moves on to a newer one
 FIRST_RULES: Final = 1
 RECORD_VERSION: Final = 1

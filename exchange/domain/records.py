@@ -61,6 +61,8 @@ SET_ID_WINDOW: Final = 50
 BLOCK_TRADE: Final = 51
 # From rules version 4 on.
 LIST_COMBO: Final = 52
+# From rules version 5 on.
+MOVE_POSITIONS: Final = 53
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -106,6 +108,7 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     SET_ID_WINDOW: "SET_ID_WINDOW",
     BLOCK_TRADE: "BLOCK_TRADE",
     LIST_COMBO: "LIST_COMBO",
+    MOVE_POSITIONS: "MOVE_POSITIONS",
 }
 
 # --- event types -----------------------------------------------------------------------------------
@@ -316,6 +319,7 @@ CASH_WITHDRAWAL_PAID: Final = 3
 CASH_WITHDRAWAL_CANCELLED: Final = 4
 CASH_TRANSFER: Final = 5
 CASH_TAKEOVER: Final = 6
+CASH_MOVED: Final = 7  # rules 5
 SETTLED_DELIVERY: Final = 1
 SETTLED_PERPETUAL: Final = 2
 SETTLED_FUNDING: Final = 3

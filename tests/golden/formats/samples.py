@@ -14,7 +14,7 @@ from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
-from exchange.domain.commands_blocks import BlockTrade, block_trade
+from exchange.domain.commands_blocks import BlockTrade, PositionMove, block_trade, move_positions
 from exchange.domain.commands_combos import list_combo
 from exchange.domain.legs import ComboLeg
 
@@ -205,6 +205,12 @@ def _commands_of_rules_3() -> dict[str, bytes]:
         "reprice": co.reprice([(77, 2_030), (5 << 56 | 78, 2_000)]),
         "set_id_window": co.set_id_window(1 << 16),
         "block_trade": block_trade(64, 9, [BlockTrade(65, 3, -40, 2_015), BlockTrade(66, 4, 7, 50_000)]),
+        "block_trade_several_takers": block_trade(
+            64, 10, [BlockTrade(65, 3, -40, 2_015, 66), BlockTrade(65, 4, 7, 50_000)], client_order_id=10
+        ),
+        "move_positions": move_positions(
+            67, 68, [PositionMove(9, -15, 100_750_000), PositionMove(10, 3, 0)], client_order_id=11
+        ),
     }
 
 
@@ -275,6 +281,7 @@ def _events_of_rules_2() -> dict[str, bytes]:
             4, 3, 0, 67, 0, 13, struct.pack("<2q2I2q", 0, 750_000_000, 3, 3, 99, 250_000_000)
         ),
         "cash_transfer": _event(4, 3, 1, 68, 0, 14, struct.pack("<2q2Iq", 5, 6, 5, 67, 99)),
+        "cash_moved": _event(4, 3, 4, 67, 0, 0, struct.pack("<2q2Iq", -1_511_250_000, 6, 7, 68, 99)),
         "subaccount": _event(
             6, 3, 0, 68, 0, 0, bytes(range(1, 21)) + bytes(4) + struct.pack("<2q", 99, 1) + states
         ),

@@ -130,6 +130,7 @@ MEANING: dict[str, e.Event] = {
         head(4, 3, 0, 67, 0, 13), 0, 750_000_000, r.CASH_WITHDRAWAL_PAID, 3, 99, 250_000_000
     ),
     "cash_transfer": e.Cash(head(4, 3, 1, 68, 0, 14), 5, 6, r.CASH_TRANSFER, 67, 99, 0),
+    "cash_moved": e.Cash(head(4, 3, 4, 67, 0, 0), -1_511_250_000, 6, r.CASH_MOVED, 68, 99),
     "subaccount": e.Account(
         head(6, 3, 0, 68, 0, 0),
         bytes(range(1, 21)),
