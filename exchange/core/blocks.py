@@ -1,4 +1,4 @@
-"""BLOCK_TRADE: trades agreed elsewhere, all of them or none (docs/rules-3.md, Block trades).
+"""BLOCK_TRADE: trades agreed elsewhere, all of them or none (docs/rules-3.md, Block trades; docs/rules-5.md).
 
 Each trade is booked before the next one is judged, and all are booked back where one is refused or an
 account cannot bear them: seats made for them go again, no event is written before that is known.
@@ -45,13 +45,14 @@ _TAKER_MADE: Final = 2
 class Block:
     """One command's trades as they are booked.
 
-    `accounts` are those it moves, the taker first, then makers in the order they are named, with the
-    `volumes` they had; `made` says of each trade booked whose seats were made for it.
+    `accounts` are those it moves, in the order they are named, with the `volumes` they had; `made` says of
+    each trade booked whose seats were made for it.
     """
 
     def __init__(self, taker: i64, count: i64) -> None:
-        self.taker: i64 = taker
+        self.taker: i64 = taker  # the header's account: of all trades that name no other
         self.count: i64 = count
+        self.takers: list[i64] = []
         self.makers: list[i64] = []
         self.instruments: list[i64] = []
         self.lots: list[i64] = []  # of the taker: bought > 0, sold < 0
@@ -75,7 +76,6 @@ def block_trade(w: World, batch: bytes, at: i64, who: i64) -> i64:
         w.detail = w.last_block
         return no.BAD_ID
     block = Block(taker, read_i64_le(batch, at + 40))
-    _join(w, block, taker)
     reason = _book_all(w, block, batch, at + _UNITS_AT)
     if reason == 0:
         reason = _unbearable(w, block)
@@ -106,22 +106,40 @@ def _book_all(w: World, block: Block, batch: bytes, at: i64) -> i64:
         price = read_i64_le(batch, at + 16)
         maker = word & r.U32
         instrument = (word >> 32) & r.U32
-        reason = _trade_refused(w, block.taker, maker, instrument, lots, price)
+        taker = read_i64_le(batch, at + 24)
+        reason: i64 = 0
+        if taker == 0:
+            taker = block.taker
+        else:
+            reason = _taker_refused(w, block.taker, taker)
+        if reason == 0:
+            reason = _trade_refused(w, taker, maker, instrument, lots, price)
         if reason != 0:
             w.position = number
             return reason
+        _join(w, block, taker)
         _join(w, block, maker)
+        block.takers.append(taker)
         block.makers.append(maker)
         block.instruments.append(instrument)
         block.lots.append(lots)
         block.prices.append(price)
-        block.made.append(_make_seats(w, block.taker, maker, instrument))
+        block.made.append(_make_seats(w, taker, maker, instrument))
         _book(w, block, number, 1)
-        fees.count_volume(w, block.taker, instrument, lots if lots > 0 else -lots)
+        fees.count_volume(w, taker, instrument, lots if lots > 0 else -lots)
         fees.count_volume(w, maker, instrument, lots if lots > 0 else -lots)
         at += r.UNIT_BYTES
         number += 1
     return 0
+
+
+def _taker_refused(w: World, of_block: i64, taker: i64) -> i64:
+    """Whether an account may be a trade's taker in the block of another. Returns a reject reason or 0."""
+    if not is_user(w, taker):
+        return no.UNKNOWN_ACCOUNT
+    if main_of(w, taker) != main_of(w, of_block):
+        return no.WRONG_FAMILY
+    return no.ACCOUNT_LOCKED if is_bound(w, taker) else 0
 
 
 def _trade_refused(w: World, taker: i64, maker: i64, instrument: i64, lots: i64, price: i64) -> i64:
@@ -197,20 +215,21 @@ def _make_seats(w: World, taker: i64, maker: i64, instrument: i64) -> i64:
 def _book(w: World, block: Block, number: i64, sign: i64) -> None:
     """Book a trade as a match (`sign` 1), or book it back (−1): then the seats made for it go too."""
     instrument = block.instruments[number]
+    taker = block.takers[number]
     maker = block.makers[number]
     lots = block.lots[number]
     size = lots if lots > 0 else -lots
     value = block.prices[number] * size * w.instruments[instrument * INSTRUMENT_WORDS + I_MULTIPLIER]
-    taker_fee = fees.taker_micro(w, block.taker, instrument, size, value)
+    taker_fee = fees.taker_micro(w, taker, instrument, size, value)
     maker_fee = fees.maker_micro(w, maker, instrument, size, value, taker_fee)
     if lots < 0:
         value = -value
-    ours = ledger.find_seat(w, block.taker, instrument)
+    ours = ledger.find_seat(w, taker, instrument)
     theirs = ledger.find_seat(w, maker, instrument)
     ledger.move_position(w, ours, lots * sign, value * sign)
     ledger.move_position(w, theirs, -lots * sign, -value * sign)
     premium = value if w.instruments[instrument * INSTRUMENT_WORDS + I_KIND] == r.KIND_OPTION else 0
-    ledger.move_cash(w, block.taker, (-premium - taker_fee) * sign)
+    ledger.move_cash(w, taker, (-premium - taker_fee) * sign)
     ledger.move_cash(w, maker, (premium - maker_fee) * sign)
     ledger.move_cash(w, limits.ACCOUNT_FEES, (taker_fee + maker_fee) * sign)
     margin.revalue_seat(w, ours)
@@ -223,12 +242,25 @@ def _book(w: World, block: Block, number: i64, sign: i64) -> None:
 
 def _unbearable(w: World, block: Block) -> i64:
     """Whether an account has not enough behind what it has now. Returns a reject reason or 0."""
-    for account in block.accounts:
-        margin.figures(w, account)
-        if w.m_equity < 0 or w.m_initial > w.m_balance:
-            w.detail = account
-            return no.NEGATIVE_EQUITY if w.m_equity < 0 else no.INSUFFICIENT_FUNDS
+    seen: list[i64] = []
+    for side in (block.takers, block.makers):
+        for account in side:
+            if account in seen:
+                continue
+            seen.append(account)
+            reason = short(w, account)
+            if reason != 0:
+                return reason
     return 0
+
+
+def short(w: World, account: i64) -> i64:
+    """Whether an account has not enough behind what it has now; then `detail` names it. A reason or 0."""
+    margin.figures(w, account)
+    if w.m_equity >= 0 and w.m_initial <= w.m_balance:
+        return 0
+    w.detail = account
+    return no.NEGATIVE_EQUITY if w.m_equity < 0 else no.INSUFFICIENT_FUNDS
 
 
 def _undo(w: World, block: Block) -> None:
@@ -249,7 +281,7 @@ def _tell(w: World, block: Block) -> None:
     while number < block.count:
         lots = block.lots[number]
         size = lots if lots > 0 else -lots
-        who = pack(block.taker, block.instruments[number])
+        who = pack(block.takers[number], block.instruments[number])
         flags: i64 = r.TRADE_BLOCK
         if lots < 0:
             flags |= r.FLAG_SELL

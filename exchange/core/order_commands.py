@@ -1,4 +1,4 @@
-"""The commands of rules 3 and 4 but for NEW_ORDER and AMEND: where they go (docs/rules-3.md, rules-4.md)."""
+"""The commands of rules 3 to 5 but for NEW_ORDER and AMEND: where they go (docs/rules-3.md … rules-5.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import blocks, combo_listing, emit, extended, firing, groups, repricing
+from exchange.core import blocks, combo_listing, emit, extended, firing, groups, moves, repricing
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -35,6 +35,8 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         return extended.extended_order(w, batch, at, (read_i64_le(batch, at) >> 32) & r.U32, who)
     if kind == r.BLOCK_TRADE:
         return blocks.block_trade(w, batch, at, who)
+    if kind == r.MOVE_POSITIONS:
+        return moves.move_positions(w, batch, at, who)
     fired = firing.fire(w)
     if kind == r.FIRE:
         emit.done(w, r.FIRE, who, read_i64_le(batch, at + 16), fired)

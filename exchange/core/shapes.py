@@ -32,8 +32,10 @@ def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules:
         return units == 1 and _version_twice(batch, at, flags)
     if kind == r.LIST_COMBO:
         return rules >= 4 and units == 3 and flags == 0 and _legs(batch, at)
+    if kind == r.MOVE_POSITIONS:
+        return rules >= 5 and flags == 0 and _moves(batch, at, units)
     if kind > r.SET_LOCK:
-        return rules >= 3 and _of_rules_3(batch, at, units, kind, flags)
+        return rules >= 3 and _of_rules_3(batch, at, units, kind, flags, rules)
     if kind > r.SET_MODE:
         return rules >= 2 and _of_rules_2(batch, at, units, kind, flags)
     if flags != 0:
@@ -117,7 +119,7 @@ def _of_rules_2(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
     return zero(batch, at + 56, 1)  # TRANSFER, TAKEOVER
 
 
-def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> bool:
+def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules: i64) -> bool:
     if kind == r.EXTENDED_ORDER:
         return _extended(batch, at, units)
     if flags != 0:
@@ -131,7 +133,7 @@ def _of_rules_3(batch: bytes, at: i64, units: i64, kind: i64, flags: i64) -> boo
     if kind == r.FIRE:
         return units == 1
     if kind == r.BLOCK_TRADE:
-        return _blocks(batch, at, units)
+        return _blocks(batch, at, units, rules)
     return kind == r.REPRICE and _reprices(batch, at, units)
 
 
@@ -168,8 +170,9 @@ def _reprices(batch: bytes, at: i64, units: i64) -> bool:
     return True
 
 
-def _blocks(batch: bytes, at: i64, units: i64) -> bool:
+def _blocks(batch: bytes, at: i64, units: i64, rules: i64) -> bool:
     """BLOCK_TRADE: it has the trades it names, at least one, and what has no meaning is zero."""
+    unused: i64 = 32 if rules >= 5 else 0  # of a unit's last word: from there on
     if units < 3 or units > 2 + limits.BLOCK_MOST:
         return False
     count = units - 2
@@ -177,7 +180,24 @@ def _blocks(batch: bytes, at: i64, units: i64) -> bool:
         return False
     while count > 0:
         count -= 1
-        if read_i64_le(batch, at + 64 + 32 * count + 24) != 0:
+        if read_i64_le(batch, at + 64 + 32 * count + 24) >> unused != 0:
+            return False
+    return True
+
+
+def _moves(batch: bytes, at: i64, units: i64) -> bool:
+    """MOVE_POSITIONS: it has the positions it names, at least one, and what has no meaning is zero."""
+    if units < 3 or units > 2 + limits.BLOCK_MOST:
+        return False
+    count = units - 2
+    if read_i64_le(batch, at + 32) >> 32 != 0 or read_i64_le(batch, at + 40) != count:
+        return False
+    if not zero(batch, at + 48, 2):
+        return False
+    while count > 0:
+        count -= 1
+        unit = at + 64 + 32 * count
+        if read_i64_le(batch, unit) >> 32 != 0 or read_i64_le(batch, unit + 24) != 0:
             return False
     return True
 

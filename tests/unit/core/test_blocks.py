@@ -362,6 +362,68 @@ class TestRefusals:
         assert only(market.order(ALICE, 0, 1), e.Rejected).position == -1
 
 
+CHILD = 67
+
+
+@pytest.fixture
+def family() -> Market:
+    """Under rules 5, with a subaccount of Alice's that has money, and fees."""
+    listed = [terms._replace(maker_fee_ppm=200, taker_fee_ppm=500) for terms in (CALL, PERP)]
+    market = under_rules_3(Market(Engine(), *listed))
+    market.send(c.set_rules(4), c.set_rules(5), c.create_account(CHILD, main=ALICE))
+    market.deposit(CHILD, 1_000_000 * USDC)
+    return market
+
+
+class TestSeveralTakers:
+    def test_a_trade_is_of_the_taker_it_names(self, family: Market) -> None:
+        trades = [GOOD._replace(taker_account=CHILD), OTHER, OTHER._replace(taker_account=ALICE)]
+        first, second, third = of(block(family, *trades), e.Trade)
+        assert [trade.taker_account for trade in (first, second, third)] == [CHILD, ALICE, ALICE]
+        assert first.taker_fee_micro > 0
+        assert (volume_of(family, CHILD), volume_of(family, ALICE)) == (2 * INDEX * VALUE, 6 * INDEX * VALUE)
+        assert (seats_of(family, CHILD), seats_of(family, ALICE)) == (1, 1)
+        taker_of_none = block(family, GOOD._replace(taker_account=CHILD), ident=2)
+        assert only(taker_of_none[:1], e.Trade).taker_account == CHILD
+
+    @pytest.mark.parametrize(
+        ("before", "taker", "why"),
+        [
+            (None, 63, "unknown_account"),
+            (None, 69, "unknown_account"),
+            (None, CAROL, "wrong_family"),
+            (None, BOB, "wrong_family"),
+            (_locked(CHILD), CHILD, "account_locked"),
+        ],
+    )
+    def test_a_taker_that_may_not(
+        self, family: Market, before: Callable[[Market], None] | None, taker: int, why: str
+    ) -> None:
+        if before:
+            before(family)
+        unknown_maker = GOOD._replace(taker_account=taker, maker_account=3)
+        assert refused(family, OTHER, unknown_maker) == (why, 0, 1)
+
+    def test_all_takers_are_asked_before_the_makers(self, family: Market) -> None:
+        family.send(c.create_account(68), c.create_account(69, main=ALICE))
+        poor = BlockTrade(68, PERPETUAL, 1, INDEX)
+        assert refused(family, poor, GOOD._replace(taker_account=69)) == ("negative_equity", 69, -1)
+        family.send(c.create_account(70, main=ALICE))
+        trades = [GOOD._replace(taker_account=70), GOOD._replace(taker_account=69)]
+        assert refused(family, *trades) == ("negative_equity", 70, -1)
+        # Who has no trade of its own is not asked.
+        assert len(block(family, GOOD._replace(taker_account=CHILD), taker=69)) == 2
+
+    def test_a_taker_of_the_same_family_is_no_maker(self, family: Market) -> None:
+        own = BlockTrade(CHILD, OPTION, 1, 12_000, ALICE)
+        assert refused(family, own) == ("wrong_family", 0, 0)
+
+    def test_the_upper_half_of_the_word_is_zero(self, family: Market) -> None:
+        raw = bytearray(block_trade(ALICE, 1, [GOOD]))
+        raw[64 + 28] = 1
+        assert only(family.send(bytes(raw)), e.Rejected).reason == rejects.MALFORMED
+
+
 class TestState:
     def test_the_last_id_is_its_last_word(self, market: Market) -> None:
         block(market, GOOD, ident=77)
