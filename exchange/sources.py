@@ -24,8 +24,9 @@ class SourceFinder(importlib.abc.MetaPathFinder):
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - the finder protocol
-        target: ModuleType | None = None,  # noqa: ARG002 - likewise
+        _path: Sequence[str] | None,
+        _target: ModuleType | None = None,
+        /,
     ) -> importlib.machinery.ModuleSpec | None:
         package, _, name = fullname.rpartition(".")
         source = self._folder / f"{name}.py"

@@ -14,6 +14,7 @@ from mypy_extensions import i64
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from exchange.edge.calls import CallReader, after_word
 from exchange.edge.listings import (
     HAS_STEPS,
     LEAST_LOTS,
@@ -29,9 +30,6 @@ from exchange.edge.scan import (
     OPEN,
     QUOTE,
     Members,
-    Number,
-    digits_end,
-    is_space,
     is_step,
     is_word,
     skip_space,
@@ -45,20 +43,15 @@ _TRUE: Final = 0x74
 
 
 @final
-class QuoteReader:
+class QuoteReader(CallReader):
     """Reads frames of one venue; what it holds afterwards is of the frame read last."""
 
     def __init__(self, listings: Listings, frame_bytes_max: int, label_chars_max: int) -> None:
+        super().__init__(frame_bytes_max)
         self._listings = listings
-        self._frame_max: i64 = frame_bytes_max
         self._label_max: i64 = label_chars_max
-        self._number = Number()
         self._members = Members()
         self._out = BytesWriter()
-        self.request_id = b""
-        """As written: digits."""
-        self.token = b""
-        """The access token, empty for none."""
         self.quote_id = b""
         self.detailed = True
         self.valid_until_ms = 0
@@ -76,61 +69,15 @@ class QuoteReader:
 
     def read(self, frame: bytes) -> bool:
         """Whether a frame is a usual mass_quote."""
-        if len(frame) > self._frame_max:
-            return False
         self.request_id = self.token = self.quote_id = b""
         self.detailed = True
         self.valid_until_ms = 0
         self.instruments = []
         self._out.truncate(0)
-        try:
-            return self._read(frame)
-        except IndexError:  # cut short
-            return False
+        return self._is_usual(frame)
 
-    def _read(self, frame: bytes) -> bool:
-        at = skip_space(frame, 0)
-        if frame[at] != OPEN:
-            return False
-        at += 1
-        members = self._members
-        seen: i64 = 0
-        while True:
-            at = members.name(frame, at)
-            if at < 0:
-                return False
-            bit: i64
-            if members.is_called(frame, b"jsonrpc"):
-                bit = 1
-                at = _after_word(frame, at, b"2.0")
-            elif members.is_called(frame, b"id"):
-                bit = 2
-                stop = digits_end(frame, at)
-                if stop >= 0:
-                    self.request_id = frame[at:stop]
-                at = stop
-            elif members.is_called(frame, b"method"):
-                bit = 4
-                at = _after_word(frame, at, b"private/mass_quote")
-            elif members.is_called(frame, b"params"):
-                bit = 8
-                at = self._read_params(frame, at)
-            else:
-                return False
-            if at < 0 or seen & bit:
-                return False
-            seen |= bit
-            at = members.behind(frame, at, CLOSE)
-            if at < 0:
-                return False
-            if members.is_last:
-                break
-        end: i64 = len(frame)
-        while at < end:
-            if not is_space(frame[at]):
-                return False
-            at += 1
-        return seen | 1 == 15
+    def _read_method(self, frame: bytes, at: i64) -> i64:
+        return after_word(frame, at, b"private/mass_quote")
 
     def _read_params(self, frame: bytes, at: i64) -> i64:
         """The place behind the parameters; −1 if they are not usual."""
@@ -326,14 +273,6 @@ class QuoteReader:
             if self._reject_post_only:
                 self._word |= r.QUOTE_REJECT_POST_ONLY
         return True
-
-
-def _after_word(frame: bytes, at: i64, word: bytes) -> i64:
-    """The place behind the string at `at` if it is `word`, else −1."""
-    stop = string_end(frame, at)
-    if stop < 0 or not is_word(frame, at + 1, stop - at - 1, word):
-        return NOT_USUAL
-    return stop + 1
 
 
 def _after_bool(frame: bytes, at: i64) -> i64:

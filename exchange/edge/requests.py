@@ -15,6 +15,7 @@ from mypy_extensions import i64
 
 from exchange.domain import limits
 from exchange.domain import records as r
+from exchange.edge.calls import CallReader
 from exchange.edge.listings import (
     HAS_STEPS,
     LEAST_LOTS,
@@ -32,9 +33,7 @@ from exchange.edge.scan import (
     OPEN,
     QUOTE,
     ZERO,
-    Number,
     digits_end,
-    is_space,
     is_step,
     is_word,
     skip_space,
@@ -103,7 +102,7 @@ class Run:
 
 
 @final
-class OrderReader:
+class OrderReader(CallReader):
     """Reads frames of one venue. `flags` holds the flags of each combination (`combination`), −1 where they
     make no order; `find_label(account, text)` the number of a label, 0 for one that is new."""
 
@@ -115,14 +114,11 @@ class OrderReader:
         frame_bytes_max: int,
         label_chars_max: int,
     ) -> None:
+        super().__init__(frame_bytes_max)
         self._listings = listings
         self._flag_words = flags
         self._find_label = find_label
-        self._frame_max: i64 = frame_bytes_max
         self._label_max: i64 = label_chars_max
-        self.token = b""
-        """The access token of the frame that was read last, empty for none."""
-        self._id = b""
         self._label = b""
         self._sell: i64 = 0
         self._combination: i64 = 0
@@ -132,7 +128,6 @@ class OrderReader:
         self._price_places: i64 = 0  # and how many of them stand behind the point
         self._amount: i64 = 0
         self._amount_places: i64 = 0
-        self._number = Number()
         self._digits: i64 = 0  # of the number read last
         self._places: i64 = 0
 
@@ -150,12 +145,7 @@ class OrderReader:
 
     def read(self, frame: bytes) -> bool:
         """Whether a frame is a usual order; `place` and `token` are about the frame read last."""
-        is_usual = False
-        if len(frame) <= self._frame_max:
-            try:
-                is_usual = self._read(frame)
-            except IndexError:  # cut short
-                is_usual = False
+        is_usual = self._is_usual(frame)
         if not is_usual:
             self.token = b""
         return is_usual
@@ -185,67 +175,10 @@ class OrderReader:
             if label == 0:  # it becomes a record of its own first
                 return False
         text = b'"' + self._label + b'"' if label else b'""'
-        run.put(self._id, flags | self._sell, instrument, self._client, label, text, ticks, lots)
+        run.put(self.request_id, flags | self._sell, instrument, self._client, label, text, ticks, lots)
         return True
 
     # --- JSON --------------------------------------------------------------------------------------
-
-    def _read(self, frame: bytes) -> bool:
-        at = skip_space(frame, 0)
-        if frame[at] != OPEN:
-            return False
-        at += 1
-        seen: i64 = 0
-        while True:
-            start = skip_space(frame, at)
-            stop = string_end(frame, start)
-            if stop < 0:
-                return False
-            at = value_at(frame, stop + 1)
-            if at < 0:
-                return False
-            start += 1
-            size = stop - start
-            bit: i64
-            if is_word(frame, start, size, b"jsonrpc"):
-                bit = 1
-                stop = string_end(frame, at)
-                if stop < 0 or not is_word(frame, at + 1, stop - at - 1, b"2.0"):
-                    return False
-                at = stop + 1
-            elif is_word(frame, start, size, b"id"):
-                bit = 2
-                stop = digits_end(frame, at)
-                if stop < 0:
-                    return False
-                self._id = frame[at:stop]
-                at = stop
-            elif is_word(frame, start, size, b"method"):
-                bit = 4
-                at = self._read_method(frame, at)
-            elif is_word(frame, start, size, b"params"):
-                bit = 8
-                at = self._read_params(frame, at)
-            else:
-                return False
-            if at < 0 or seen & bit:
-                return False
-            seen |= bit
-            at = skip_space(frame, at)
-            byte: i64 = frame[at]
-            at += 1
-            if byte == CLOSE:
-                break
-            if byte != COMMA:
-                return False
-        if seen | 1 != 15:
-            return False
-        end: i64 = len(frame)
-        while at < end:
-            if not is_space(frame[at]):
-                return False
-            at += 1
-        return True
 
     def _read_method(self, frame: bytes, at: i64) -> i64:
         """The place behind the method's name; −1 if it is not usual."""
