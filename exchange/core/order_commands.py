@@ -8,6 +8,7 @@ from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from exchange.core import blocks, combo_listing, emit, extended, firing, groups, moves, repricing
+from exchange.core.admission import is_user
 from exchange.core.world import World
 from exchange.domain import limits
 from exchange.domain import records as r
@@ -25,6 +26,8 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         return groups.set_mmp(w, batch, at + _BODY, account, underlying, number)
     if kind == r.RESET_MMP:
         return groups.reset_mmp(w, account, underlying, number)
+    if kind == r.GRANT:
+        return _grant(w, who, read_i64_le(batch, at + 16))
     if kind == r.SET_ID_WINDOW:
         return _set_id_window(w, who, read_i64_le(batch, at + 16), read_i64_le(batch, at + _BODY))
     if w.null_ledger:
@@ -42,6 +45,14 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         emit.done(w, r.FIRE, who, read_i64_le(batch, at + 16), fired)
     else:
         repricing.reprice(w, batch, at + _BODY, who, read_i64_le(batch, at + 16))
+    return 0
+
+
+def _grant(w: World, who: i64, client: i64) -> i64:
+    """A side record: what an account's commands are authorised by."""
+    if not is_user(w, who & r.U32):
+        return no.UNKNOWN_ACCOUNT
+    emit.done(w, r.GRANT, who, client, 0)
     return 0
 
 

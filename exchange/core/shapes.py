@@ -32,6 +32,8 @@ def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules:
         return units == 1 and _version_twice(batch, at, flags)
     if kind == r.LIST_COMBO:
         return rules >= 4 and units == 3 and flags == 0 and _legs(batch, at)
+    if kind == r.GRANT:
+        return rules >= 5 and _grant(batch, at, units, flags)
     if kind == r.MOVE_POSITIONS:
         return rules >= 5 and flags == 0 and _moves(batch, at, units)
     if kind > r.SET_LOCK:
@@ -74,7 +76,21 @@ def _version_twice(batch: bytes, at: i64, flags: i64) -> bool:
 def _label(batch: bytes, at: i64, units: i64) -> bool:
     length = read_i64_le(batch, at + 16)
     label = (read_i64_le(batch, at + 24) >> 32) & r.U32
-    if length < 1 or length > limits.MAX_LABEL_BYTES or units != 1 + (length + 31) // 32 or label == 0:
+    if length > limits.MAX_LABEL_BYTES or label == 0:
+        return False
+    return _filled(batch, at, units, length)
+
+
+def _grant(batch: bytes, at: i64, units: i64, flags: i64) -> bool:
+    if flags < r.GRANT_ACTIVATED or flags > r.GRANT_SIGNED:
+        return False
+    length = (read_i64_le(batch, at + 24) >> 32) & r.U32
+    return length <= limits.MAX_GRANT_BYTES and _filled(batch, at, units, length)
+
+
+def _filled(batch: bytes, at: i64, units: i64, length: i64) -> bool:
+    """Whether the units behind the header hold `length` bytes, at least one, and zeros."""
+    if length < 1 or units != 1 + (length + 31) // 32:
         return False
     byte = at + r.UNIT_BYTES + length
     while byte < at + units * r.UNIT_BYTES:

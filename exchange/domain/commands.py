@@ -234,6 +234,13 @@ def label(account: int, label_id: int, text: str) -> bytes:
     return head + raw.ljust((units - 1) * 32, b"\0")
 
 
+def grant(account: int, number: int, kind: int, body: bytes) -> bytes:
+    """GRANT side record (rules 5): `kind` is one of `records.GRANT_…`, `body` has 1…1,024 bytes."""
+    units = 1 + (len(body) + 31) // 32
+    head = header(r.GRANT, units, flags=kind, account=account, instrument=number, aux=len(body))
+    return head + body.ljust((units - 1) * 32, b"\0")
+
+
 def create_account(account: int, owner: bytes = bytes(20), main: int = 0) -> bytes:
     """CREATE_ACCOUNT with the owner's 20-byte address; `main` of a subaccount (rules 2)."""
     if len(owner) != 20:

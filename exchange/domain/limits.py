@@ -115,6 +115,7 @@ FIRE_MOST: Final = 64
 MAX_REPRICES: Final = 64
 MAX_VOLATILITY_E6: Final = 10**9
 BLOCK_MOST: Final = 64  # trades of one block; positions moved at once
+MAX_GRANT_BYTES: Final = 1_024  # what a GRANT record holds of an authorisation
 
 # --- combos (rules version 4) -----------------------------------------------------------------------
 # A combo's |price| is within the least price limit of its legs: |price| * multiplier <= 2**45. Sums

@@ -63,6 +63,7 @@ BLOCK_TRADE: Final = 51
 LIST_COMBO: Final = 52
 # From rules version 5 on.
 MOVE_POSITIONS: Final = 53
+GRANT: Final = 54
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -109,7 +110,14 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     BLOCK_TRADE: "BLOCK_TRADE",
     LIST_COMBO: "LIST_COMBO",
     MOVE_POSITIONS: "MOVE_POSITIONS",
+    GRANT: "GRANT",
 }
+
+# --- flags of GRANT (rules version 5) --------------------------------------------------------------------
+GRANT_ACTIVATED: Final = 1
+GRANT_REVOKED: Final = 2
+GRANT_SIGNED: Final = 3  # a signature over the commands that name it
+GRANT_OF_SIGNATURE: Final = 1 << 31  # in a grant's number: it stands for one such signature
 
 # --- event types -----------------------------------------------------------------------------------
 EV_REJECTED: Final = 1

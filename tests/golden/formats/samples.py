@@ -211,6 +211,7 @@ def _commands_of_rules_3() -> dict[str, bytes]:
         "move_positions": move_positions(
             67, 68, [PositionMove(9, -15, 100_750_000), PositionMove(10, 3, 0)], client_order_id=11
         ),
+        "grant": c.grant(64, 7, r.GRANT_ACTIVATED, bytes(range(1, 41))),
     }
 
 
