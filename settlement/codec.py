@@ -1,10 +1,11 @@
-"""Batch body, codecs 1 to 4: operations to bytes and back, exactly.
+"""Batch body, codecs 1 to 5: operations to bytes and back, exactly.
 
 Columns of integers, each a run of zigzag varints, over per-batch dictionaries of accounts and
 instruments; each column is a block, raw or zstd, whichever is shorter. Layout in docs/settlement.md.
 Nothing but the body is needed to decode it. Codecs differ only in the kinds of operations they know: 1 the
 first nine, 2 those of rules version 2 as well, 3 has the last kind, which carries the shares in a loss,
-instead of the one before it, 4 those of rules version 4. The decoder bounds every count by the bytes it has.
+instead of the one before it, 4 and 5 those of rules versions 4 and 5. The decoder bounds every count by the
+bytes it has.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from settlement import columns as col
 from settlement import operations as op
 from settlement.columns import BodyError, Reader
 
-CODEC: Final = 4
+CODEC: Final = 5
 CODECS: Final = {
     1: frozenset(range(9)),
     2: frozenset(range(21)),
     3: frozenset(range(22)) - {20},
     4: frozenset(range(25)) - {20},
+    5: frozenset(range(26)) - {20},
 }
 """The kinds each codec knows."""
 
@@ -56,6 +58,7 @@ KINDS: Final[tuple[type, ...]] = (
     op.ComboListing,
     op.ComboFill,
     op.DiscountSet,
+    op.PositionsMoved,
 )
 _KIND_OF: Final = {kind: number for number, kind in enumerate(KINDS)}
 _TERMS_FIELDS: Final = len(InstrumentTerms._fields) - 2  # plain integers; behind them steps and legs
@@ -291,4 +294,5 @@ _FORMS: Final[tuple[tuple[Writer, Maker], ...]] = (
     (_write_combos, _read_combos),
     _plain(op.ComboFill),
     _plain(op.DiscountSet),
+    _plain(op.PositionsMoved),
 )

@@ -30,6 +30,7 @@ _IGNORED: Final = frozenset(
     (r.EV_REJECTED, r.EV_ORDER, r.EV_MARKED, r.EV_REPEATED, r.EV_MMP, r.EV_EXTENDED, r.EV_DUE)
 )
 _DONE_COMMAND: Final = r.UNIT_BYTES  # offset of the command's type in a DONE
+_TOLD_BY_DONE: Final = frozenset((r.SHARE_LOSS, r.MOVE_POSITIONS))
 
 
 class Ledger:
@@ -76,7 +77,7 @@ class Ledger:
     @staticmethod
     def _moves_nothing(events: bytes, at: int, kind: int) -> bool:
         if kind == r.EV_DONE and at + _DONE_COMMAND < len(events):
-            return events[at + _DONE_COMMAND] != r.SHARE_LOSS
+            return events[at + _DONE_COMMAND] not in _TOLD_BY_DONE
         return kind in _IGNORED
 
     @staticmethod
@@ -105,7 +106,8 @@ class Ledger:
             if self.state.underlyings.get(event.head.instrument) != event.symbol:
                 self._apply(op.UnderlyingSet(event.head.instrument, event.symbol))
         elif isinstance(event, ev.Done):
-            self._settling.share_loss(event)
+            tell = self._settling.share_loss if event.command == r.SHARE_LOSS else self._settling.moved_done
+            tell(event)
         else:
             self._read_risk(event)
 
@@ -159,6 +161,9 @@ class Ledger:
         number, seq, ident = cash.head.account, cash.head.seq, cash.head.id
         if cash.kind == r.CASH_TAKEOVER:
             self._settling.takeover_cash(cash)
+            return
+        if cash.kind == r.CASH_MOVED:
+            self._settling.moved_cash(cash)
             return
         counter, amount = ACCOUNT_BRIDGE, 0
         if cash.kind == r.CASH_DEPOSIT:

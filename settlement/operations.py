@@ -165,7 +165,8 @@ class FundCover(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A position passes on at `value_micro`; a `Takeover` with the cash follows the last of its command."""
+    """A position passes on at `value_micro`; a `Takeover` or `PositionsMoved` with the cash follows the last
+    of its command."""
 
     instrument: int
     source: int
@@ -240,6 +241,16 @@ class DiscountSet(NamedTuple):
     permille: int
 
 
+# --- from rules version 5 on --------------------------------------------------------------------------
+
+
+class PositionsMoved(NamedTuple):
+    """Positions that have passed within a family: the cash of their options."""
+
+    source: int
+    destination: int
+
+
 FILLS = (Fill, ComboFill)
 
 Operation = (
@@ -268,4 +279,5 @@ Operation = (
     | ComboListing
     | ComboFill
     | DiscountSet
+    | PositionsMoved
 )

@@ -155,6 +155,29 @@ def _moved(state: State, moved: op.Moved) -> None:
     state.moved.append(moved)
 
 
+def _positions_moved(state: State, moved: op.PositionsMoved) -> None:
+    """The cash of what has just passed within a family (docs/rules-5.md)."""
+    source, destination = user(state, moved.source), user(state, moved.destination)
+    ends = {(part.source, part.destination) for part in state.moved}
+    need(ends == {(moved.source, moved.destination)}, "positions moved without their parts")
+    families = {source.main or moved.source, destination.main or moved.destination}
+    need(len(families) == 1, f"accounts {moved.source} and {moved.destination} are not of one family")
+    under = source.in_liquidation or destination.in_liquidation
+    need(not under, "positions of an account in liquidation")
+    losses.must_not_leave(state, "positions")
+    for instrument in {part.instrument for part in state.moved}:
+        parts = [part.lots for part in state.moved if part.instrument == instrument]
+        before = state.position(moved.source, instrument)[0] + sum(parts)
+        need(
+            all(lots * before > 0 for lots in parts) and abs(sum(parts)) <= abs(before),
+            f"{sum(parts)} of {before} lots of instrument {instrument} moved",
+        )
+    worth = worth_micro(state)
+    state.pay(moved.source, source, worth)
+    state.pay(moved.destination, destination, -worth)
+    state.moved.clear()
+
+
 def part_lots(size_lots: int, fraction_ppm: int, *, is_option: bool) -> int:
     """The part of a position a takeover moves: of an option held long rounded down, else away from zero, so
     that no part takes cover away from what stays."""
@@ -237,6 +260,7 @@ RULES: Final[dict[type, Callable[[State, Any], None]]] = {
     op.FundCover: _fund_cover,
     op.Moved: _moved,
     op.Takeover: _takeover,
+    op.PositionsMoved: _positions_moved,
     op.LossShare: losses.share_by_cash,
     op.LossStep: losses.share_by_worth,
 }

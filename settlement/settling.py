@@ -31,6 +31,8 @@ class Settling:
         self._given: op.Transfer | None = None
         self._sold: dict[tuple[int, int, bool], int] = {}
         self._cash: list[ev.Cash] = []
+        self._passed: list[ev.Cash] = []
+        self._parts = 0
         self._shares: list[tuple[int, int]] = []
         self._deficit = 0
         self._ended: list[int] = []
@@ -39,7 +41,8 @@ class Settling:
         """Called with every command's number, 0 at the end. Raises LedgerMismatch for what is missing."""
         if seq == self._seq:
             return
-        left = self._transfer or self._sold or self._cash or self._shares or self._ended or self._state.moved
+        waiting = (self._transfer, self._sold, self._cash, self._passed, self._parts)
+        left = [each for each in (*waiting, self._shares, self._ended, self._state.moved) if each]
         if left:
             raise LedgerMismatch(f"seq {self._seq}: its events end before their last: {left}")
         self._seq = seq
@@ -72,6 +75,35 @@ class Settling:
         """Kept until the LIQUIDATION event that ends the takeover."""
         self._cash.append(cash)
 
+    def moved_cash(self, cash: ev.Cash) -> None:
+        """Both halves of what passes with positions within a family, the source's first."""
+        self._passed.append(cash)
+        if len(self._passed) < 2:
+            return
+        source, destination = (half.head.account for half in self._passed)
+        worth = protection.worth_micro(self._state)
+        ours = [(source, destination, worth, 0, 0), (destination, source, -worth, 0, 0)]
+        told = [
+            (half.head.account, half.counter_account, half.delta_micro, half.head.id, half.amount_micro)
+            for half in self._passed
+        ]
+        must_agree(cash.head.seq, "cash of positions moved", ours, told)
+        self._parts = len(self._state.moved)
+        self._apply(op.PositionsMoved(source, destination))
+        self._must_have_the_balances(self._passed)
+
+    def moved_done(self, done: ev.Done) -> None:
+        """The DONE of a MOVE_POSITIONS counts what has passed."""
+        must_agree(done.head.seq, "positions moved", self._parts, done.affected)
+        self._parts = 0
+
+    def _must_have_the_balances(self, told: list[ev.Cash]) -> None:
+        """CASH events that were kept tell what is there once they are booked."""
+        for cash in told:
+            balance = self._state.accounts[cash.head.account].cash_micro
+            must_agree(cash.head.seq, f"balance of account {cash.head.account}", balance, cash.balance_micro)
+        told.clear()
+
     # --- liquidation ----------------------------------------------------------------------------------
 
     def liquidation_fill(self, trade: ev.Trade) -> None:
@@ -80,7 +112,7 @@ class Settling:
         self._sold[key] = self._sold.get(key, 0) + trade.size_lots
 
     def moved(self, moved: ev.Moved) -> None:
-        """One part of a takeover."""
+        """One part of a takeover, or of what passes within a family."""
         self._apply(
             op.Moved(
                 moved.head.instrument, moved.head.account, moved.to_account, moved.lots, moved.value_micro
@@ -155,10 +187,7 @@ class Settling:
             ours.append((ACCOUNT_INSURANCE, bidder, -topped))
         must_agree(seq, "cash of a takeover", ours, deltas)
         self._apply(op.Takeover(bidder, target, told.lots, given, topped))
-        for cash in self._cash:
-            balance = self._state.accounts[cash.head.account].cash_micro
-            must_agree(seq, f"balance of account {cash.head.account}", balance, cash.balance_micro)
-        self._cash.clear()
+        self._must_have_the_balances(self._cash)
 
     # --- shared losses --------------------------------------------------------------------------------
 

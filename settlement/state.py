@@ -172,7 +172,7 @@ class State:
         if self.cash_total_micro:
             yield f"cash of all accounts adds up to {self.cash_total_micro} micro-USDC, not 0"
         if self.moved:
-            yield "positions were moved and no takeover follows"
+            yield "positions were moved and nothing pays for them"
         held = sum(amount for _, amount in self.withdrawals.values())
         account = self.accounts.get(ACCOUNT_WITHDRAWALS)
         if (account.cash_micro if account else 0) != held:

@@ -234,6 +234,9 @@ _RULES: dict[type, Callable[[State, Any], None]] = {
     op.DiscountSet: combos.discount_set,
 }
 
+_WITH_MOVES = (op.Moved, op.Takeover, op.PositionsMoved)
+"""What may follow a position that was moved."""
+
 
 def apply(state: State, operation: op.Operation) -> None:
     """Apply one operation to `state` in place.
@@ -242,6 +245,6 @@ def apply(state: State, operation: op.Operation) -> None:
         TransitionError: the state does not allow it; the state is then not to be used any more.
     """
     kind = type(operation)
-    if state.moved and kind is not op.Moved and kind is not op.Takeover:
-        raise TransitionError("positions were moved and no takeover follows")
+    if state.moved and kind not in _WITH_MOVES:
+        raise TransitionError("positions were moved and nothing pays for them")
     _RULES[kind](state, operation)

@@ -37,14 +37,14 @@ def test_a_header_reads_back() -> None:
 
 
 def test_headers_of_the_first_codecs_still_read() -> None:
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         old = HEADER._replace(codec=number)
         assert unpack_header(old.pack()) == old
         assert old.pack()[6:8] == bytes([0, number])
 
 
 def test_a_header_starts_with_its_format() -> None:
-    assert HEADER.pack()[:24].hex() == "53424231" "0001" "0004" "0000000000000007" f"{HEADER.closed_ms:016x}"
+    assert HEADER.pack()[:24].hex() == "53424231" "0001" "0005" "0000000000000007" f"{HEADER.closed_ms:016x}"
     assert len(HEADER._replace(ranges=HEADER.ranges[:1]).pack()) == 198
 
 
@@ -54,7 +54,7 @@ def test_a_header_starts_with_its_format() -> None:
         b"",
         b"SBB2" + HEADER.pack()[4:],
         HEADER.pack()[:4] + b"\x00\x02" + HEADER.pack()[6:],
-        HEADER.pack()[:6] + b"\x00\x05" + HEADER.pack()[8:],
+        HEADER.pack()[:6] + b"\x00\x06" + HEADER.pack()[8:],
         HEADER.pack() + b"\0",
         HEADER._replace(proof=bytes(70_000)).pack(),
         *(HEADER.pack()[:end] for end in range(0, len(HEADER.pack()), 9)),

@@ -132,6 +132,14 @@ def test_the_kinds_of_rules_2_read_back_and_are_none_of_codec_1() -> None:
         codec.decode(body, codec=1)
 
 
+def test_positions_moved_are_none_of_codec_4() -> None:
+    found = [op.Moved(0, 64, 66, -2, -8), op.PositionsMoved(64, 66)]
+    body = codec.encode(found)
+    assert codec.decode(body) == found
+    with pytest.raises(BodyError, match="of kind 25"):
+        codec.decode(body, codec=4)
+
+
 def test_a_schedule_without_tiers_or_with_too_many_is_refused() -> None:
     for tiers in ((), (FeeTier(1, 1, 1, 1),) * 9):
         with pytest.raises(BodyError, match="schedules"):
@@ -145,7 +153,7 @@ def test_kind_numbers_are_the_formats() -> None:
         "AccountSet", "Listing", "StateSet", "UnderlyingSet",
         "FeesSet", "FamilySet", "RiskSet", "WithdrawalHeld", "WithdrawalResolved", "Transfer",
         "LiquidationSet", "LiquidationFee", "FundCover", "Moved", "Takeover", "LossShare",
-        "LossStep", "ComboListing", "ComboFill", "DiscountSet",
+        "LossStep", "ComboListing", "ComboFill", "DiscountSet", "PositionsMoved",
     ]  # fmt: skip
 
 

@@ -221,7 +221,50 @@ def test_a_takeover_that_is_none_is_refused(operations: list[op.Operation]) -> N
 
 def test_a_batch_may_not_end_inside_a_takeover() -> None:
     state = done(auction(), op.Moved(0, 65, 66, 1, 8))
-    assert any("takeover" in fault for fault in state.conservation_faults())
+    assert any("nothing pays for them" in fault for fault in state.conservation_faults())
+
+
+# --- positions within a family ------------------------------------------------------------------------------
+
+
+def relatives() -> State:
+    """64 and its subaccount 66: 64 is short 3 calls, and 2 perpetuals sold at 1,000 USDC a lot."""
+    return done(family(), op.Fill(0, 64, 65, False, 500, 3, 2), op.Deposit(66, 10**10, 3))
+
+
+def test_positions_pass_within_a_family_and_options_are_paid_for() -> None:
+    state = relatives()
+    before = cash(state, 64, 66, 1)
+    parts = [op.Moved(0, 64, 66, -2, -8_000_000), op.Moved(1, 64, 66, -1, -900_000_000)]
+    entries = [state.position(64, number)[1] for number in (0, 1)]
+    held = [state.position(64, number)[0] for number in (0, 1)]
+    done(state, *parts, op.PositionsMoved(64, 66))
+    assert state.position(66, 0) == (-2, -8_000_000)
+    assert state.position(66, 1) == (-1, -900_000_000)
+    assert state.position(64, 0) == (held[0] + 2, entries[0] + 8_000_000)
+    assert state.position(64, 1) == (held[1] + 1, entries[1] + 900_000_000)
+    assert cash(state, 64, 66, 1) == [before[0] - 8_000_000, before[1] + 8_000_000, before[2]]
+    assert not list(state.conservation_faults())
+
+
+MOVES: list[list[op.Operation]] = [
+    [op.PositionsMoved(64, 66)],  # nothing was moved
+    [op.Moved(0, 64, 66, -1, -4), op.PositionsMoved(66, 64)],
+    [op.Moved(0, 64, 66, -1, -4), op.Moved(0, 64, 65, -1, -4), op.PositionsMoved(64, 66)],
+    [op.Moved(0, 64, 65, -1, -4), op.PositionsMoved(64, 65)],  # of another family
+    [op.Moved(0, 64, 66, 1, 4), op.PositionsMoved(64, 66)],  # 64 is short
+    [op.Moved(0, 64, 66, -9, -9), op.PositionsMoved(64, 66)],  # more than it has
+    [op.Moved(0, 64, 66, -9, -9), op.Moved(0, 64, 66, 8, 8), op.PositionsMoved(64, 66)],
+    [op.Moved(0, 64, 66, -1, -4), op.Transfer(64, 66, 1, 1), op.PositionsMoved(64, 66)],
+    [op.LiquidationSet(64, 1), op.Moved(0, 64, 66, -1, -4), op.PositionsMoved(64, 66)],
+    [op.LiquidationSet(66, 1), op.Moved(0, 64, 66, -1, -4), op.PositionsMoved(64, 66)],
+]
+
+
+@pytest.mark.parametrize("operations", MOVES)
+def test_a_move_that_is_none_is_refused(operations: list[op.Operation]) -> None:
+    with pytest.raises(TransitionError):
+        done(relatives(), *operations)
 
 
 REFUSED: list[op.Operation] = [

@@ -134,7 +134,7 @@ def test_a_takeover_left_open_at_the_end_of_a_batch_is_found(tmp_path: Path) -> 
     operator = Operator(tmp_path)
     operator.fund((64, 10**9), (65, 10**9))
     operator.post([*OPENING, *TRADING, op.Moved(0, 65, 64, 1, 5)])
-    assert any("no takeover follows" in problem for problem in verify(operator.path).problems)
+    assert any("nothing pays for them" in problem for problem in verify(operator.path).problems)
 
 
 def test_the_insurance_funds_deposit_is_followed(tmp_path: Path) -> None:
