@@ -29,7 +29,7 @@ TERMS = (
 )
 
 
-def _activation() -> bytes:
+def opened() -> bytes:
     """Two underlyings, one without parameters; an instrument without a mark; somebody poor. Rules 2."""
     made = [opening(*TERMS[:2]), c.list_underlying(1, "DRY")]
     made += [more_accounts(CAROL, DAVE, amount_micro=10**14), more_accounts(POOR, amount_micro=100 * USDC)]
@@ -44,7 +44,7 @@ def _activation() -> bytes:
 def blocks_refused() -> Iterator[bytes]:
     """Everything that refuses a block, alone and behind trades that had been done."""
     ids = count(5)
-    yield _activation() + block_trade(ALICE, 1, [GOOD]) + c.set_rules(3)
+    yield opened() + block_trade(ALICE, 1, [GOOD]) + c.set_rules(3)
 
     def both(*bad: BlockTrade, taker: int = ALICE) -> bytes:
         """By itself and behind two good ones, of which one makes seats."""
@@ -94,7 +94,7 @@ def blocks_refused() -> Iterator[bytes]:
 
 def blocks_done() -> Iterator[bytes]:
     """Blocks of one trade and of the most; ids that grow; rebates; what others see of them."""
-    yield _activation() + c.set_rules(3)
+    yield opened() + c.set_rules(3)
     yield cr.set_fees([cr.FeeTier(-200, 300, -100, 250), cr.FeeTier(100, 500, 50, 300)]) + cr.set_tier(BOB, 1)
     yield block_trade(ALICE, 0, [GOOD]) + block_trade(ALICE, -5, [GOOD]) + block_trade(ALICE, 7, [GOOD])
     yield block_trade(ALICE, 7, [GOOD]) + block_trade(BOB, 8, [GOOD._replace(maker_account=ALICE)])
@@ -137,22 +137,32 @@ def _misshapen() -> bytes:
     return b"".join(spoiled)
 
 
-def blocks_at_limits() -> Iterator[bytes]:
-    """An entry value past ENTRY_LIMIT, cash past ACCUMULATION_LIMIT: of the taker and of the maker."""
+def entries_at_their_limit() -> Iterator[bytes]:
+    """Alice and Bob have entry values past ENTRY_LIMIT in instrument 0; Carol is rich. Rules 2."""
     terms = PERPETUAL._replace(position_limit_lots=1 << 10)
     yield opening(PERPETUAL, terms) + more_accounts(CAROL) + c.set_rules(2) + cr.risk(0, PARAMETERS)
     top, lots = PERPETUAL.price_limit_ticks, PERPETUAL.position_limit_lots - 10
     for _ in range(limits.ENTRY_LIMIT // (top * lots * PERPETUAL.multiplier_micro) + 2):
         yield order(BOB, 0, top, lots, SELL) + order(ALICE, 0, top, lots)
         yield order(BOB, 0, 1, lots) + order(ALICE, 0, 1, lots, SELL)
-    yield c.set_rules(3)
-    for number, (taker, maker) in enumerate(((ALICE, CAROL), (CAROL, BOB))):
-        yield block_trade(taker, 1 + number, [BlockTrade(maker, 0, 1, 50_000)])
+
+
+def cash_past_its_limit() -> Iterator[bytes]:
+    """Alice has lost, and Carol won, so much by funding of instrument 1 that neither may book more."""
     yield order(ALICE, 1, 50_000, 1 << 10, SELL) + order(CAROL, 1, 50_000, 1 << 10)
     rate = limits.MAX_VALUE_MICRO >> 10
     rounds = limits.ACCUMULATION_LIMIT // limits.MAX_VALUE_MICRO + 1
     for first in range(0, rounds, 512):
         yield c.funding(1, -rate) * min(512, rounds - first)
+
+
+def blocks_at_limits() -> Iterator[bytes]:
+    """An entry value past ENTRY_LIMIT, cash past ACCUMULATION_LIMIT: of the taker and of the maker."""
+    yield from entries_at_their_limit()
+    yield c.set_rules(3)
+    for number, (taker, maker) in enumerate(((ALICE, CAROL), (CAROL, BOB))):
+        yield block_trade(taker, 1 + number, [BlockTrade(maker, 0, 1, 50_000)])
+    yield from cash_past_its_limit()
     for number, (taker, maker) in enumerate(((CAROL, BOB), (BOB, CAROL))):
         yield block_trade(taker, 9 + number, [BlockTrade(maker, 1, -1 if taker == CAROL else 1, 50_000)])
 

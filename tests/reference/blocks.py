@@ -1,4 +1,4 @@
-"""BLOCK_TRADE: trades agreed elsewhere, all of them or none (rules 3: Block trades)."""
+"""BLOCK_TRADE: trades agreed elsewhere, all of them or none (rules 3: Block trades; rules 5: takers)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import NamedTuple
 from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.reference import booking, margin, placing
-from tests.reference.accounts import Account, Seat
+from tests.reference import booking, covering, placing
+from tests.reference.accounts import Account
 from tests.reference.booking import Party
 from tests.reference.branches import note
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
 from tests.reference.world import Head, World
 
-_UNIT = struct.Struct("<IIqqq")
+_UNIT = struct.Struct("<IIqqII")
 
 
 class Leg(NamedTuple):
     """One trade of a block: the taker buys lots of the maker (sells: negative) at a price."""
 
+    taker: Account
     maker: Account
     instrument: Instrument
     lots: int
@@ -38,29 +39,30 @@ class _Before(NamedTuple):
     held: dict[Account, tuple[int, int] | None]  # size and entry value; None where there is no seat
 
 
-def well_formed(units: int, body: bytes) -> bool:
+def well_formed(units: int, body: bytes, rules: int) -> bool:
     """Do the units fit their count, and is zero what is not used?"""
     _, count, *rest = struct.unpack_from("<4q", body)
     if not 1 <= count <= limits.BLOCK_MOST or units != 2 + count or any(rest):
         return False
-    return not any(zero for *_, zero in _UNIT.iter_unpack(body[32:]))
+    return not any(zero or (taker and rules < 5) for *_, taker, zero in _UNIT.iter_unpack(body[32:]))
 
 
 def block_trade(world: World, head: Head, body: bytes) -> None:
     """BLOCK_TRADE."""
     block_id, count = struct.unpack_from("<2q", body)
     world.check_venue_open()
-    taker = world.user(head.account)
-    world.check_free(taker)
+    owner = world.user(head.account)
+    world.check_free(owner)
     require(block_id > world.last_block_id, why.BAD_ID, world.last_block_id)
     done: list[tuple[Leg, _Before]] = []
     told = world.events.told()
     try:
         for at, unit in enumerate(_UNIT.iter_unpack(body[32:])):
-            leg = _leg(world, taker, at, unit)
-            done.append((leg, _before(world, taker, leg)))
-            _book(world, taker, leg)
-        _check_covered(world, taker, [leg.maker for leg, _ in done])
+            leg = _leg(world, owner, at, unit)
+            done.append((leg, _before(world, leg)))
+            _book(world, leg)
+        takers, makers = [leg.taker for leg, _ in done], [leg.maker for leg, _ in done]
+        covering.check_covered(world, (*takers, *makers))
     except Reject as refused:
         note(world, f"block: refused {_when(refused, len(done))}")
         world.events.untell(told)
@@ -68,6 +70,8 @@ def block_trade(world: World, head: Head, body: bytes) -> None:
             _put_back(world, leg, before)
         raise
     note(world, "block: several trades" if count > 1 else "block: one trade")
+    if len(set(takers)) > 1:
+        note(world, "block: several takers")
     world.last_block_id = block_id
     world.events.done(head, count, world.now_ms)
 
@@ -78,10 +82,11 @@ def _when(refused: Reject, done: int) -> str:
     return "by its first trade" if done == 0 else "by a later trade"
 
 
-def _leg(world: World, taker: Account, at: int, unit: tuple[int, ...]) -> Leg:
+def _leg(world: World, owner: Account, at: int, unit: tuple[int, ...]) -> Leg:
     """The leg of a unit, with those before it done. Refused with its number."""
-    maker_id, instrument_id, lots, price_ticks, _ = unit
+    maker_id, instrument_id, lots, price_ticks, taker_id, _ = unit
     try:
+        taker = _taker(world, owner, taker_id)
         maker = world.user(maker_id)
         require(maker.family != taker.family, why.WRONG_FAMILY)
         world.check_free(maker)
@@ -93,30 +98,25 @@ def _leg(world: World, taker: Account, at: int, unit: tuple[int, ...]) -> Leg:
         world.check_marked(instrument)
         require(price_ticks <= instrument.max_price, why.PRICE_TOO_HIGH, instrument.max_price)
         require(price_ticks >= instrument.min_price, why.PRICE_TOO_LOW, instrument.min_price)
-        _check_room(taker, instrument, lots)
-        _check_room(maker, instrument, -lots)
+        covering.check_room(taker, instrument, lots)
+        covering.check_room(maker, instrument, -lots)
     except Reject as refused:
         raise Reject(refused.reason, refused.detail, at) from refused
-    return Leg(maker, instrument, lots, price_ticks)
+    return Leg(taker, maker, instrument, lots, price_ticks)
 
 
-def _check_room(account: Account, instrument: Instrument, lots: int) -> None:
-    """A seat (13), the position with all open lots of this side filled (14), accumulation (15)."""
-    seat = account.seats.get(instrument.id)
-    if seat is None:
-        require(len(account.seats) < account.seat_cap, why.TOO_MANY_SEATS)
-        seat = Seat(instrument)
-    if lots > 0:
-        reached = seat.size_lots + seat.open_buy_lots + lots
-    else:
-        reached = -seat.size_lots + seat.open_sell_lots - lots
-    require(reached <= instrument.terms.position_limit_lots, why.POSITION_LIMIT)
-    require(abs(account.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
-    require(abs(seat.entry_value_micro) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
+def _taker(world: World, owner: Account, taker_id: int) -> Account:
+    """Whose trade it is: the header's account's, or that of the account named, of its family."""
+    if taker_id == 0:
+        return owner
+    taker = world.user(taker_id)
+    require(taker.family == owner.family, why.WRONG_FAMILY)
+    world.check_free(taker)
+    return taker
 
 
-def _before(world: World, taker: Account, leg: Leg) -> _Before:
-    both = (taker, leg.maker)
+def _before(world: World, leg: Leg) -> _Before:
+    both = (leg.taker, leg.maker)
     seats = [account.seats.get(leg.instrument.id) for account in both]
     return _Before(
         leg.instrument.trade_seq,
@@ -147,9 +147,9 @@ def _put_back(world: World, leg: Leg, before: _Before) -> None:
             seat.size_lots, seat.entry_value_micro = held
 
 
-def _book(world: World, taker: Account, leg: Leg) -> None:
+def _book(world: World, leg: Leg) -> None:
     """Book a leg as a match; there is an order on neither side."""
-    for account in (leg.maker, taker):
+    for account in (leg.maker, leg.taker):
         account.take_seat(leg.instrument)
     booking.book(
         world,
@@ -157,14 +157,6 @@ def _book(world: World, taker: Account, leg: Leg) -> None:
         leg.price_ticks,
         abs(leg.lots),
         Party(leg.maker, 0, 0, is_sell=leg.lots > 0),
-        Party(taker, 0, 0, is_sell=leg.lots < 0),
+        Party(leg.taker, 0, 0, is_sell=leg.lots < 0),
         flags=r.TRADE_BLOCK,
     )
-
-
-def _check_covered(world: World, taker: Account, makers: list[Account]) -> None:
-    """With all of it done, is everybody still covered? The taker, then the makers as they came up."""
-    for account in dict.fromkeys((taker, *makers)):
-        now = margin.worth(account)
-        require(now.equity >= 0, why.NEGATIVE_EQUITY, account.id)
-        require(margin.initial_now(world, account) <= now.balance, why.INSUFFICIENT_FUNDS, account.id)

@@ -17,6 +17,7 @@ CASH = {
     r.CASH_WITHDRAWAL_CANCELLED: "withdrawal cancelled",
     r.CASH_TRANSFER: "transfer",
     r.CASH_TAKEOVER: "takeover",
+    r.CASH_MOVED: "positions moved",
 }
 TOLD = frozenset({r.EV_REJECTED, r.EV_LIQUIDATION, r.EV_CASH})
 

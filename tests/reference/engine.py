@@ -20,6 +20,7 @@ from tests.reference import (
     following,
     lifecycle,
     liquidating,
+    moves,
     parameters,
     placing,
     protecting,
@@ -87,6 +88,7 @@ BY_BODY: dict[int, Callable[[World, Head, bytes], None]] = {
     r.EXTENDED_ORDER: extending.extended_order,
     r.REPRICE: repricing.reprice,
     r.BLOCK_TRADE: blocks.block_trade,
+    r.MOVE_POSITIONS: moves.move_positions,
 }
 
 

@@ -73,7 +73,7 @@ class Ledger:
         account = event.head.account
         if event.kind == r.CASH_WITHDRAWAL_PAID:
             self._move(limits.ACCOUNT_WITHDRAWALS, event.counter_account, event.amount_micro)
-        elif event.kind in (r.CASH_TRANSFER, r.CASH_TAKEOVER):
+        elif event.kind in (r.CASH_TRANSFER, r.CASH_TAKEOVER, r.CASH_MOVED):
             self.cash[account] += event.delta_micro
         else:
             self._move(event.counter_account, account, event.delta_micro)

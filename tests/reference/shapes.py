@@ -6,11 +6,11 @@ import struct
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from tests.reference import blocks, combos, extending, lifecycle, quoting, repricing, snapshots
+from tests.reference import blocks, combos, extending, lifecycle, moves, quoting, repricing, snapshots
 from tests.reference.world import Head
 
 # Units of the commands of one size. The others: MASS_QUOTE, MARKS, SET_FEES (2 + n), RISK_SNAPSHOT,
-# LABEL (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE and BLOCK_TRADE (2 + n).
+# LABEL (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE, BLOCK_TRADE and MOVE_POSITIONS (2 + n).
 UNITS = {
     r.NEW_ORDER: 2,
     r.AMEND: 3,
@@ -51,7 +51,7 @@ UNITS = {
 FROM_RULES_2 = frozenset(range(r.RISK, r.SET_LOCK + 1))
 FROM_RULES_3 = frozenset(range(r.SET_MMP, r.BLOCK_TRADE + 1))
 # Commands of the venue alone: from rules 2 on no grant sends them.
-OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52})
+OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52, 53})
 HAVE_FLAGS = {
     r.NEW_ORDER,
     r.AMEND,
@@ -116,7 +116,7 @@ def _units_fit(head: Head) -> bool:
         return 2 + 1 <= head.units <= 2 + limits.MAX_TIERS
     if head.type == r.RISK_SNAPSHOT:
         return head.units >= 2
-    if head.type in (r.EXTENDED_ORDER, r.REPRICE, r.BLOCK_TRADE):
+    if head.type in (r.EXTENDED_ORDER, r.REPRICE, r.BLOCK_TRADE, r.MOVE_POSITIONS):
         return head.units >= 2  # the rest with what it holds
     if head.type == r.LABEL:
         length = head.client_order_id
@@ -143,7 +143,9 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
     if head.type == r.REPRICE:
         return repricing.well_formed(head.units, record[32:])
     if head.type == r.BLOCK_TRADE:
-        return blocks.well_formed(head.units, record[32:])
+        return blocks.well_formed(head.units, record[32:], rules)
+    if head.type == r.MOVE_POSITIONS:
+        return moves.well_formed(head.units, record[32:])
     if head.type == r.LIST_COMBO:
         return combos.well_formed(record[32:])
     if head.type == r.MASS_QUOTE:
@@ -171,6 +173,7 @@ def well_formed(head: Head, record: bytes, rules: int) -> bool:
         and (rules >= 2 or head.type not in FROM_RULES_2)
         and (rules >= 3 or head.type not in FROM_RULES_3)
         and (rules >= 4 or head.type != r.LIST_COMBO)
+        and (rules >= 5 or head.type != r.MOVE_POSITIONS)
         and _units_fit(head)
         and _reserved_zero(head, record, rules)
         and _time_limit_fits(head, record)
