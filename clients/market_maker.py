@@ -1,6 +1,7 @@
 """A market maker: quotes the whole chain and the perpetuals of every underlying, two-sided.
 
-Values come from its own surface (:mod:`clients.fair_value`), widths and lean from :mod:`clients.quoting`. A
+Values come from its own surface (:mod:`clients.fair_value`), widths and lean from :mod:`clients.quoting`,
+amounts from :mod:`clients.maker_sizes`; a :mod:`clients.maker_desk` holds what it knows of an underlying. A
 perpetual is worth the mean of index and mark to it: a mark that was pushed away is offered back, not held.
 Quotes go out as mass quotes of up to 100 instruments; only sides that moved are sent. It requotes when the
 index has moved, when it was filled, and when it has looked at the venue's marks again. If the index falls
@@ -31,20 +32,11 @@ from clients.bot import (
     run_bot,
     watch,
 )
-from clients.fair_value import Surface
 from clients.instruments import Instrument, to_micro, usable_instruments
+from clients.maker_desk import Desk
+from clients.maker_sizes import Sizes
 from clients.pacing import Pacer
-from clients.quoting import (
-    ASK,
-    BID,
-    MAX_QUOTES_PER_FRAME,
-    NO_QUOTE,
-    Band,
-    QuoteBook,
-    QuoteConfig,
-    Target,
-    make_targets,
-)
+from clients.quoting import ASK, BID, MAX_QUOTES_PER_FRAME, NO_QUOTE, QuoteConfig, Target
 from clients.rpc import RpcError
 from clients.session import CallTimeout, ConnectionLost, Session
 
@@ -55,11 +47,6 @@ QUOTE_ID: Final = "mm"
 MMP_GROUP: Final = "mm"
 PROTECTION: Final = {"interval": 1, "frozen_time": 1, "quantity_limit": 500, "max_quote_quantity": 10_000}
 FUNDS_CODES: Final = frozenset({10009, 10039})
-SIZE_CUT: Final = 0.6
-"""What is left of every quote's size after the venue refused one for lack of funds."""
-SIZE_GROWTH: Final = 1.1
-LAST_MINUTE_MS: Final = 10_000
-"""An option this close to its expiry is no longer quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +66,6 @@ class MakerConfig:
     """How long a side the venue refused is left alone."""
 
 
-class Desk:
-    """Everything about one underlying."""
-
-    def __init__(self, underlying: str) -> None:
-        self.underlying = underlying
-        self.instruments: list[Instrument] = []
-        self.surface = Surface()
-        self.book = QuoteBook()
-        self.marks: dict[str, float] = {}
-        self.band_share: dict[bool, float] = {}
-        self.index = 0.0
-        self.quoted_index = 0.0
-        self.venue_ms = 0
-        self.heard_s = 0.0
-        self.wake = asyncio.Event()
-        self.detailed = False
-
-    @property
-    def index_name(self) -> str:
-        """The index all instruments of the desk follow."""
-        return self.instruments[0].index_name
-
-
 class MarketMaker:
     """The bot on one session. :meth:`run` quotes until cancelled and survives lost connections."""
 
@@ -112,15 +76,11 @@ class MarketMaker:
         self.quotes_sent = 0
         self.sides_refused = 0
         self.fills = 0
-        self.size_share = 1.0
-        """Share of the configured sizes that the account's funds carry, as the venue's refusals teach."""
-        self._next_cut_s = 0.0
+        self.sizes = Sizes(config.quoting.size_multiple, config.pause_s, rng)
         self._session = session
         self._config = config
-        self._rng = rng
         self._pacer = Pacer(config.frames_per_s, burst=8)
         self._listed: dict[str, Instrument] = {}
-        self._sizes: dict[str, int] = {}
         self._quoting = False
 
     async def run(self) -> None:
@@ -160,7 +120,7 @@ class MarketMaker:
     # --- what the venue says ------------------------------------------------------------------------
 
     async def _load_listings(self) -> None:
-        self.size_share = min(1.0, self.size_share * SIZE_GROWTH)
+        self.sizes.grow()
         raw = await self._session.call("public/get_instruments", {"currency": "USDC"})
         found, complaints = usable_instruments(raw)
         for complaint in complaints[:3]:
@@ -168,17 +128,13 @@ class MarketMaker:
         listed = {instrument.name: instrument for instrument in found}
         gone = [name for name in self._listed if name not in listed]
         self._listed = listed
-        for name in sorted(listed):
-            if name not in self._sizes:
-                self._sizes[name] = self._size(listed[name])
+        self.sizes.add(found)
         grouped: dict[str, list[Instrument]] = {}
         for instrument in found:
             grouped.setdefault(instrument.underlying, []).append(instrument)
         fresh = [underlying for underlying in grouped if underlying not in self.desks]
         for underlying, instruments in grouped.items():
-            desk = self.desks.setdefault(underlying, Desk(underlying))
-            desk.instruments = sorted(instruments, key=lambda i: (i.expiry_ms, i.strike, i.name))
-            desk.book.forget(gone)
+            self.desks.setdefault(underlying, Desk(underlying)).take_listings(instruments, gone)
         for desk in self.desks.values():
             if desk.underlying not in grouped:
                 desk.instruments = []
@@ -186,11 +142,6 @@ class MarketMaker:
             await self._listen(fresh)
             if self._quoting:
                 raise ConnectionLost("a new underlying is listed, starting over with it")
-
-    def _size(self, instrument: Instrument) -> int:
-        """The quote's amount: the configured multiple, varied by a fifth so that books look alive."""
-        multiple = self._config.quoting.size_multiple * self._rng.uniform(0.8, 1.2)
-        return instrument.min_amount_micro * max(1, round(multiple))
 
     async def _listen(self, underlyings: list[str]) -> None:
         names = {self.desks[u].index_name for u in underlyings}
@@ -230,7 +181,7 @@ class MarketMaker:
             if index <= 0.0:
                 return
             if desk.index <= 0.0:
-                self._hear(desk, index, int(ticker["timestamp"]))
+                desk.hear(index, int(ticker["timestamp"]), asyncio.get_running_loop().time())
             top, mark = ticker.get("max_price"), ticker.get("mark_price")
             if top and mark:
                 desk.band_share[is_option] = max(0.0, (float(top) - float(mark)) / index)
@@ -240,16 +191,10 @@ class MarketMaker:
     def _on_index(self, _channel: str, data: Any) -> None:
         for desk in self.desks.values():
             if desk.instruments and desk.index_name == data["index_name"]:
-                self._hear(desk, float(data["price"]), int(data["timestamp"]))
-                move = abs(desk.index - desk.quoted_index)
-                if move >= desk.quoted_index * self._config.move_bps * 1e-4:
+                now_s = asyncio.get_running_loop().time()
+                desk.hear(float(data["price"]), int(data["timestamp"]), now_s)
+                if desk.has_moved(self._config.move_bps):
                     desk.wake.set()
-
-    @staticmethod
-    def _hear(desk: Desk, index: float, venue_ms: int) -> None:
-        desk.index = index
-        desk.venue_ms = venue_ms
-        desk.heard_s = asyncio.get_running_loop().time()
 
     def _on_trades(self, _channel: str, data: Any) -> None:
         for trade in data:
@@ -287,22 +232,10 @@ class MarketMaker:
                 group.create_task(self._send(desk, frame))
 
     def _targets(self, desk: Desk, now_s: float) -> list[Target]:
-        stale = desk.index <= 0.0 or now_s - desk.heard_s > self._config.stale_s
-        if stale:
+        if desk.is_stale(now_s, self._config.stale_s):
             return [NO_QUOTE] * len(desk.instruments)
-        valuation = desk.surface.value(desk.instruments, desk.index, desk.venue_ms)
-        option_width, perpetual_width = (desk.band_share.get(k, 0.0) * desk.index for k in (True, False))
-        band = Band(desk.marks, option_width, perpetual_width)
-        share = self.size_share
-        sizes = {
-            i.name: max(i.min_amount_micro, int(self._sizes[i.name] * share)) for i in desk.instruments
-        }
-        targets = make_targets(valuation, self.position_micro, self._config.quoting, band, sizes)
-        last_ms = desk.venue_ms + LAST_MINUTE_MS
-        return [
-            NO_QUOTE if instrument.is_option and instrument.expiry_ms <= last_ms else target
-            for instrument, target in zip(desk.instruments, targets, strict=True)
-        ]
+        sizes = self.sizes.of(desk.instruments)
+        return desk.targets(self.position_micro, sizes, self._config.quoting)
 
     async def _send(self, desk: Desk, entries: list[dict[str, Any]]) -> None:
         await self._pacer.acquire()
@@ -364,12 +297,10 @@ class MarketMaker:
                 self._cut_sizes(now_s)
 
     def _cut_sizes(self, now_s: float) -> None:
-        """Quote less of everything, at most once a pause: refusals come in bursts."""
-        if now_s < self._next_cut_s:
+        """Quote less of everything."""
+        if not self.sizes.cut(now_s):
             return
-        self._next_cut_s = now_s + self._config.pause_s
-        self.size_share *= SIZE_CUT
-        log.info("funds are short: quoting %.0f %% of the configured sizes", 100.0 * self.size_share)
+        log.info("funds are short: quoting %.0f %% of the configured sizes", 100.0 * self.sizes.share)
         for desk in self.desks.values():
             desk.wake.set()
 

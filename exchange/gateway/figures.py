@@ -6,15 +6,15 @@ one commit ahead of what is durable. Everything else comes from released events.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
+from exchange.gateway.best_volatilities import BestVolatilities
 from exchange.gateway.combo_figures import implied_best, sum_greeks
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.perpetuals import leverage, liquidation_price
@@ -31,16 +31,6 @@ FUNDING_HOURS: Final = 8
 HOUR_MS: Final = 3_600_000
 _NO_GREEKS: Final = Greeks()
 _GREEKS: Final = ("delta", "gamma", "theta", "vega", "rho")
-
-
-class _Volatilities(NamedTuple):
-    """Implied volatilities of a best bid and ask, valid for those prices and that snapshot."""
-
-    at_ms: int
-    bid_ticks: int
-    ask_ticks: int
-    bid_iv: float | None
-    ask_iv: float | None
 
 
 class Figures:
@@ -62,7 +52,7 @@ class Figures:
         self._expiries: dict[int, tuple[int, int | None]] = {}  # second, next expiry by underlying
         self._views = views
         self._oracle = oracle
-        self._volatilities: dict[int, _Volatilities] = {}
+        self._volatilities = BestVolatilities(views, oracle)
         self.block_orders = BLOCK_SMALLEST_ORDERS
         """The smallest leg of a block, in smallest orders."""
 
@@ -72,7 +62,7 @@ class Figures:
         """What ticker and book summary show of one instrument."""
         market = self._views.markets[view.instrument]
         if view.is_option:
-            self._refresh_volatilities(view.terms.underlying, (view,))
+            self._volatilities.refresh(view.terms.underlying, (view,))
         return self._assemble(view, market, now_ms)
 
     def mark_micro(self, instrument: int) -> int:
@@ -88,12 +78,7 @@ class Figures:
 
     def prepare(self, chosen: Iterable[InstrumentView]) -> None:
         """Compute the volatilities of many instruments at once; `market` finds them done."""
-        options: dict[int, list[InstrumentView]] = {}
-        for view in chosen:
-            if view.is_option:
-                options.setdefault(view.terms.underlying, []).append(view)
-        for underlying, members in options.items():
-            self._refresh_volatilities(underlying, members)
+        self._volatilities.refresh_all(chosen)
 
     def _assemble(self, view: InstrumentView, market: InstrumentMarket, now_ms: int) -> MarketFigures:
         core = queries.instrument_figures(self._engine, view.instrument)
@@ -147,41 +132,16 @@ class Figures:
             return
         figures.mark_iv = values.mark_iv_percent
         figures.greeks = Greeks(values.delta, values.gamma, values.rho, values.theta, values.vega)
-        known = self._volatilities.get(view.instrument)
+        known = self._volatilities.of(view.instrument)
         if known is not None:
             figures.bid_iv, figures.ask_iv = known.bid_iv, known.ask_iv
-
-    def _refresh_volatilities(self, underlying: int, members: Iterable[InstrumentView]) -> None:
-        """Recompute bid and ask volatilities whose price or snapshot has moved, in one call."""
-        chain = self._oracle.chain(underlying)
-        if chain is None:
-            return
-        at_ms = chain.at_ms
-        stale: list[tuple[InstrumentView, int, int]] = []
-        for view in members:
-            book = self._views.markets[view.instrument].book
-            bid, ask = book.best_bid(), book.best_ask()
-            bid_ticks, ask_ticks = (bid[0] if bid else 0), (ask[0] if ask else 0)
-            known = self._volatilities.get(view.instrument)
-            if known is None or known[:3] != (at_ms, bid_ticks, ask_ticks):
-                stale.append((view, bid_ticks, ask_ticks))
-        if not stale:
-            return
-        ids = [view.instrument for view, _, _ in stale for _ in range(2)]
-        prices = [
-            view.price(ticks) if ticks else math.nan for view, bid, ask in stale for ticks in (bid, ask)
-        ]
-        found = [None if math.isnan(iv) else iv for iv in chain.iv_percent(ids, prices).tolist()]
-        for row, (view, bid_ticks, ask_ticks) in enumerate(stale):
-            bid_iv, ask_iv = found[2 * row], found[2 * row + 1]
-            self._volatilities[view.instrument] = _Volatilities(at_ms, bid_ticks, ask_ticks, bid_iv, ask_iv)
 
     def best_volatilities(
         self, underlying: int, members: Sequence[InstrumentView]
     ) -> list[tuple[float | None, float | None]]:
         """Volatilities in percent of the best bid and ask of options of one underlying."""
-        self._refresh_volatilities(underlying, members)
-        known = [self._volatilities.get(view.instrument) for view in members]
+        self._volatilities.refresh(underlying, members)
+        known = [self._volatilities.of(view.instrument) for view in members]
         return [(None, None) if each is None else (each.bid_iv, each.ask_iv) for each in known]
 
     def delta(self, view: InstrumentView) -> float | None:

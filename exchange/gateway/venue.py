@@ -6,13 +6,11 @@ loop and a committing thread, the simulation its seeded loop.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from exchange.core import account_queries, queries, risk_queries
 from exchange.core.engine import Engine
-from exchange.domain import commands
 from exchange.domain import records as r
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.gateway.account_maker import AccountMaker
@@ -38,7 +36,7 @@ from exchange.gateway.labels import Labels
 from exchange.gateway.loading import load
 from exchange.gateway.mmp_feeds import MmpFeeds
 from exchange.gateway.money_ring import MoneyRing
-from exchange.gateway.notices import mode_name
+from exchange.gateway.opening import Opening
 from exchange.gateway.ports import (
     ChainPort,
     Clock,
@@ -76,11 +74,6 @@ from exchange.wire.errors import error
 from exchange.wire.objects import JsonObject
 from exchange.wire.session import RpcError, Session
 
-_log = logging.getLogger(__name__)
-
-STARTING: Final = "starting"
-CANCEL_ONLY: Final = "cancel_only"
-OPEN: Final = "open"
 FAUCET_MICRO: Final = 1_000_000_000_000  # a million USDC
 UNFILLED_KEPT_MS: Final = 30 * 60_000
 T = TypeVar("T")
@@ -191,8 +184,7 @@ class Venue:
         self.quotes_sent = QuotesSent()
         self.disconnects = Disconnects(self, disconnect_log, quotes_need_it=quotes_need_cancel_on_disconnect)
         self.sequencer.add_after_release(self.disconnects.after_release)
-        self.phase = STARTING
-        self._mode_asked: int | None = None
+        self._opening = Opening(self.submit, clock, self.venue_feeds)
         self._maker = AccountMaker(engine, lambda: self.sign_ups.limits, self.submit)
         self._timer: Timer | None = None
         self.streams.load(stream_counts, engine.account_count)
@@ -211,8 +203,7 @@ class Venue:
 
         A feed that goes stale later takes the venue back to cancel-only until it returns.
         """
-        self._set_mode(r.MODE_CANCEL_ONLY)
-        self.phase = CANCEL_ONLY
+        self._opening.close()
         self._timer = self.loop.call_later(TICK_S, self._tick)
 
     def stop(self) -> None:
@@ -222,6 +213,11 @@ class Venue:
             self._timer = None
         self.sequencer.finish_lag()
         self.bus.close()
+
+    @property
+    def phase(self) -> str:
+        """As in `exchange.gateway.opening`."""
+        return self._opening.phase
 
     @property
     def halted(self) -> bool:
@@ -237,7 +233,7 @@ class Venue:
         """Every 100 ms: conflated channels, and whether the venue may open."""
         self._timer = self.loop.call_later(TICK_S, self._tick)
         if not self.halted:
-            self._set_mode(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
+            self._opening.ask(r.MODE_OPEN if self.oracle.is_fresh() else r.MODE_CANCEL_ONLY)
         self.feeds.tick()
         self.chain_feeds.tick()
         self.venue_feeds.tick()
@@ -246,26 +242,6 @@ class Venue:
         self.chart_feeds.tick()
         self.private.tick()
         self.blocks.tick()
-
-    def _set_mode(self, mode: int) -> None:
-        """Sequence SET_MODE unless it was the last to be asked for."""
-        if self._mode_asked == mode:
-            return
-
-        def done(packed: bytes) -> None:
-            if packed and packed[0] == r.EV_DONE:
-                self.phase = OPEN if mode == r.MODE_OPEN else CANCEL_ONLY
-                said: dict[str, object] = {"command": "set_mode", "state": mode_name(mode)}
-                said["timestamp"] = self.clock.now_ms()
-                said["seq"] = int.from_bytes(packed[8:16], "little")
-                self.venue_feeds.tell_mode(said, is_maintenance=mode != r.MODE_OPEN)
-
-        try:
-            self.submit(commands.set_mode(mode), done)
-        except RpcError as refused:  # the queue is full: the next tick asks again
-            _log.warning("SET_MODE was not taken: %s", refused)
-            return
-        self._mode_asked = mode
 
     def _flush(self) -> None:
         touched = self.views.touched

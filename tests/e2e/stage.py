@@ -32,12 +32,13 @@ from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods import METHODS
+from exchange.gateway.opening import OPEN
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.server import Server
 from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
-from exchange.gateway.venue import OPEN, Venue
+from exchange.gateway.venue import Venue
 from exchange.journal import DiskStorage, recover
 
 AT_ONCE = BlockLimits(grace_ms=0)

@@ -12,8 +12,9 @@ from exchange.domain import records as r
 from exchange.domain import rejects
 from tests.reference import invariants
 from tests.reference.engine import ReferenceEngine, cut
-from tests.reference.generator import PROFILES, Traffic
+from tests.reference.generator import Traffic
 from tests.reference.outcome import BatchError
+from tests.reference.profiles import PROFILES
 from tests.reference.scenarios import SCENARIOS
 
 COMMANDS_PER_PROFILE = 6_000

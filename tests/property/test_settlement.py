@@ -22,7 +22,8 @@ from settlement.state import Account, Sharing, State
 from settlement.store import Store
 from settlement.transition import apply
 from tests.reference.engine import ReferenceEngine
-from tests.reference.generator import PROFILES, Traffic
+from tests.reference.generator import Traffic
+from tests.reference.profiles import PROFILES
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.unit.settlement.rig import Crash, Rig
 from tests.unit.settlement.streams import Venue

@@ -21,7 +21,8 @@ from settlement.process import Ports, parse, run
 from settlement.status import read_status
 from settlement.verify import verify
 from tests.reference.engine import ReferenceEngine
-from tests.reference.generator import Traffic, profile_for
+from tests.reference.generator import Traffic
+from tests.reference.profiles import profile_for
 from tests.reference.risk_generator import RiskTraffic, risk_profile_for
 from tests.unit.settlement.journals import Chain
 from tests.unit.settlement.rig import Clock, is_settled

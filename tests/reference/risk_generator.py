@@ -14,8 +14,8 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference.breaching import breaching
 from tests.reference.engine import ReferenceEngine
-from tests.reference.generator import Profile
 from tests.reference.hostile import FRAGILE, Hostile
+from tests.reference.profiles import Profile
 from tests.reference.risk_listings import RiskListings, fee_tiers, parameters
 from tests.reference.risk_probes import RiskProbes
 from tests.reference.sweeping import covered

@@ -19,9 +19,10 @@ from tests.reference.combo_margin_scenarios import ALL_COMBO_SCENARIOS
 from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
-from tests.reference.generator import PROFILES, Traffic
+from tests.reference.generator import Traffic
 from tests.reference.order_scenarios import ORDER_SCENARIOS
 from tests.reference.orders_generator import ORDER_PROFILES, OrderTraffic
+from tests.reference.profiles import PROFILES
 from tests.reference.replay import replay
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS

@@ -144,7 +144,7 @@ async def test_short_funds_make_every_quote_smaller_until_all_fit(venue: FakeVen
     venue.refuse = refuse
     async with making(venue) as maker:
         await venue.wait_until(lambda: all_quoted(venue))
-        assert 0.1 < maker.size_share < 0.4
+        assert 0.1 < maker.sizes.share < 0.4
 
 
 async def test_a_venue_in_cancel_only_is_asked_again_until_it_opens(venue: FakeVenue) -> None:

@@ -14,10 +14,11 @@ from exchange.domain import commands_risk as cr
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain.legs import ComboLeg
-from tests.unit.core.harness import CALL, INDEX, MICRO, RISK, Engine, Market, last, of, only
+from tests.unit.core.harness import CALL, INDEX, MICRO, RISK, USDC, Engine, Market, last, of, only
 
 NEAR, FAR, WING = 2, 3, 4
 SPREAD = 5
+DORA = 67
 CALLS = tuple(CALL._replace(strike_micro=strike * 1_000 * MICRO) for strike in (45, 50, 55))
 MARKS = {NEAR: 7_000, FAR: 4_000, WING: 2_500}
 TICK_MICRO = 10_000  # of one lot
@@ -89,3 +90,15 @@ def end(events: list[e.Event]) -> tuple[int, int, int, int]:
     """State, reason, filled lots and filled value of the last event, an ORDER."""
     order = last(events, e.Order)
     return order.state, order.reason, order.filled_lots, order.filled_value
+
+
+def with_dora(market: ComboMarket) -> ComboMarket:
+    """The market with a fourth account."""
+    market.send(c.create_account(DORA))
+    market.deposit(DORA, 1_000_000 * USDC)
+    return market
+
+
+def implied(events: list[e.Event]) -> list[tuple[int, int, int]]:
+    """Kind, price and lots of the combos' trades."""
+    return [(trade.kind, trade.price_ticks, trade.lots) for trade in of(events, e.ComboTrade)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import Mark
-from tests.unit.gateway.rig import EXPIRY_MS, OPTION, PUT, Client, option_terms
+from tests.unit.gateway.rig import EXPIRY_MS, OPTION, PUT, CallFailed, Client, option_terms
 from tests.unit.gateway.risk_rig import INDEX_MICRO, TIERS, RiskRig, marks, prepared
 
 HIGHER = "BTC_USDC-27DEC26-110000-C"
@@ -51,6 +53,13 @@ def prepared_for_combos(rules: int = 4) -> tuple[Engine, list[bytes]]:
         event = events.read_event(found[-1])
         assert not isinstance(event, events.Rejected), event
     return engine, found
+
+
+def failure(client: Client, method: str, **params: Any) -> CallFailed:
+    """The error a call must end with."""
+    with pytest.raises(CallFailed) as caught:
+        client.call(method, **params)
+    return caught.value
 
 
 class ComboRig(RiskRig):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from exchange.core import invariants
 from exchange.domain import commands
-from exchange.domain import events as ev
-from exchange.domain import records as r
 from exchange.gateway.block_signatures import BlockSealer
-from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.bus import TRADES as TRADES_STREAM
 from exchange.gateway.bus import QueuedBus
-from tests.unit.gateway.fakes import ManualLoop
-from tests.unit.gateway.rig import OPTION, PERPETUAL, BlockNonces, CallFailed, Client, block_setup
+from tests.unit.gateway.block_rig import blocks_done, refused, sizes, sound, started
+from tests.unit.gateway.rig import OPTION, PERPETUAL, BlockNonces, Client
 from tests.unit.gateway.risk_rig import RiskRig
 
 TRADES: list[dict[str, Any]] = [
@@ -30,10 +26,7 @@ TRADES: list[dict[str, Any]] = [
 
 @pytest.fixture
 def rig() -> Iterator[RiskRig]:
-    found = RiskRig().open()
-    yield found
-    invariants.check(found.engine)
-    found.close()
+    yield from sound()
 
 
 def terms(rig: RiskRig, role: str = "maker", **more: Any) -> dict[str, Any]:
@@ -49,22 +42,6 @@ def executed(rig: RiskRig, client: Client, signature: str, role: str = "taker", 
     return client.call(
         "private/execute_block_trade", **terms(rig, role, **more), counterparty_signature=signature
     )
-
-
-def refused(call: Callable[..., Any], *args: Any, **params: Any) -> tuple[int, Any]:
-    """The code and data that a call is refused with."""
-    with pytest.raises(CallFailed) as found:
-        call(*args, **params)
-    return found.value.code, found.value.data
-
-
-def blocks_done(rig: RiskRig) -> int:
-    done = [event for event in rig.all_events() if isinstance(event, ev.Done)]
-    return sum(event.command == r.BLOCK_TRADE for event in done)
-
-
-def sizes(client: Client) -> dict[str, float]:
-    return {p["instrument_name"]: p["size"] for p in client.call("private/get_positions", currency="any")}
 
 
 def test_a_signed_block_is_executed_whole(rig: RiskRig) -> None:
@@ -334,25 +311,6 @@ def test_too_many_refusals_wait(rig: RiskRig) -> None:
     assert codes == {10009, 10028}
     rig.clock.ms += 60_000
     assert refused(lambda: executed(rig, taker, signed(rig, maker, nonce="z"), nonce="z"))[0] == 10009
-
-
-# --- restarts ------------------------------------------------------------------------------------------
-
-
-def started(path: Path, before: RiskRig | None = None) -> RiskRig:
-    """A venue whose blocks are in a file; on what another has left, its events replayed."""
-
-    def blocks(loop: ManualLoop) -> BlockSetup:
-        return block_setup(loop, path=path)
-
-    if before is None:
-        return RiskRig(blocks=blocks).open()
-    before.venue.blocks.close()
-    frames = [packed for *_, packed in before.journal.event_frames]
-    rig = RiskRig.over(before, blocks=blocks)
-    rig.venue.remember(frames)
-    rig.venue.blocks.recover(lambda _from_seq: frames)
-    return rig.open()
 
 
 def test_after_a_restart_blocks_are_known_and_signatures_used(tmp_path: Path) -> None:

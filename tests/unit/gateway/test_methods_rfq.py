@@ -3,80 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exchange.core import invariants
-from exchange.domain import commands_risk
-from exchange.domain import events as ev
-from exchange.domain import records as r
-from exchange.gateway import methods_rfq
-from exchange.gateway.block_limits import BlockLimits
-from tests.unit.gateway.fakes import ManualLoop
-from tests.unit.gateway.rig import ETH_PERPETUAL, OPTION, PERPETUAL, PUT, Client, block_setup
+from tests.unit.gateway.block_rig import blocks_done, refused, sizes, sound
+from tests.unit.gateway.rfq_rig import HEDGE, LEGS, accepted, asked, named, quoted, seen
+from tests.unit.gateway.rig import ETH_PERPETUAL, OPTION, PERPETUAL, PUT
 from tests.unit.gateway.risk_rig import RiskRig
-from tests.unit.gateway.test_methods_blocks import blocks_done, refused, sizes, started
-
-LEGS: list[dict[str, Any]] = [
-    {"instrument_name": OPTION, "amount": 2, "direction": "buy"},
-    {"instrument_name": PUT, "amount": 4, "direction": "sell"},
-]
-"""An amount of 2, ratios 1 and 2."""
-HEDGE: dict[str, Any] = {
-    "instrument_name": PERPETUAL, "amount": 1, "direction": "sell", "price": 100_000,
-}  # fmt: skip
-FEW = BlockLimits(grace_ms=5_000, rfqs_open_max=2, rfqs_all_max=3, quotes_max=3, quotes_side_max=2)
 
 
 @pytest.fixture
 def rig() -> Iterator[RiskRig]:
-    found = RiskRig().open()
-    yield found
-    invariants.check(found.engine)
-    found.close()
-
-
-@pytest.fixture
-def strict() -> Iterator[RiskRig]:
-    """With a grace period and few of everything."""
-
-    def blocks(loop: ManualLoop) -> Any:
-        return block_setup(loop, FEW)
-
-    found = RiskRig(blocks=blocks).open()
-    yield found
-    found.close()
-
-
-def asked(client: Client, **more: Any) -> Any:
-    return client.call("private/create_block_rfq", **{"legs": LEGS, "label": "mine", **more})
-
-
-def named(call_price: float | None = None, put_price: float | None = None) -> list[dict[str, Any]]:
-    """The legs as quotes and acceptances name them."""
-    found: list[dict[str, Any]] = []
-    for leg, ratio, price in zip(LEGS, (1, 2), (call_price, put_price), strict=True):
-        one = {"instrument_name": leg["instrument_name"], "direction": leg["direction"], "ratio": ratio}
-        found.append(one if price is None else {**one, "price": price})
-    return found
-
-
-def quoted(client: Client, rfq: Any, side: str, call_price: float, put_price: float, **more: Any) -> Any:
-    given = {"amount": 2, "legs": named(call_price, put_price), "direction": side, **more}
-    return client.call("private/add_block_rfq_quote", block_rfq_id=rfq["block_rfq_id"], **given)
-
-
-def accepted(client: Client, rfq: Any, side: str, price: float, amount: float = 2, **more: Any) -> Any:
-    given = {"legs": named(), "direction": side, "price": price, "amount": amount, **more}
-    given.setdefault("time_in_force", "fill_or_kill")
-    return client.call("private/accept_block_rfq", block_rfq_id=rfq["block_rfq_id"], **given)
-
-
-def seen(client: Client, rfq: Any, **more: Any) -> Any:
-    found = client.call("private/get_block_rfqs", block_rfq_id=rfq["block_rfq_id"], **more)["block_rfqs"]
-    return found[0] if found else None
+    yield from sound()
 
 
 def test_a_request_states_amount_ratios_and_marks(rig: RiskRig) -> None:
@@ -152,27 +91,6 @@ def test_two_makers_fill_one_acceptance_in_one_block(rig: RiskRig) -> None:
     assert asked(taker)["taker_rating"] == "9-10"
 
 
-def test_what_is_seen_of_quotes(rig: RiskRig) -> None:
-    taker, one, two = rig.main(), rig.main(name="bob"), rig.main(name="carol")
-    rfq = asked(taker)
-    quoted(one, rfq, "sell", 5_100, 5_000)
-    quoted(one, rfq, "buy", 5_000, 5_005)
-    quoted(two, rfq, "sell", 5_050, 5_000, amount=0.5, execution_instruction="all_or_none")
-    shown = seen(taker, rfq)
-    asks = [(ask["price"], ask["makers"]) for ask in shown["asks"]]
-    assert asks == [(-4_950.0, ["ANONYMOUS"]), (-4_900.0, ["ANONYMOUS"])]
-    assert [bid["price"] for bid in shown["bids"]] == [-5_010.0]
-    assert len(one.call("private/get_block_rfq_quotes")) == 2
-    (theirs,) = two.call("private/get_block_rfq_quotes", block_rfq_id=rfq["block_rfq_id"])
-    assert theirs["execution_instruction"] == "all_or_none"
-    assert "asks" not in seen(two, rfq)
-    name = rig.venue.blocks.alias(one.account or 0)
-    assert taker.call("private/get_block_rfq_makers") == sorted(
-        [name, rig.venue.blocks.alias(two.account or 0)]
-    )
-    assert name not in str(seen(taker, rfq))
-
-
 def test_a_disclosed_request_shows_names(rig: RiskRig) -> None:
     taker, maker = rig.main(), rig.main(name="bob")
     rfq = asked(taker, disclosed=True)
@@ -208,72 +126,6 @@ def test_only_those_asked_see_and_quote_a_request(rig: RiskRig) -> None:
     assert refused(lambda: asked(taker, makers=[own]))[0] == -32602
 
 
-def test_a_family_does_not_quote_its_own_request(rig: RiskRig) -> None:
-    taker = rig.main()
-    sub, _ = rig.sub(taker)
-    sub.call("private/subscribe", channels=["block_rfq.maker.any"])
-    rfq = asked(taker)
-    assert sub.taken("block_rfq.maker.any") == []
-    for client in (taker, sub):
-        code, data = refused(quoted, client, rfq, "sell", 5_000, 5_000)
-        assert (code, data["reason"]) == (11030, "block_rfq_own")
-
-
-def test_a_quote_is_edited_and_withdrawn_by_its_maker_alone(rig: RiskRig) -> None:
-    taker, maker, other = rig.main(), rig.main(name="bob"), rig.main(name="carol")
-    rfq = asked(taker)
-    maker.call("private/subscribe", channels=["block_rfq.maker.quotes.BTC"])
-    quote = quoted(maker, rfq, "sell", 5_000, 5_000, label="q")
-    assert refused(lambda: quoted(maker, rfq, "sell", 5_000, 5_000, label="q"))[0] == 13032
-    number = {"block_rfq_quote_id": quote["block_rfq_quote_id"]}
-    by_label = {"label": "q", "block_rfq_id": rfq["block_rfq_id"]}
-    change = {"legs": named(5_020, 5_000), "amount": 1}
-    for method, more in (("edit_block_rfq_quote", change), ("cancel_block_rfq_quote", {})):
-        for key in (number, by_label):
-            assert refused(other.call, f"private/{method}", **{**key, **more})[0] == 13020
-    edited = maker.call("private/edit_block_rfq_quote", **by_label, **change)
-    assert (edited["price"], edited["amount"], edited["replaced"]) == (-4_980.0, 1.0, True)
-    gone = maker.call("private/cancel_block_rfq_quote", **number)
-    assert (gone["quote_state"], gone["quote_state_reason"]) == ("cancelled", "user_request")
-    assert refused(lambda: maker.call("private/cancel_block_rfq_quote", **number))[0] == 13020
-    states = [q["quote_state"] for data in maker.taken("block_rfq.maker.quotes.BTC") for q in data]
-    assert states == ["open", "open", "cancelled"]
-    quoted(maker, rfq, "sell", 5_000, 5_000)
-    quoted(maker, rfq, "buy", 4_900, 5_000)
-    (one, two) = maker.call("private/cancel_all_block_rfq_quotes", detailed=True)
-    assert one["quote_state"] == two["quote_state"] == "cancelled"
-    assert maker.call("private/cancel_all_block_rfq_quotes") == 0
-    assert refused(lambda: accepted(taker, rfq, "buy", 0))[0] == 13907
-
-
-def test_a_structure_priced_as_a_whole_gets_prices_of_its_legs(rig: RiskRig) -> None:
-    taker, maker = rig.main(), rig.main(name="bob")
-    rfq = asked(taker)
-    given = {"amount": 2, "direction": "sell", "legs": named(), "block_rfq_id": rfq["block_rfq_id"]}
-    quote = maker.call("private/add_block_rfq_quote", **given, price=-4_975)
-    call, put = (leg["price"] for leg in quote["legs"])
-    assert call - 2 * put == quote["price"] == -4_975
-    code, data = refused(lambda: maker.call("private/add_block_rfq_quote", **given, price=-4_976))
-    assert (code, data["reason"]) == (11030, "block_price")
-    both = {**given, "legs": named(5_000, 5_000)}
-    code, data = refused(lambda: maker.call("private/add_block_rfq_quote", **both, price=-4_975))
-    assert data["reason"] == "block_price"
-    accepted(taker, rfq, "buy", -4_975)
-    assert sizes(taker) == {OPTION: 2.0, PUT: -4.0}
-
-
-def test_all_or_none_is_whole_or_not_at_all(rig: RiskRig) -> None:
-    taker, one, two = rig.main(), rig.main(name="bob"), rig.main(name="carol")
-    rfq = asked(taker)
-    quoted(one, rfq, "sell", 5_000, 5_000, amount=1.5, execution_instruction="all_or_none")
-    quoted(two, rfq, "sell", 5_050, 5_000, amount=2, execution_instruction="all_or_none")
-    assert refused(lambda: accepted(taker, rfq, "buy", -5_000))[0] == 13907
-    (block,) = accepted(taker, rfq, "buy", -4_950)["block_trades"]
-    assert block["trades"][0]["price"] == 5_050
-    assert sizes(one) == {}
-    assert sizes(two) == {OPTION: -2.0, PUT: 4.0}
-
-
 def test_an_acceptance_may_wait_for_its_price(rig: RiskRig) -> None:
     taker, maker = rig.main(), rig.main(name="bob")
     rfq = asked(taker)
@@ -298,94 +150,6 @@ def test_an_acceptance_may_wait_for_its_price(rig: RiskRig) -> None:
     filled = seen(taker, rfq)
     assert (filled["state"], filled["trade_trigger"]["state"]) == ("filled", "triggered")
     assert taker.taken("block_rfq.taker.BTC")[-1]["trades"][0]["price"] == -5_010.0
-
-
-def test_requests_and_quotes_expire(rig: RiskRig) -> None:
-    taker, maker = rig.main(), rig.main(name="bob")
-    rfq = asked(taker)
-    taker.call("private/subscribe", channels=["block_rfq.taker.BTC"])
-    maker.call("private/subscribe", channels=["block_rfq.maker.quotes.BTC"])
-    late = rig.clock.ms + 1_000
-    assert refused(lambda: quoted(maker, rfq, "sell", 5_000, 5_000, expires_at=rig.clock.ms))[0] == -32602
-    quoted(maker, rfq, "sell", 5_000, 5_000, expires_at=late)
-    quoted(maker, rfq, "buy", 4_000, 5_000)
-    rig.clock.ms = late
-    assert refused(lambda: accepted(taker, rfq, "buy", 0))[0] == 13907
-    code, data = refused(lambda: maker.call("private/cancel_block_rfq_quote", block_rfq_quote_id=1))
-    assert (code, data["reason"]) == (11030, "block_rfq_quote_closed")
-    rig.tick()
-    (told,) = maker.taken("block_rfq.maker.quotes.BTC")[-1]
-    assert (told["quote_state"], told["quote_state_reason"]) == ("expired", "expires_at")
-    rig.clock.ms = rfq["expiration_timestamp"]
-    assert refused(lambda: accepted(taker, rfq, "sell", -9_000))[1]["reason"] == "block_rfq_closed"
-    rig.tick()
-    assert taker.taken("block_rfq.taker.BTC")[-1]["state"] == "expired"
-    (told,) = maker.taken("block_rfq.maker.quotes.BTC")[-1]
-    assert (told["quote_state"], told["quote_state_reason"]) == ("cancelled", "rfq_expired")
-    assert refused(lambda: quoted(maker, rfq, "sell", 5_000, 5_000))[1]["reason"] == "block_rfq_closed"
-    assert taker.call("private/get_block_rfq_user_info")["users"][0]["taker_rating"] == 0.0
-    assert seen(taker, rfq, state="closed")["included_in_taker_rating"] is True
-    assert seen(taker, rfq, state="open") is None
-
-
-def test_makers_have_time_before_their_taker_sees_anything(strict: RiskRig) -> None:
-    taker, maker = strict.main(), strict.main(name="bob")
-    taker.call("private/subscribe", channels=["block_rfq.taker.BTC"])
-    rfq = asked(taker)
-    quoted(maker, rfq, "sell", 5_000, 5_000)
-    assert seen(taker, rfq)["asks"] == []
-    assert len(taker.taken("block_rfq.taker.BTC")) == 1
-    code, data = refused(lambda: accepted(taker, rfq, "buy", -5_000))
-    assert (code, data["reason"], data["until"]) == (11030, "block_rfq_grace", strict.clock.ms + 5_000)
-    strict.tick(5.0)
-    (told,) = taker.taken("block_rfq.taker.BTC")
-    assert len(told["asks"]) == 1
-    assert len(accepted(taker, rfq, "buy", -5_000)["block_trades"]) == 1
-
-
-def test_there_are_bounds(strict: RiskRig) -> None:
-    taker, maker = strict.main(), strict.main(name="bob")
-    rfq = asked(taker)
-    asked(taker)
-    code, data = refused(lambda: asked(taker))
-    assert (code, data) == (13907, {"reason": "too_many_open_block_rfqs", "limit": 2})
-    other = strict.main(name="dora")
-    asked(other)
-    assert refused(lambda: asked(other))[0] == 13907
-    quoted(maker, rfq, "sell", 5_000, 5_000)
-    quoted(maker, rfq, "sell", 5_000, 5_000)
-    code, data = refused(lambda: quoted(maker, rfq, "sell", 5_000, 5_000))
-    assert (code, data["limit"]) == (13906, 2)
-    code, data = refused(lambda: quoted(maker, rfq, "buy", 5_000, 5_000))
-    assert code == 13910
-    quoted(maker, rfq, "buy", 4_900, 5_000)
-    code, data = refused(lambda: quoted(maker, rfq, "buy", 4_900, 5_000))
-    assert (code, data["limit"]) == (13905, 3)
-    for _ in range(58):
-        (made, _) = taker.call("private/get_block_rfqs", state="open", role="taker")["block_rfqs"]
-        taker.call("private/cancel_block_rfq", block_rfq_id=made["block_rfq_id"])
-        asked(taker)
-    taker.call("private/cancel_block_rfq", block_rfq_id=rfq["block_rfq_id"])
-    assert refused(lambda: asked(taker))[0] == 10028
-
-
-def test_a_maker_who_cannot_bear_it_loses_its_quotes_and_the_rest_trades(rig: RiskRig) -> None:
-    taker, poor, locked, rich = (rig.main(usdc, name) for usdc, name in (
-        (10_000_000, "alice"), (12_000, "bob"), (10_000_000, "carol"), (10_000_000, "dora")
-    ))  # fmt: skip
-    rfq = asked(taker)
-    poor.call("private/subscribe", channels=["block_rfq.maker.quotes.BTC"])
-    quoted(poor, rfq, "sell", 4_900, 5_000)
-    quoted(locked, rfq, "sell", 4_950, 5_000)
-    quoted(rich, rfq, "sell", 5_000, 5_000)
-    rig.order(commands_risk.set_lock(locked.account or 0, True))
-    (block,) = accepted(taker, rfq, "buy", -5_000)["block_trades"]
-    assert sizes(rich) == {OPTION: -2.0, PUT: 4.0}
-    (told,) = poor.taken("block_rfq.maker.quotes.BTC")[-1]
-    assert (told["quote_state"], told["quote_state_reason"]) == ("cancelled", "insufficient_funds")
-    assert block["trades"][0]["price"] == 5_000
-    refusals = [event for event in rig.all_events() if isinstance(event, ev.Rejected)]
-    assert [event.command for event in refusals] == [r.BLOCK_TRADE] * 2
 
 
 def test_a_taker_who_cannot_bear_it_is_told_and_the_request_stays(rig: RiskRig) -> None:
@@ -423,31 +187,6 @@ def test_requests_that_are_none(rig: RiskRig, change: dict[str, Any], code: int)
     assert taker.call("private/get_block_rfqs")["block_rfqs"] == []
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"amount": 2.01}, 10021),
-        ({"amount": 0.09}, 10002),
-        ({"amount": 0.105}, 10021),
-        ({"legs": named(5_000, 5_000)[:1]}, -32602),
-        ({"legs": [{**named(5_000, 5_000)[0], "ratio": 2}, named(5_000, 5_000)[1]]}, -32602),
-        ({"legs": [{**named(5_000, 5_000)[0], "direction": "sell"}, named(5_000, 5_000)[1]]}, -32602),
-        ({"legs": named(5_001, 5_000)}, 10043),
-        ({"legs": named(15_500, 5_000)}, 10007),
-        ({"legs": named()}, -32602),
-        ({"hedge": HEDGE}, -32602),
-        ({"block_rfq_id": 99}, 13020),
-        ({"direction": "up"}, -32602),
-    ],
-)
-def test_quotes_that_are_none(rig: RiskRig, change: dict[str, Any], code: int) -> None:
-    taker, maker = rig.main(), rig.main(name="bob")
-    rfq = asked(taker)
-    given = {"block_rfq_id": 1, "amount": 2, "direction": "sell", "legs": named(5_000, 5_000), **change}
-    assert refused(lambda: maker.call("private/add_block_rfq_quote", **given))[0] == code
-    assert maker.call("private/get_block_rfq_quotes", block_rfq_id=rfq["block_rfq_id"]) == []
-
-
 def test_what_is_being_traded_is_not_disturbed(rig: RiskRig) -> None:
     taker, maker = rig.main(), rig.main(name="bob")
     rfq = asked(taker)
@@ -465,56 +204,3 @@ def test_what_is_being_traded_is_not_disturbed(rig: RiskRig) -> None:
     for client, request in ((taker, again), (taker, gone), (maker, pulled)):
         assert refused(client.reply, request)[0] == 10040
     assert blocks_done(rig) == 1
-
-
-def test_pages_follow_each_other(rig: RiskRig) -> None:
-    taker, maker = rig.main(50_000_000), rig.main(50_000_000, "bob")
-    for _ in range(3):
-        rfq = asked(taker)
-        quoted(maker, rfq, "sell", 5_000, 5_000)
-        accepted(taker, rfq, "buy", -5_000)
-    page = taker.call("private/get_block_rfqs", count=2)
-    assert [rfq["block_rfq_id"] for rfq in page["block_rfqs"]] == [3, 2]
-    rest = taker.call("private/get_block_rfqs", count=2, continuation=page["continuation"])
-    assert ([rfq["block_rfq_id"] for rfq in rest["block_rfqs"]], rest["continuation"]) == ([1], None)
-    page = rig.connect().call("public/get_block_rfq_trades", currency="BTC", count=2)
-    assert [rfq["id"] for rfq in page["block_rfqs"]] == [3, 2]
-    rest = taker.call("public/get_block_rfq_trades", currency="any", continuation=page["continuation"])
-    assert [rfq["id"] for rfq in rest["block_rfqs"]] == [1]
-    assert taker.call("public/get_block_rfq_trades", currency="ETH")["block_rfqs"] == []
-    assert [b["id"] for b in maker.call("private/get_block_trades", block_rfq_id=2)] == ["BLOCK-2"]
-
-
-def test_a_page_that_finds_little_says_how_to_go_on(rig: RiskRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods_rfq, "LOOKED_AT_MAX", 2)
-    taker = rig.main()
-    for _ in range(3):
-        asked(taker)
-    page = taker.call("private/get_block_rfqs", state="filled")
-    assert page == {"block_rfqs": [], "continuation": "2"}
-    assert taker.call("private/get_block_rfqs", state="filled", continuation="2")["continuation"] is None
-
-
-def test_a_restart_cancels_what_is_open_and_says_so(tmp_path: Path) -> None:
-    first = started(tmp_path / "blocks.sqlite")
-    taker, maker = first.main(50_000_000), first.main(50_000_000, "bob")
-    done = asked(taker)
-    quoted(maker, done, "sell", 5_000, 5_000)
-    accepted(taker, done, "buy", -5_000)
-    rfq = asked(taker)
-    quote = quoted(maker, rfq, "sell", 5_000, 5_000)
-    again = started(tmp_path / "blocks.sqlite", first)
-    alice, bob = again.connect(taker.account), again.connect(maker.account)
-    lost = seen(alice, rfq)
-    assert (lost["state"], lost["cancel_reason"]) == ("cancelled", "venue_restart")
-    assert seen(bob, rfq)["state"] == "cancelled"
-    assert bob.call("private/get_block_rfq_quotes") == []
-    assert refused(lambda: accepted(alice, rfq, "buy", 0))[1]["reason"] == "block_rfq_closed"
-    (traded,) = alice.call("public/get_block_rfq_trades", currency="BTC")["block_rfqs"]
-    assert traded["id"] == done["block_rfq_id"]
-    fresh = asked(alice)
-    assert fresh["block_rfq_id"] > rfq["block_rfq_id"]
-    assert quoted(bob, fresh, "sell", 5_000, 5_000)["block_rfq_quote_id"] > quote["block_rfq_quote_id"]
-    assert again.venue.blocks.alias(bob.account or 0) in alice.call("private/get_block_rfq_makers")
-    again.venue.blocks.close()
-    again.close()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.gateway.combo_rig import FAR, HIGHER, SPREAD, STRADDLE, ComboRig, legs, spread
+from tests.unit.gateway.rfq_rig import accepted
 from tests.unit.gateway.rig import ETH_PERPETUAL, OPTION, PERPETUAL, PUT, CallFailed
-from tests.unit.gateway.test_methods_rfq import accepted
 
 
 @pytest.fixture
