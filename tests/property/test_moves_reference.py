@@ -25,7 +25,6 @@ from tests.reference.scenarios import ALICE
 
 COMMANDS = 700
 REASONS = {
-    why.ACCOUNT_LOCKED,
     why.BAD_PRICE,
     why.BAD_SIZE,
     why.BAD_VALUE,

@@ -155,7 +155,7 @@ def set_mode(world: World, head: Head) -> None:
     world.events.done(head, 0, world.now_ms)
 
 
-def label(world: World, head: Head) -> None:
-    """LABEL."""
+def side_record(world: World, head: Head) -> None:
+    """LABEL and GRANT."""
     world.user(head.account)
     world.events.done(head, 0, world.now_ms)

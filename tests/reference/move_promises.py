@@ -40,6 +40,11 @@ MOVE_PROMISES: dict[str, tuple[str, ...]] = {
         "MOVE_POSITIONS: position_limit",
         *("cash: positions moved",) * 6,
     ),
+    "grants": (
+        *("GRANT: malformed",) * 9,
+        "GRANT: not_authorised",
+        *("GRANT: unknown_account",) * 2,
+    ),
     "several_takers": (
         "BLOCK_TRADE: account_locked",
         *("BLOCK_TRADE: unknown_account",) * 2,

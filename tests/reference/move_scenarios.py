@@ -156,7 +156,26 @@ def several_takers() -> Iterator[bytes]:
     yield block_trade(BOB, next(ids), [BlockTrade(CHILD, CALL, 1, 1_000), BlockTrade(ALICE, CALL, 1, 1_000)])
 
 
+def grants() -> Iterator[bytes]:
+    """Side records of what authorises, of every kind and length; each thing that is wrong with one."""
+    good = c.grant(ALICE, 1 << 31 | 7, r.GRANT_SIGNED, b"signed")
+    yield opened() + good + RULES_5 + good
+    kinds = (r.GRANT_ACTIVATED, r.GRANT_REVOKED, r.GRANT_SIGNED)
+    sizes = (1, 32, 33, limits.MAX_GRANT_BYTES)
+    yield b"".join(c.grant(ALICE, 7, kind, b"x" * size) for kind in kinds for size in sizes)
+    yield b"".join(c.grant(ALICE, 7, kind, b"x") for kind in (0, 4, 1 << 31))
+    yield c.grant(ALICE, 7, 1, b"") + c.grant(ALICE, 7, 1, b"x" * (limits.MAX_GRANT_BYTES + 1))
+    yield c.grant(NOBODY, 7, 1, b"x") + c.grant(limits.ACCOUNT_FEES, 7, 1, b"x")
+    for at, word in ((24, 1), (28, 5), (28, 33), (60, 1)):
+        raw = bytearray(good)
+        struct.pack_into("<I", raw, at, word)
+        yield bytes(raw)
+
+
 MOVE_SCENARIOS: dict[str, Stream] = {
     made.__name__: made
-    for made in (moves_refused, shapes, moves_done, moves_uncovered, moves_at_limits, several_takers)
+    for made in (
+        *(moves_refused, shapes, moves_done, moves_uncovered, moves_at_limits),
+        *(several_takers, grants),
+    )
 }

@@ -29,10 +29,9 @@ class MoveTraffic(ComboTraffic):
         """As under rules 4, and moves; the first commands of rules 5 when it is time."""
         if self.under_combos and not self.under_moves and self.engine.next_seq > self.moves_after:
             self.under_moves = True
-            for weight, make in ((14.0, self.move_positions), (6.0, self.block_of_a_family)):
-                self._makers.append(make)
-                self._weights.append(weight)
-            too_early = self.move_positions() + self.block_of_a_family()
+            self._makers += [self.move_positions, self.block_of_a_family, self.grant]
+            self._weights += [14.0, 6.0, 3.0]
+            too_early = self.move_positions() + self.block_of_a_family() + self.grant()
             return too_early + c.set_rules(5) + self._families()
         if self.under_moves and count > 4 and self._one_in(3):
             return b"".join((self.move_positions(), self.block_of_a_family(), self.move_positions()))
@@ -70,7 +69,21 @@ class MoveTraffic(ComboTraffic):
             at = rng.choice((4, 36, 48, 56, 68, 88))
             if at < len(made) - 3:
                 struct.pack_into("<I", made, at, 1)
-        return bytes(made) if not self._one_in(25) else bytes(made) + self._cash(source.id, destination)
+        return bytes(made)
+
+    def grant(self) -> bytes:
+        """GRANT, of any bytes and now and then with something wrong."""
+        rng = self.rng
+        size = rng.choice((1, 31, 32, 33, 65, rng.randrange(1, 400)))
+        if self._one_in(15):
+            size = rng.choice((0, limits.MAX_GRANT_BYTES, limits.MAX_GRANT_BYTES + 1))
+        account = self._account() if not self._one_in(12) else rng.choice((0, 63, self.world.next_account))
+        kind = rng.choice((1, 2, 3)) if not self._one_in(12) else rng.choice((0, 4, 1 << 31))
+        made = bytearray(c.grant(account, rng.choice((0, 7, 1 << 31 | 5)), kind, rng.randbytes(size)))
+        if self._one_in(10):
+            at = rng.choice((24, 28, len(made) - 4))
+            struct.pack_into("<I", made, at, rng.choice((1, 32, 33, 2_000)))
+        return bytes(made)
 
     def _pair(self) -> tuple[Account, int]:
         """Who gives, mostly one that holds something, and who takes."""

@@ -10,7 +10,7 @@ from tests.reference import blocks, combos, extending, lifecycle, moves, quoting
 from tests.reference.world import Head
 
 # Units of the commands of one size. The others: MASS_QUOTE, MARKS, SET_FEES (2 + n), RISK_SNAPSHOT,
-# LABEL (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE, BLOCK_TRADE and MOVE_POSITIONS (2 + n).
+# LABEL and GRANT (1 + ⌈bytes/32⌉), EXTENDED_ORDER (3 + 2n), REPRICE, BLOCK_TRADE and MOVE_POSITIONS (2 + n).
 UNITS = {
     r.NEW_ORDER: 2,
     r.AMEND: 3,
@@ -50,8 +50,9 @@ UNITS = {
 }
 FROM_RULES_2 = frozenset(range(r.RISK, r.SET_LOCK + 1))
 FROM_RULES_3 = frozenset(range(r.SET_MMP, r.BLOCK_TRADE + 1))
+FROM_RULES_5 = frozenset({r.MOVE_POSITIONS, r.GRANT})
 # Commands of the venue alone: from rules 2 on no grant sends them.
-OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52, 53})
+OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52, 53, 54})
 HAVE_FLAGS = {
     r.NEW_ORDER,
     r.AMEND,
@@ -65,6 +66,7 @@ HAVE_FLAGS = {
     r.SET_UNDERLYING_STATE,
     r.SET_LOCK,
     r.EXTENDED_ORDER,
+    r.GRANT,
 }
 # Flag bits of commands that have some from rules 3 on only.
 FLAGS_3 = {r.CANCEL: r.ONE_DISCONNECTED}
@@ -121,6 +123,8 @@ def _units_fit(head: Head) -> bool:
     if head.type == r.LABEL:
         length = head.client_order_id
         return 1 <= length <= limits.MAX_LABEL_BYTES and head.units == 1 + -(-length // 32)
+    if head.type == r.GRANT:
+        return 1 <= head.aux <= limits.MAX_GRANT_BYTES and head.units == 1 + -(-head.aux // 32)
     return head.units == UNITS.get(head.type)
 
 
@@ -132,6 +136,8 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
         return False
     if head.type == r.LABEL:
         return head.aux > 0 and not any(record[32 + head.client_order_id :])
+    if head.type == r.GRANT:
+        return 1 <= head.flags <= 3 and not any(record[32 + head.aux :])
     if head.type == r.CREATE_ACCOUNT:
         return not any(record[52:56] if rules >= 2 else record[52:])
     if head.type == r.LIST_INSTRUMENT:
@@ -173,7 +179,7 @@ def well_formed(head: Head, record: bytes, rules: int) -> bool:
         and (rules >= 2 or head.type not in FROM_RULES_2)
         and (rules >= 3 or head.type not in FROM_RULES_3)
         and (rules >= 4 or head.type != r.LIST_COMBO)
-        and (rules >= 5 or head.type != r.MOVE_POSITIONS)
+        and (rules >= 5 or head.type not in FROM_RULES_5)
         and _units_fit(head)
         and _reserved_zero(head, record, rules)
         and _time_limit_fits(head, record)

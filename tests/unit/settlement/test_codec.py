@@ -133,7 +133,7 @@ def test_the_kinds_of_rules_2_read_back_and_are_none_of_codec_1() -> None:
 
 
 def test_positions_moved_are_none_of_codec_4() -> None:
-    found = [op.Moved(0, 64, 66, -2, -8), op.PositionsMoved(64, 66)]
+    found: list[op.Operation] = [op.Moved(0, 64, 66, -2, -8), op.PositionsMoved(64, 66)]
     body = codec.encode(found)
     assert codec.decode(body) == found
     with pytest.raises(BodyError, match="of kind 25"):
