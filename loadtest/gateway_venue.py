@@ -139,7 +139,7 @@ async def run(world: World, data: Path, profile: Path | None = None) -> None:
         on_close=venue.on_close,
         on_reply=telemetry.on_reply,
         tier_of=venue.tier_of,
-        express=Express(venue).take,
+        express=Express(venue),
         lane=FastLane(venue),
     )
     venue.start()

@@ -204,7 +204,7 @@ class VenueProcess:
             health=lambda: {"ok": not self.venue.halted, "mode": self.venue.phase},
             on_reply=self.telemetry.on_reply,
             tier_of=self.venue.tier_of,
-            express=Express(self.venue).take,
+            express=Express(self.venue),
             lane=FastLane(self.venue),
         )
 

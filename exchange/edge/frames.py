@@ -5,13 +5,42 @@ from __future__ import annotations
 from typing import Final, final
 
 from librt.strings import BytesWriter, read_i32_le, read_i64_le, write_i64_le
-from mypy_extensions import i64, u8
+from mypy_extensions import i64, mypyc_attr, u8
 
 _MASKED: Final = 0x80
 _SHORT: Final = 126
 _LONG: Final = 127
 _U32: Final = 0xFFFF_FFFF
 _U16: Final = 0xFFFF
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class PlainStream:
+    """Where a stream is at, as far as plain frames go; `exchange.gateway.websocket.WebSocketStream` has the
+    rest. Plain is a whole masked frame that begins with the byte `first` and is no longer than `size_max`."""
+
+    def __init__(self, first: int, size_max: int) -> None:
+        self.first = first
+        self.size_max = size_max
+        self.rest = b""
+        """The beginning of a frame whose end has not come."""
+        self.is_inside = False
+        """Whether a message has begun whose last fragment is to come."""
+        self.has_spoken = False
+        """Whether there may be something to say that is no message."""
+        self.finished = False
+        """Nothing more will come in."""
+
+
+def take_frames(stream: PlainStream, data: bytes, messages: list[bytes | None]) -> bytes:
+    """Append the messages of the plain frames that are next in a stream; the bytes behind them."""
+    if stream.rest:
+        data = stream.rest + data
+        stream.rest = b""
+    if stream.is_inside or stream.finished:
+        return data
+    at = take_plain(data, 0, stream.first, stream.size_max, messages)
+    return b"" if at == len(data) else data[at:]
 
 
 def take_plain(data: bytes, start: i64, first: i64, size_max: i64, messages: list[bytes | None]) -> int:

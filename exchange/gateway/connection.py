@@ -7,6 +7,7 @@ import socket
 from collections import deque
 from typing import Final, cast
 
+from exchange.edge.link import Link
 from exchange.gateway import http
 from exchange.gateway.connection_host import Host
 from exchange.gateway.http_answers import is_call, plain_answer
@@ -24,10 +25,11 @@ TOO_SLOW: Final = "connection_too_slow"
 TURN_US: Final = 3_000  # handling of what one connection sent, after which all others have their turn
 
 
-class Connection(asyncio.Protocol):
+class Connection(Link, asyncio.Protocol):
     """The protocol object of one accepted socket."""
 
     def __init__(self, server: Host[Connection]) -> None:
+        super().__init__(server.clock.now_us, server.outgoing)
         self.remote = ""
         self._server = server
         self._transport: asyncio.Transport | None = None
@@ -36,24 +38,18 @@ class Connection(asyncio.Protocol):
         self._stream: WebSocketStream | None = None
         self._session: Session | None = None  # of the WebSocket
         self._backlog: deque[http.HttpRequest] = deque()  # read, and not yet handled
-        self._messages: list[bytes | None] = []  # likewise, of a WebSocket
-        self._next = 0  # the first of them that is not handled
+        self._next = 0  # the first of the waiting messages that is not handled
         self._arrived_us = 0  # when the backlog was read
-        self._direct: list[bytes] = []  # bytes that are not replies: 100 Continue, handshake
         self._is_packed = False  # speaks the packed subprotocol
-        self._first_byte = FIN_TEXT  # of its frames
-        self._dirty = False
         self._refused = False
-        self._closing = False  # nothing more is read, or written after what is queued
         self._paused = False
         self._resume_at = server.config.pipelined_max // 2
-        self._active_ms = 0
 
     # --- asyncio ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport has the interface of asyncio's, but is no subclass of it.
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.remote = peer[0] if isinstance(peer, tuple) else str(peer or "")
         sock = transport.get_extra_info("socket")
@@ -61,7 +57,7 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._transport.set_write_buffer_limits(high=self._server.config.slow_bytes)
-        self._active_ms = self._server.clock.now_ms()
+        self.active_us = self.now_us()
         full = self._server.is_full()
         self._refused = not self._server.admit_connection(self, self.remote)
         if full:
@@ -80,26 +76,23 @@ class Connection(asyncio.Protocol):
             for frame in session.take_missed():
                 session.send(frame)
 
-    def data_received(self, data: bytes) -> None:
-        if self._closing and self._stream is None:
-            return
-        now_us = self._server.clock.now_us()
-        self._active_ms = now_us // 1_000
+    def receive(self, data: bytes, now_us: int) -> None:
+        """Take bytes that are not plain frames of a WebSocket, or that others wait in front of."""
         if self._stream is not None:
             self._on_websocket_bytes(data, now_us)
-        else:
+        elif not self.closing:
             self._on_http_bytes(data, now_us)
 
     def eof_received(self) -> bool:
         """A client may close its half and still read replies that are on their way, over HTTP only."""
         if self._stream is None and len(self._queue):
-            self._closing = True
+            self.closing = True
             return True
         return False
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        self._closing = True
-        self._transport = None
+        self.closing = True
+        self.transport = self._transport = None
         if self._session is not None:
             self._server.end_session(self._session)
         for exchange in self._queue.exchanges():
@@ -119,7 +112,7 @@ class Connection(asyncio.Protocol):
         now_us = self._arrived_us
         while self._backlog:
             request = self._backlog.popleft()
-            if self._closing:
+            if self.closing:
                 return
             if self._refused:
                 self._refuse(429, "too many connections from this address")
@@ -137,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._refuse(400, "only a WebSocket upgrade of " + http.WEBSOCKET_PATH)
         elif self._parser.wants_continue and not self._queue:
             self._parser.wants_continue = False
-            self._direct.append(http.CONTINUE)
+            self.direct.append(http.CONTINUE)
             self.mark_dirty()
         elif len(self._queue) >= self._server.config.pipelined_max and self._transport is not None:
             self._pause()
@@ -155,7 +148,7 @@ class Connection(asyncio.Protocol):
     def _next_turn(self) -> None:
         if self._transport is None:
             self._backlog.clear()
-            self._messages, self._next = [], 0
+            self.waiting, self._next = [], 0
         elif self._stream is not None:
             self._handle_messages(self._stream, self._server.clock.now_us())
         else:
@@ -210,7 +203,7 @@ class Connection(asyncio.Protocol):
         exchange = http.Exchange(None, keep_alive=False)
         exchange.respond(status, http.JSON, body)
         self._queue.add(exchange)
-        self._closing = True
+        self.closing = True
         self.mark_dirty()
 
     # --- WebSocket -------------------------------------------------------------------------------------
@@ -218,15 +211,18 @@ class Connection(asyncio.Protocol):
     def _upgrade(self, request: http.HttpRequest, now_us: int) -> None:
         target, known = request.target.decode("latin-1"), self._server.subprotocols
         answer = accept(request.verb, target, request.headers, known)
-        self._direct.append(answer.response)
+        self.direct.append(answer.response)
         self.mark_dirty()
         if not answer.accepted:
-            self._closing = True
+            self.closing = True
             return
         self._is_packed = bool(answer.subprotocol)
-        self._first_byte = FIN_BINARY if self._is_packed else FIN_TEXT
-        self._stream = WebSocketStream(binary=self._is_packed)
-        self._session = self._server.new_session(self, is_websocket=True, remote=self.remote)
+        self.first_byte = FIN_BINARY if self._is_packed else FIN_TEXT
+        self.stream = self._stream = WebSocketStream(binary=self._is_packed)
+        self.caller = self._session = self._server.new_session(
+            self, is_websocket=True, remote=self.remote
+        )
+        self.intake = None if self._is_packed else self._server.intake
         if self._parser.upgraded:
             self._on_websocket_bytes(self._parser.upgraded, now_us)
         elif self._paused:
@@ -237,44 +233,43 @@ class Connection(asyncio.Protocol):
         assert stream is not None
         assert session is not None
         received = stream.receive(data)
-        self._messages = self._messages + received if self._messages else received
+        self.waiting = self.waiting + received if self.waiting else received
         self._arrived_us = now_us
-        if session.heartbeat is not None and not self._closing:
+        if session.heartbeat is not None and not self.closing:
             session.heartbeat.on_frame(now_us // 1_000)
+        self._handle_messages(stream, now_us)
+
+    def go_on(self, messages: list[bytes | None], done: int, rest: bytes, now_us: int) -> None:
+        """Handle messages from place `done` on, and the bytes behind them."""
+        stream = self._stream
+        assert stream is not None
+        self.waiting, self._next = messages + stream.receive(rest) if rest else messages, done
+        self._arrived_us = now_us
         self._handle_messages(stream, now_us)
 
     def _handle_messages(self, stream: WebSocketStream, began_us: int) -> None:
         """Handle the messages that have arrived; those beyond this turn's time wait for the next."""
-        session, messages, server = self._session, self._messages, self._server
+        session, messages, server = self._session, self.waiting, self._server
         assert session is not None
         handle = server.handle_packed if self._is_packed else server.handle_texts
         arrived_us, end = self._arrived_us, len(messages)
         at = self._next
-        while at < end and not self._closing and not session.close_code:
+        while at < end and not self.closing and not session.close_code:
             at += handle(session, messages, at, arrived_us)
             if at < end and self._turn_is_over(began_us):
                 self._next = at
                 return
-        self._messages, self._next = [], 0
+        self.waiting, self._next = [], 0
         if self._paused:
             self._resume()
         if stream.has_spoken:
-            self._direct.append(stream.take_control())
+            self.direct.append(stream.take_control())
             self.mark_dirty()
 
     # --- writing and closing ---------------------------------------------------------------------------
 
-    def mark_dirty(self) -> None:
-        """Something waits to be written, or the session asks to be closed."""
-        if not self._dirty and self._transport is not None:
-            self._dirty = True
-            self._server.mark_dirty(self)
-
-    def flush(self) -> None:
-        """Write all that waits in one call. The server calls it once per loop iteration."""
-        self._dirty = False
-        if self._transport is None or self._transport.is_closing():
-            return
+    def flush_slowly(self) -> None:
+        """Write all that waits in one call, where that is more than replies."""
         if self._stream is None:
             self._flush_http()
         else:
@@ -283,65 +278,57 @@ class Connection(asyncio.Protocol):
     def _flush_http(self) -> None:
         responses, ended, close = self._queue.collect()
         assert self._transport is not None
-        data = b"".join([*self._direct, *responses])
-        self._direct.clear()
+        data = b"".join([*self.direct, *responses])
+        self.direct.clear()
         if data:
             self._transport.write(data)
         for session in ended:
             self._server.end_session(session)
             close = close or bool(session.close_code)
-        if close or (self._closing and not self._queue):
+        if close or (self.closing and not self._queue):
             self._close_gently()
         elif self._paused and not self._backlog and len(self._queue) < self._resume_at:
             self._resume()
-        self._check_speed()
+        self.check_speed()
 
     def _flush_websocket(self, stream: WebSocketStream) -> None:
         session = self._session
         assert session is not None
         assert self._transport is not None
-        frames = b""
-        if session.outbox:
-            frames = self._server.joiner.join(session.outbox, self._first_byte)
-            session.outbox = []
-        if not (self._direct or session.close_code or stream.finished):
-            self._transport.write(frames)
-            if self._transport.get_write_buffer_size() > self._server.config.write_buffer_bytes_max:
-                self._check_speed()
-            return
-        finished = stream.finished and not self._messages
+        frames = self.outgoing.frames(self, session) if session.outbox else b""
+        finished = stream.finished and not self.waiting
         # The handshake response precedes every frame, a close frame follows them all.
         if finished:
-            data = frames + b"".join(self._direct)
+            data = frames + b"".join(self.direct)
         else:
-            data = b"".join(self._direct) + frames
-        self._direct.clear()
-        if session.close_code and not self._closing:
+            data = b"".join(self.direct) + frames
+        self.direct.clear()
+        if session.close_code and not self.closing:
             self._begin_close(stream, session.close_code, session.close_reason)
             data += stream.take_control()
         if data:
             self._transport.write(data)
         if finished:
-            self._closing = True
+            self.closing = True
             self._close_gently()
         else:
-            self._check_speed()
+            self.check_speed()
 
     def _begin_close(self, stream: WebSocketStream, code: int, reason: str) -> None:
         """Send our close frame after what is queued; cut the connection if no answer comes."""
-        self._closing = True
+        self.closing = True
         stream.close(code, reason)
         self._server.loop.call_later(self._server.config.close_timeout_s, self.abort)
         if self._session is not None:
             self._server.end_session(self._session)
 
-    def _check_speed(self) -> None:
+    def check_speed(self) -> None:
         """Cut off a client that does not read what it asked for."""
         transport = self._transport
         limit = self._server.config.write_buffer_bytes_max
         if transport is None or transport.get_write_buffer_size() <= limit:
             return
-        if self._session is not None and self._stream is not None and not self._closing:
+        if self._session is not None and self._stream is not None and not self.closing:
             self._begin_close(self._stream, CLOSE_TOO_SLOW, TOO_SLOW)
             transport.write(self._stream.take_control())
         elif self._stream is None:
@@ -349,7 +336,7 @@ class Connection(asyncio.Protocol):
 
     def _close_gently(self) -> None:
         """Close after what is written has left; what the peer still sends is read and dropped."""
-        self._closing = True
+        self.closing = True
         transport = self._transport
         if transport is None:
             return
@@ -364,7 +351,7 @@ class Connection(asyncio.Protocol):
         if self._session is not None:
             self._session.close(code, reason)
         elif len(self._queue):
-            self._closing = True
+            self.closing = True
             self.mark_dirty()
         else:
             self._close_gently()
@@ -390,9 +377,9 @@ class Connection(asyncio.Protocol):
             session.close(CLOSE_INACTIVE, "inactivity")
         elif session is None and not len(self._queue):
             limit_ms = self._server.config.http_idle_ms_max
-            if limit_ms and now_ms - self._active_ms >= limit_ms:
+            if limit_ms and now_ms - self.active_us // 1_000 >= limit_ms:
                 self.abort()
 
     def _is_silent(self, now_ms: int) -> bool:
         limit_ms = self._server.config.inactivity_ms_max
-        return bool(limit_ms) and now_ms - self._active_ms >= limit_ms
+        return bool(limit_ms) and now_ms - self.active_us // 1_000 >= limit_ms

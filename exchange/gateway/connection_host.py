@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
-from exchange.edge.frames import Joiner
+from exchange.edge.intake import Intake
+from exchange.edge.link import Outgoing
 from exchange.gateway import http
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.credits import CreditMeter
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import Clock
 
-Express = Callable[[Session, list[bytes | None], int, int, CreditMeter | None], int]
-"""(session, messages, place of the first, microseconds, meter that pays): how many of them it has taken."""
+
+class Express(Protocol):
+    """Takes usual messages in the dispatcher's place."""
+
+    @property
+    def intake(self) -> Intake | None:
+        """Its compiled half, if there is one."""
+
+    def take(
+        self,
+        session: Session,
+        messages: list[bytes | None],
+        start: int,
+        received_us: int,
+        meter: CreditMeter | None,
+    ) -> int:
+        """How many messages of a session from `start` on it has taken, paid from `meter`."""
+
+
 ConnectionT = TypeVar("ConnectionT", contravariant=True)
 
 
@@ -23,7 +41,8 @@ class Host(Protocol[ConnectionT]):
 
     clock: Clock
     config: ServerConfig
-    joiner: Joiner
+    outgoing: Outgoing
+    intake: Intake | None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -59,5 +78,3 @@ class Host(Protocol[ConnectionT]):
     ) -> int: ...
 
     def page(self, request: http.HttpRequest) -> tuple[int, str, bytes] | None: ...
-
-    def mark_dirty(self, connection: ConnectionT) -> None: ...

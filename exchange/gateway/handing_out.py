@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from exchange.core.reading import command_starts, count_kinds
+from exchange.edge import answers
+from exchange.edge.pending import OnEvents, Waiter
 
-OnEvents = Callable[[bytes], None]
-Waiter = tuple[int, int, OnEvents]  # place of its first command in the batch, how many, callback
+__all__ = ["OnEvents", "Waiter", "answer", "count_events", "hand_out"]
 _log = logging.getLogger(__name__)
 
 
@@ -22,12 +22,7 @@ def answer(done: OnEvents, events: bytes) -> None:
 
 def hand_out(events: bytes, waiters: list[Waiter]) -> None:
     """Give each waiter the slice of `events` its commands caused."""
-    starts = command_starts(events)
-    for first, count, done in waiters:
-        try:
-            done(events[starts[first] : starts[first + count]])
-        except Exception:  # one broken reply must not cost the others theirs
-            _log.exception("a reply failed")
+    answers.hand_out(events, command_starts(events), waiters, answer)
 
 
 def count_events(events: bytes) -> int:

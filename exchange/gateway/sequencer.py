@@ -1,10 +1,10 @@
 """The sequencer: numbers commands, applies them, makes them durable, then lets the results out.
 
 **Natural batching, no timers.** Commands submitted during one wake-up of the loop are one
-`engine.apply` call. While an fdatasync runs in the committer, further batches are applied and
-appended; together they are the next commit group: one journal frame, one fdatasync, one step of the
-chain. A result (reply, private or public data) leaves only after the fdatasync that covers its command
-has returned.
+`engine.apply` call. While an fdatasync runs in the committer, commands gather and are applied when it is
+over, or `GATHERED` at a time; what was applied meanwhile is the next commit group: one journal frame, one
+fdatasync, one step of the chain. A result (reply, private or public data) leaves only after the fdatasync
+that covers its command has returned.
 
     submit → pending ──flush──▶ apply, append → unsynced ──commit──▶ release ──▶ lagging
                                                           (replies, views)   (event frames, chain)
@@ -18,7 +18,6 @@ too: both are regenerated at the next start.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from typing import Final, Protocol, TypeVar
 
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.edge.pending import Pending
 from exchange.gateway.firing import fires, up_to_marks
 from exchange.gateway.handing_out import OnEvents, Waiter, answer, count_events, hand_out
 from exchange.gateway.pending_reads import Read
@@ -34,6 +34,7 @@ from exchange.gateway.ports import ChainPort, Clock, Committer, JournalPort, Loo
 MAX_PENDING: Final = 65_536
 CANCEL_ROOM: Final = 16_384  # further ones, cancels alone
 MAX_BATCH: Final = 2_048
+GATHERED: Final = 64  # commands that wait for a sync to be over before they are applied all the same
 MAX_UNSYNCED: Final = 65_536  # commands applied ahead of the disk; beyond it the queue fills instead
 LAG_SLICE: Final = 128  # commands, after which a turn of lagging work ends
 
@@ -115,16 +116,13 @@ class Sequencer:
         self._loop = loop
         self._clock = clock
         self._chain = chain
-        self._pending: list[bytes] = []  # a command each, or a run of them
-        self._pending_counts: list[int] = []
-        self._pending_count = 0
-        self._pending_waiters: list[tuple[int, OnEvents]] = []  # (index in pending, callback)
+        self.pending = Pending(MAX_PENDING, CANCEL_ROOM, lambda: loop.call_soon(self._flush))
+        """What was submitted and is not applied."""
         self._pending_reads: list[Read] = []
         self._unsynced: list[_Batch] = []
         self._unsynced_count = 0
         self._syncing: list[_Batch] = []
         self._lagging: deque[list[_Batch]] = deque()  # whole commit groups
-        self._flush_scheduled = False
         self._lag_scheduled = False
         self._sync_running = False
         self._listeners: list[Listener] = []
@@ -154,26 +152,17 @@ class Sequencer:
 
         A run of nothing but cancels (`is_cancel`) has the cancels' room. Raises as `submit` does.
         """
-        if self.mode is not RUNNING:
-            raise Halted(str(self.halt_reason))
-        waiting = self._pending_count + count
-        if waiting > MAX_PENDING and not (is_cancel and waiting <= MAX_PENDING + CANCEL_ROOM):
+        if not self.pending.add(packed, count, on_events, is_cancel):
+            if self.mode is not RUNNING:
+                raise Halted(str(self.halt_reason))
             raise QueueFull
-        self._pending_count = waiting
-        if on_events is not None:
-            self._pending_waiters.append((len(self._pending), on_events))
-        self._pending.append(packed)
-        self._pending_counts.append(count)
-        if not self._flush_scheduled:
-            self._flush_scheduled = True
-            self._loop.call_soon(self._flush)
 
     def submit_many(self, packed: list[bytes], on_events: OnEvents | None = None) -> None:
         """Take commands that stay adjacent; `on_events` gets the events of the **last** one.
 
         Raises as `submit` does; then none is taken.
         """
-        if self._pending_count + len(packed) > MAX_PENDING:
+        if self.pending.count + len(packed) > MAX_PENDING:
             raise QueueFull
         for command in packed[:-1]:
             self.submit(command)
@@ -186,11 +175,11 @@ class Sequencer:
         durable: a read never shows what a crash could take back. `deliver(None)`: halted meanwhile.
         After a halt reads answer at once from the state in memory.
         """
-        if self.mode is not RUNNING or not (self._pending or self._unsynced or self._syncing):
+        if self.mode is not RUNNING or not (self.pending.count or self._unsynced or self._syncing):
             deliver(compute())
             return
         entry = Read(compute, deliver)
-        if self._pending:
+        if self.pending.count:
             self._pending_reads.append(entry)
             return
         entry.fill()
@@ -211,13 +200,19 @@ class Sequencer:
     @property
     def idle(self) -> bool:
         """Nothing is pending, unsynced or lagging."""
-        return not (self._pending or self._unsynced or self._syncing or self._lagging)
+        return not (self.pending.count or self._unsynced or self._syncing or self._lagging)
 
     # --- applying ----------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        """Apply and append what is pending, then see to it that a sync runs."""
-        self._flush_scheduled = False
+        """Apply and append what is pending, then see to it that a sync runs. While one does, a few commands
+        wait for its end: they could not be durable any sooner, and more of them come at once."""
+        self.pending.rest()
+        if self._sync_running and self.pending.count < GATHERED:
+            return
+        self._advance()
+
+    def _advance(self) -> None:
         if self.mode is not RUNNING:
             return
         try:
@@ -225,7 +220,7 @@ class Sequencer:
                 if self._engine.due_count:
                     fired = fires(self._engine.due_count)
                     self._apply(fired, [], len(fired))
-                elif self._pending:
+                elif self.pending.count:
                     self._apply(*self._take_pending())
                 else:
                     break
@@ -250,7 +245,7 @@ class Sequencer:
         self._unsynced.append(batch)
         self._unsynced_count += count
         batch.events = engine.apply(packed)
-        if not self._pending and self._pending_reads:
+        if not self.pending.count and self._pending_reads:
             batch.reads, self._pending_reads = self._pending_reads, []
             for entry in batch.reads:
                 entry.fill()
@@ -259,26 +254,11 @@ class Sequencer:
     def _take_pending(self) -> tuple[list[bytes], list[Waiter], int]:
         """The next batch: what is pending up to `MAX_BATCH` commands, its waiters, how many commands. While
         orders wait for a price it ends behind marks, so that what these make due fires before all else."""
-        counts, waiters = self._pending_counts, self._pending_waiters
-        entries, total = len(counts), self._pending_count
+        pending = self.pending
+        most = len(pending.entries)
         if self._engine.untriggered_count:
-            entries = up_to_marks(self._pending)
-            total = total if entries == len(counts) else sum(counts[:entries])
-        while total > MAX_BATCH and entries > 1:  # a run stays whole
-            entries = min(entries - 1, max(1, entries * MAX_BATCH // total))
-            total = sum(counts[:entries])
-        taken = self._pending[:entries]
-        if entries == len(counts):
-            self._pending, self._pending_counts, self._pending_waiters = [], [], []
-        else:
-            self._pending, self._pending_counts = self._pending[entries:], counts[entries:]
-            self._pending_waiters = [(at - entries, done) for at, done in waiters if at >= entries]
-            waiters = [entry for entry in waiters if entry[0] < entries]
-        self._pending_count -= total
-        if total == entries:
-            return taken, [(at, 1, done) for at, done in waiters], total
-        firsts = list(itertools.accumulate(counts[:entries], initial=0))
-        return taken, [(firsts[at], counts[at], done) for at, done in waiters], total
+            most = up_to_marks(pending.entries)
+        return pending.take(most, MAX_BATCH)
 
     # --- durability --------------------------------------------------------------------------------
 
@@ -299,11 +279,10 @@ class Sequencer:
             self._halt(error)
             return
         durable, self._syncing = self._syncing, []
-        self._start_sync()  # the disk works while results go out
-        if (self._pending or self._engine.due_count) and not self._flush_scheduled:
-            self._flush_scheduled = True
-            self._loop.call_soon(self._flush)
+        self._advance()  # the disk works while results go out
         broken = self._release(durable)
+        if self.mode is not RUNNING:  # nothing follows, but these are durable
+            return
         if broken is not None:  # a view lost its place: what it shows can no longer be trusted
             self._halt(broken)
             return
@@ -379,10 +358,9 @@ class Sequencer:
         self.halt_reason = error
         batches = [*self._syncing, *self._unsynced]
         waiting = [done for batch in batches for _, _, done in batch.waiters]
-        waiting += [done for _, done in self._pending_waiters]
+        waiting += self.pending.clear()
         reads = [entry for batch in batches for entry in batch.reads] + self._pending_reads
-        self._pending, self._pending_counts, self._pending_waiters, self._pending_reads = [], [], [], []
-        self._pending_count = 0
+        self._pending_reads = []
         self._syncing, self._unsynced = [], []
         for done in waiting:
             answer(done, b"")

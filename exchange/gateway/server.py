@@ -18,7 +18,8 @@ from typing import Final, Protocol
 import msgspec
 
 from exchange.domain.lane import PROTOCOL
-from exchange.edge.frames import Joiner
+from exchange.edge.caller import OnReply
+from exchange.edge.link import Link, Outgoing
 from exchange.gateway import http
 from exchange.gateway.connection import Connection
 from exchange.gateway.connection_host import Express
@@ -29,7 +30,7 @@ from exchange.wire.credits import CreditMeter
 from exchange.wire.errors import INTERNAL_ERROR, INVALID_CONTENT_TYPE, TOO_MANY_REQUESTS, error
 from exchange.wire.jsonrpc import BadRequest, decode_request
 from exchange.wire.params import has, text
-from exchange.wire.session import OnReply, Request, RpcError, Session
+from exchange.wire.session import Request, RpcError, Session
 from exchange.wire.session_methods import Clock
 
 CLOSE_GOING_AWAY: Final = 1001
@@ -69,16 +70,6 @@ def _lowest_tier(_account: int) -> int:
     return 0
 
 
-def _none_taken(
-    _session: Session,
-    _messages: list[bytes | None],
-    _start: int,
-    _received_us: int,
-    _meter: CreditMeter | None,
-) -> int:
-    return 0
-
-
 def _always_well() -> dict[str, object]:
     return {"ok": True}
 
@@ -89,9 +80,8 @@ class Server:
     `dispatcher(session, request)` handles every request, at once or later; `on_close(session)` is
     called once for each session when it is over. `static` maps paths to files; `health` is asked by
     `GET /health` and answers with at least `ok`. `on_reply(method, microseconds)` is told of every
-    result sent. `tier_of(account)` is its fee tier, which sizes its budget. `express(session,
-    messages, start, microseconds, meter)` may take a WebSocket's messages from `start` on in the dispatcher's
-    place; it returns how many. `lane` serves the packed subprotocol; without one it is not offered.
+    result sent. `tier_of(account)` is its fee tier, which sizes its budget. `express` may take a WebSocket's
+    messages in the dispatcher's place. `lane` serves the packed subprotocol; without one it is not offered.
     """
 
     def __init__(
@@ -106,23 +96,23 @@ class Server:
         health: Callable[[], Mapping[str, object]] = _always_well,
         on_reply: OnReply | None = None,
         tier_of: Callable[[int], int] = _lowest_tier,
-        express: Express = _none_taken,
+        express: Express | None = None,
         lane: PackedLane | None = None,
     ) -> None:
         self.clock = clock
         self.config = config or ServerConfig()
-        self.joiner = Joiner()
+        self.outgoing = Outgoing(self._schedule_flush, self._not_written, self.config.write_buffer_bytes_max)
         self.static: Mapping[str, http.StaticFile] = dict(static or {})
         self.authenticator = authenticator
         self.connections: dict[Connection, None] = {}
         self.express = express
+        self.intake = None if express is None else express.intake
         self.lane = lane
         self._dispatcher = dispatcher
         self._on_close = on_close
         self._health = health
         self._on_reply = on_reply
         self._per_ip: Counter[str] = Counter()
-        self._dirty: list[Connection] = []
         self._sessions_made = 0
         self._ticks = 0
         self._meters = Meters(self.config.credits, tier_of)
@@ -264,9 +254,10 @@ class Server:
         meter = session.credits
         if meter is None or session.metered != session.account:
             meter = self._meters.assign(session, received_us)
-        taken = self.express(session, messages, start, received_us, meter)
-        if taken:
-            return taken
+        if self.express is not None:
+            taken = self.express.take(session, messages, start, received_us, meter)
+            if taken:
+                return taken
         message = messages[start]
         try:
             if message is None:
@@ -312,18 +303,12 @@ class Server:
 
     # --- writing ---------------------------------------------------------------------------------------
 
-    def mark_dirty(self, connection: Connection) -> None:
-        """A connection has something to write: flush it, with all others, in this loop iteration."""
-        if not self._dirty:
-            self.loop.call_soon(self._flush)
-        self._dirty.append(connection)
+    def _schedule_flush(self) -> None:
+        """Connections have something to write: they all do so at the end of this loop iteration."""
+        self.loop.call_soon(self.outgoing.flush)
 
-    def _flush(self) -> None:
-        dirty = self._dirty
-        self._dirty = []
-        for connection in dirty:
-            try:
-                connection.flush()
-            except Exception:
-                _log.exception("writing to %s failed", connection.remote)
-                connection.abort()
+    def _not_written(self, link: Link) -> None:
+        """Writing to a connection has raised."""
+        if isinstance(link, Connection):
+            _log.exception("writing to %s failed", link.remote)
+            link.abort()

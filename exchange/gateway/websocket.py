@@ -20,6 +20,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from exchange.edge import frames
+from exchange.edge.frames import PlainStream
 
 # A message beyond the dialect's 32 kB is read, dropped and answered with -32600; beyond this it is not
 # even read, and the connection is closed with 1009.
@@ -69,7 +70,7 @@ def join_frames(payloads: list[bytes], *, binary: bool = False) -> bytes:
     return frames.join_frames(payloads, FIN_BINARY if binary else FIN_TEXT)
 
 
-class WebSocketStream:
+class WebSocketStream(PlainStream):
     """One accepted WebSocket connection.
 
     `receive` returns whole messages: the bytes of a text message, or None for a binary one; of a `binary`
@@ -78,32 +79,26 @@ class WebSocketStream:
     are out.
     """
 
-    __slots__ = (
-        "_fragments", "_is_wanted", "_library", "_opcode", "_plain", "_rest", "finished", "has_spoken"
-    )  # fmt: skip
+    __slots__ = ("_fragments", "_is_wanted", "_library", "_opcode")
 
     def __init__(self, *, binary: bool = False) -> None:
+        super().__init__(FIN_BINARY if binary else FIN_TEXT, MESSAGE_BYTES_HARD_MAX)
         self._opcode = Opcode.BINARY if binary else Opcode.TEXT
-        self._plain = FIN_BINARY if binary else FIN_TEXT
         self._library = Protocol(Side.SERVER, state=State.OPEN, max_size=MESSAGE_BYTES_HARD_MAX, logger=_log)
-        self._rest = b""
-        self._fragments: list[bytes] | None = None  # of the message whose last fragment is to come
+        self._fragments: list[bytes] = []
         self._is_wanted = False
-        self.has_spoken = False
-        """Whether there may be something in `take_control`."""
-        self.finished = False
 
     def receive(self, data: bytes) -> list[bytes | None]:
         """Take bytes from the socket; the messages they complete, in order."""
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
+        if self.rest:
+            data = self.rest + data
+            self.rest = b""
         messages: list[bytes | None] = []
         at = 0
         end = len(data)
         while not self.finished:
-            if self._fragments is None:
-                at = frames.take_plain(data, at, self._plain, MESSAGE_BYTES_HARD_MAX, messages)
+            if not self.is_inside:
+                at = frames.take_plain(data, at, self.first, self.size_max, messages)
                 if at == end:
                     return messages
             start, size = _extent(data, at, end)
@@ -118,17 +113,17 @@ class WebSocketStream:
             self._feed(data[at:stop], messages)
             at = stop
         if at < end and not self.finished:
-            self._rest = data[at:]
+            self.rest = data[at:]
         return messages
 
     def _feed(self, data: bytes, messages: list[bytes | None]) -> None:
         """Let the library have what is not a plain text frame: always whole frames, or one too big."""
         self.has_spoken = True
-        if self._fragments is not None and data[0] & 0x0F == Opcode.CLOSE:
+        if self.is_inside and data[0] & 0x0F == Opcode.CLOSE:
             # A close may come inside a message; the library takes it amiss.
             self._library.receive_data(_LAST_FRAGMENT)
             self._library.events_received()
-            self._fragments = None
+            self.is_inside = False
         self._library.receive_data(data)
         for frame in self._library.events_received():
             if not isinstance(frame, Frame):
@@ -136,13 +131,14 @@ class WebSocketStream:
             opcode = frame.opcode
             if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
                 self._fragments = []
+                self.is_inside = True
                 self._is_wanted = opcode is self._opcode
-            elif opcode is not Opcode.CONT or self._fragments is None:
+            elif opcode is not Opcode.CONT or not self.is_inside:
                 continue
             self._fragments.append(bytes(frame.data))
             if frame.fin:
                 messages.append(b"".join(self._fragments) if self._is_wanted else None)
-                self._fragments = None
+                self.is_inside = False
         if self._library.eof_sent:
             self.finished = True
 

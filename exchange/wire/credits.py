@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from exchange.edge.credit_pool import CreditPool
+
 CANCEL_METHODS: Final = frozenset(
     f"private/{name}"
     for name in (
@@ -112,91 +114,49 @@ class CreditPolicy(NamedTuple):
 class CreditMeter:
     """The pools of one account, or of one address. Times are in microseconds of the venue's clock."""
 
-    __slots__ = ("_at_us", "_left_micro", "_pools", "policy", "tier")
+    __slots__ = ("_pools", "orders", "policy", "tier")
 
     def __init__(self, policy: CreditPolicy, now_us: int, tier: int = 0) -> None:
         self.policy = policy
         self.tier = tier
-        self._pools = policy.pools(tier)
-        self._left_micro = [pool.size * 1_000_000 for pool in self._pools]
-        self._at_us = [now_us] * len(self._pools)
+        self._pools = [CreditPool(*pool, now_us) for pool in policy.pools(tier)]
+        self.orders = self._pools[MATCHING]
+        """The pool that orders are paid from."""
 
     def set_tier(self, tier: int) -> None:
         """The account's tier is another now; what it has left stays, up to the new size."""
         if tier != self.tier:
             self.tier = tier
-            self._pools = self.policy.pools(tier)
-            self._left_micro[MATCHING] = min(
-                self._left_micro[MATCHING], self._pools[MATCHING].size * 1_000_000
-            )
+            self.orders.resize(*self.policy.pools(tier)[MATCHING])
 
-    def _refill(self, index: int, now_us: int) -> int:
-        """What is in a pool now, in millionths of a credit."""
-        pool = self._pools[index]
-        passed_us = now_us - self._at_us[index]
-        left = self._left_micro[index]
-        if passed_us > 0:
-            left = min(pool.size * 1_000_000, left + passed_us * pool.refill_per_s)
-            self._left_micro[index] = left
-        self._at_us[index] = now_us
-        return left
+    def _pool(self, method: str) -> CreditPool:
+        return self._pools[_POOL_OF.get(method, GENERAL)]
 
     def spend(self, method: str, now_us: int) -> bool:
         """Pay for one request; False, and nothing is taken, if the pool does not hold its cost.
 
         A cancel is always admitted: it takes what is there.
         """
-        index = _POOL_OF.get(method, GENERAL)
-        left = self._refill(index, now_us) - self._pools[index].cost * 1_000_000
-        if left < 0:
-            if method not in CANCEL_METHODS:
-                return False
-            left = 0
-        self._left_micro[index] = left
-        return True
-
-    def orders_admitted(self, now_us: int) -> int:
-        """How many new orders the pool holds the cost of."""
-        pool = self._pools[MATCHING]
-        passed_us = now_us - self._at_us[MATCHING]
-        left = self._left_micro[MATCHING]
-        if passed_us > 0:
-            left = min(pool.size * 1_000_000, left + passed_us * pool.refill_per_s)
-            self._left_micro[MATCHING] = left
-        self._at_us[MATCHING] = now_us
-        return left // (pool.cost * 1_000_000)
-
-    def spend_orders(self, count: int) -> None:
-        """Pay for new orders that `orders_admitted` has just admitted."""
-        self._left_micro[MATCHING] -= count * self._pools[MATCHING].cost * 1_000_000
+        return self.spend_many(method, int(method not in CANCEL_METHODS), 1, now_us)
 
     def spend_many(self, method: str, others: int, count: int, now_us: int) -> bool:
         """Pay for `count` requests of which `others` are no cancels; False, and nothing is taken, if the pool
         does not hold the cost of these."""
-        index = _POOL_OF.get(method, GENERAL)
-        cost_micro = self._pools[index].cost * 1_000_000
-        left = self._refill(index, now_us)
-        if others and left < others * cost_micro:
+        pool = self._pool(method)
+        left = pool.refill(now_us)
+        if others and left < others * pool.cost_micro:
             return False
-        self._left_micro[index] = max(0, left - count * cost_micro)
+        pool.left_micro = max(0, left - count * pool.cost_micro)
         return True
 
     def budget(self, method: str) -> int:
         """How many more requests like this one the pool holds, without what has been refilled since."""
-        index = _POOL_OF.get(method, GENERAL)
-        return self._left_micro[index] // (self._pools[index].cost * 1_000_000)
+        return self._pool(method).budget()
 
     def wait_ms(self, method: str) -> int:
         """Milliseconds until a request like this one is admitted."""
-        index = _POOL_OF.get(method, GENERAL)
-        pool = self._pools[index]
-        missing = pool.cost * 1_000_000 - self._left_micro[index]
-        if missing <= 0:
-            return 0
-        return -(-missing // (max(1, pool.refill_per_s) * 1_000))
+        return self._pool(method).wait_ms()
 
     def is_full(self, now_us: int) -> bool:
         """Whether nothing is missing anywhere: a new meter would be the same."""
-        return all(
-            self._refill(index, now_us) >= pool.size * 1_000_000 for index, pool in enumerate(self._pools)
-        )
+        return all(pool.refill(now_us) >= pool.size_micro for pool in self._pools)

@@ -8,10 +8,11 @@ writes it, once per wake-up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from exchange.edge.caller import Caller, queue
 from exchange.wire.envelope import error_frame, result_frame
 
 if TYPE_CHECKING:
@@ -41,13 +42,7 @@ class Request(msgspec.Struct):
     received_us: int
 
 
-class OnReply(Protocol):
-    """Told of results that were sent: of what method, the microseconds since it came, how many."""
-
-    def __call__(self, method: str, took_us: int, count: int = 1) -> None: ...
-
-
-class Session:
+class Session(Caller):
     """One client session.
 
     `wake` is called when the outbox turns non-empty and when the session asks to be closed; the shell
@@ -55,32 +50,21 @@ class Session:
     """
 
     __slots__ = (
-        "_wake",
-        "account",
+        "_credits",
+        "_heartbeat",
         "authenticated",
-        "cancel_on_disconnect",
         "client_id",
-        "close_code",
         "close_reason",
-        "closed",
         "context",
-        "credits",
         "error_code",
-        "heartbeat",
         "is_slow",
         "is_websocket",
         "logged_out",
-        "metered",
         "missed",
-        "now_us",
-        "on_reply",
-        "outbox",
         "remote",
-        "scopes",
         "session_id",
         "sid",
         "subscriptions",
-        "testnet",
     )
 
     def __init__(
@@ -93,48 +77,54 @@ class Session:
         remote: str = "",
         testnet: bool = True,
     ) -> None:
+        super().__init__(now_us, wake, testnet)
         self.session_id = session_id
         self.is_websocket = is_websocket
         self.remote = remote
-        self.testnet = testnet
-        self.account: int | None = None
         self.client_id = ""
-        self.scopes: frozenset[str] = frozenset()
         self.authenticated = False
         self.sid = ""  # what its tokens name; empty for a request that showed none
         self.logged_out = False  # its end was asked for, and is no disconnection
-        self.cancel_on_disconnect = False
         self.subscriptions: set[str] = set()
-        self.closed = False
         self.error_code = 0  # of the last failure; an HTTP shell chooses its status by it
-        self.close_code = 0  # WebSocket close code the session asks for; 0: stay open
         self.close_reason = ""
-        self.outbox: list[bytes] = []
-        self.heartbeat: Heartbeat | None = None
-        self.credits: CreditMeter | None = None
-        self.metered: int | None = None  # the account whose meter that is
+        self._heartbeat: Heartbeat | None = None
+        self._credits: CreditMeter | None = None
         self.is_slow = False  # much of what was sent is unread
         self.missed: dict[object, bytes] = {}  # newest frame by topic, held back while it is slow
         self.context: object = None  # free for the gateway
-        self.on_reply: OnReply | None = None
-        self.now_us = now_us
-        self._wake = wake
+
+    @property
+    def credits(self) -> CreditMeter | None:
+        """Who pays for its requests; `metered` says whose account that is."""
+        return self._credits
+
+    @credits.setter
+    def credits(self, meter: CreditMeter | None) -> None:
+        self._credits = meter
+        self.order_credits = None if meter is None else meter.orders
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """Its heartbeat, if it asked for one."""
+        return self._heartbeat
+
+    @heartbeat.setter
+    def heartbeat(self, heartbeat: Heartbeat | None) -> None:
+        self._heartbeat = heartbeat
+        self.heard = None if heartbeat is None else heartbeat.on_frame
 
     def send(self, frame: bytes) -> None:
         """Queue one text frame, or the body of the HTTP reply. Dropped once the session is closed."""
         if self.closed or self.close_code:
             return
         if not self.outbox:
-            self._wake()
+            self.wake()
         self.outbox.append(frame)
 
     def send_many(self, frames: list[bytes]) -> None:
         """Queue text frames. Dropped once the session is closed."""
-        if self.closed or self.close_code or not frames:
-            return
-        if not self.outbox:
-            self._wake()
-        self.outbox += frames
+        queue(self, frames)
 
     def reply(self, request: Request, result: object, seq: int | None = None) -> None:
         """Answer a request; `seq` is the sequence number of the command behind a change of state."""
@@ -176,7 +166,7 @@ class Session:
         if not self.closed and not self.close_code:
             self.close_code = code
             self.close_reason = reason
-            self._wake()
+            self.wake()
 
     def send_newest(self, topic: object, frame: bytes) -> None:
         """Queue the newest state of a topic; while the client is slow only the last one is kept."""

@@ -65,7 +65,7 @@ class Live:
             self.config,
             authenticator=authenticator,
             on_close=self.venue.on_close,
-            express=Express(self.venue).take,
+            express=Express(self.venue),
             lane=FastLane(self.venue),
         )
         self.port = await self.server.start("127.0.0.1", 0)

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from exchange.gateway.express import RUN_MAX, Express
+from exchange.edge.intake import RUN_MAX
+from exchange.gateway.express import Express
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.outcomes import order_reply
 from exchange.wire.credits import CreditMeter, CreditPolicy, Pool

@@ -10,7 +10,6 @@ import pytest
 from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_PENDING_PER_ACCOUNT
-from exchange.gateway import sequencer
 from tests.unit.gateway.rig import PERPETUAL, CallFailed, Client, Rig
 from tests.unit.gateway.risk_rig import RiskRig
 
@@ -165,7 +164,7 @@ def test_a_cancelling_that_is_not_taken_leaves_the_payment_as_it_was(
     alice = rig.main(1_000)
     alice.call("private/withdraw", currency="USDC", amount=100)
     with monkeypatch.context() as full:
-        full.setattr(sequencer, "MAX_PENDING", 0)
+        full.setattr(rig.venue.sequencer.pending, "most", 0)
         assert refusal(alice, "private/cancel_withdrawal", currency="USDC", id=1).code == 10047
     assert (payer.given_up, rig.venue.cancelling) == ([], set())
     # Paid in the same batch, in front of it: the core refuses the cancelling.

@@ -187,8 +187,7 @@ async def test_a_client_that_reads_again_gets_the_newest_state() -> None:
         await wait_until(lambda: not session.is_slow)
         while not session.is_slow:
             session.send(b'"' + b"x" * 60_000 + b'"')
-            (connection,) = server.connections
-            connection.flush()
+            server.outgoing.flush()
         for n in range(100):
             session.send_newest("topic", b'"newest %d"' % n)
         found = await client.reply()

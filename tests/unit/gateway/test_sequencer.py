@@ -11,7 +11,7 @@ from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.gateway import sequencer as sequencer_module
 from exchange.gateway.ports import InlineCommitter, ThreadCommitter
-from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
+from exchange.gateway.sequencer import GATHERED, HALTED, Halted, QueueFull, Sequencer
 from tests.unit.gateway.fakes import (
     CountingEngine,
     ListJournal,
@@ -68,7 +68,37 @@ def test_nothing_is_answered_before_the_sync_returned() -> None:
     assert rig.sequencer.released_seq == 1
 
 
-def test_batches_applied_during_a_sync_go_into_the_next() -> None:
+def test_commands_of_one_sync_are_one_batch_behind_it() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.loop.run()
+    for name in "bc":
+        rig.submit(name)
+        rig.loop.run()
+    assert len(rig.engine.batches) == 1
+    rig.committer.finish()
+    assert [(first, count) for first, _, count in rig.journal.appended] == [(1, 1), (2, 2)]
+    assert rig.seqs() == [("a", [1])]
+    rig.committer.finish()
+    assert rig.seqs() == [("a", [1]), ("b", [2]), ("c", [3])]
+
+
+def test_many_commands_do_not_wait_for_a_sync_to_be_applied() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.loop.run()
+    for _ in range(GATHERED - 1):
+        rig.submit("b")
+    rig.loop.run()
+    assert len(rig.engine.batches) == 1
+    rig.submit("c")
+    rig.loop.run()
+    assert [count for _, _, count in rig.journal.appended] == [1, GATHERED]
+    assert len(rig.committer.waiting) == 1
+
+
+def test_batches_applied_during_a_sync_go_into_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer_module, "GATHERED", 1)
     rig = Rig()
     rig.submit("a")
     rig.loop.run()
@@ -87,7 +117,10 @@ def test_batches_applied_during_a_sync_go_into_the_next() -> None:
     assert [[first for first, _, _ in group] for group in rig.journal.groups] == [[1], [2, 3]]
 
 
-def test_time_is_sequenced_once_per_millisecond_moved() -> None:
+def test_time_is_sequenced_once_per_millisecond_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sequencer_module, "GATHERED", 1)
     rig = Rig(now_ms=5)
     rig.submit("a")
     rig.loop.run()
@@ -116,7 +149,10 @@ def test_adjacent_commands_answer_with_the_last_ones_events() -> None:
     assert rig.seqs() == [("a", [1]), ("pair", [3]), ("b", [4])]
 
 
-def test_a_failed_sync_halts_and_answers_everything_with_an_error() -> None:
+def test_a_failed_sync_halts_and_answers_everything_with_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sequencer_module, "GATHERED", 1)
     rig = Rig()
     rig.submit("syncing")
     rig.loop.run()
@@ -143,6 +179,18 @@ def test_an_engine_that_raises_halts_and_answers() -> None:
     rig.engine.fail_with = ValueError("broken invariant")
     rig.loop.run()
     assert rig.answers == [("a", b"")]
+    assert rig.sequencer.mode == HALTED
+
+
+def test_an_engine_that_raises_behind_a_sync_does_not_cost_what_is_durable_its_answer() -> None:
+    rig = Rig()
+    rig.submit("a")
+    rig.loop.run()
+    rig.submit("b")
+    rig.loop.run()
+    rig.engine.fail_with = ValueError("broken invariant")
+    rig.committer.finish()
+    assert rig.seqs() == [("b", []), ("a", [1])]
     assert rig.sequencer.mode == HALTED
 
 
@@ -213,6 +261,7 @@ def test_long_wake_ups_are_cut_into_bounded_batches(monkeypatch: pytest.MonkeyPa
 def test_a_slow_disk_fills_the_queue_and_not_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequencer_module, "MAX_BATCH", 2)
     monkeypatch.setattr(sequencer_module, "MAX_UNSYNCED", 4)
+    monkeypatch.setattr(sequencer_module, "GATHERED", 1)
     rig = Rig()
     for name in "abcdefghij":
         rig.submit(name)
