@@ -59,9 +59,10 @@ def held(state: State, step: Step) -> None:
     """HELD."""
     account, money = state.user(step.first), state.parameters.money
     no_loss_is_shared(state, f"withdrawal {step.ident}")
-    need(step.ident > money.last_withdrawal_id, f"withdrawal {step.ident} after {money.last_withdrawal_id}")
+    last = money.last_withdrawal_id
+    need(step.ident == 0 or step.ident > last, f"withdrawal {step.ident} after {last}")
     need(0 < step.p <= account.cash_micro, f"account {step.first} can not withdraw {step.p}")
-    money.last_withdrawal_id = step.ident
+    money.last_withdrawal_id = max(last, step.ident)
     state.pay(step.first, account, -step.p)
     state.pay(ACCOUNT_WITHDRAWALS, state.account(ACCOUNT_WITHDRAWALS), step.p)
     account.nonce += 1

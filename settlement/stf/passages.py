@@ -49,8 +49,8 @@ def moved(state: State, step: Step) -> None:
     need(abs(lots) < LOTS_END, f"a part of {lots} lots")
     # A part is worth its lots at one price, a mark, which is not negative.
     need(value % lots == 0 and value // lots >= 0 if lots else value == 0, f"{lots} lots for {value}")
+    size = source.position(step.instrument)[0]
     if passage.kind == TAKEOVER:
-        size = source.position(step.instrument)[0]
         need(step.instrument >= passage.next_instrument, "parts out of order")
         need(size != 0 and passage.left > 0, f"a part of nothing in instrument {step.instrument}")
         of_size = part_lots(size, passage.fraction_ppm, is_option=is_option)
@@ -58,7 +58,7 @@ def moved(state: State, step: Step) -> None:
         passage.next_instrument = step.instrument + 1
         passage.left -= 1
     else:
-        need(lots != 0, "a part without lots")
+        need(lots * size > 0 and abs(lots) <= abs(size), f"{lots} of {size} lots move")
     if lots == 0:
         return
     state.move(step.first, source, step.instrument, instrument, -lots, -value)

@@ -107,6 +107,10 @@ class State:
         """Dictionary entries by their place in the tree."""
         self.parameters = Parameters()
         self.fees_micro = 0
+        self.holders: dict[int, set[int]] = {}
+        """Who has a position in an instrument; only those that make steps ask."""
+        self.held_slots: dict[int, int] = {}
+        """Where withdrawals held stand, by withdrawal id; likewise."""
         self.touched_pages: set[int] = set()
         self.touched_accounts: set[int] = set()
         self.touched_instruments: set[int] = set()
@@ -187,9 +191,11 @@ class State:
             page[number] = (new_size, new_entry)
             if old == FLAT:
                 instrument.holders += 1
+                self.holders.setdefault(number, set()).add(holder)
         elif page is not None and old != FLAT:
             del page[number]
             instrument.holders -= 1
+            self.holders.get(number, set()).discard(holder)
             if not page:
                 del account.pages[which]
                 account.page_count -= 1
@@ -210,10 +216,13 @@ class State:
 
     def set_withdrawal(self, slot: int, withdrawal: Withdrawal | None) -> None:
         """Change the leaf at a slot; None: it becomes empty."""
-        if withdrawal is None:
-            self.withdrawals.pop(slot, None)
-        else:
+        before = self.withdrawals.pop(slot, None)
+        if before is not None:
+            self.held_slots.pop(before.ident, None)
+        if withdrawal is not None:
             self.withdrawals[slot] = withdrawal
+            if withdrawal.status == WITHDRAWAL_HELD:
+                self.held_slots[withdrawal.ident] = slot
         self.touched_withdrawals.add(slot)
 
     def entry(self, place: int) -> int | None:
