@@ -14,6 +14,7 @@ import msgspec
 
 from exchange.gateway.combo_caps import ComboCaps
 from exchange.gateway.group_names import GroupNames
+from exchange.gateway.move_budget import MoveBudget
 from exchange.wire.accounts import AccountSettings
 
 _SCHEMA: Final = """
@@ -39,6 +40,8 @@ class MemorySettings:
         """Names of protection groups."""
         self.combo_caps = ComboCaps()
         """Who has made which open combos."""
+        self.moves = MoveBudget()
+        """How often families have moved positions."""
         self.restricted: set[int] = set()
         """Accounts that may not trade every product."""
 
@@ -94,6 +97,7 @@ class FileSettings(MemorySettings):
             self._db.executescript(_SCHEMA)
             self.groups = GroupNames(self._db)
             self.combo_caps = ComboCaps(self._db)
+            self.moves = MoveBudget(self._db)
             for account, chosen in self._db.execute("SELECT account, chosen FROM settings"):
                 self._take(account, msgspec.json.decode(chosen, type=AccountSettings))
             for account, announcement in self._db.execute("SELECT * FROM announcements_read"):

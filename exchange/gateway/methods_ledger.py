@@ -192,6 +192,8 @@ def _settled_fields(event: ev.Settled, view: InstrumentView) -> JsonObject:
 def _cash_info(event: ev.Cash, row: LedgerRow) -> JsonObject:
     if event.kind == r.CASH_TRANSFER:
         return {"transfer_type": "subaccount", "other_user_id": event.counter_account, "id": event.head.id}
+    if event.kind == r.CASH_MOVED:
+        return {"transfer_type": "position_move", "other_user_id": event.counter_account}
     if event.kind == r.CASH_TAKEOVER:
         return {"step": "taken_over", "other_user_id": event.counter_account}
     state = "cancelled" if row.tags & TAG["cancelled"] else "completed"

@@ -37,6 +37,7 @@ _CASH_NAMES: Final = {
     r.CASH_WITHDRAWAL_CANCELLED: "withdrawal_cancelled",
     r.CASH_TRANSFER: "transfer",
     r.CASH_TAKEOVER: "takeover",
+    r.CASH_MOVED: "position_move",
 }
 _SETTLED_NAMES: Final = {
     r.SETTLED_DELIVERY: "delivery",

@@ -32,6 +32,7 @@ _CASH_TAGS: Final = {
     r.CASH_WITHDRAWAL_CANCELLED: TAG["withdrawal"] | TAG["cancelled"],
     r.CASH_TRANSFER: TAG["transfer"],
     r.CASH_TAKEOVER: TAG["takeover"] | TAG["liquidation"],
+    r.CASH_MOVED: TAG["transfer"],
 }
 _SETTLED_TAGS: Final = {
     r.SETTLED_DELIVERY: TAG["delivery"],
@@ -100,7 +101,7 @@ class Ledger:
             yield from self._trade(event)
         elif isinstance(event, ev.Cash):
             tags = _CASH_TAGS.get(event.kind)
-            if tags is not None:
+            if tags is not None and (event.delta_micro or event.kind != r.CASH_MOVED):
                 head = event.head
                 yield from self._row(head, head.account, event.time_ms, tags, event.delta_micro, record)
         elif isinstance(event, ev.Settled):

@@ -44,6 +44,7 @@ MATCHING_METHODS: Final = CANCEL_METHODS | {
         "verify_block_trade",
         "simulate_block_trade",
         "execute_block_trade",
+        "move_positions",
         "accept_block_rfq",
         "add_block_rfq_quote",
         "edit_block_rfq_quote",

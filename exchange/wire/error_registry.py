@@ -107,6 +107,9 @@ ENTRIES: Final[tuple[ErrorEntry, ...]] = (
     _as(13042, "cod_not_enabled", False, "", "", "quotes need cancel on disconnect: enable it first"),
     _as(13043, "quotes_frozen", _AGAIN, "", "1 second", "quotes were cancelled and frozen: try again later"),
     _as(13403, "scope_exceeded", False, "scope", "", "more than the key holds"),
+    _as(
+        13780, "move_positions_over_limit", _AGAIN, "", "data.wait", "6 a minute, 100 a week of a family"
+    ),
     _as(13503, "unavailable", False, "method", "", "this venue does not have it; the message says why"),
     _as(
         13778, "raw_subscriptions_not_available_for_unauthorized", False, "channels", "", "authenticate first"

@@ -1,8 +1,8 @@
 """The dialect's methods that this venue does not serve: the code each answers with, and why; its channels
 that stay silent.
 
-`unavailable` (13503): the thing behind the method does not exist on this venue. `not_implemented` (10033):
-it is to exist and does not yet. `docs/api-methods.md` is made from this table.
+`unavailable` (13503): the thing behind the method does not exist on this venue. `docs/api-methods.md` is made
+from this table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ def _all(code: int, why: str, names: str) -> dict[str, Unavailable]:
 
 
 _NEVER: Final = errors.UNAVAILABLE
-_NOT_YET: Final = errors.NOT_IMPLEMENTED
 
 UNAVAILABLE: Final[dict[str, Unavailable]] = {
     # what this venue has not
@@ -49,8 +48,6 @@ UNAVAILABLE: Final[dict[str, Unavailable]] = {
         "get_affiliate_program_info enable_affiliate_program",
     ),
     **_all(_NEVER, "there are no brokers", "get_broker_trade_requests get_broker_trades"),
-    # what is to come
-    **_all(_NOT_YET, "positions cannot be moved yet", "move_positions"),
 }
 
 # Channel templates that can be subscribed and stay silent, and why: none at present.

@@ -176,6 +176,11 @@ class Stage:
             made = await public.call("public/strikebook_sign_up", {"name": name})
         return await self._connected(made)
 
+    async def subaccount(self, main: Trader) -> Trader:
+        """A new subaccount of a trader's, with the first key it is given."""
+        made = await main.call("private/create_subaccount")
+        return await self._connected({**made, "account": made["id"], "owner": main.owner})
+
     async def back(self, trader: Trader) -> Trader:
         """A trader of the stage before, connected again."""
         return await self._connected(trader.key)

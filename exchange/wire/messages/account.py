@@ -1,9 +1,11 @@
 """Accounts, their margin, positions, keys and settings, as replies and pushes carry them."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from msgspec import Meta
 
 from exchange.wire.messages.orders import Order
-from exchange.wire.messages.words import Kind, MarginModel
+from exchange.wire.messages.words import Direction, Kind, MarginModel
 
 
 class AccessLogEntry(TypedDict):
@@ -265,6 +267,31 @@ class OrderMargin(TypedDict):
     initial_margin: float
     initial_margin_currency: str
     order_id: str
+
+
+class PositionMoveAsked(TypedDict):
+    """A position, or a part of it, to be moved; at the source's average entry price without a price."""
+
+    instrument_name: Annotated[str, Meta(extra_json_schema={"format": "instrument-name"})]
+    amount: Annotated[float, Meta(gt=0)]
+    price: NotRequired[Annotated[float, Meta(ge=0)]]
+
+
+class PositionMoveTrade(TypedDict):
+    """What was moved; `direction` of the position."""
+
+    source_uid: int
+    target_uid: int
+    instrument_name: str
+    direction: Direction
+    price: float
+    amount: float
+
+
+class PositionMove(TypedDict):
+    """Positions that have passed to another account of the family."""
+
+    trades: list[PositionMoveTrade]
 
 
 class OrderMargins(TypedDict):

@@ -127,6 +127,13 @@ _TRADING: Final = {
     "private/get_mmp_config": call("index_name? mmp_group? block_rfq?", list[a.MmpConfig]),
     "private/get_mmp_status": call("index_name? mmp_group? block_rfq?", list[a.MmpStatus]),
     "private/reset_mmp": call("index_name mmp_group? block_rfq?", Ok),
+    "private/move_positions": call(
+        "source_uid target_uid trades currency?",
+        a.PositionMove,
+        source_uid=int,
+        target_uid=int,
+        trades=list[a.PositionMoveAsked],
+    ),
     "private/get_margins": call("instrument_name amount price", a.OrderMargins, price=float),
 }
 _MARKET: Final = {

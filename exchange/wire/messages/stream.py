@@ -33,7 +33,7 @@ class PositionSettled(TypedDict):
 
 
 class PositionMoved(TypedDict):
-    """A part of a position that changed hands in a takeover."""
+    """A position, or a part of it, that another account has now: by a takeover, or within a family."""
 
     amount: float
     instrument_name: str

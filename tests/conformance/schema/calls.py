@@ -88,6 +88,19 @@ def _transfer(market: Market) -> Params:
     return {"currency": "USDC", "amount": 10, "destination": market.sub.account}
 
 
+def _moved(market: Market) -> Params:
+    """A position of a family of its own, which may move as often as the walk asks."""
+    main = market.rig.main(1_000_000)
+    sub, _ = market.rig.sub(main)
+    main.call(
+        "private/submit_transfer_to_subaccount", currency="USDC", amount=10_000, destination=sub.account
+    )
+    main.buy(OPTION, 0.1, 5_000.0)
+    market.bob.sell(OPTION, 0.1, 5_000.0)
+    trades = [{"instrument_name": OPTION, "amount": 0.1}]
+    return {"source_uid": main.account, "target_uid": sub.account, "trades": trades, "_client": main}
+
+
 def _subaccount(market: Market, name: str = "sid") -> Params:
     return {name: market.sub.account}
 
@@ -204,6 +217,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "private/edit": _edited,
     "private/cancel": _open_order,
     "private/edit_by_label": _edited_by_label,
+    "private/move_positions": _moved,
     "private/close_position": lambda m: {"instrument_name": m.held(), "type": "market"},
     "private/cancel_all_by_currency_pair": lambda m: {"currency_pair": m.resting() and "btc_usdc"},
     "private/cancel_all_by_kind_or_type": lambda m: {"currency": m.resting() and ["BTC", "ETH"]},

@@ -194,7 +194,8 @@ class Market:
         self.bob.call("private/mass_quote", quote_id="q", mmp_group="g", quotes=quotes)
         self.blocks.executed()
         self.blocks.traded()
-        self.rig.order(commands.set_rules(4))
+        for version in (4, 5):
+            self.rig.order(commands.set_rules(version))
         self.rig.order(commands_risk.set_fees(TIERS, 500))
         self.combo(OPTION, PUT)
         self._trade_straddle()

@@ -19,7 +19,7 @@ SOURCES: Final = sorted(
 )
 _MADE_BY: Final = frozenset({"error", "RpcError", "BadRequest"})
 # As the dialect's documentation says of the codes that this venue uses.
-RETRYABLE: Final = {10028, 10040, 10047, 10066, 11035, 11051, 11094, 13028, 13030, 13043, 13888}
+RETRYABLE: Final = {10028, 10040, 10047, 10066, 11035, 11051, 11094, 13028, 13030, 13043, 13780, 13888}
 
 
 def _codes_in(tree: ast.AST) -> Iterator[ast.expr]:
