@@ -95,7 +95,8 @@ def must_agree(state: State, old: OldState) -> None:
         assert identity == (account.owner, account.flags, account.main, account.tier, account.in_liquidation)
         assert ours.open_positions == sum(size != 0 for size, _ in account.positions.values())
         assert ours.page_count == len(ours.pages) == len({n >> 4 for n in account.positions})
-    assert {n: i.state for n, i in state.instruments.items()} == {n: i.state for n, i in old.instruments.items()}
+    states = {number: instrument.state for number, instrument in state.instruments.items()}
+    assert states == {number: instrument.state for number, instrument in old.instruments.items()}
     must_agree_on_parameters(state, old)
 
 
@@ -147,7 +148,8 @@ def test_losses_shared_by_cash_alone_have_no_steps() -> None:
 
 def test_parts_that_nothing_follows_have_no_steps() -> None:
     part = op.Moved(0, 64, 65, 1, 1)
-    for operations in ([part], [part, op.DiscountSet(1)]):
+    cases: list[list[op.Operation]] = [[part], [part, op.DiscountSet(1)]]
+    for operations in cases:
         with pytest.raises(LoweringError):
             list(Lowering(State()).steps(operations))
 
