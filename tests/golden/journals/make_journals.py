@@ -20,6 +20,8 @@ from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
 from tests.reference.generator import Traffic
+from tests.reference.move_scenarios import MOVE_SCENARIOS
+from tests.reference.moves_generator import MOVE_PROFILES, MoveTraffic
 from tests.reference.order_scenarios import ORDER_SCENARIOS
 from tests.reference.orders_generator import ORDER_PROFILES, OrderTraffic
 from tests.reference.profiles import PROFILES
@@ -66,6 +68,7 @@ SCRIPTED_COMBOS = (
     "losing_portfolio",
     "filled_or_killed",
 )
+SCRIPTED_MOVES = ("moves_refused", "shapes", "moves_done", "moves_uncovered", "several_takers", "grants")
 SCRIPTED_TRIGGERS = ("queue", "orders_come", "incremental", "ends", "refused_members")
 
 
@@ -96,6 +99,12 @@ def streams_of(version: int) -> dict[str, bytes]:
         streams = {profile.name: stream_of(seed, ComboTraffic) for seed, profile in enumerate(COMBO_PROFILES)}
         scripted = {name: b"".join(ALL_COMBO_SCENARIOS[name]()) for name in SCRIPTED_COMBOS}
         return streams | {f"scripted_{name}": stream for name, stream in scripted.items()}
+    if version == 5:
+        streams = {
+            profile.name.replace("combos", "moves"): stream_of(seed, MoveTraffic)
+            for seed, profile in enumerate(MOVE_PROFILES)
+        }
+        return streams | {f"scripted_{name}": b"".join(MOVE_SCENARIOS[name]()) for name in SCRIPTED_MOVES}
     streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
     return streams | {name: b"".join(SCENARIOS[name]()) for name in SCRIPTED}
 
