@@ -52,19 +52,24 @@ class KeyFile:
     def _make(self) -> bytes:
         key = SystemEntropy().token_bytes(KEY_BYTES)
         try:
-            made = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(made, "w") as file:
-                file.write(key.hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_secret(self._path, key.hex() + "\n")
         except OSError as wrong:
             raise CredentialsError(f"{self._path} cannot be written: {wrong.strerror}") from None
         return key
+
+
+def write_secret(path: Path, text: str) -> None:
+    """A new file that its owner alone can read; it and its name are durable on return. Raises OSError."""
+    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(made, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _parsed(text: str, where: str) -> bytes:

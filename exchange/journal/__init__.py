@@ -13,7 +13,7 @@ from exchange.journal.errors import (
     SequenceGap,
     StorageError,
 )
-from exchange.journal.follow import CommandReader, EventReader
+from exchange.journal.follow import CommandReader, EventReader, WrittenCommands
 from exchange.journal.frames import Frame, LabelRecord, count_records, label_records
 from exchange.journal.memory import MemoryStorage
 from exchange.journal.reader import Cut, scan
@@ -54,6 +54,7 @@ __all__ = [
     "SnapshotStore",
     "Storage",
     "StorageError",
+    "WrittenCommands",
     "count_records",
     "label_records",
     "missing_events",

@@ -1,7 +1,8 @@
 """`chain.log`: the recorded heads of the sequencer's chain, one entry a commit batch.
 
 Written off the acknowledgement path, behind the durable commands; what is missing after a crash is
-computed again by replay. How roots and heads are hashed comes in through the `Chain` port.
+computed again by replay. How roots and heads are hashed comes in through the `Chain` port. `log.chain`, the
+chain over the commands alone, is a log of the same form.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from exchange.journal.storage import Storage
 
 ENTRY_BYTES: Final = 96
 CHAIN_LOG: Final = "chain.log"
+COMMAND_LOG: Final = "log.chain"
 _LAYOUT: Final = struct.Struct("<QII32s32s")
 _WINDOW_ENTRIES: Final = 8192
 
@@ -70,16 +72,18 @@ class ChainLog:
 
     Opening verifies every entry: checksum, sequence, and that each head follows from the one before.
     `cut` reports what stands behind the last good entry; `repair` removes it, and until then `append`
-    refuses.
+    refuses. A log without an entry begins at `begin_seq`.
     """
 
-    def __init__(self, storage: Storage, chain: Chain, shard: int = 0) -> None:
+    def __init__(
+        self, storage: Storage, chain: Chain, shard: int = 0, *, name: str = CHAIN_LOG, begin_seq: int = 1
+    ) -> None:
         self._storage = storage
         self._chain = chain
         self._shard = shard
-        self.name = CHAIN_LOG
-        self.first_seq = 1
-        self.next_seq = 1
+        self.name = name
+        self.first_seq = begin_seq
+        self.next_seq = begin_seq
         self.head = NO_HEAD
         self.cut: Cut | None = None
         self._size = 0

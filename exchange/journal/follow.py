@@ -104,6 +104,15 @@ class EventReader(_Follower):
         super().__init__(storage, Kind.EVENTS, shard, from_seq)
 
 
+class WrittenCommands(_Follower):
+    """The commands of a shard as they are written, durable or not: for whoever has another proof of that, as
+    their events are.
+    """
+
+    def __init__(self, storage: Storage, shard: int = 0, from_seq: int = 1) -> None:
+        super().__init__(storage, Kind.COMMANDS, shard, from_seq)
+
+
 class CommandReader(_Follower):
     """The *durable* commands of a shard from `from_seq` on, following the tail.
 

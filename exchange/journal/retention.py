@@ -30,6 +30,7 @@ def retain(
     *,
     consumers: Collection[str],
     chain_log: ChainLog | None = None,
+    heads_seq: int | None = None,
     kept_snapshots: int = KEPT_SNAPSHOTS,
 ) -> Retention:
     """Delete old snapshots, then the segments nobody needs any more, oldest first.
@@ -42,6 +43,9 @@ def retain(
     - A command segment goes when the oldest kept snapshot covers it.
     - An event segment goes when every cursor stands behind it.
     - The newest segment of a kind always stays.
+
+    Whoever keeps the chain log here gives it as `chain_log`, and it is trimmed; where another process does,
+    `heads_seq` is the first sequence whose head is not known to be durable.
 
     Raises:
         StorageError, CorruptRecord (a damaged cursor): nothing more is deleted.
@@ -56,6 +60,8 @@ def retain(
     if chain_log is not None:
         chain_log.sync()
         derived_seq = min(derived_seq, chain_log.next_seq)
+    if heads_seq is not None:
+        derived_seq = min(derived_seq, heads_seq)
     oldest_snapshot = SnapshotStore(storage, shard).keep_last(kept_snapshots, derived_seq)
     command_keep_seq = oldest_snapshot + 1
     deleted_commands = _delete_below(storage, commands, command_keep_seq)

@@ -1,0 +1,138 @@
+"""Receipts out of the attestor's files and the journal's segments."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from exchange.app.attesting.attestor import Attestor
+from exchange.app.attesting.batches import Batch, events_until
+from exchange.attest import chain
+from exchange.attest.receipts import build_receipt
+from exchange.attest.signed_receipts import LINKS_MAX, Link, SignedReceipt, pack_signed_receipt
+from exchange.domain.records import UNIT_BYTES
+from exchange.gateway.receipts import Proof
+from exchange.journal import ChainEntry, CorruptRecord, Frame, Kind, Storage
+from exchange.journal import frames as f
+from exchange.journal.reader import skip_commands
+from exchange.journal.segments import Segment, list_segments
+
+KEPT_BYTES: Final = 32 << 20
+"""How many bytes of the newest batches are kept in memory."""
+
+
+class Finder:
+    """Builds receipts. `keep` gives it batches as they come; others it reads from the segments."""
+
+    def __init__(self, storage: Storage, attestor: Attestor, kept_bytes: int = KEPT_BYTES) -> None:
+        self._storage = storage
+        self._attestor = attestor
+        self._kept_bytes = kept_bytes
+        self._bytes = 0
+        self._batches: OrderedDict[int, Batch] = OrderedDict()  # by first_seq
+        self._leaves: tuple[int, list[bytes]] = (0, [])  # of the batch asked for last
+
+    def keep(self, batches: list[Batch]) -> None:
+        """Remember batches just taken."""
+        for batch in batches:
+            self._batches[batch.first_seq] = batch
+            self._bytes += len(batch.commands) + len(batch.events)
+        while self._bytes > self._kept_bytes and len(self._batches) > 1:
+            _, gone = self._batches.popitem(last=False)
+            self._bytes -= len(gone.commands) + len(gone.events)
+
+    def find(self, seq: int) -> Proof | None:
+        """The receipt of the command with the counter `seq`, which a signature covers; None if what it is
+        made of is kept no more.
+
+        Raises:
+            JournalError: the files cannot be read.
+        """
+        attestor = self._attestor
+        entry = next(attestor.heads.entries(seq), None)
+        if entry is None or entry.first_seq > seq:
+            return None
+        before = attestor.heads.head_before(entry.first_seq)
+        batch = self._batches.get(entry.first_seq) or self._read(entry)
+        if before is None or batch is None:
+            return None
+        shard, at = attestor.shard, seq - entry.first_seq
+        if self._leaves[0] != entry.first_seq:
+            leaves = chain.batch_leaves(shard, entry.first_seq, batch.commands, batch.events)
+            self._leaves = (entry.first_seq, leaves)
+        position = attestor.signed.position_from(entry.next_seq - 1)
+        if position == len(attestor.signed):
+            return None
+        signed = attestor.signed[position]
+        links = self._links(entry.next_seq, signed.last_seq)
+        if links is None:
+            return None
+        inner = build_receipt(shard, entry.first_seq, self._leaves[1], at, before)
+        packed = pack_signed_receipt(SignedReceipt(inner, links, signed))
+        return Proof(packed, _command(batch, at), _events(batch, chain.shard_seq(shard, seq)))
+
+    def _links(self, from_seq: int, last_seq: int) -> tuple[Link, ...] | None:
+        links: list[Link] = []
+        if from_seq <= last_seq:
+            for entry in self._attestor.heads.entries(from_seq):
+                if entry.first_seq > last_seq:
+                    break
+                if len(links) == LINKS_MAX:
+                    return None
+                links.append(Link(entry.first_seq, entry.root))
+        return tuple(links)
+
+    def _read(self, entry: ChainEntry) -> Batch | None:
+        """A batch from the segments; its root says whether it is the right one."""
+        shard = self._attestor.shard
+        commands = self._frames(Kind.COMMANDS, entry)
+        told = self._frames(Kind.EVENTS, entry)
+        if len(commands) != 1 or not told:
+            return None
+        events = b"".join(frame.payload for frame in told)
+        start = events_until(events, chain.shard_seq(shard, entry.first_seq))
+        end = events_until(events, chain.shard_seq(shard, entry.next_seq))
+        batch = Batch(entry.first_seq, entry.command_count, commands[0].payload, events[start:end])
+        try:
+            root = chain.batch_root(shard, batch.first_seq, batch.commands, batch.events)
+        except chain.BatchError:
+            return None
+        if root != entry.root:
+            raise CorruptRecord(commands[0].segment, commands[0].offset, "the chain has another root of it")
+        return batch
+
+    def _frames(self, kind: Kind, entry: ChainEntry) -> list[Frame]:
+        """The frames that hold part of a batch; only headers are read of those before."""
+        segments = list_segments(self._storage, kind, self._attestor.shard)
+        found: list[Frame] = []
+        for segment in segments[_holder(segments, entry.first_seq) :]:
+            if segment.first_seq >= entry.next_seq:
+                break
+            offset = f.FILE_HEADER_BYTES
+            while True:
+                raw = self._storage.read(segment.name, offset, f.FRAME_HEADER_BYTES)
+                header = f.unpack_frame_header(raw, 0, offset)
+                if header is None or header.first_seq >= entry.next_seq:
+                    break
+                start = offset + f.FRAME_HEADER_BYTES
+                if header.next_seq > entry.first_seq:
+                    payload = self._storage.read(segment.name, start, header.payload_bytes)
+                    count = header.command_count
+                    found.append(Frame(header.first_seq, count, 0, payload, segment.name, offset))
+                offset = start + header.payload_bytes
+        return found
+
+
+def _holder(segments: list[Segment], seq: int) -> int:
+    at = [position for position, segment in enumerate(segments) if segment.first_seq <= seq]
+    return at[-1] if at else len(segments)
+
+
+def _command(batch: Batch, at: int) -> bytes:
+    start = skip_commands(batch.commands, at)
+    units = int.from_bytes(batch.commands[start + 2 : start + 4], "little")
+    return batch.commands[start : start + units * UNIT_BYTES]
+
+
+def _events(batch: Batch, seq: int) -> bytes:
+    return batch.events[events_until(batch.events, seq) : events_until(batch.events, seq + 1)]

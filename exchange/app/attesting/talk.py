@@ -1,0 +1,81 @@
+"""What the venue and the attestor say to each other, over a pair of sockets: length u32 ‖ msgpack."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+
+_LENGTH: Final = struct.Struct("<I")
+MESSAGE_BYTES_MAX: Final = 64 << 20
+
+
+class Ask(msgspec.Struct, tag="ask", array_like=True, frozen=True):
+    """Venue: the receipt of the command with the counter `seq`, as soon as a signature covers it."""
+
+    number: int
+    seq: int
+
+
+class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True):
+    """Attestor: the receipt that `number` asked for, packed, with its command and events; empty bytes
+    where what it is made of is kept no more."""
+
+    number: int
+    receipt: bytes = b""
+    command: bytes = b""
+    events: bytes = b""
+
+
+class Hello(msgspec.Struct, tag="hello", array_like=True, frozen=True):
+    """Attestor, first: who signs, for which chain and contract, and the newest blocks (`files.pack_block`)."""
+
+    signer: bytes
+    chain_id: int
+    contract: bytes
+    blocks: list[bytes]
+
+
+class Block(msgspec.Struct, tag="block", array_like=True, frozen=True):
+    """Attestor: one more block."""
+
+    block: bytes
+
+
+Message = Ask | Answer | Hello | Block
+_DECODER: Final = msgspec.msgpack.Decoder(Message)
+
+
+def packed(message: Message) -> bytes:
+    """A message as it is sent."""
+    body = msgspec.msgpack.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+class Ear:
+    """Cuts what arrives into messages."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def hear(self, data: bytes) -> list[Message]:
+        """The messages that are whole now.
+
+        Raises:
+            ValueError: what arrives is none.
+        """
+        self._buffer += data
+        found = []
+        at = 0
+        while len(self._buffer) - at >= _LENGTH.size:
+            (size,) = _LENGTH.unpack_from(self._buffer, at)
+            if size > MESSAGE_BYTES_MAX:
+                raise ValueError(f"a message of {size} bytes")
+            if len(self._buffer) - at - _LENGTH.size < size:
+                break
+            at += _LENGTH.size
+            found.append(_DECODER.decode(self._buffer[at : at + size]))
+            at += size
+        del self._buffer[:at]
+        return found

@@ -1,0 +1,91 @@
+"""The guard: nothing that contradicts what was signed is admitted, whatever happened in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.app.attesting.guard import SLOT_BYTES, Guard, GuardError
+
+HEAD, ROOT, OTHER = b"h" * 32, b"r" * 32, b"o" * 32
+
+
+def test_numbers_only_grow(tmp_path: Path) -> None:
+    guard = Guard(tmp_path / "guard", fresh=True)
+    guard.admit(5, HEAD, ROOT)
+    guard.admit(5, HEAD, ROOT)
+    for seq, head, root in ((5, OTHER, ROOT), (5, HEAD, OTHER), (4, HEAD, ROOT), (4, OTHER, ROOT)):
+        with pytest.raises(GuardError, match="5 was signed"):
+            guard.admit(seq, head, root)
+    guard.admit(6, OTHER, ROOT)
+    again = Guard(tmp_path / "guard")
+    assert again.last == (6, OTHER, ROOT)
+    with pytest.raises(GuardError):
+        again.admit(5, HEAD, ROOT)
+
+
+def test_a_guard_that_is_gone_or_damaged_stops_it(tmp_path: Path) -> None:
+    path = tmp_path / "guard"
+    with pytest.raises(GuardError, match="gone"):
+        Guard(path)
+    Guard(path, fresh=True).admit(5, HEAD, ROOT)
+    with pytest.raises(GuardError, match="guard of shard 0"):
+        Guard(path, 1)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: SLOT_BYTES + 40] + b"x" + raw[SLOT_BYTES + 41 :])
+    with pytest.raises(GuardError, match="damaged"):
+        Guard(path)
+    path.write_bytes(b"")
+    with pytest.raises(GuardError, match="damaged"):
+        Guard(path, fresh=True)
+
+
+def test_a_torn_write_leaves_the_slot_before(tmp_path: Path) -> None:
+    path = tmp_path / "guard"
+    guard = Guard(path, fresh=True)
+    for seq in (5, 6, 7):
+        guard.admit(seq, HEAD, ROOT)
+    raw = bytearray(path.read_bytes())
+    at = SLOT_BYTES if b"\x07" in raw[SLOT_BYTES : SLOT_BYTES + 16] else 0
+    raw[at + 20 : at + 200] = bytes(180)
+    path.write_bytes(bytes(raw))
+    assert Guard(path).last.last_seq == 6
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+from exchange.app.attesting.guard import Guard
+guard = Guard(Path(sys.argv[1]), fresh=True)
+seq = guard.last.last_seq
+while True:
+    seq += 1
+    guard.admit(seq, sys.argv[2].encode() * 32, bytes(32))
+    print(seq, flush=True)
+"""
+
+
+def test_whatever_was_let_out_before_a_kill_is_known_after_it(tmp_path: Path) -> None:
+    out = 0
+    for head in ("a", "b"):
+        child = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, str(tmp_path / "guard"), head], stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        seen = [int(child.stdout.readline()) for _ in range(20)]
+        os.kill(child.pid, signal.SIGKILL)
+        seen += [int(line) for line in child.stdout if line.endswith(b"\n")]
+        child.stdout.close()
+        child.wait()
+        assert seen[0] > out
+        out = seen[-1]
+        guard = Guard(tmp_path / "guard")
+        assert guard.last.last_seq >= out
+        with pytest.raises(GuardError):
+            guard.admit(out, b"z" * 32, bytes(32))
+        guard.close()
