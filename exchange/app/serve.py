@@ -14,6 +14,7 @@ from typing import Final
 
 from exchange.app.announcements import FileAnnouncements
 from exchange.app.bridge import L1Bridge
+from exchange.app.chain import VenueChain
 from exchange.app.children import Children
 from exchange.app.config import Config
 from exchange.app.fitter import ChildFitter
@@ -35,7 +36,6 @@ from exchange.core.engine import Engine
 from exchange.gateway.api_documents import api_documents
 from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
-from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
 from exchange.gateway.labels import Labels
@@ -48,11 +48,10 @@ from exchange.gateway.server import Server
 from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import Venue
-from exchange.journal import DiskStorage, JournalError, Recovered, recover, retain
+from exchange.journal import DiskStorage, JournalError, Recovered, recover
 from pricing import engines
 from settlement.l1.mock import MockL1
 
-CONSUMERS: Final = ("settlement", "history", "streams")
 RETAIN_S: Final = 600.0
 SYNC_LAG_S: Final = 5.0
 STREAMS_S: Final = 30.0
@@ -81,11 +80,10 @@ class VenueProcess:
         """
         config, loop = self.config, asyncio.get_running_loop()
         tls = self._checked()
-        recovered = self._recover()
+        recovered = self._recover(loop)
         on_recovered()
         engine = recovered.engine
-        assert recovered.chain_log is not None
-        self._writer, self._chain_log = recovered.writer, recovered.chain_log
+        self._writer = recovered.writer
         self._writer.set_rules_version(engine.rules_version)
         self._stores = open_stores(config, self.clock, loop)
         self.credentials = self._stores.credentials
@@ -142,13 +140,14 @@ class VenueProcess:
             config.journal,
             config.snapshot_commands,
         )
+        journal, chain_port = self._chain.ports(recovered)
         return Venue(
             engine,
-            self._writer,
+            journal,
             self._committer,
             loop,
             self.clock,
-            chain=ChainKeeper(self._chain_log, self._writer),
+            chain=chain_port,
             oracle=self.oracle,
             settlement=self.settlement,
             deposits=self.bridge,
@@ -171,6 +170,7 @@ class VenueProcess:
             sign_ups=stores.sign_ups,
             trigger_limits=config.triggers,
             blocks=stores.blocks,
+            receipts=self._chain.receipts,
         )
 
     def _remember(self, engine: Engine) -> None:
@@ -208,15 +208,10 @@ class VenueProcess:
             lane=FastLane(self.venue),
         )
 
-    def _recover(self) -> Recovered[Engine]:
+    def _recover(self, loop: asyncio.AbstractEventLoop) -> Recovered[Engine]:
         try:
             self._storage = DiskStorage(self.config.journal, writer=True)
-            recovered = recover(
-                self._storage,
-                machine(self.config.reserve_orders),
-                chain=chain,
-                segment_bytes=self.config.segment_bytes,
-            )
+            recovered = self._replayed(VenueChain(self.config, loop))
         except JournalError as error:
             if isinstance(error.__cause__, BlockingIOError):  # the lock
                 raise StartError(
@@ -230,6 +225,19 @@ class VenueProcess:
         if recovered.replayed:
             _log.info("replayed %d commands", recovered.replayed)
         return recovered
+
+    def _replayed(self, owner: VenueChain) -> Recovered[Engine]:
+        self._chain = owner
+        try:
+            return recover(
+                self._storage,
+                machine(self.config.reserve_orders),
+                chain=chain,
+                segment_bytes=self.config.segment_bytes,
+            )
+        except JournalError:
+            owner.abandon()
+            raise
 
     def _open_l1(self) -> MockL1:
         return MockL1(self.config.l1, self.clock.now_ms)
@@ -261,8 +269,10 @@ class VenueProcess:
         self._every(loop, RETAIN_S, self._retain)
         self._every(loop, STREAMS_S, self._save_streams)
         if self.config.children:
+            self._chain.start()
             self._children.start()
             self._every(loop, REVIVE_S, self._children.revive_history)
+            self._every(loop, REVIVE_S, self._chain.revive)
 
     def _every(self, loop: asyncio.AbstractEventLoop, seconds: float, work: Callable[[], None]) -> None:
         def turn() -> None:
@@ -289,7 +299,7 @@ class VenueProcess:
     def _retain(self) -> None:
         """Delete what every consumer and the snapshots have left behind."""
         try:
-            gone = retain(self._storage, consumers=CONSUMERS, chain_log=self._chain_log)
+            gone = self._chain.retain(self._storage)
         except JournalError as error:
             _log.warning("retention: %s", error)
             return
@@ -323,7 +333,7 @@ class VenueProcess:
         self.venue.disconnects.close()
         if not self.venue.halted:
             self._writer.sync_events()
-            self._chain_log.sync()
+        self._chain.stop(halted=self.venue.halted)
         self._children.stop()
         self._stores.close_readers()
         self._storage.close()

@@ -56,6 +56,7 @@ from exchange.gateway.ports import (
 )
 from exchange.gateway.private import PrivateFeeds
 from exchange.gateway.quotes_sent import QuotesSent
+from exchange.gateway.receipts import NoReceipts, Receipts
 from exchange.gateway.recent import Recent
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
@@ -113,6 +114,7 @@ class Venue:
         quotes_need_cancel_on_disconnect: bool = False,
         trigger_limits: TriggerLimits = TRIGGER_LIMITS,
         blocks: BlockSetup | None = None,
+        receipts: Receipts | None = None,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -120,6 +122,7 @@ class Venue:
         self.oracle: OracleView = oracle or NoOracle()
         self.settlement: SettlementView = settlement or NoSettlement()
         self.history: HistoryView = history or NoHistory()
+        self.receipts: Receipts = receipts or NoReceipts()
         self.archive: Archive = archive or NoArchive(loop)
         self.unfilled_kept_ms = unfilled_kept_ms
         """How long orders that closed without a fill are shown."""

@@ -24,6 +24,7 @@ from exchange.app.attesting.finding import Finder
 from exchange.app.attesting.guard import Guard, GuardError
 from exchange.app.attesting.keys import SigningKeyError, signing_key
 from exchange.app.attesting.lock import ChainBusy, ChainLock
+from exchange.app.attesting.paths import Paths
 from exchange.app.attesting.service import Service
 from exchange.app.attesting.talk import Ask, Ear, Message, packed
 from exchange.app.key_file import KeyFile
@@ -51,9 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.ask())
     try:
-        lock = ChainLock(options.data / "attestor.lock")
+        lock = ChainLock(Paths(options.data).lock)
         lock.take(LOCK_WAIT_S)
-        with DiskStorage(options.data / "journal") as storage:
+        with DiskStorage(Paths(options.data).journal) as storage:
             _serve(options, storage, link, stop)
     except (GuardError, SigningKeyError, DomainError, CredentialsError) as refused:
         _log.critical("nothing is signed: %s", refused)
@@ -66,13 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace, storage: DiskStorage, link: socket.socket, stop: Stop) -> None:
-    data: Path = options.data
+    paths = Paths(options.data)
     entropy, clock = SystemEntropy(), SystemClock()
     sealer = Sealer(KeyFile(options.sealing_key)(True), entropy)
-    signer = signing_key(data / "sequencer.key", sealer, entropy)
+    signer = signing_key(paths.key, sealer, entropy)
     fresh = not len(signed_log(storage))
-    guard = Guard(data / "sequencer.guard", fresh=fresh)
-    attestor = Attestor(storage, signer, guard, domain_at(data / "settlement-contracts.json"))
+    guard = Guard(paths.guard, fresh=fresh)
+    attestor = Attestor(storage, signer, guard, domain_at(paths.contracts))
 
     def send(message: Message) -> None:
         link.sendall(packed(message))

@@ -29,7 +29,7 @@ class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True):
 
 
 class Hello(msgspec.Struct, tag="hello", array_like=True, frozen=True):
-    """Attestor, first: who signs, for which chain and contract, and the newest blocks (`files.pack_block`)."""
+    """Attestor, first: who signs, for which chain and contract; the newest blocks (`files.pack_block`)."""
 
     signer: bytes
     chain_id: int

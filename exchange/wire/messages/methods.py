@@ -9,12 +9,14 @@ from exchange.wire.messages import blocks as b
 from exchange.wire.messages import market as m
 from exchange.wire.messages import money as w
 from exchange.wire.messages import orders as o
+from exchange.wire.messages import receipts as p
 from exchange.wire.messages import session as s
 from exchange.wire.messages import stream as t
 from exchange.wire.messages import venue as v
 from exchange.wire.messages.parameters import (
     CancelFilter,
     Currency,
+    Id,
     OrderFilter,
     Parameter,
     Seconds,
@@ -292,6 +294,8 @@ _VENUE: Final = {
     "public/get_announcements": call("start_timestamp? count?", list[v.Announcement]),
     "public/strikebook_risk_parameters": call("", v.VenueRules),
     "public/strikebook_venue_commands": call("count?", list[v.VenueCommand]),
+    "private/strikebook_get_receipt": call("seq", p.SignedReceipt, seq=Id),
+    "public/strikebook_get_signed_heads": call("count?", p.SignedHeads),
     "public/strikebook_get_auctions": call("", list[v.Auction]),
     "public/strikebook_get_errors": call("code?", v.ErrorRegistry),
 }

@@ -54,7 +54,8 @@ def test_the_chain_is_the_one_that_recovery_would_write(tmp_path: Path) -> None:
         size = frame.command_count * 5 * 32
         events = told[at_byte : at_byte + size]
         at_byte += size
-        log.append(frame.first_seq, frame.command_count, chain.batch_root(0, frame.first_seq, frame.payload, events))
+        root = chain.batch_root(0, frame.first_seq, frame.payload, events)
+        log.append(frame.first_seq, frame.command_count, root)
         command_root = command_log.next_log(command_root, 0, frame.first_seq, frame.payload)
     assert list(log.entries()) == list(attestor.heads.entries())
     assert attestor.log.head == command_root
@@ -99,8 +100,8 @@ def test_what_the_chain_log_has_unsigned_is_signed_at_the_start(
     attestor.step()
     for _ in range(7):  # another keeper, as recovery is
         first = written.batch()
-        frame = list(scan(written.storage, Kind.COMMANDS, 0, first))[0]
-        events = list(scan(written.storage, Kind.EVENTS, 0, first))[0].payload
+        frame = next(scan(written.storage, Kind.COMMANDS, 0, first))
+        events = next(scan(written.storage, Kind.EVENTS, 0, first)).payload
         attestor.heads.append(first, 1, chain.batch_root(0, first, frame.payload, events))
     monkeypatch.setattr(at, "LINKS", 3)
     again, _ = written.attestor()
