@@ -166,7 +166,7 @@ def test_a_durable_frame_that_is_gone_is_refused(venue: Venue) -> None:
 
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     with Venue(tmp_path / "data") as venue:
-        started = wait_until(lambda: len(found := children(venue.pid)) == 4 and found, "four children")
+        started = wait_until(lambda: len(found := children(venue.pid)) == 5 and found, "five children")
         venue.wait_open()
         assert venue.interrupt() == 0
         assert [pid for pid in started if is_running(pid)] == []
@@ -176,7 +176,7 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("up", [True, False], ids=["that run", "that are still starting"])
 def test_children_do_not_outlive_a_killed_venue(tmp_path: Path, up: bool) -> None:
     with Venue(tmp_path / "data") as venue:
-        started = wait_until(lambda: len(found := children(venue.pid)) == 4 and found, "four children")
+        started = wait_until(lambda: len(found := children(venue.pid)) == 5 and found, "five children")
         if up:
             wait_until((venue.data / "history.sqlite").exists, "the history process to be up")
             wait_until((venue.data / "settlement-status.json").exists, "the settlement process to be up")
