@@ -1,0 +1,1 @@
+"""An Ethereum-like node of our own: blocks on disk, contracts in a real EVM, faults at will."""
