@@ -15,6 +15,7 @@ import msgspec
 from exchange.gateway.combo_caps import ComboCaps
 from exchange.gateway.group_names import GroupNames
 from exchange.gateway.move_budget import MoveBudget
+from exchange.gateway.rfq_limits import RfqGuards
 from exchange.wire.accounts import AccountSettings
 
 _SCHEMA: Final = """
@@ -42,6 +43,8 @@ class MemorySettings:
         """Who has made which open combos."""
         self.moves = MoveBudget()
         """How often families have moved positions."""
+        self.rfq_guards = RfqGuards()
+        """Limits of makers' quotes for requests."""
         self.restricted: set[int] = set()
         """Accounts that may not trade every product."""
 
@@ -98,6 +101,7 @@ class FileSettings(MemorySettings):
             self.groups = GroupNames(self._db)
             self.combo_caps = ComboCaps(self._db)
             self.moves = MoveBudget(self._db)
+            self.rfq_guards = RfqGuards(self._db)
             for account, chosen in self._db.execute("SELECT account, chosen FROM settings"):
                 self._take(account, msgspec.json.decode(chosen, type=AccountSettings))
             for account, announcement in self._db.execute("SELECT * FROM announcements_read"):

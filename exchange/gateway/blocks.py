@@ -22,7 +22,9 @@ from exchange.gateway.rfq import Rfq
 from exchange.gateway.rfq_book import RfqBook
 from exchange.gateway.rfq_desk import RfqDesk
 from exchange.gateway.rfq_feeds import RfqFeeds
+from exchange.gateway.rfq_limits import RfqGuards
 from exchange.gateway.rfq_objects import RfqWriter
+from exchange.gateway.rfq_protection import RfqProtection
 from exchange.gateway.views import Views
 from exchange.wire import errors
 from exchange.wire.errors import error
@@ -62,7 +64,7 @@ class BlockSetup(NamedTuple):
 class Blocks:
     """All of it, for one venue that has its views."""
 
-    def __init__(self, venue: Host, setup: BlockSetup) -> None:
+    def __init__(self, venue: Host, setup: BlockSetup, guards: RfqGuards | None = None) -> None:
         self._venue = venue
         self._sealer = setup.sealer
         self.store = setup.store
@@ -74,6 +76,7 @@ class Blocks:
         self.approvals = Approvals(now_ms)
         self.book = RfqBook(self.store, self.limits, now_ms)
         self.writer = RfqWriter(venue.engine, venue.registry, self.alias)
+        self.protection = RfqProtection(guards or RfqGuards(), venue.engine, venue.registry, now_ms)
         self.rfqs = RfqDesk(
             self.book,
             self.desk,
@@ -82,6 +85,7 @@ class Blocks:
             now_ms,
             self.writer.mark_micro,
             self.index_micro,
+            self.protection,
         )
         self.feeds = RfqFeeds(
             venue.fanout, venue.registry, venue.views.families, self.writer, now_ms, self.limits.grace_ms

@@ -1,4 +1,5 @@
-"""Market-maker protection: groups, their limits, freezes and resets (docs/rules-3.md).
+"""Market-maker protection: groups, their limits, freezes and resets (docs/rules-3.md); with `block_rfq` that
+of quotes for requests (`methods_rfq_mmp`).
 
 Intervals are seconds, amounts of the underlying (delta too), vega in USDC per volatility point. The core
 enforces all of it; the edge gives groups their names.
@@ -13,8 +14,10 @@ from exchange.core.order_queries import GroupFigures
 from exchange.domain import commands_orders
 from exchange.domain import events as ev
 from exchange.domain.commands_orders import MmpLimits
-from exchange.domain.limits import MAX_MMP_GROUPS, MAX_MMP_LIMIT, MAX_MMP_MS
+from exchange.domain.limits import MAX_MMP_GROUPS, MAX_MMP_LIMIT
+from exchange.gateway import methods_rfq_mmp
 from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
+from exchange.gateway.mmp_params import ALL, E8, MICRO, limit, span_ms, underlying_named
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
@@ -23,27 +26,27 @@ from exchange.wire.instruments import usdc
 from exchange.wire.limits import LABEL_CHARS_MAX
 from exchange.wire.names import index_name
 from exchange.wire.objects import JsonObject
-from exchange.wire.params import Params, boolean, has, integer, scaled, text
+from exchange.wire.params import Params, boolean, has, scaled, text
 from exchange.wire.session import Request, Session
 
-_E8: Final = 100_000_000
-_MICRO: Final = 1_000_000
-_SECONDS_MAX: Final = MAX_MMP_MS // 1_000
-_ALL: Final = "all"
 _RULES: Final = 3
 
 
 def set_mmp_config(venue: Venue, session: Session, request: Request) -> None:
     """`private/set_mmp_config {index_name, interval, frozen_time, max_quote_quantity, mmp_group?,
-    quantity_limit?, delta_limit?, vega_limit?}`: what is left out is no limit; interval 0 removes the group.
+    quantity_limit?, delta_limit?, vega_limit?, block_rfq?}`: what is left out is no limit; interval 0
+    removes the group.
 
     Raises:
         RpcError: 10020 no such index; -32602 limits out of range, or a delta limit not below the quantity
             limit.
     """
     params = request.params
+    if boolean(params, "block_rfq"):
+        methods_rfq_mmp.set_config(venue, session, request)
+        return
     account = account_of(session)
-    underlying = _underlying(venue, params)
+    underlying = underlying_named(venue.registry, params)
     limits = _limits(params)
     name = _name(params)
 
@@ -71,48 +74,24 @@ def set_mmp_config(venue: Venue, session: Session, request: Request) -> None:
 
 
 def _limits(params: Params) -> MmpLimits:
-    interval = integer(params, "interval", maximum=_SECONDS_MAX)
-    frozen = integer(params, "frozen_time", maximum=_SECONDS_MAX)
-    if interval == 0:
+    interval_ms, frozen_ms = span_ms(params, "interval"), span_ms(params, "frozen_time")
+    if interval_ms == 0:
         return MmpLimits(0, 0, 0, 0, 0, 0)
-    quantity = _amount(params, "quantity_limit", _E8)
-    delta = _amount(params, "delta_limit", _E8)
+    quantity, delta = limit(params, "quantity_limit", E8), limit(params, "delta_limit", E8)
     if has(params, "trade_count_limit"):
-        raise error(errors.NOT_IMPLEMENTED, param="trade_count_limit", reason="is for block RFQ")
+        raise invalid_param("trade_count_limit", "is of block_rfq alone")
     if quantity and delta and delta >= quantity:
         raise invalid_param("delta_limit", "must be below quantity_limit")
     if not has(params, "max_quote_quantity"):
         raise invalid_param("max_quote_quantity", "value required")
     return MmpLimits(
-        interval * 1_000,
-        frozen * 1_000,
+        interval_ms,
+        frozen_ms,
         quantity,
         delta,
-        _amount(params, "vega_limit", _MICRO),
-        scaled(params, "max_quote_quantity", _E8, errors.INVALID_PARAMS, maximum=MAX_MMP_LIMIT),
+        limit(params, "vega_limit", MICRO),
+        scaled(params, "max_quote_quantity", E8, errors.INVALID_PARAMS, maximum=MAX_MMP_LIMIT),
     )
-
-
-def _amount(params: Params, name: str, scale: int) -> int:
-    """A limit; 0 (none) if it is not given."""
-    if not has(params, name):
-        return 0
-    return scaled(params, name, scale, errors.INVALID_PARAMS, minimum=0, maximum=MAX_MMP_LIMIT)
-
-
-def _underlying(venue: Venue, params: Params) -> int:
-    """The underlying that `index_name` names. Raises RpcError 10020, 10033 for what is block RFQ's."""
-    _must_not_be_rfq(params)
-    found = venue.registry.underlying_of_index(text(params, "index_name", bytes_max=32).lower())
-    if found is None:
-        raise error(errors.INVALID_INSTRUMENT, param="index_name", reason="no such index")
-    return found
-
-
-def _must_not_be_rfq(params: Params) -> None:
-    if boolean(params, "block_rfq"):
-        why = "quotes of requests have no protection groups"
-        raise error(errors.NOT_IMPLEMENTED, param="block_rfq", reason=why)
 
 
 def _name(params: Params) -> str:
@@ -133,8 +112,11 @@ def reset_mmp(venue: Venue, session: Session, request: Request) -> None:
     Raises:
         RpcError: 13040 there is no such group.
     """
+    if boolean(request.params, "block_rfq"):
+        methods_rfq_mmp.reset(venue, session, request)
+        return
     account = account_of(session)
-    underlying = _underlying(venue, request.params)
+    underlying = underlying_named(venue.registry, request.params)
     number = venue.settings.groups.number(account, _name(request.params))
     if number is None:
         raise error(errors.MMP_REQUIRED, param="mmp_group", reason="no such group")
@@ -150,7 +132,10 @@ def reset_mmp(venue: Venue, session: Session, request: Request) -> None:
 
 
 def get_mmp_config(venue: Venue, session: Session, request: Request) -> None:
-    """`private/get_mmp_config {index_name?, mmp_group?}`."""
+    """`private/get_mmp_config {index_name?, mmp_group?, block_rfq?}`."""
+    if boolean(request.params, "block_rfq"):
+        methods_rfq_mmp.get_config(venue, session, request)
+        return
     account = account_of(session)
     wanted = _wanted(venue, account, request.params)
 
@@ -164,6 +149,9 @@ def get_mmp_config(venue: Venue, session: Session, request: Request) -> None:
 def get_mmp_status(venue: Venue, session: Session, request: Request) -> None:
     """`private/get_mmp_status {index_name?, mmp_group?}`: groups that are frozen; `frozen_until` 0: until
     they are reset."""
+    if boolean(request.params, "block_rfq"):
+        methods_rfq_mmp.get_status(venue, session, request)
+        return
     account = account_of(session)
     wanted = _wanted(venue, account, request.params)
 
@@ -186,10 +174,9 @@ def get_mmp_status(venue: Venue, session: Session, request: Request) -> None:
 
 def _wanted(venue: Venue, account: int, params: Params) -> tuple[int | None, int | None]:
     """(underlying, number) asked for; None: any. A number of −1 is nobody's."""
-    _must_not_be_rfq(params)
     underlying = None
-    if has(params, "index_name") and params["index_name"] != _ALL:
-        underlying = _underlying(venue, params)
+    if has(params, "index_name") and params["index_name"] != ALL:
+        underlying = underlying_named(venue.registry, params)
     number = None
     if has(params, "mmp_group"):
         found = venue.settings.groups.number(account, _name(params))
@@ -212,13 +199,13 @@ def _config(venue: Venue, account: int, underlying: int, number: int, limits: Mm
         "mmp_group": venue.settings.groups.name(account, number),
         "interval": limits.interval_ms // 1_000,
         "frozen_time": limits.frozen_ms // 1_000,
-        "max_quote_quantity": limits.max_quote_e8 / _E8,
+        "max_quote_quantity": limits.max_quote_e8 / E8,
         "block_rfq": False,
     }
     if limits.quantity_limit_e8:
-        found["quantity_limit"] = limits.quantity_limit_e8 / _E8
+        found["quantity_limit"] = limits.quantity_limit_e8 / E8
     if limits.delta_limit_e8:
-        found["delta_limit"] = limits.delta_limit_e8 / _E8
+        found["delta_limit"] = limits.delta_limit_e8 / E8
     if limits.vega_limit_micro:
         found["vega_limit"] = usdc(limits.vega_limit_micro)
     return found

@@ -43,8 +43,9 @@ def add_block_rfq_quote(venue: Venue, session: Session, request: Request) -> Non
     alone.
 
     Raises:
-        RpcError: 13020, 11030 block_rfq_closed; 13905, 13906 too many; 13910 it crosses one's own; 10002,
-            10021 the amount; 10005, 10007, 10023, 10043, 11030 block_price the prices.
+        RpcError: 13020, 11030 block_rfq_closed; 13030, 11030 mmp_quantity the maker's protection; 13905,
+            13906 too many; 13910 it crosses one's own; 10002, 10021 the amount; 10005, 10007, 10023, 10043,
+            11030 block_price the prices.
     """
     params, account = request.params, account_of(session)
     rfq = _asked(venue, session, params)
@@ -59,7 +60,7 @@ def add_block_rfq_quote(venue: Venue, session: Session, request: Request) -> Non
         raise invalid_param("expires_at", "must be later than now")
     if label and any(quote.label == label for quote in rfq.quotes_of(account)):
         raise error(errors.NON_UNIQUE_LABEL, param="label")
-    venue.blocks.rfqs.must_take(rfq, account, sells, price, None)
+    venue.blocks.rfqs.must_take(rfq, account, sells, price, amount, None)
     quote = Quote(
         venue.blocks.book.new_quote_id(),
         rfq.id,
@@ -120,7 +121,7 @@ def edit_block_rfq_quote(venue: Venue, session: Session, request: Request) -> No
     must_match_hedge(venue, rfq, params)
     amount = amount_of(rfq, params)
     ticks, price = quoted_prices(venue, rfq, params)
-    venue.blocks.rfqs.must_take(rfq, quote.maker, quote.sells, price, quote)
+    venue.blocks.rfqs.must_take(rfq, quote.maker, quote.sells, price, amount, quote)
     quote.amount_e8, quote.leg_ticks, quote.price_micro = amount, ticks, price
     quote.updated_ms, quote.replaced = venue.clock.now_ms(), True
     session.reply(request, venue.blocks.writer.quote(rfq, quote))

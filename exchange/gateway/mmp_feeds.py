@@ -1,4 +1,4 @@
-"""The channel `user.mmp_trigger.{index_name}`: protection groups that have tripped."""
+"""The channel `user.mmp_trigger.{index_name}`: protection that has tripped, of books and of requests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from exchange.domain.events_orders import Mmp
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.group_names import GroupNames
 from exchange.gateway.registry import Registry
+from exchange.gateway.rfq_limits import ALL as ALL_UNDERLYINGS
+from exchange.gateway.rfq_protection import Tripped
 from exchange.wire.names import index_name
 from exchange.wire.objects import JsonObject
 
@@ -48,6 +50,26 @@ class MmpFeeds:
         for topic in topics:
             wanted = topic.channel.index_name
             if wanted == _ALL or self._registry.underlying_of_index(wanted) == event.head.instrument:
+                topic.publish(told)
+
+
+    def on_rfq_tripped(self, tripped: Tripped) -> None:
+        """An account's quotes for requests were frozen."""
+        topics = self._topics.get(tripped.account)
+        if topics is None:
+            return
+        is_all = tripped.underlying == ALL_UNDERLYINGS
+        name = _ALL if is_all else index_name(self._registry.symbols[tripped.underlying])
+        told: JsonObject = {
+            "frozen_until": max(0, tripped.frozen_until_ms),
+            "index_name": name,
+            "mmp_group": "",
+            "block_rfq": True,
+            "seq": tripped.seq,
+        }
+        for topic in topics:
+            wanted = topic.channel.index_name
+            if wanted == _ALL or is_all or self._registry.underlying_of_index(wanted) == tripped.underlying:
                 topic.publish(told)
 
 

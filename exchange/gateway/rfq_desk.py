@@ -29,11 +29,13 @@ from exchange.gateway.rfq import (
 )
 from exchange.gateway.rfq_book import RfqBook
 from exchange.gateway.rfq_matching import Taken, Want, plan
+from exchange.gateway.rfq_protection import RfqProtection, Tripped
 from exchange.wire import errors
 from exchange.wire.errors import error, other_reject
 from exchange.wire.packages import leg_lots, share
 from exchange.wire.session import RpcError
 
+PROTECTED: Final = "mmp_trigger"
 _ITS_OWN: Final = frozenset({rej.ACCOUNT_LOCKED, rej.UNKNOWN_ACCOUNT, rej.WRONG_FAMILY})
 _ITS_PRICE: Final = frozenset({rej.PRICE_TOO_HIGH, rej.PRICE_TOO_LOW, rej.BAD_PRICE, rej.PRICE_OFF_TICK})
 
@@ -62,6 +64,7 @@ class RfqDesk:
         now_ms: Callable[[], int],
         mark_micro: Callable[[Rfq], int | None],
         index_micro: Callable[[Rfq], dict[str, int]],
+        protection: RfqProtection,
     ) -> None:
         self.book = book
         self._desk = desk
@@ -70,6 +73,8 @@ class RfqDesk:
         self._now_ms = now_ms
         self._mark_micro = mark_micro
         self._index_micro = index_micro
+        self._protection = protection
+        protection.tripped.append(self._on_tripped)
         self._due: list[tuple[int, int, int]] = []  # when, request, quote (0: the request itself), a heap
         self.changed: list[Callable[[Rfq, list[Quote], bool], None]] = []
         self.traded: list[Callable[[Rfq], None]] = []
@@ -130,12 +135,16 @@ class RfqDesk:
 
     # --- quotes ----------------------------------------------------------------------------------------
 
-    def must_take(self, rfq: Rfq, maker: int, sells: bool, price_micro: int, replaced: Quote | None) -> None:
+    def must_take(
+        self, rfq: Rfq, maker: int, sells: bool, price_micro: int, amount_e8: int, replaced: Quote | None
+    ) -> None:
         """Refuse a quote that a maker may not have beside its others.
 
         Raises:
-            RpcError: 13905, 13906 too many; 13910 it crosses the maker's own.
+            RpcError: 13030, 11030 mmp_quantity the maker's protection; 13905, 13906 too many; 13910 it
+                crosses the maker's own.
         """
+        self._protection.must_allow(rfq, maker, sells, amount_e8, replaced)
         mine = [quote for quote in rfq.quotes_of(maker) if quote is not replaced]
         limits = self._limits
         if replaced is None:
@@ -209,7 +218,9 @@ class RfqDesk:
     def _plan(self, rfq: Rfq, trigger: Trigger) -> list[Taken]:
         most = UNITS_MOST // rfq.units
         want = Want(trigger.sells, trigger.amount_e8, trigger.price_micro, rfq.least_e8, most)
-        return plan(rfq.quotes.values(), want, self._now_ms())
+        makers = {quote.maker for quote in rfq.quotes.values()}
+        may = {maker for maker in makers if self._protection.may_trade(rfq, maker)}
+        return plan([quote for quote in rfq.quotes.values() if quote.maker in may], want, self._now_ms())
 
     def _try_trigger(self, rfq: Rfq) -> None:
         trigger = rfq.trigger
@@ -226,30 +237,55 @@ class RfqDesk:
         deal, fills = self._deal(rfq, trigger, taken)
 
         def finish(outcome: Outcome) -> None:
-            rfq.busy = False
-            for quote, _ in taken:
-                quote.busy = False
+            self._occupy(rfq, taken, is_busy=False)
             if isinstance(outcome, list):
                 trigger.state = TRIGGERED
                 self._filled(rfq, fills)
+                self._protection.end(counted, outcome[-1].seq)
                 done(Accepted(outcome, None))
-            elif isinstance(outcome, Refused) and self._withdrawn(rfq, taken, outcome):
+                return
+            self._protection.end(counted)
+            self._pull_frozen(rfq, taken)
+            if isinstance(outcome, Refused) and self._withdrawn(rfq, taken, outcome):
                 self._again(rfq, trigger, waits, done)
             else:
                 if waits:
                     self.cancel_trigger(rfq, "refused")
                 done((deal, outcome) if isinstance(outcome, Refused) else outcome)
+            for maker in {key[0] for key, _ in counted}:  # what would have frozen its quotes did not happen
+                for other, _ in self.book.quotes_of(maker):
+                    self._try_trigger(other)
 
-        rfq.busy = True
-        for quote, _ in taken:
-            quote.busy = True
+        self._occupy(rfq, taken, is_busy=True)
+        counted = self._protection.begin(deal)
         try:
             self._desk.execute(deal, finish)
         except RpcError:
-            rfq.busy = False
-            for quote, _ in taken:
-                quote.busy = False
+            self._occupy(rfq, taken, is_busy=False)
+            self._protection.end(counted)
             raise
+
+    def _occupy(self, rfq: Rfq, taken: list[Taken], *, is_busy: bool) -> None:
+        """A block of the request with these quotes is being executed, or no longer."""
+        rfq.busy = is_busy
+        for quote, _ in taken:
+            quote.busy = is_busy
+
+    # --- protection ------------------------------------------------------------------------------------
+
+    def _on_tripped(self, tripped: Tripped) -> None:
+        """A maker's quotes are frozen: those that stand are over, but for what is being executed."""
+        gone: dict[int, tuple[Rfq, list[Quote]]] = {}
+        for rfq, quote in self.book.quotes_of(tripped.account):
+            if not quote.busy and self._protection.concerns(rfq, tripped.underlying):
+                gone.setdefault(rfq.id, (rfq, []))[1].append(quote)
+        for rfq, quotes in gone.values():
+            self.withdraw(rfq, quotes, PROTECTED)
+
+    def _pull_frozen(self, rfq: Rfq, taken: list[Taken]) -> None:
+        """Behind a block that did not happen: quotes that were frozen meanwhile are over too."""
+        frozen = [quote for quote, _ in taken if self._protection.is_frozen(rfq, quote.maker)]
+        self.withdraw(rfq, frozen, PROTECTED)
 
     def _again(self, rfq: Rfq, trigger: Trigger, waits: bool, done: OnAccepted) -> None:
         """Behind a quote that was withdrawn: what is left may still do."""

@@ -192,7 +192,8 @@ class Venue:
         self._timer: Timer | None = None
         self.streams.load(stream_counts, engine.account_count)
         load(engine, self.registry, self.views, self.history, clock.now_ms())
-        self.blocks = Blocks(self, block_setup)
+        self.blocks = Blocks(self, block_setup, self.settings.rfq_guards)
+        self.blocks.protection.tripped.append(self.mmp_feeds.on_rfq_tripped)
 
     # --- life --------------------------------------------------------------------------------------
 

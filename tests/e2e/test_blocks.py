@@ -220,3 +220,28 @@ async def test_a_key_does_what_its_scopes_allow(tmp_path: Path) -> None:
         ):
             code, _ = await refused(reader.call(f"private/{method}", **given))
             assert code == 13021, method
+
+
+@pytest.mark.asyncio
+async def test_a_maker_s_protection_takes_its_other_quotes_away(tmp_path: Path) -> None:
+    async with Stage(tmp_path, NOW_MS, FAUCET) as stage:
+        await begin(stage)
+        taker, maker = await stage.trader("taker"), await stage.trader("maker")
+        limit = {"index_name": "all", "interval": 60, "frozen_time": 0, "trade_count_limit": 1}
+        await maker.call("private/set_mmp_config", block_rfq=True, **limit)
+        told = await pushed(maker, "user.mmp_trigger.all")
+        numbers = [
+            (await taker.call("private/create_block_rfq", legs=LEGS))["block_rfq_id"] for _ in range(2)
+        ]
+        for number in numbers:
+            await maker.call("private/add_block_rfq_quote", **quote(number, 5_000, 2))
+        await taker.call("private/accept_block_rfq", **acceptance(numbers[0], 3_000))
+        await reach(stage, told, 1)
+        assert (told[0]["block_rfq"], told[0]["frozen_until"]) == (True, 0)
+        assert await maker.call("private/get_block_rfq_quotes") == []
+        code, _ = await refused(maker.call("private/add_block_rfq_quote", **quote(numbers[1], 5_000, 2)))
+        assert code == 13030
+        code, _ = await refused(taker.call("private/accept_block_rfq", **acceptance(numbers[1], 3_000)))
+        assert code == 13907
+        await maker.call("private/reset_mmp", index_name="all", block_rfq=True)
+        await maker.call("private/add_block_rfq_quote", **quote(numbers[1], 5_000, 2))

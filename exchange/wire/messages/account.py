@@ -394,16 +394,17 @@ class UserLock(TypedDict):
 
 
 class MmpConfig(TypedDict):
-    """The limits of a protection group."""
+    """The limits of a protection group, or (`block_rfq`) of quotes for requests."""
 
     block_rfq: bool
     delta_limit: NotRequired[float]
     frozen_time: int
     index_name: str
     interval: int
-    max_quote_quantity: float
+    max_quote_quantity: NotRequired[float]
     mmp_group: str
     quantity_limit: NotRequired[float]
+    trade_count_limit: NotRequired[int]
     vega_limit: NotRequired[float]
 
 

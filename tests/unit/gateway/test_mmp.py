@@ -169,11 +169,9 @@ def test_quotes_can_be_frozen_with_their_cancel(rig: RiskRig) -> None:
         ("set_mmp_config", {"quantity_limit": "x"}, -32602),
         ("set_mmp_config", {"quantity_limit": -1}, -32602),
         ("set_mmp_config", {"delta_limit": 0.3}, -32602),
-        ("set_mmp_config", {"block_rfq": True}, 10033),
-        ("set_mmp_config", {"trade_count_limit": 5}, 10033),
+        ("set_mmp_config", {"trade_count_limit": 5}, -32602),
         ("reset_mmp", {"mmp_group": "nobody"}, 13040),
         ("reset_mmp", {"index_name": "eth_usdc"}, 13040),
-        ("get_mmp_status", {"block_rfq": True}, 10033),
         ("get_mmp_config", {"index_name": "moon_usdc"}, 10020),
     ],
 )
