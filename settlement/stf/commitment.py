@@ -2,31 +2,98 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sha3
 
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.merkle import SparseMerkleTree
 from settlement.stf import leaves
-from settlement.stf.state import State
+from settlement.stf.state import PAGE_SHIFT, State
+
+_LOW: Final = (1 << 32) - 1
+_PAGE_BITS: Final = 32 - PAGE_SHIFT
+_PAGE_MASK: Final = (1 << _PAGE_BITS) - 1
+
+
+class Positions:
+    """The words of all positions, page by page, and every account's list of page hashes.
+
+    Both are kept in order and as bytes, so that a touched position costs its own word, one hash over its page
+    and one over the account's list.
+    """
+
+    def __init__(self) -> None:
+        self._words: dict[int, dict[int, bytes]] = {}
+        self._lists: dict[int, dict[int, bytes]] = {}
+
+    def update(self, state: State) -> None:
+        """Take in the touched positions; their accounts become touched ones."""
+        pages: set[int] = set()
+        accounts, touched = state.accounts, state.touched_accounts
+        for key in state.touched_positions:
+            number, instrument, page = key >> 32, key & _LOW, key >> PAGE_SHIFT
+            touched.add(number)
+            pages.add(page)
+            words = self._words.get(page)
+            if words is None:
+                words = self._words[page] = {}
+            size, entry = accounts[number].position(instrument)
+            if size or entry:
+                is_new = instrument not in words
+                words[instrument] = leaves.position_word(instrument, size, entry)
+                if is_new and len(words) > 1:
+                    self._words[page] = dict(sorted(words.items()))
+            else:
+                words.pop(instrument, None)
+        for page in pages:
+            self._hash(page)
+        state.touched_positions.clear()
+
+    def _hash(self, key: int) -> None:
+        number, page, words = key >> _PAGE_BITS, key & _PAGE_MASK, self._words[key]
+        entries = self._lists.get(number)
+        if entries is None:
+            entries = self._lists[number] = {}
+        if not words:
+            del self._words[key]
+            entries.pop(page, None)
+            return
+        is_new = page not in entries
+        entries[page] = leaves.page_entry(page, sha3.keccak_256(b"".join(words.values())).digest())
+        if is_new and len(entries) > 1:
+            self._lists[number] = dict(sorted(entries.items()))
+
+    def root(self, number: int) -> bytes:
+        """The positions root of an account."""
+        entries = self._lists.get(number)
+        return keccak(b"".join(entries.values())) if entries else ZERO_HASH
+
+    def page_list(self, number: int) -> bytes:
+        """What the positions root of an account is the hash of: 64 bytes a page."""
+        return b"".join(self._lists.get(number, {}).values())
+
+    def page(self, number: int, instrument: int) -> bytes:
+        """The words of the page an instrument belongs to; no bytes without the page."""
+        return b"".join(self._words.get((number << 32 | instrument) >> PAGE_SHIFT, {}).values())
 
 
 class Commitment:
-    """Accounts, instruments, withdrawals and dictionary entries of one state as trees.
-
-    `pages` keeps the hash of every page of every account, so that a touched account costs its touched pages
-    and one hash over its list.
-    """
+    """Accounts, instruments, withdrawals and dictionary entries of one state as trees."""
 
     def __init__(self, state: State) -> None:
         self.accounts = SparseMerkleTree()
         self.instruments = SparseMerkleTree()
         self.withdrawals = SparseMerkleTree()
         self.entries = SparseMerkleTree()
-        self.pages: dict[int, dict[int, bytes]] = {}
+        self.positions = Positions()
         self._state = state
         state.touched_accounts.update(state.accounts)
-        state.touched_pages.update(
-            number << 32 | page for number, account in state.accounts.items() for page in account.pages
+        state.touched_positions.update(
+            number << 32 | instrument
+            for number, account in state.accounts.items()
+            for page in account.pages.values()
+            for instrument in page
         )
         state.touched_instruments.update(state.instruments)
         state.touched_withdrawals.update(state.withdrawals)
@@ -40,13 +107,15 @@ class Commitment:
             TransitionError: a figure does not fit its field.
         """
         state = self._state
-        self._update_accounts()
+        self.positions.update(state)
+        if state.touched_accounts:
+            self.accounts.update({number: self._account_leaf(number) for number in state.touched_accounts})
+            state.touched_accounts.clear()
         if state.touched_instruments:
+            instruments = state.instruments
+            preimage = leaves.instrument_preimage
             self.instruments.update(
-                {
-                    number: keccak(leaves.instrument_preimage(state.instruments[number]))
-                    for number in state.touched_instruments
-                }
+                {number: keccak(preimage(instruments[number])) for number in state.touched_instruments}
             )
             state.touched_instruments.clear()
         if state.touched_withdrawals:
@@ -68,28 +137,12 @@ class Commitment:
         words = leaves.section_words(self._state.parameters, self.entries.root)
         return leaves.section_hashes(words, self.withdrawals.root)
 
-    def _update_accounts(self) -> None:
-        state, pages = self._state, self.pages
-        accounts, touched = state.accounts, state.touched_accounts
-        for key in state.touched_pages:
-            number, which = key >> 32, key & 0xFFFFFFFF
-            touched.add(number)
-            page = accounts[number].pages.get(which)
-            known = pages.get(number)
-            if known is None:
-                known = pages[number] = {}
-            if page:
-                known[which] = sha3.keccak_256(leaves.page_words(page)).digest()
-            else:
-                known.pop(which, None)
-        changed: dict[int, bytes] = {}
-        for number in touched:
-            root = leaves.positions_root(pages.get(number, {}))
-            changed[number] = leaves.account_leaf(number, leaves.account_preimage(accounts[number], root))
-        if changed:
-            self.accounts.update(changed)
-        state.touched_pages.clear()
-        touched.clear()
+    def account_preimage(self, number: int) -> bytes:
+        """The 128 bytes of an account of the state, whose positions have been hashed in."""
+        return leaves.account_preimage(self._state.accounts[number], self.positions.root(number))
+
+    def _account_leaf(self, number: int) -> bytes:
+        return leaves.account_leaf(number, self.account_preimage(number))
 
     def _withdrawal_leaf(self, slot: int) -> bytes:
         found = self._state.withdrawals.get(slot)

@@ -28,22 +28,21 @@ _WITHDRAWAL: Final = struct.Struct(">QIIQQ20s12x")
 _U64: Final = (1 << 64) - 1
 
 
-def page_words(page: Page) -> bytes:
-    """A page's position words, in instrument order.
+def position_word(instrument: int, size_lots: int, entry_micro: int) -> bytes:
+    """A position's word.
 
     Raises:
         TransitionError: a figure that does not fit its field.
     """
-    pack = _POSITION.pack
     try:
-        if len(page) == 1:
-            ((number, (size, entry)),) = page.items()
-            return pack(number, size, entry >> 64, entry & _U64)
-        return b"".join(
-            [pack(number, size, entry >> 64, entry & _U64) for number, (size, entry) in sorted(page.items())]
-        )
+        return _POSITION.pack(instrument, size_lots, entry_micro >> 64, entry_micro & _U64)
     except struct.error as error:
         raise TransitionError(f"a position that does not fit: {error}") from error
+
+
+def page_words(page: Page) -> bytes:
+    """A page's position words, in instrument order. Raises TransitionError as `position_word`."""
+    return b"".join([position_word(number, *page[number]) for number in sorted(page)])
 
 
 def read_page(words: bytes) -> Page:

@@ -94,8 +94,8 @@ class Parameters:
 class State:
     """Everything the root commits to, and the fees of the chunk under way.
 
-    `touched_…` collect what changed since the trees were last brought up to date; a touched page is
-    `account << 32 | page`.
+    `touched_…` collect what changed since the trees were last brought up to date; a touched position is
+    `account << 32 | instrument`.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class State:
         """Who has a position in an instrument; only those that make steps ask."""
         self.held_slots: dict[int, int] = {}
         """Where withdrawals held stand, by withdrawal id; likewise."""
-        self.touched_pages: set[int] = set()
+        self.touched_positions: set[int] = set()
         self.touched_accounts: set[int] = set()
         self.touched_instruments: set[int] = set()
         self.touched_withdrawals: set[int] = set()
@@ -205,7 +205,7 @@ class State:
             account.open_positions -= 1
         if instrument.terms.is_perpetual:
             account.perpetual_entry_micro += entry
-        self.touched_pages.add(holder << 32 | which)
+        self.touched_positions.add(holder << 32 | number)
         self.touched_instruments.add(number)
 
     def add_withdrawal(self, withdrawal: Withdrawal) -> None:

@@ -9,11 +9,15 @@ import pytest
 from settlement import operations as op
 from settlement.ledger import Ledger
 from settlement.state import State as OldState
+from settlement.stf import onestep
+from settlement.stf import steps as s
 from settlement.stf.chunks import Chunk, ChunkBuilder, Executed, execute, replay
 from settlement.stf.commitment import Commitment
 from settlement.stf.lowering import Lowering, LoweringError
+from settlement.stf.rules import apply
 from settlement.stf.state import State
-from settlement.stf.steps import HOLDER, SETTLE, Step, unpack
+from settlement.stf.steps import Step, unpack
+from settlement.stf.witness import Witnessing
 from tests.property.test_settlement_orders import STREAMS, told
 from tests.reference.engine import ReferenceEngine
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
@@ -36,13 +40,34 @@ class Day:
         self.ledger.state.begin_batch()
         for step in self.lowering.steps(self.ledger.read(events)):
             self.builder.add(step)
-            if step.kind not in (SETTLE, HOLDER):
+            if step.kind not in (s.SETTLE, s.HOLDER):
                 assert cash_of(self.state) == 0, step
         executed = self.builder.close()
         self.batches.append((self.builder.chunks, executed))
         self.builder.begin()
         must_agree(self.state, self.ledger.state)
         assert not list(unbalanced(self.state))
+
+    def proven(self, every: int = 1) -> Iterator[int]:
+        """The kinds of steps whose witness alone leads to the roots the state comes to: all steps of every
+        n-th chunk, in another state."""
+        state = State()
+        witnessing = Witnessing(state, Commitment(state))
+        for at, chunk in enumerate(chunk for chunks, _ in self.batches for chunk in chunks):
+            if at % every:
+                for step in chunk.steps:
+                    apply(state, step)
+                state.end_chunk()
+                continue
+            found = witnessing.running()
+            for step, witness in witnessing.chunk(chunk):
+                assert witness.before == found
+                found = onestep.execute(witness, step)
+                yield step.kind
+            assert found == witnessing.running()
+            end = witnessing.of_end()
+            state.end_chunk()
+            assert onestep.end_chunk(end) == witnessing.running()
 
     def again(self) -> tuple[State, Commitment]:
         """The steps alone, in another state, come to every root of the trace."""
@@ -126,6 +151,7 @@ def test_random_days_of_rules_2_come_to_the_same_accounts(seed: int) -> None:
         day.take(reference.apply(batch))
         batch = traffic.batch(60)
     day.again()
+    assert s.FILL in set(day.proven(every=5))
 
 
 @pytest.mark.parametrize("name", STREAMS)
