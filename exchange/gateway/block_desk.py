@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from exchange.core import risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import events as ev
 from exchange.domain import records as r
@@ -43,12 +44,14 @@ class Leg(NamedTuple):
 
 
 class DealPart(NamedTuple):
-    """What one maker trades; `quote` is its quote where it answered a request."""
+    """What one maker trades; `quote` is its quote where it answered a request, `taker` who trades with it, of
+    the family of the deal's (0: that one)."""
 
     maker: int
     legs: tuple[Leg, ...]
     key: str = ""
     quote: int = 0
+    taker: int = 0
 
 
 class Deal(NamedTuple):
@@ -63,9 +66,14 @@ class Deal(NamedTuple):
     until_ms: int = 0
 
     @property
+    def takers(self) -> set[int]:
+        """Who takes in it, and who has asked for it."""
+        return {self.taker, *(part.taker for part in self.parts if part.taker)}
+
+    @property
     def accounts(self) -> set[int]:
         """Everybody in it."""
-        return {self.taker, *(part.maker for part in self.parts)}
+        return {*self.takers, *(part.maker for part in self.parts)}
 
 
 class Refused(NamedTuple):
@@ -145,7 +153,7 @@ class BlockDesk:
                 0,
                 after,
                 now_ms,
-                deal.taker,
+                part.taker or deal.taker,
                 part.maker,
                 len(part.legs),
                 deal.rfq,
@@ -211,7 +219,9 @@ class BlockDesk:
         records = block_trades(packed)
         ids = [int.from_bytes(record[24:32], "little") for record in records]
         ticks = {
-            fill.trade[24:32]: fill.tick_direction for fill in self._ring.find_trades(parts[0].taker, ids)
+            fill.trade[24:32]: fill.tick_direction
+            for taker in dict.fromkeys(part.taker for part in parts)
+            for fill in self._ring.find_trades(taker, ids)
         }
         found = []
         at = 0
@@ -227,6 +237,11 @@ class BlockDesk:
                 )
             )
         return found
+
+    def is_bound(self, account: int) -> bool:
+        """Whether an account may not trade: it is locked or in liquidation."""
+        state = risk_queries.account_state(self._engine, account)
+        return bool(state.locked) or state.liquidation != r.LIQUIDATION_NONE
 
     def recover(self, frames: Callable[[int], Iterable[bytes]]) -> None:
         """Decide what an earlier process left undecided, by the journal's events: `frames(from_seq)` gives
@@ -252,11 +267,16 @@ class BlockDesk:
 
 def _command(deal: Deal, number: int) -> bytes:
     units = [
-        BlockTrade(part.maker, leg.instrument, leg.lots, leg.price_ticks)
+        BlockTrade(part.maker, leg.instrument, leg.lots, leg.price_ticks, _named(deal, part))
         for part in deal.parts
         for leg in part.legs
     ]
     return block_trade(deal.taker, number, units, client_order_id=number)
+
+
+def _named(deal: Deal, part: DealPart) -> int:
+    """The taker that a trade names; 0: the block's own, as all blocks had before rules 5."""
+    return part.taker if part.taker != deal.taker else 0
 
 
 def _refusal(deal: Deal, event: ev.Rejected) -> Refused:

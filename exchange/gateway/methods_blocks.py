@@ -195,7 +195,7 @@ def refusal(venue: Venue, deal: Deal, refused: Refused) -> RpcError:
         data["instrument_name"] = view.name
     party = ""
     if refused.account:
-        party = "taker" if refused.account == deal.taker else "maker"
+        party = "taker" if refused.account in deal.takers else "maker"
     elif event.reason in _OF_MAKER:
         party = "maker" if refused.part >= 0 else "taker"
     if party:

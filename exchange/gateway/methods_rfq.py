@@ -15,12 +15,12 @@ from exchange.gateway.rfq_book import rating_text
 from exchange.gateway.rfq_desk import Accepted
 from exchange.gateway.rfq_objects import as_reply, trigger_object
 from exchange.gateway.rfq_params import (
+    allocations_of,
     amount_of,
     disclosed_of,
     label_of,
     makers_of,
     matched_legs,
-    must_be_undivided,
     must_match_hedge,
     price_of,
     structure_of,
@@ -74,11 +74,11 @@ def create_block_rfq(venue: Venue, session: Session, request: Request) -> None:
 
     Raises:
         RpcError: 13907 too many are open; 10028 too many in a minute; 13007 an unknown maker; what is wrong
-            of a leg; 10033 allocations to other accounts.
+            of a leg; 12100, 13012, 13021, 13028 allocations to other accounts, 10033 to brokers' clients.
     """
     params, account = request.params, account_of(session)
-    must_be_undivided(params, account)
     structure = structure_of(venue, account, params)
+    allocations = allocations_of(venue, session, params, structure)
     label, makers, disclosed = label_of(params), makers_of(venue, account, params), disclosed_of(params)
     book = venue.blocks.book
     number = book.new_id(account)
@@ -98,6 +98,7 @@ def create_block_rfq(venue: Venue, session: Session, request: Request) -> None:
         disclosed,
         rating_text(book.rating(account)),
         {},
+        allocations=allocations,
     )
     rfq.index_micro = venue.blocks.index_micro(rfq)
     venue.blocks.rfqs.create(rfq)
@@ -124,7 +125,6 @@ def accept_block_rfq(venue: Venue, session: Session, request: Request) -> None:
     """
     params = request.params
     rfq = own_rfq(venue, session, params)
-    account = rfq.taker
     matched_legs(venue, rfq, params)
     must_match_hedge(venue, rfq, params)
     sells = choice(params, "direction", DIRECTIONS) == "sell"
@@ -136,7 +136,7 @@ def accept_block_rfq(venue: Venue, session: Session, request: Request) -> None:
             session.fail(request, outcome)
         elif isinstance(outcome, Accepted):
             waiting = outcome.trigger
-            traded = [block_object(part, account, venue.rendering) for part in outcome.parts]
+            traded = [block_object(part, part.taker, venue.rendering) for part in outcome.parts]
             found = {"trade_trigger": trigger_object(waiting) if waiting else {}, "block_trades": traded}
             session.reply(request, found, outcome.parts[0].counter if outcome.parts else None)
         else:

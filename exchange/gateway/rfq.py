@@ -58,6 +58,13 @@ class Quote(msgspec.Struct):
         return self.state == OPEN and not (self.expires_ms and self.expires_ms <= now_ms)
 
 
+class Allocation(msgspec.Struct, frozen=True):
+    """Whose a part of the amount is: an account of the taker's family."""
+
+    account: int
+    amount_e8: int
+
+
 class Fill(msgspec.Struct, frozen=True):
     """What was traded with one quote; `hedge_lots` without a sign."""
 
@@ -107,6 +114,8 @@ class Rfq(msgspec.Struct):
     """Of the structure, when it ended."""
     included: bool = False
     """Whether it counts for its taker's rating."""
+    allocations: list[Allocation] = []
+    """How the taker has divided the amount; nobody named: all of it is its own."""
     quotes: dict[int, Quote] = {}
     fills: list[Fill] = []
     trigger: Trigger | None = None

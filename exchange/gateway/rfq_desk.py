@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from exchange.domain import rejects as rej
-from exchange.gateway.block_desk import BlockDesk, Deal, DealPart, Leg, Outcome, Refused
+from exchange.gateway.block_desk import BlockDesk, Deal, Outcome, Refused
 from exchange.gateway.block_limits import UNITS_MOST, BlockLimits
 from exchange.gateway.block_store import Part
 from exchange.gateway.registry import Registry
@@ -28,11 +28,11 @@ from exchange.gateway.rfq import (
     Trigger,
 )
 from exchange.gateway.rfq_book import RfqBook
+from exchange.gateway.rfq_deal import deal_of
 from exchange.gateway.rfq_matching import Taken, Want, plan
 from exchange.gateway.rfq_protection import RfqProtection, Tripped
 from exchange.wire import errors
 from exchange.wire.errors import error, other_reject
-from exchange.wire.packages import leg_lots, share
 from exchange.wire.session import RpcError
 
 PROTECTED: Final = "mmp_trigger"
@@ -216,7 +216,7 @@ class RfqDesk:
             self._tell(rfq, [])
 
     def _plan(self, rfq: Rfq, trigger: Trigger) -> list[Taken]:
-        most = UNITS_MOST // rfq.units
+        most = UNITS_MOST // rfq.units - max(0, len(rfq.allocations) - 1)  # each may part a quote
         want = Want(trigger.sells, trigger.amount_e8, trigger.price_micro, rfq.least_e8, most)
         makers = {quote.maker for quote in rfq.quotes.values()}
         may = {maker for maker in makers if self._protection.may_trade(rfq, maker)}
@@ -234,7 +234,7 @@ class RfqDesk:
                 self.cancel_trigger(rfq, refused.message)
 
     def _execute(self, rfq: Rfq, trigger: Trigger, taken: list[Taken], waits: bool, done: OnAccepted) -> None:
-        deal, fills = self._deal(rfq, trigger, taken)
+        deal, fills = deal_of(rfq, trigger, taken, self._registry)
 
         def finish(outcome: Outcome) -> None:
             self._occupy(rfq, taken, is_busy=False)
@@ -246,7 +246,7 @@ class RfqDesk:
                 return
             self._protection.end(counted)
             self._pull_frozen(rfq, taken)
-            if isinstance(outcome, Refused) and self._withdrawn(rfq, taken, outcome):
+            if isinstance(outcome, Refused) and self._withdrawn(rfq, deal, outcome):
                 self._again(rfq, trigger, waits, done)
             else:
                 if waits:
@@ -302,44 +302,25 @@ class RfqDesk:
                 self.cancel_trigger(rfq, refused.message)
             done(refused)
 
-    def _withdrawn(self, rfq: Rfq, taken: list[Taken], refused: Refused) -> bool:
+    def _withdrawn(self, rfq: Rfq, deal: Deal, refused: Refused) -> bool:
         """Whether it was a maker who could not, and has lost its quotes for it."""
         reason = rej.REJECT_NAMES.get(refused.event.reason, "refused")
+        part = deal.parts[refused.part] if refused.part >= 0 else None
         at_fault: list[Quote] = []
-        if refused.account and refused.account != rfq.taker:
+        if refused.account and refused.account not in deal.takers:
             at_fault = rfq.quotes_of(refused.account)
-        elif refused.part >= 0 and refused.event.reason in _ITS_OWN:
-            at_fault = rfq.quotes_of(taken[refused.part][0].maker)
-        elif refused.part >= 0 and refused.event.reason in _ITS_PRICE and self._is_quoted(rfq, refused):
-            at_fault = [taken[refused.part][0]]
+        elif part is not None and refused.event.reason in _ITS_OWN and not self._desk.is_bound(part.taker):
+            at_fault = rfq.quotes_of(part.maker)
+        elif part is not None and refused.event.reason in _ITS_PRICE and self._is_quoted(rfq, refused):
+            at_fault = [rfq.quotes[part.quote]]
         self.withdraw(rfq, at_fault, reason)
         return bool(at_fault)
 
-    def _is_quoted(self, rfq: Rfq, refused: Refused) -> bool:
+    @staticmethod
+    def _is_quoted(rfq: Rfq, refused: Refused) -> bool:
         """Whether a price was the maker's, not the hedge's."""
-        is_hedge = rfq.hedge is not None and refused.event.position % rfq.units == len(rfq.legs)
-        return not is_hedge
-
-    def _deal(self, rfq: Rfq, trigger: Trigger, taken: list[Taken]) -> tuple[Deal, list[Fill]]:
-        """The block of an acceptance, a part for every quote."""
-        side = -1 if trigger.sells else 1
-        parts, fills = [], []
-        before = 0
-        for quote, size in taken:
-            legs = []
-            for leg, ticks in zip(rfq.legs, quote.leg_ticks, strict=True):
-                terms = self._registry.instruments[leg.instrument].terms
-                legs.append(Leg(leg.instrument, side * leg.sign * leg_lots(size, leg.ratio, terms), ticks))
-            hedged = 0
-            if rfq.hedge is not None:
-                hedged = share(abs(rfq.hedge.lots), rfq.amount_e8, size, before)
-                sign = side if rfq.hedge.lots > 0 else -side
-                legs.append(Leg(rfq.hedge.instrument, sign * hedged, rfq.hedge.price_ticks))
-            before += size
-            parts.append(DealPart(quote.maker, tuple(legs), quote.key, quote.id))
-            fill = (quote.id, quote.maker, trigger.sells, quote.price_micro, size, hedged, quote.leg_ticks)
-            fills.append(Fill(*fill))
-        return Deal(rfq.taker, tuple(parts), trigger.key, rfq.id), fills
+        instrument = refused.leg.instrument if refused.leg is not None else -1
+        return rfq.hedge is None or instrument != rfq.hedge.instrument
 
     def _filled(self, rfq: Rfq, fills: list[Fill]) -> None:
         """The block happened: the request is filled, its other quotes are over."""

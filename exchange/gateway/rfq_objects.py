@@ -60,6 +60,10 @@ class RfqWriter:
             found["included_in_taker_rating"] = rfq.included
         if rfq.fills:
             found["trades"] = [self._fill(rfq, fill, shown=rfq.disclosed) for fill in rfq.fills]
+        if rfq.allocations:
+            found["trade_allocations"] = [
+                {"user_id": each.account, "amount": each.amount_e8 / E8} for each in rfq.allocations
+            ]
         return found
 
     def of_maker(self, rfq: Rfq, account: int) -> JsonObject:

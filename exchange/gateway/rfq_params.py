@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 
 from exchange.core import queries
 from exchange.domain import records as r
-from exchange.gateway.block_limits import LEGS_MAX, RATIO_MAX
+from exchange.gateway.block_limits import LEGS_MAX, RATIO_MAX, UNITS_MOST
 from exchange.gateway.block_params import DIRECTIONS, RULES, least_lots, must_be_large, outright
+from exchange.gateway.dispatch import account_of, must_be_main
 from exchange.gateway.order_params import instrument_named
-from exchange.gateway.rfq import Hedge, Rfq
+from exchange.gateway.rfq import Allocation, Hedge, Rfq
 from exchange.gateway.rfq_objects import E8
 from exchange.gateway.risk_views import must_have_rules
 from exchange.gateway.venue import Venue
@@ -33,8 +34,11 @@ from exchange.wire.params import (
     text,
     text_list,
 )
+from exchange.wire.session import Session
 
 MAKERS_MAX: Final = 100
+DIVIDED_RULES: Final = 5
+"""The first rules under which trades of one block have several takers."""
 PRICE_MICRO_MAX: Final = 1 << 62
 _MICRO: Final = 1_000_000
 _HEDGE_FIELDS: Final = frozenset({"instrument_name", "direction", "amount", "price"})
@@ -164,15 +168,45 @@ def makers_of(venue: Venue, account: int, params: Params) -> list[int]:
     return list(found)
 
 
-def must_be_undivided(params: Params, account: int) -> None:
-    """Refuse a split among accounts: a block has one taker. Raises RpcError 10033."""
+def allocations_of(
+    venue: Venue, session: Session, params: Params, structure: Structure
+) -> list[Allocation]:
+    """`trade_allocations`: how the amount is divided among accounts of the taker's family.
+
+    Raises:
+        RpcError: -32602 no list, an account twice, too many; 10021 they do not add up to the amount, or one
+            is no whole lots of every leg; 13012, 13021 to others not as the main account; 12100 another
+            family's; 13028 before rules 5; 10033 a broker's client.
+    """
     if not has(params, "trade_allocations"):
-        return
-    given = object_list(params, "trade_allocations", 20)
-    if len(given) != 1 or integer(given[0], "user_id", 0) != account:
-        raise error(
-            errors.NOT_IMPLEMENTED, param="trade_allocations", reason="a block has one account as its taker"
-        )
+        return []
+    account = account_of(session)
+    found: dict[int, int] = {}
+    for given in object_list(params, "trade_allocations", UNITS_MOST // _units(structure)):
+        if given.get("client_info") is not None:
+            raise error(errors.NOT_IMPLEMENTED, param="client_info", reason="there are no brokers")
+        owner = integer(given, "user_id")
+        if owner in found:
+            raise invalid_param("trade_allocations", "an account stands twice")
+        if owner != account:
+            must_be_main(venue, session)
+            must_have_rules(venue.engine, DIVIDED_RULES)
+        relative = venue.account_exists(owner) and venue.views.families.related(account, owner)
+        if not relative or venue.is_removed(owner):
+            raise error(errors.TRANSFER_NOT_ALLOWED, param="user_id", reason="wrong_family")
+        found[owner] = scaled(given, "amount", E8, errors.INVALID_AMOUNT, maximum=structure.amount_e8)
+    if sum(found.values()) != structure.amount_e8:
+        whole = structure.amount_e8 / E8
+        raise error(errors.INVALID_AMOUNT, param="trade_allocations", reason=f"must add up to {whole:g}")
+    if any(amount % structure.step_e8 for amount in found.values()):
+        step = f"must be multiples of {structure.step_e8 / E8:g}"
+        raise error(errors.INVALID_AMOUNT, param="trade_allocations", reason=step)
+    return [Allocation(owner, amount) for owner, amount in found.items()]
+
+
+def _units(structure: Structure) -> int:
+    """Trades of one part."""
+    return len(structure.legs) + (structure.hedge is not None)
 
 
 def label_of(params: Params) -> str:

@@ -148,10 +148,13 @@ class RfqProtection:
     def begin(self, deal: Deal) -> Counted:
         """A block is on its way: what it would count for."""
         counted: Counted = []
+        quotes: set[int] = set()
         for part in deal.parts:
             underlyings = self._on(leg.instrument for leg in part.legs)
+            trades = 0 if part.quote in quotes else 1  # once, among however many accounts it is divided
+            quotes.add(part.quote)
             for key, _ in self._guards.on(part.maker, underlyings):
-                sums = self._worth(part, key[1])
+                sums = self._worth(part, key[1])._replace(trades=trades)
                 counted.append((key, sums))
                 self._pending[key] = self._pending.get(key, Sums()).plus(sums)
         return counted
@@ -206,4 +209,4 @@ class RfqProtection:
             of_delta = size_e8 * abs(figures.delta_e9) // _DELTA_ONE
             delta += sign * (of_delta if figures.delta_e9 >= 0 else -of_delta)
             vega += sign * (size_e8 * figures.vega_micro // _E8)
-        return Sums(quantity, delta, vega, 1)
+        return Sums(quantity, delta, vega)

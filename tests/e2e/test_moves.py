@@ -15,8 +15,8 @@ from exchange.gateway.recovery import recent_events
 from settlement.ledger import Ledger
 from settlement.state import State
 from tests.e2e.stage import Stage, Trader
-from tests.e2e.test_blocks import FAUCET, pushed, refused, size
-from tests.e2e.test_story import LOW, NOW_MS, PERPETUAL, opening
+from tests.e2e.test_blocks import FAUCET, LEGS, acceptance, pushed, quote, refused, size
+from tests.e2e.test_story import HIGH, LOW, NOW_MS, PERPETUAL, opening
 
 
 async def log(trader: Trader) -> list[Any]:
@@ -79,3 +79,31 @@ async def test_a_main_account_moves_positions_to_its_subaccount(tmp_path: Path) 
             settled.read(frame)
         assert settled.state.position(sub.account, 0)[0] == 150
         assert not list(settled.state.conservation_faults())
+
+
+@pytest.mark.asyncio
+async def test_a_family_divides_what_it_asks_quotes_for(tmp_path: Path) -> None:
+    async with Stage(tmp_path, NOW_MS, FAUCET) as stage:
+        await opening(stage)
+        await stage.operate(*(commands.set_rules(version) for version in (3, 4, 5)))
+        main, maker = await stage.trader("main"), await stage.trader("maker")
+        sub = await stage.subaccount(main)
+        await main.call(
+            "private/submit_transfer_to_subaccount", currency="USDC", amount=100_000, destination=sub.account
+        )
+        given = [{"user_id": sub.account, "amount": 0.5}, {"user_id": main.account, "amount": 1.5}]
+        rfq = await main.call("private/create_block_rfq", legs=LEGS, trade_allocations=given)
+        assert rfq["trade_allocations"] == given
+        number = rfq["block_rfq_id"]
+        await maker.call("private/add_block_rfq_quote", **quote(number, 5_000, 2))
+        found = await main.call("private/accept_block_rfq", **acceptance(number, 3_000))
+        assert [block["trades"][0]["amount"] for block in found["block_trades"]] == [0.5, 1.5]
+        for trader, low in ((sub, 0.5), (main, 1.5), (maker, -2)):
+            assert (await size(trader, LOW), await size(trader, HIGH)) == (low, -low)
+    async with Stage(tmp_path, NOW_MS, FAUCET) as stage:
+        await stage.wait_open()
+        main, sub = await stage.back(main), await stage.back(sub)
+        assert await sub.call("private/get_block_trades") == found["block_trades"][:1]
+        assert await main.call("private/get_block_trades") == found["block_trades"][1:]
+        (filled,) = (await main.call("private/get_block_rfqs"))["block_rfqs"]
+        assert filled["trade_allocations"] == given

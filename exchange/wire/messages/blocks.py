@@ -63,7 +63,7 @@ class RfqLegQuoted(TypedDict):
 
 
 class RfqAllocation(TypedDict):
-    """Whose a part of the amount is: the taker's own, all of it."""
+    """Whose a part of the amount is, of the taker's family; they add up to it."""
 
     user_id: Annotated[int, Meta(ge=0)]
     amount: Positive
@@ -181,6 +181,13 @@ class TradeTrigger(TypedDict):
     cancel_reason: NotRequired[str]
 
 
+class Allocated(TypedDict):
+    """Whose a part of the amount is."""
+
+    user_id: int
+    amount: float
+
+
 class _Rfq(TypedDict):
     block_rfq_id: int
     creation_timestamp: int
@@ -203,6 +210,7 @@ class _Rfq(TypedDict):
     asks: NotRequired[list[RfqOffer]]
     bids: NotRequired[list[RfqOffer]]
     trade_trigger: NotRequired[TradeTrigger]
+    trade_allocations: NotRequired[list[Allocated]]
     included_in_taker_rating: NotRequired[bool]
 
 
