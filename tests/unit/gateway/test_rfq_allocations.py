@@ -9,10 +9,10 @@ import pytest
 
 from exchange.core import invariants
 from exchange.domain import commands_risk
+from tests.unit.gateway.block_rig import refused, sizes
 from tests.unit.gateway.combo_rig import ComboRig
+from tests.unit.gateway.rfq_rig import HEDGE, accepted, asked, quoted, seen
 from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, CallFailed, Client
-from tests.unit.gateway.test_methods_blocks import refused, sizes
-from tests.unit.gateway.test_methods_rfq import HEDGE, accepted, asked, quoted, seen
 
 
 @pytest.fixture
