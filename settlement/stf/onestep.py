@@ -39,11 +39,13 @@ _READ: Final[dict[int, tuple[str, Callable[[bytes], Any]]]] = {
 class _Closed:
     """A section that was not opened: whatever asks it for something needs another witness."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    __slots__ = ()
 
     def __getattr__(self, what: str) -> NoReturn:
-        raise WitnessError(f"{what} of the section {self._name}, which is not opened")
+        raise WitnessError(f"{what} of a section that is not opened")
+
+    def __setattr__(self, what: str, value: object) -> NoReturn:
+        raise WitnessError(f"{what} of a section that is not opened")
 
 
 def must(condition: bool, text: str) -> None:
@@ -197,7 +199,7 @@ def _read_parameters(witness: Witness) -> Parameters:
         wanted = witness.before.sections[section]
         words = opened.get(section, b"")
         if not words and wanted != ZERO_HASH:
-            setattr(parameters, name, _Closed(name))
+            setattr(parameters, name, _Closed())
             continue
         hashed = keccak(words[:-32]) + words[-32:] if section == leaves.DICTIONARIES else words
         must((keccak(hashed) if hashed else ZERO_HASH) == wanted, f"the section {name} is another")

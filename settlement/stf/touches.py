@@ -51,7 +51,6 @@ _SECTIONS: Final[dict[int, tuple[int, ...]]] = {
     s.RISK: (lv.UNDERLYINGS,),
     s.DISCOUNT: (lv.FEES,),
     s.HELD: (lv.MONEY, lv.SHARING),
-    s.RESOLVED: (lv.MONEY,),
     s.TRANSFER: (lv.SHARING,),
     s.LIQUIDATION_FEE: (lv.SLICE, lv.UNDERLYINGS),
     s.LOSS: (lv.SHARING,),
@@ -69,6 +68,8 @@ def touches(state: State, step: s.Step) -> Touches:
     sections = {lv.PASSAGE, *_SECTIONS.get(step.kind, ())}
     if step.kind == s.FILL and step.classes & 15 == s.CLASS_LIQUIDATION:
         sections.add(lv.SLICE)
+    if step.kind == s.RESOLVED and step.flags == r.WITHDRAWAL_PAID:
+        sections.add(lv.MONEY)
     return Touches(
         tuple(dict.fromkeys(_accounts(state, step))),
         step.kind in WITH_PAGES,
