@@ -137,19 +137,23 @@ def _position_refused(w: World, source: i64, instrument: i64, lots: i64, per_lot
 
 
 def _room_refused(w: World, moves: Moves, instrument: i64, lots: i64) -> i64:
-    """Checks 13 to 15 of the destination, 15 of the source. Returns a reject reason or 0."""
+    """Checks 13 to 15 of the destination, 14 and 15 of the source. Returns a reject reason or 0."""
     destination = moves.destination
     seat = ledger.find_seat(w, destination, instrument)
     a = destination * ACCOUNT_WORDS
     if seat == 0 and w.accounts[a + A_SEATS] >= room.seats_most(w, a):
         return no.TOO_MANY_SEATS
     sell: i64 = 1 if lots < 0 else 0
-    reason = room.position_refused(w, seat, instrument, sell, lots if lots > 0 else -lots, 0)
+    size = lots if lots > 0 else -lots
+    reason = room.position_refused(w, seat, instrument, sell, size, 0)
     if reason == 0:
         reason = room.accumulation_refused(w, destination, seat)
     if reason == 0:
+        # What the source gives turns its position the other way, where open orders may fill the limit.
         theirs = ledger.find_seat(w, moves.source, instrument)
-        reason = room.accumulation_refused(w, moves.source, theirs)
+        reason = room.position_refused(w, theirs, instrument, 1 - sell, size, 0)
+        if reason == 0:
+            reason = room.accumulation_refused(w, moves.source, theirs)
     return reason
 
 

@@ -24,11 +24,6 @@ def check_room(account: Account, instrument: Instrument, lots: int) -> None:
     else:
         reached = -seat.size_lots + seat.open_sell_lots - lots
     require(reached <= instrument.terms.position_limit_lots, why.POSITION_LIMIT)
-    check_accumulation(account, seat)
-
-
-def check_accumulation(account: Account, seat: Seat) -> None:
-    """Cash and entry value have room for one booking more (15)."""
     require(abs(account.cash_micro) < limits.ACCUMULATION_LIMIT, why.LIMIT_REACHED)
     require(abs(seat.entry_value_micro) < limits.ENTRY_LIMIT, why.LIMIT_REACHED)
 

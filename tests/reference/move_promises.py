@@ -37,8 +37,8 @@ MOVE_PROMISES: dict[str, tuple[str, ...]] = {
     ),
     "moves_at_limits": (
         *("MOVE_POSITIONS: limit_reached",) * 2,
-        "MOVE_POSITIONS: position_limit",
-        *("cash: positions moved",) * 6,
+        *("MOVE_POSITIONS: position_limit",) * 2,
+        *("cash: positions moved",) * 10,
     ),
     "grants": (
         *("GRANT: malformed",) * 9,

@@ -134,6 +134,11 @@ def moves_at_limits() -> Iterator[bytes]:
     for lots in (6, 5):
         yield move_positions(CAROL, CAROL + 2, [PositionMove(1, lots, 50_000 * 1_000)])
     yield c.cancel_many(CAROL + 2) + move_positions(CAROL + 2, CAROL, [PositionMove(1, 5, 50_000 * 1_000)])
+    # Whoever is short and bids for all that may be bought can not be rid of being short.
+    yield order(CAROL + 3, 1, 40_000, 2 * limit)
+    short = [PositionMove(1, -1, 50_000 * 1_000)]
+    yield move_positions(CAROL + 3, CAROL + 2, short) + c.cancel_many(CAROL + 3)
+    yield move_positions(CAROL + 3, CAROL + 2, short) + move_positions(CAROL + 2, CAROL + 3, short)
     yield move_positions(CAROL, CAROL + 3, [PositionMove(1, limit, 50_000 * 1_000)])
     yield from cash_past_its_limit()
     yield move_positions(CAROL, CAROL + 2, [PositionMove(1, 1, 0)])

@@ -9,7 +9,7 @@ from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference import covering
-from tests.reference.accounts import Account, Seat
+from tests.reference.accounts import Account
 from tests.reference.branches import note
 from tests.reference.instruments import Instrument
 from tests.reference.outcome import Reject, require
@@ -93,7 +93,7 @@ def _part(world: World, source: Account, destination: Account, at: int, unit: tu
         require(0 <= per_lot_micro <= most, why.BAD_PRICE)
         world.check_marked(instrument)
         covering.check_room(destination, instrument, lots)
-        covering.check_accumulation(source, seat or Seat(instrument))
+        covering.check_room(source, instrument, -lots)
     except Reject as refused:
         raise Reject(refused.reason, refused.detail, at) from refused
     note(world, f"move: {'all' if lots == size else 'some'} of a {_kind(instrument, lots)}")
