@@ -1,0 +1,100 @@
+"""Compiling the contracts: at first use, kept under the hash of all sources and the compiler's version.
+
+Compiling takes a second or two a contract, and vyper half a second to import; what is kept is read in a
+millisecond. A kept artifact is one JSON file, written whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from settlement.hashing import keccak
+
+SOURCES: Final = Path(__file__).parent
+COMPILER: Final = "0.4.3"
+EVM_VERSION: Final = "cancun"
+CACHE_VARIABLE: Final = "STRIKEBOOK_CONTRACTS_CACHE"
+_OUTPUTS: Final = ["abi", "bytecode", "bytecode_runtime"]
+
+
+class CompilerMissing(RuntimeError):
+    """The contracts are not compiled yet and the compiler they need is not installed."""
+
+
+class Artifact(NamedTuple):
+    """A compiled contract. `bytecode` deploys it (constructor arguments follow it)."""
+
+    name: str
+    abi: list[dict[str, Any]]
+    bytecode: bytes
+    runtime_bytes: int
+    """Size of what stands on the chain, without immutables (the chain's limit is 24,576)."""
+
+
+def cache_directory() -> Path:
+    """Where artifacts are kept: $STRIKEBOOK_CONTRACTS_CACHE, else a directory of this user's temporary ones."""
+    told = os.environ.get(CACHE_VARIABLE)
+    return Path(told) if told else Path(tempfile.gettempdir()) / f"strikebook-contracts-{os.getuid()}"
+
+
+@lru_cache(maxsize=1)
+def sources_hash() -> str:
+    """Of all sources, the compiler's version and the machine compiled for; hex."""
+    parts = [COMPILER.encode(), EVM_VERSION.encode()]
+    for path in sorted(SOURCES.rglob("*.vy*")):
+        parts += [str(path.relative_to(SOURCES)).encode(), keccak(path.read_bytes())]
+    return keccak(b"\0".join(parts)).hex()
+
+
+@lru_cache(maxsize=None)
+def compiled(name: str, cache: Path | None = None) -> Artifact:
+    """The contract of that name (`Inbox` is Inbox.vy), from `cache` or compiled into it.
+
+    Raises:
+        CompilerMissing: it is not there and vyper is not installed in the version needed.
+        FileNotFoundError: there is no such contract.
+    """
+    kept = (cache or cache_directory()) / sources_hash()[:16] / f"{name}.json"
+    try:
+        found = json.loads(kept.read_bytes())
+    except (FileNotFoundError, json.JSONDecodeError):
+        found = _compile(name)
+        _write(kept, json.dumps(found))
+    size = len(found["bytecode_runtime"]) // 2 - 1
+    return Artifact(name, found["abi"], bytes.fromhex(found["bytecode"][2:]), size)
+
+
+def _compile(name: str) -> dict[str, Any]:
+    path = SOURCES / f"{name}.vy"
+    text = path.read_text()
+    try:
+        version = metadata.version("vyper")
+    except metadata.PackageNotFoundError:
+        version = "none"
+    if version != COMPILER:
+        raise CompilerMissing(f"{name}.vy needs vyper {COMPILER}, found {version}: pip install vyper=={COMPILER}")
+    from vyper.compiler import compile_from_file_input
+    from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
+    from vyper.compiler.settings import Settings
+
+    source = FileInput(0, Path(path.name), path, text)
+    bundle = FilesystemInputBundle([SOURCES])
+    settings = Settings(evm_version=EVM_VERSION)
+    return dict(
+        compile_from_file_input(
+            source, input_bundle=bundle, settings=settings, output_formats=_OUTPUTS, no_bytecode_metadata=True
+        )
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)

@@ -1,0 +1,92 @@
+"""The whole set of contracts on one chain: deployed in an order, told of each other once, then fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from settlement.contracts.compiler import compiled
+from settlement.contracts.evm import Contract, Evm, deploy
+from settlement.stf import steps as s
+
+EXECUTORS: Final[dict[str, tuple[int, ...]]] = {
+    "FillSteps": (s.INDEX, s.FILL),
+}
+"""Contracts of steps, and the kinds each executes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is fixed when the contracts are deployed; seconds and micro-USDC."""
+
+    challenge_s: int = 7 * 86_400
+    response_s: int = 86_400
+    dispute_s: int = 2 * 86_400
+    deposit_s: int = 86_400
+    forced_s: int = 86_400
+    silence_s: int = 7 * 86_400
+    claim_s: int = 14 * 86_400
+    bond_least: int = 100_000 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """The deployed contracts."""
+
+    token: Contract
+    bridge: Contract
+    inbox: Contract
+    dispute: Contract
+    executors: dict[str, Contract]
+
+    def executor(self, kind: int) -> Contract:
+        """The contract that executes steps of a kind. Raises KeyError."""
+        for name, kinds in EXECUTORS.items():
+            if kind in kinds:
+                return self.executors[name]
+        raise KeyError(kind)
+
+
+def deploy_all(
+    evm: Evm,
+    deployer: bytes,
+    *,
+    operator: bytes,
+    sequencer: bytes,
+    guardian: bytes,
+    genesis_root: bytes,
+    settings: Settings,
+    cache: Path | None = None,
+) -> Contracts:
+    """Deploy every contract and tell them of each other.
+
+    Raises:
+        settlement.contracts.evm.Reverted: the machine refused one.
+    """
+    told = settings
+    token = deploy(evm, deployer, compiled("Token", cache))
+    bridge = deploy(
+        evm, deployer, compiled("Bridge", cache), token.address, guardian, told.deposit_s, told.forced_s
+    )
+    inbox = deploy(
+        evm,
+        deployer,
+        compiled("Inbox", cache),
+        token.address,
+        bridge.address,
+        operator,
+        sequencer,
+        genesis_root,
+        told.bond_least,
+        told.challenge_s,
+        told.response_s,
+    )
+    dispute = deploy(evm, deployer, compiled("Dispute", cache), inbox.address, told.dispute_s)
+    executors = {
+        name: deploy(evm, deployer, compiled(name, cache), dispute.address) for name in EXECUTORS
+    }
+    dispute.transact(deployer, "enlist", [each.address for each in executors.values()])
+    bridge.transact(deployer, "enlist", inbox.address, bytes(20))
+    inbox.transact(deployer, "enlist", [dispute.address], bytes(20))
+    return Contracts(token, bridge, inbox, dispute, executors)

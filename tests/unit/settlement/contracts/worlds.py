@@ -1,0 +1,187 @@
+"""Venues of format 2 in memory, the contracts on a machine, and batches with their headers."""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import dataclass, field
+from typing import Final
+
+from settlement.contracts import witness as wt
+from settlement.contracts.deployment import Contracts, Settings, deploy_all
+from settlement.contracts.evm import Evm, Receipt
+from settlement.hashing import ZERO_HASH, keccak
+from settlement.stf import steps as s
+from settlement.stf.chunks import Chunk, ChunkBuilder, Executed
+from settlement.stf.commitment import Commitment
+from settlement.stf.header import Header, ShardRange
+from settlement.stf.sections import Underlying
+from settlement.stf.state import Account, Instrument, State
+from settlement.stf.terms import Terms
+from settlement.trees import binary
+
+SHORT: Final = Settings(challenge_s=1000, response_s=300, dispute_s=600, deposit_s=500, forced_s=500)
+OPTION: Final = 1
+PERPETUAL: Final = 2
+E6: Final = 10**6
+
+
+def terms(kind: int = OPTION, option_type: int = 1) -> Terms:
+    """Terms of a call, a put or a perpetual of underlying 0."""
+    head = kind | (option_type if kind == OPTION else 0) << 8 | 1 << 16
+    words = [head, 1_735_286_400_000, 60_000 * E6, 10_000, 10**7, 1, 10**7, E6, 300 | 300 << 32]
+    words += [125 | 150 << 32, 0, 0, 0, 1, *[0] * 10]
+    return Terms(struct.pack(">24Q", *words))
+
+
+def venue(accounts: int = 20, instruments: int = 40, seed: int = 1) -> State:
+    """Accounts from 64 up with cash, every fifth instrument a perpetual."""
+    rng, state = random.Random(seed), State()
+    for number in range(64, 64 + accounts):
+        state.accounts[number] = Account(
+            owner=bytes([number & 255]) * 20, cash_micro=10_000 * E6, tier=rng.randrange(4)
+        )
+    for number in range(instruments):
+        state.instruments[number] = Instrument(terms(OPTION if number % 5 else PERPETUAL, 1 + number % 2), 0)
+    parameters = state.parameters
+    parameters.underlyings.by_id[0] = Underlying(0x425443, 60_000 * E6, 1_000)
+    parameters.underlyings.by_id[3] = Underlying(0x455448, 3_000 * E6, 500)
+    parameters.fees.tiers = [(-10, 300, -20, 500), (10, 250, -20, 500), (0, 300, 20, 500)]
+    parameters.fees.combo_discount_permille = 200
+    return state
+
+
+def hold(state: State, account: int, instrument: int, size: int, entry: int) -> None:
+    """Give an account a position, out of nowhere."""
+    state.move(account, state.accounts[account], instrument, state.instruments[instrument], size, entry)
+
+
+def fill(maker: int, taker: int, instrument: int = 1, price: int = 1200, lots: int = 7, **more: int) -> s.Step:
+    """A FILL."""
+    return s.Step(s.FILL, more.pop("classes", 0x22), instrument=instrument, first=maker, second=taker, p=price,
+                  q=lots, ident=1, **more)  # fmt: skip
+
+
+@dataclass
+class World:
+    """A venue whose batches an operator posts to the contracts."""
+
+    evm: Evm
+    senders: list[bytes]
+    state: State
+    settings: Settings = SHORT
+    contracts: Contracts = field(init=False)
+    commitment: Commitment = field(init=False)
+    builder: ChunkBuilder = field(init=False)
+    next_seq: int = 1
+    batch_id: int = 0
+
+    def __post_init__(self) -> None:
+        self.deployer, self.operator, self.guardian, self.challenger, self.user = self.senders[:5]
+        self.commitment = Commitment(self.state)
+        self.root = self.commitment.root
+        self.builder = ChunkBuilder(self.state, self.commitment)
+        self.contracts = deploy_all(
+            self.evm,
+            self.deployer,
+            operator=self.operator,
+            sequencer=bytes(19) + b"\x07",
+            guardian=self.guardian,
+            genesis_root=self.root,
+            settings=self.settings,
+        )
+        token, bond = self.contracts.token, self.settings.bond_least
+        for who in (self.operator, self.user):
+            token.transact(self.deployer, "mint", who, 2 * bond)
+            token.transact(who, "approve", self.contracts.inbox.address, 2 * bond)
+            token.transact(who, "approve", self.contracts.bridge.address, 2 * bond)
+        self.contracts.inbox.transact(self.operator, "add_bond", bond)
+
+    def batch(self, steps: list[s.Step]) -> tuple[list[Chunk], Executed]:
+        """Execute steps as the next batch."""
+        self.builder.begin()
+        for step in steps:
+            self.builder.add(step)
+        return self.builder.chunks, self.builder.close()
+
+    def header(self, chunks: list[Chunk], done: Executed, **changed: object) -> Header:
+        """The header of a batch just executed; fields may be told otherwise."""
+        money = self.state.parameters.money
+        shard = ShardRange(1, self.next_seq, self.next_seq + 99, keccak(b"c"), keccak(b"h"), keccak(b"l"))
+        fields = {
+            "codec": 5,
+            "batch_id": self.batch_id + 1,
+            "closed_ms": self.evm.now() * 1000,
+            "previous_root": self.root,
+            "new_root": done.new_root,
+            "chunk_root": done.chunk_root if chunks else ZERO_HASH,
+            "trace_root": done.trace_root if chunks else ZERO_HASH,
+            "tables_hash": ZERO_HASH,
+            "data_hash": keccak(b"payload"),
+            "payload_bytes": 7,
+            "chunks": len(chunks),
+            "steps": sum(len(chunk.steps) for chunk in chunks),
+            "fills": 0,
+            "layer": 0,
+            "blobs": 0,
+            "deposits_through": money.last_deposit_id,
+            "forced_through": money.forced_through,
+            "ranges": (shard,),
+        }
+        return Header(**{**fields, **changed})  # type: ignore[arg-type]
+
+    def post(self, header: Header, payload: bytes = b"payload") -> Receipt:
+        """Post a header. Raises Reverted."""
+        receipt = self.contracts.inbox.transact(self.operator, "post", header.bound(), payload)
+        self.root, self.batch_id = header.new_root, header.batch_id
+        self.next_seq = header.ranges[-1].last_seq + 1
+        return receipt
+
+    def execute(self, steps: list[s.Step], **changed: object) -> Header:
+        """Execute and post a batch; returns its header."""
+        chunks, done = self.batch(steps)
+        header = self.header(chunks, done, **changed)
+        self.post(header)
+        return header
+
+    def make_final(self) -> None:
+        """Let the window of everything posted pass."""
+        self.evm.advance(self.settings.challenge_s + 1)
+        self.contracts.inbox.transact(self.user, "finalise")
+
+
+def chunk_argument(chunks: list[Chunk], trace: list[bytes], index: int, previous: bytes) -> tuple[object, ...]:
+    """A chunk as `Dispute` takes it: what the header commits to of it and of the states around it."""
+    chunk = chunks[index]
+    before = trace[index - 1] if index else previous
+    return (
+        index,
+        chunk.kind,
+        len(chunk.steps),
+        binary.root([step.hash() for step in chunk.steps]),
+        binary.prove([each.leaf for each in chunks], index),
+        before,
+        binary.prove(trace, index - 1) if index else (),
+        trace[index],
+        binary.prove(trace, index),
+    )
+
+
+def run_chunk(
+    world: World, subject: bytes, state: State, commitment: Commitment, steps: list[s.Step]
+) -> tuple[wt.Progress, list[Receipt]]:
+    """Execute a chunk's steps by their contracts and in `state` alike, each in a transaction."""
+    progress, receipts = wt.start(commitment), []
+    from settlement.stf import rules
+
+    for step in steps:
+        executor = world.contracts.executor(step.kind)
+        witness = wt.make(state, commitment, step)
+        receipts.append(executor.transact(world.challenger, "step", subject, progress, witness))
+        progress = wt.Progress(*executor.returned("step", receipts[-1].output))
+        if progress.code:
+            break
+        rules.apply(state, step)
+        commitment.update()
+        assert progress.state == wt.roots(commitment, state.fees_micro)
+    return progress, receipts
