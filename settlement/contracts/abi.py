@@ -7,7 +7,7 @@ Types are their names: `uint256`, `int128`, `bytes32`, `address`, `bool`, `bytes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from settlement.hashing import keccak
@@ -25,8 +25,8 @@ class Type(NamedTuple):
     name: str
     bits: int = 0
     parts: tuple[Type, ...] = ()
-    count: int | None = None
-    """Of an array: its length, None where it varies."""
+    length: int | None = None
+    """Of an array, None where it varies."""
 
     @property
     def is_dynamic(self) -> bool:
@@ -34,7 +34,7 @@ class Type(NamedTuple):
         if self.name in ("bytes", "string"):
             return self.bits == 0
         if self.name == "[]":
-            return self.count is None or self.parts[0].is_dynamic
+            return self.length is None or self.parts[0].is_dynamic
         return any(part.is_dynamic for part in self.parts)
 
     @property
@@ -43,7 +43,7 @@ class Type(NamedTuple):
         if self.is_dynamic:
             return WORD
         if self.name == "[]":
-            return (self.count or 0) * self.parts[0].head_bytes
+            return (self.length or 0) * self.parts[0].head_bytes
         return sum(part.head_bytes for part in self.parts) if self.name == "()" else WORD
 
 
@@ -59,12 +59,12 @@ def split_types(text: str) -> list[str]:
     return [*found, text[start:]] if text else []
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> Type:
     """The type of that name. Raises AbiError for one that is none."""
     if text.endswith("]"):
         inner, _, length = text[:-1].rpartition("[")
-        return Type("[]", parts=(parse(inner),), count=int(length) if length else None)
+        return Type("[]", parts=(parse(inner),), length=int(length) if length else None)
     if text.startswith("(") and text.endswith(")"):
         return Type("()", parts=tuple(parse(part) for part in split_types(text[1:-1])))
     name = text.rstrip("0123456789")
@@ -116,9 +116,9 @@ def _encode_parts(types: Sequence[Type], values: Sequence[Any]) -> bytes:
 
 def _encode_one(kind: Type, value: Any) -> bytes:
     if kind.name == "[]":
-        if kind.count is not None and len(value) != kind.count:
-            raise AbiError(f"{len(value)} elements for {kind.count}")
-        length = b"" if kind.count is not None else len(value).to_bytes(WORD, "big")
+        if kind.length is not None and len(value) != kind.length:
+            raise AbiError(f"{len(value)} elements for {kind.length}")
+        length = b"" if kind.length is not None else len(value).to_bytes(WORD, "big")
         return length + _encode_parts([kind.parts[0]] * len(value), value)
     if kind.name == "()":
         return _encode_parts(kind.parts, value)
@@ -161,7 +161,7 @@ def _decode_parts(types: Sequence[Type], data: bytes, base: int) -> list[Any]:
 
 def _decode_one(kind: Type, data: bytes, at: int) -> Any:
     if kind.name == "[]":
-        count = kind.count
+        count = kind.length
         if count is None:
             count = int.from_bytes(_word(data, at), "big")
             at += WORD

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -38,12 +38,12 @@ class Artifact(NamedTuple):
 
 
 def cache_directory() -> Path:
-    """Where artifacts are kept: $STRIKEBOOK_CONTRACTS_CACHE, else a directory of this user's temporary ones."""
+    """Where artifacts are kept: $STRIKEBOOK_CONTRACTS_CACHE, else among the temporary files."""
     told = os.environ.get(CACHE_VARIABLE)
     return Path(told) if told else Path(tempfile.gettempdir()) / f"strikebook-contracts-{os.getuid()}"
 
 
-@lru_cache(maxsize=1)
+@cache
 def sources_hash() -> str:
     """Of all sources, the compiler's version and the machine compiled for; hex."""
     parts = [COMPILER.encode(), EVM_VERSION.encode()]
@@ -52,7 +52,7 @@ def sources_hash() -> str:
     return keccak(b"\0".join(parts)).hex()
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(name: str, cache: Path | None = None) -> Artifact:
     """The contract of that name (`Inbox` is Inbox.vy), from `cache` or compiled into it.
 
@@ -78,7 +78,8 @@ def _compile(name: str) -> dict[str, Any]:
     except metadata.PackageNotFoundError:
         version = "none"
     if version != COMPILER:
-        raise CompilerMissing(f"{name}.vy needs vyper {COMPILER}, found {version}: pip install vyper=={COMPILER}")
+        text = f"{name}.vy needs vyper {COMPILER}, found {version}"
+        raise CompilerMissing(f"{text}: pip install vyper=={COMPILER}")
     from vyper.compiler import compile_from_file_input
     from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
     from vyper.compiler.settings import Settings

@@ -55,7 +55,7 @@ def reverted(output: bytes) -> Reverted:
 
 
 def floor_gas(data: bytes) -> int:
-    """The least a transaction with this data costs since Prague (EIP-7623): 10 gas a zero byte, 40 another."""
+    """The least a transaction with this data costs (EIP-7623): 10 gas a zero byte, 40 another."""
     zeros = data.count(0)
     return BASE_GAS + _FLOOR_GAS_PER_TOKEN * (zeros + 4 * (len(data) - zeros))
 
@@ -150,6 +150,6 @@ class Contract:
 
 def deploy(evm: Evm, sender: bytes, artifact: Artifact, *values: Any) -> Contract:
     """Deploy a compiled contract with its constructor's arguments. Raises Reverted."""
-    entry = next((each for each in artifact.abi if each["type"] == "constructor"), {"inputs": []})
-    arguments = abi.encode([_type_of(each) for each in entry["inputs"]], values)
+    inputs = [part for each in artifact.abi if each["type"] == "constructor" for part in each["inputs"]]
+    arguments = abi.encode([_type_of(each) for each in inputs], values)
     return Contract(evm, artifact, evm.deploy(sender, artifact.bytecode + arguments).address)

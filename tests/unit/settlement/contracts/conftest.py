@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from settlement.contracts.evm import Evm
 from tests.unit.settlement.contracts.machines import machine
 

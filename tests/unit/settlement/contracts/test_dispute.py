@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 
 import pytest
-from settlement.contracts import witness as wt
+
+from settlement.contracts import packing
 from settlement.contracts.evm import Reverted
 from settlement.hashing import keccak
 from settlement.stf import steps as s
 from settlement.stf.chunks import Chunk
 from settlement.stf.commitment import Commitment
 from settlement.stf.header import Header
-from settlement.stf.state import State
+from settlement.stf.witness import Witnessing
 from settlement.trees import binary
 from tests.unit.settlement.contracts.conftest import Machine
 from tests.unit.settlement.contracts.worlds import World, chunk_argument, fill, hold, run_chunk, venue
@@ -20,10 +21,10 @@ from tests.unit.settlement.contracts.worlds import World, chunk_argument, fill, 
 MAKER, TAKER = 70, 75
 
 
-def begin(world: World, header: Header, argument: tuple[object, ...], commitment: Commitment) -> bytes:
+def begin(world: World, header: Header, argument: tuple[object, ...], before: Witnessing) -> bytes:
     dispute = world.contracts.dispute
     receipt = dispute.transact(
-        world.challenger, "begin", header.bound(), bytes(32), argument, wt.roots(commitment, 0)
+        world.challenger, "begin", header.bound(), bytes(32), argument, packing.running(before.running())
     )
     name = dispute.returned("begin", receipt.output)
     assert isinstance(name, bytes)
@@ -39,9 +40,9 @@ def finish(
     world: World,
     header: Header,
     argument: tuple[object, ...],
-    progress: wt.Progress,
+    progress: packing.Progress,
     steps: list[s.Step],
-    pair: tuple[State, Commitment],
+    before: Witnessing,
 ) -> bool:
     dispute = world.contracts.dispute
     receipt = dispute.transact(
@@ -51,94 +52,93 @@ def finish(
         subject_of(world, header, argument),
         progress,
         [step.hash() for step in steps],
-        wt.closing(*pair),
+        packing.fee_account(before.of_end()),
     )
     return bool(dispute.returned("finish", receipt.output))
 
 
-def start(machine: Machine) -> tuple[World, State, Commitment]:
+def start(machine: Machine) -> tuple[World, Witnessing]:
     """A world, and its state of now kept aside."""
     state = venue()
     hold(state, MAKER, 1, 30, 400)
     hold(state, MAKER, 18, -3, 40)
     world = World(*machine, state)
     before = copy.deepcopy(state)
-    return world, before, Commitment(before)
+    return world, Witnessing(before, Commitment(before))
 
 
 STEPS = [fill(MAKER, TAKER), s.Step(s.INDEX, p=61_000 * 10**6), fill(TAKER, MAKER, 3, flags=1)]
 
 
 def test_a_right_batch_is_refuted_and_stands(any_machine: Machine) -> None:
-    world, before, commitment = start(any_machine)
+    world, before = start(any_machine)
     chunks, done = world.batch(STEPS)
     header = world.header(chunks, done)
     world.post(header)
     argument = chunk_argument(chunks, list(done.trace), 0, header.previous_root)
-    name = begin(world, header, argument, commitment)
-    progress, _ = run_chunk(world, name, before, commitment, STEPS)
-    assert not finish(world, header, argument, progress, STEPS, (before, commitment))
+    name = begin(world, header, argument, before)
+    progress, _ = run_chunk(world, name, before, STEPS)
+    assert not finish(world, header, argument, progress, STEPS, before)
     assert world.contracts.inbox.call("head") == 1
 
 
 def test_a_wrong_state_voids_the_batch_and_pays_the_challenger(any_machine: Machine) -> None:
-    world, before, commitment = start(any_machine)
+    world, before = start(any_machine)
     chunks, done = world.batch(STEPS)
     trace = [keccak(b"a state out of nowhere")]
     header = world.header(chunks, done, new_root=trace[0], trace_root=binary.root(trace))
     world.post(header)
     argument = chunk_argument(chunks, trace, 0, header.previous_root)
-    name = begin(world, header, argument, commitment)
-    progress, _ = run_chunk(world, name, before, commitment, STEPS)
-    assert finish(world, header, argument, progress, STEPS, (before, commitment))
+    name = begin(world, header, argument, before)
+    progress, _ = run_chunk(world, name, before, STEPS)
+    assert finish(world, header, argument, progress, STEPS, before)
     inbox, token = world.contracts.inbox, world.contracts.token
     assert (inbox.call("head"), inbox.call("head_root"), inbox.call("bond")) == (0, header.previous_root, 0)
     assert token.call("balanceOf", world.challenger) == world.settings.bond_least // 2
 
 
 def test_a_step_that_is_not_allowed_voids_the_batch(revm: Machine) -> None:
-    world, before, commitment = start(revm)
+    world, before = start(revm)
     wrong = [STEPS[0], fill(MAKER, 9_999)]
     chunks, trace = [Chunk(0, tuple(wrong))], [keccak(b"whatever")]
     _, done = world.batch(wrong[:1])
     header = world.header(chunks, done, new_root=trace[0], trace_root=trace[0], chunk_root=chunks[0].leaf)
     world.post(header)
     argument = chunk_argument(chunks, trace, 0, header.previous_root)
-    name = begin(world, header, argument, commitment)
-    progress, _ = run_chunk(world, name, before, commitment, wrong)
+    name = begin(world, header, argument, before)
+    progress, _ = run_chunk(world, name, before, wrong)
     assert (progress.done, progress.code) == (2, 2)
-    assert finish(world, header, argument, progress, wrong, (before, commitment))
+    assert finish(world, header, argument, progress, wrong, before)
     assert world.contracts.inbox.call("head") == 0
 
 
 def test_nobody_ends_a_dispute_with_steps_missing_or_made_up(revm: Machine) -> None:
-    world, before, commitment = start(revm)
+    world, before = start(revm)
     chunks, done = world.batch(STEPS)
     header = world.header(chunks, done)
     world.post(header)
     argument = chunk_argument(chunks, list(done.trace), 0, header.previous_root)
-    name = begin(world, header, argument, commitment)
-    pair = before, commitment
-    progress, _ = run_chunk(world, name, before, commitment, STEPS[:2])
+    name = begin(world, header, argument, before)
+    progress, _ = run_chunk(world, name, before, STEPS[:2])
     with pytest.raises(Reverted, match="UNFINISHED"):
-        finish(world, header, argument, progress, STEPS, pair)
+        finish(world, header, argument, progress, STEPS, before)
     with pytest.raises(Reverted, match="STEPS"):
-        finish(world, header, argument, progress, STEPS[:2], pair)
+        finish(world, header, argument, progress, STEPS[:2], before)
     with pytest.raises(Reverted, match="PROGRESS"):
-        finish(world, header, argument, progress._replace(code=1), STEPS, pair)
+        finish(world, header, argument, progress._replace(code=1), STEPS, before)
     executor = world.contracts.executor(s.FILL)
     foreign = fill(TAKER, MAKER, 4)
-    witness = wt.make(before, commitment, foreign)
+    witness = packing.pack(foreign, before.of(foreign))
     receipt = executor.transact(world.challenger, "step", name, progress, witness)
-    progress = wt.Progress(*executor.returned("step", receipt.output))
+    progress = packing.Progress(*executor.returned("step", receipt.output))
     with pytest.raises(Reverted, match="STEPS"):
-        finish(world, header, argument, progress, STEPS, pair)
+        finish(world, header, argument, progress, STEPS, before)
     with pytest.raises(Reverted, match="EXECUTOR"):
         world.contracts.dispute.transact(world.user, "advance", name, bytes(32), bytes(32))
 
 
 def test_a_new_root_that_is_not_the_last_of_the_trace_is_proven_alone(revm: Machine) -> None:
-    world, _, _ = start(revm)
+    world, _ = start(revm)
     chunks, done = world.batch(STEPS)
     header = world.header(chunks, done, new_root=keccak(b"other"))
     world.post(header)
@@ -148,19 +148,16 @@ def test_a_new_root_that_is_not_the_last_of_the_trace_is_proven_alone(revm: Mach
 
 
 def test_a_batch_that_does_not_stand_can_not_be_disputed(revm: Machine) -> None:
-    world, _, commitment = start(revm)
+    world, before = start(revm)
     chunks, done = world.batch(STEPS)
     header = world.header(chunks, done)
     argument = chunk_argument(chunks, list(done.trace), 0, header.previous_root)
     with pytest.raises(Reverted, match="BATCH"):
-        begin(world, header, argument, commitment)
+        begin(world, header, argument, before)
     world.post(header)
     with pytest.raises(Reverted, match="CHUNK"):
-        begin(world, header, (*argument[:2], 2, *argument[3:]), commitment)
+        begin(world, header, (*argument[:2], 2, *argument[3:]), before)
     with pytest.raises(Reverted, match="TRACE"):
-        begin(world, header, (*argument[:7], keccak(b"x"), argument[8]), commitment)
+        begin(world, header, (*argument[:7], keccak(b"x"), argument[8]), before)
     with pytest.raises(Reverted, match="STATE"):
-        world.state.accounts[MAKER].cash_micro += 1
-        world.state.touched_accounts.add(MAKER)
-        world.commitment.update()
-        begin(world, header, argument, world.commitment)
+        begin(world, header, argument, Witnessing(world.state, world.commitment))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import struct
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from settlement.contracts import witness as wt
+from settlement.contracts import packing
 from settlement.contracts.deployment import Contracts, Settings, deploy_all
 from settlement.contracts.evm import Evm, Receipt
 from settlement.hashing import ZERO_HASH, keccak
@@ -18,6 +18,7 @@ from settlement.stf.header import Header, ShardRange
 from settlement.stf.sections import Underlying
 from settlement.stf.state import Account, Instrument, State
 from settlement.stf.terms import Terms
+from settlement.stf.witness import Witnessing
 from settlement.trees import binary
 
 SHORT: Final = Settings(challenge_s=1000, response_s=300, dispute_s=600, deposit_s=500, forced_s=500)
@@ -56,10 +57,18 @@ def hold(state: State, account: int, instrument: int, size: int, entry: int) -> 
     state.move(account, state.accounts[account], instrument, state.instruments[instrument], size, entry)
 
 
-def fill(maker: int, taker: int, instrument: int = 1, price: int = 1200, lots: int = 7, **more: int) -> s.Step:
+def fill(
+    maker: int,
+    taker: int,
+    instrument: int = 1,
+    *,
+    price: int = 1200,
+    lots: int = 7,
+    flags: int = 0,
+    classes: int = 0x22,
+) -> s.Step:
     """A FILL."""
-    return s.Step(s.FILL, more.pop("classes", 0x22), instrument=instrument, first=maker, second=taker, p=price,
-                  q=lots, ident=1, **more)  # fmt: skip
+    return s.Step(s.FILL, classes, flags, instrument, maker, taker, 1, price, lots)
 
 
 @dataclass
@@ -108,7 +117,7 @@ class World:
         """The header of a batch just executed; fields may be told otherwise."""
         money = self.state.parameters.money
         shard = ShardRange(1, self.next_seq, self.next_seq + 99, keccak(b"c"), keccak(b"h"), keccak(b"l"))
-        fields = {
+        fields: dict[str, Any] = {
             "codec": 5,
             "batch_id": self.batch_id + 1,
             "closed_ms": self.evm.now() * 1000,
@@ -128,7 +137,8 @@ class World:
             "forced_through": money.forced_through,
             "ranges": (shard,),
         }
-        return Header(**{**fields, **changed})  # type: ignore[arg-type]
+        fields |= changed
+        return Header(**fields)
 
     def post(self, header: Header, payload: bytes = b"payload") -> Receipt:
         """Post a header. Raises Reverted."""
@@ -150,7 +160,9 @@ class World:
         self.contracts.inbox.transact(self.user, "finalise")
 
 
-def chunk_argument(chunks: list[Chunk], trace: list[bytes], index: int, previous: bytes) -> tuple[object, ...]:
+def chunk_argument(
+    chunks: list[Chunk], trace: list[bytes], index: int, previous: bytes
+) -> tuple[object, ...]:
     """A chunk as `Dispute` takes it: what the header commits to of it and of the states around it."""
     chunk = chunks[index]
     before = trace[index - 1] if index else previous
@@ -168,20 +180,16 @@ def chunk_argument(chunks: list[Chunk], trace: list[bytes], index: int, previous
 
 
 def run_chunk(
-    world: World, subject: bytes, state: State, commitment: Commitment, steps: list[s.Step]
-) -> tuple[wt.Progress, list[Receipt]]:
-    """Execute a chunk's steps by their contracts and in `state` alike, each in a transaction."""
-    progress, receipts = wt.start(commitment), []
-    from settlement.stf import rules
-
-    for step in steps:
+    world: World, subject: bytes, before: Witnessing, steps: list[s.Step]
+) -> tuple[packing.Progress, list[Receipt]]:
+    """Execute a chunk's steps by their contracts and by the rules alike, each in a transaction."""
+    progress, receipts = packing.start(before.running()), []
+    for step, witness in before.chunk(Chunk(1, tuple(steps))):
+        assert progress.state == packing.running(witness.before)
         executor = world.contracts.executor(step.kind)
-        witness = wt.make(state, commitment, step)
-        receipts.append(executor.transact(world.challenger, "step", subject, progress, witness))
-        progress = wt.Progress(*executor.returned("step", receipts[-1].output))
+        packed = packing.pack(step, witness)
+        receipts.append(executor.transact(world.challenger, "step", subject, progress, packed))
+        progress = packing.Progress(*executor.returned("step", receipts[-1].output))
         if progress.code:
             break
-        rules.apply(state, step)
-        commitment.update()
-        assert progress.state == wt.roots(commitment, state.fees_micro)
     return progress, receipts
