@@ -34,7 +34,7 @@ class Live:
     """The venue, its port, and accounts with keys."""
 
     def __init__(self, **ports: Any) -> None:
-        self.clock = ManualClock()
+        self.clock: ManualClock = ports.pop("clock", None) or ManualClock()
         self.clock.at_us = NOW_MS * 1_000
         self.engine: Engine = ports.pop("engine", None) or prepared()[0]
         self.peers: list[Peer] = []
