@@ -3,8 +3,9 @@
 The order path as `strikebook serve` wires it (engine, journal with fdatasync, chain, views, private streams,
 credentials), on the benchmark's own market and without what runs beside it: no oracle, no calendar, no
 settlement and no history. With `--whole` it is the venue of `strikebook serve` itself on that market: marks
-at 10 Hz, calendar, risk driver; settlement, history and snapshots in processes of their own. It prints one
-line of JSON when it listens: its port and a token for each account.
+at 10 Hz, calendar, risk driver; attestor, settlement, history and snapshots in processes of their own. With
+`--attestor` that one process keeps the chain and makes receipts. It prints one line of JSON when it listens:
+its port and a token for each account.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import cProfile
+import functools
 import gc
 import json
 import os
@@ -23,7 +25,9 @@ from pathlib import Path
 
 import uvloop
 
+from exchange.app.attesting.link import AttestorLink, RingingJournal
 from exchange.app.config import Config
+from exchange.app.key_file import KeyFile
 from exchange.app.ports import SystemClock, SystemEntropy
 from exchange.app.serve import VenueProcess
 from exchange.app.snapshots import machine
@@ -107,7 +111,7 @@ async def _until_told() -> None:
             await asyncio.wait_for(stopped.wait(), timeout=1.0)
 
 
-async def run(world: World, data: Path, profile: Path | None = None) -> None:
+async def run(world: World, data: Path, profile: Path | None = None, *, attested: bool = False) -> None:
     """Serve until SIGTERM or until the parent is gone."""
     clock, loop = SystemClock(), asyncio.get_running_loop()
     write_journal(world, data / "journal")
@@ -119,16 +123,22 @@ async def run(world: World, data: Path, profile: Path | None = None) -> None:
     replays = ReplayLog(data, clock)
     authenticator = CredentialAuthenticator(credentials, clock, replays)
     telemetry = Telemetry(clock)
+    attestor = AttestorLink(Config(data), loop) if attested else None
+    journal, keeper = recovered.writer, ChainKeeper(recovered.chain_log, recovered.writer)
     venue = Venue(
         recovered.engine,
-        recovered.writer,
+        journal if attestor is None else RingingJournal(journal, attestor.ring),
         ReplayGuard(ThreadCommitter(loop), replays),
         loop,
         clock,
-        chain=ChainKeeper(recovered.chain_log, recovered.writer),
+        chain=keeper if attestor is None else None,
         authenticator=authenticator,
         quotes_need_cancel_on_disconnect=False,
+        receipts=attestor,
     )
+    if attestor is not None:
+        KeyFile(Config(data).sealing_key)(False)
+        attestor.start()
     venue.sequencer.add_listener(telemetry.on_batch)
     config = ServerConfig(connections_of_loopback_max=0, connections_max=0, credits=BUDGET)
     server = Server(
@@ -172,11 +182,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--profile", type=Path, help="write a cProfile of the whole run there")
     parser.add_argument("--whole", action="store_true", help="everything on, as `strikebook serve` starts it")
+    parser.add_argument("--attestor", action="store_true", help="a process keeps the chain and signs")
     options = parser.parse_args(argv)
     pin(options.core)
     keep_heap()
     world = World(options.accounts, options.instruments, SystemClock().now_ms(), not options.whole)
-    uvloop.run(run_whole(world, options.data) if options.whole else run(world, options.data, options.profile))
+    alone = functools.partial(run, world, options.data, options.profile, attested=options.attestor)
+    uvloop.run(run_whole(world, options.data) if options.whole else alone())
 
 
 if __name__ == "__main__":
