@@ -2,8 +2,8 @@
 
 Three messages, each under EIP-712: a grant and its revocation, signed by the owner of an account; a frame of
 commands, signed by the owner or by the key that a grant names. Packed as GRANT records hold them
-(docs/formats.md), integers little-endian: chain id u64 · contract (20) ‖ zero (4) · the fields · the signature
-(65).
+(docs/formats.md), integers little-endian: chain id u64 · contract (20) ‖ zero (4) · the fields · the
+signature (65).
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from exchange.domain import records as r
 NEW: Final = 1
 AMEND: Final = 2
 CANCEL: Final = 4
-QUOTE: Final = 8
-SCOPE: Final = NEW | AMEND | CANCEL | QUOTE
+SCOPE: Final = NEW | AMEND | CANCEL
 LISTED_MAX: Final = 128
 """How many underlyings and instruments a grant may name."""
 _GRANT_TYPE: Final = keccak(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
-from exchange.gateway.venue import Venue
+from exchange.gateway.account_settings import MemorySettings
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.instruments import InstrumentView
@@ -14,6 +14,12 @@ _COMBOS: Final = ("option_combos", "options")
 _PERPETUALS: Final = ("perpetual",)
 
 
+class Host(Protocol):
+    """Who knows what accounts have switched off."""
+
+    settings: MemorySettings
+
+
 def products_of(view: InstrumentView) -> tuple[str, ...]:
     """The products an instrument is among: a combo is options too."""
     if view.is_combo:
@@ -21,7 +27,7 @@ def products_of(view: InstrumentView) -> tuple[str, ...]:
     return _OPTIONS if view.is_option else _PERPETUALS
 
 
-def must_be_allowed(venue: Venue, account: int, view: InstrumentView, *, reduce_only: bool = False) -> None:
+def must_be_allowed(venue: Host, account: int, view: InstrumentView, *, reduce_only: bool = False) -> None:
     """Refuse what the account may not trade; what only reduces a position is always allowed.
 
     Raises:

@@ -28,6 +28,7 @@ from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
+from exchange.gateway.grants import Grants, GrantSetup
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.index_feeds import IndexFeeds, IndexSources, no_sources
@@ -62,6 +63,7 @@ from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
 from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
+from exchange.gateway.signed_frames import SignedFrames
 from exchange.gateway.slices import Slices
 from exchange.gateway.stream_events import StreamWriter
 from exchange.gateway.stream_log import EventLog, NoEventLog
@@ -115,6 +117,7 @@ class Venue:
         trigger_limits: TriggerLimits = TRIGGER_LIMITS,
         blocks: BlockSetup | None = None,
         receipts: Receipts | None = None,
+        grants: GrantSetup | None = None,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -194,6 +197,9 @@ class Venue:
         load(engine, self.registry, self.views, self.history, clock.now_ms())
         self.blocks = Blocks(self, block_setup, self.settings.rfq_guards)
         self.blocks.protection.tripped.append(self.mmp_feeds.on_rfq_tripped)
+        grant_setup = grants or GrantSetup.in_memory()
+        self.grants = Grants(self, grant_setup)
+        self.signed_frames = SignedFrames(self, self.grants, grant_setup.replays)
 
     # --- life --------------------------------------------------------------------------------------
 

@@ -230,6 +230,16 @@ EDGE_REASONS: Final[tuple[Reason, ...]] = (
     Reason("block_rfq_own", False, "block_rfq_id", "of one's own family: only others quote it"),
     Reason("block_rfq_quote_closed", False, "block_rfq_quote_id", "the quote is no longer open"),
     Reason("block_rfq_grace", True, "block_rfq_id", "its makers are still answering; data.until"),
+    Reason("grant_expired", False, "expires_at", "the grant is over, or would be at once"),
+    Reason("grant_number_used", False, "grant", "numbers of grants are never used again"),
+    Reason("grant_revoked", False, "grant", "taken back, or not recorded yet"),
+    Reason("out_of_scope", False, "commands", "the grant does not allow this kind of command"),
+    Reason("order_too_large", False, "commands", "larger than the grant allows"),
+    Reason("instrument_not_granted", False, "commands", "the grant does not name the instrument"),
+    Reason("not_the_owners_signature", False, "signature", "only the account's owner may sign this"),
+    Reason("not_the_signature_of_this_key", False, "signature", "neither the owner's nor the grant's key"),
+    Reason("frame_expired", False, "valid_until", "the signed commands were good until then"),
+    Reason("frame_too_far_ahead", False, "valid_until", "signed commands are good for a minute at most"),
     Reason("block_price", False, "price", "no prices of the legs on tick and in their bands give it"),
 )
 

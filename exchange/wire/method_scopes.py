@@ -32,13 +32,14 @@ _TABLE: Final = {
         "set_email_for_subaccount set_email_language set_announcement_as_read set_disabled_trading_products "
         "enable_affiliate_program create_api_key edit_api_key change_api_key_name change_scope_in_api_key "
         "enable_api_key disable_api_key remove_api_key reset_api_key enable_cancel_on_disconnect "
+        "strikebook_revoke_grant "
         "disable_cancel_on_disconnect"
     ),
     "account:read": (
         "get_account_summary get_account_summaries get_subaccounts get_subaccounts_details get_user_locks "
         "get_access_log get_affiliate_program_info get_cancel_on_disconnect get_email_language "
         "get_new_announcements get_transaction_log list_api_keys simulate_portfolio pme/simulate "
-        "strikebook_get_snapshot"
+        "strikebook_get_snapshot strikebook_get_grants"
     ),
     "wallet:read_write": (
         "submit_transfer_between_subaccounts submit_transfer_to_subaccount submit_transfer_to_user withdraw "

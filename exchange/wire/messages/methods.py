@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from exchange.wire.messages import account as a
 from exchange.wire.messages import blocks as b
+from exchange.wire.messages import grants as g
 from exchange.wire.messages import market as m
 from exchange.wire.messages import money as w
 from exchange.wire.messages import orders as o
@@ -259,6 +260,25 @@ _WALLET: Final = {
     "private/withdraw": call("currency amount address?", w.Withdrawal),
     "private/cancel_withdrawal": call("currency id", w.Withdrawal),
 }
+_GRANTS: Final = {
+    "public/strikebook_activate_grant": call(
+        "account grant session_key rights underlyings? instruments? max_order_lots? expires_at nonce "
+        "signature",
+        g.Grant,
+        **g.PARAMETERS,
+        session_key=str,
+        rights=int,
+        underlyings=list[int],
+        instruments=list[int],
+        max_order_lots=int,
+    ),
+    "public/strikebook_revoke_grant": call("account grant nonce signature", g.Grant, **g.PARAMETERS),
+    "private/strikebook_revoke_grant": call("grant", g.Grant, grant=int),
+    "private/strikebook_get_grants": call("", list[g.Grant]),
+    "public/strikebook_submit_signed": call(
+        "account grant? commands nonce valid_until signature", g.SignedFrame, **g.PARAMETERS, commands=str
+    ),
+}
 _SESSION: Final = {
     "public/auth": call(
         "grant_type client_id? client_secret? refresh_token? timestamp? signature? nonce? data? scope? "
@@ -370,4 +390,5 @@ CALLS: Final[dict[str, Call]] = {
     **_SESSION,
     **_VENUE,
     **_BLOCKS,
+    **_GRANTS,
 }

@@ -82,7 +82,7 @@ def test_any_bytes_are_refused_quietly(kind: int, raw: bytes) -> None:
     "message",
     [
         GRANT._replace(number=0), GRANT._replace(number=1 << 31), GRANT._replace(scope=0),
-        GRANT._replace(scope=16), GRANT._replace(session_key=b"short"), GRANT._replace(account=1 << 32),
+        GRANT._replace(scope=8), GRANT._replace(session_key=b"short"), GRANT._replace(account=1 << 32),
         GRANT._replace(instruments=tuple(range(128))), GRANT._replace(nonce=1 << 64),
         GRANT._replace(underlyings=(-1,)), FRAME._replace(commands=b""), FRAME._replace(valid_until_ms=-1),
         REVOCATION._replace(nonce=-1),
