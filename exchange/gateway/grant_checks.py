@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from exchange.attest.grants import AMEND, CANCEL, NEW, Grant
 from exchange.domain import records as r
+from exchange.wire.errors import other_reject
 
 _SCOPES: Final = {
     r.NEW_ORDER: NEW,
@@ -44,31 +45,33 @@ def named(commands: bytes) -> Iterator[Named]:
         at += units * r.UNIT_BYTES
 
 
-def refusal(
+def must_allow(
     grant: Grant,
     commands: bytes,
     now_ms: int,
     underlying_of: Callable[[int], int | None],
     instrument_of: Callable[[int], int | None],
-) -> str:
-    """Why the grant does not allow these commands, the first reason; empty if it does.
+) -> None:
+    """Refuse commands that the grant does not allow.
 
     `underlying_of(instrument)` and `instrument_of(order id)` are None for what is not known: the engine
     refuses that by itself. Cancels name no instrument: a grant that lets one cancel lets one cancel all.
+
+    Raises:
+        RpcError: 11030 `grant_expired`, `out_of_scope`, `order_too_large`, `instrument_not_granted`.
     """
     if now_ms >= grant.expiry_ms:
-        return "grant_expired"
+        raise other_reject("grant_expired", param="grant")
     for each in named(commands):
         if not grant.scope & _SCOPES.get(each.kind, 0):
-            return "out_of_scope"
+            raise other_reject("out_of_scope", param="commands")
         if grant.max_order_lots and each.lots > grant.max_order_lots:
-            return "order_too_large"
+            raise other_reject("order_too_large", param="commands", limit_lots=grant.max_order_lots)
         instrument = instrument_of(each.order_id) if each.kind == r.AMEND else each.instrument
         if each.kind not in (r.NEW_ORDER, r.AMEND) or instrument is None:
             continue
         if not _covers(grant, instrument, underlying_of):
-            return "instrument_not_granted"
-    return ""
+            raise other_reject("instrument_not_granted", param="commands")
 
 
 def _covers(grant: Grant, instrument: int, underlying_of: Callable[[int], int | None]) -> bool:

@@ -18,7 +18,7 @@ from exchange.domain import commands, lane
 from exchange.domain import records as r
 from exchange.edge import lane as packed_records
 from exchange.gateway.account_settings import MemorySettings
-from exchange.gateway.grant_checks import named, refusal
+from exchange.gateway.grant_checks import must_allow, named
 from exchange.gateway.grants import Grants
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.ports import Clock
@@ -144,9 +144,7 @@ class SignedFrames:
         if not held.is_good:
             raise other_reject("grant_revoked", param="grant")
         now_ms = self._host.clock.now_ms()
-        reason = refusal(held.grant, owned, now_ms, self._underlying_of, self._instrument_of)
-        if reason:
-            raise other_reject(reason, param="commands")
+        must_allow(held.grant, owned, now_ms, self._underlying_of, self._instrument_of)
         return held.grant.session_key
 
     def _underlying_of(self, instrument: int) -> int | None:
