@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from exchange.domain import records as r
+from exchange.domain.limits import FIRST_USER_ACCOUNT
 from settlement.stf.errors import TransitionError, need
 from settlement.stf.state import Account, State
 from settlement.stf.steps import (
@@ -78,9 +80,13 @@ def fees_micro(
 def fill(state: State, step: Step) -> None:
     """Book a FILL. Raises TransitionError."""
     number, price, lots, flags = step.instrument, step.p, step.q, step.flags
-    instrument = state.open_instrument(number)
+    instrument = state.instruments.get(number)
+    if instrument is None or instrument.settling or instrument.state >= r.STATE_DELISTED:
+        instrument = state.open_instrument(number)
     terms = instrument.terms
-    maker, taker = state.user(step.first), state.user(step.second)
+    maker, taker = state.accounts.get(step.first), state.accounts.get(step.second)
+    if maker is None or taker is None or step.first < FIRST_USER_ACCOUNT or step.second < FIRST_USER_ACCOUNT:
+        maker, taker = state.user(step.first), state.user(step.second)
     if not (terms.is_option or terms.is_perpetual):
         raise TransitionError(f"a fill of instrument {number}, which is a combo")
     if step.first == step.second:
