@@ -8,8 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from exchange.core.engine import Engine
-from exchange.core.invariants import check
-from exchange.core.layout import A_SEATS, A_VOLUME, ACCOUNT_WORDS
 from exchange.core.restoring import StateError
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
@@ -18,8 +16,8 @@ from exchange.domain import events as e
 from exchange.domain import limits, rejects
 from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, block_trade
-from tests.reference import invariants
 from tests.reference.engine import ReferenceEngine
+from tests.unit.core.bookings import but_counter, in_use, must_hold_together, seats_of, volume_of
 from tests.unit.core.harness import (
     ALICE,
     BOB,
@@ -60,33 +58,8 @@ def priced(request: pytest.FixtureRequest) -> Market:
 def block(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = ALICE) -> list[e.Event]:
     """Send one; what it did holds together."""
     events = market.send(block_trade(taker, ident, trades))
-    engine = in_use(market)
-    if isinstance(engine, Engine):
-        check(engine)
-    else:
-        invariants.check(engine.world)
+    must_hold_together(market)
     return events
-
-
-def in_use(market: Market) -> Engine | ReferenceEngine:
-    """The engine of a market, which is either."""
-    engine: object = market.engine
-    assert isinstance(engine, Engine | ReferenceEngine)
-    return engine
-
-
-def volume_of(market: Market, account: int) -> int:
-    engine = in_use(market)
-    if isinstance(engine, Engine):
-        return int(engine.world.accounts[account * ACCOUNT_WORDS + A_VOLUME])
-    return engine.world.accounts[account].volume_micro
-
-
-def seats_of(market: Market, account: int) -> int:
-    engine = in_use(market)
-    if isinstance(engine, Engine):
-        return int(engine.world.accounts[account * ACCOUNT_WORDS + A_SEATS])
-    return len(engine.world.accounts[account].seats)
 
 
 def refused(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = ALICE) -> tuple[str, int, int]:
@@ -94,13 +67,8 @@ def refused(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = AL
     before = in_use(market).state_bytes()
     found = only(block(market, *trades, ident=ident, taker=taker), e.Rejected)
     assert (found.command, found.head.id, found.head.account) == (r.BLOCK_TRADE, 0, taker)
-    assert _but_counter(in_use(market).state_bytes()) == _but_counter(before)
+    assert but_counter(in_use(market).state_bytes()) == but_counter(before)
     return rejects.REJECT_NAMES[found.reason], found.detail, found.position
-
-
-def _but_counter(state: bytes) -> bytes:
-    """A state without next_seq."""
-    return state[:24] + state[32:]
 
 
 class TestWhatHappens:
@@ -365,11 +333,11 @@ class TestRefusals:
 CHILD = 67
 
 
-@pytest.fixture
-def family() -> Market:
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
+def family(request: pytest.FixtureRequest) -> Market:
     """Under rules 5, with a subaccount of Alice's that has money, and fees."""
     listed = [terms._replace(maker_fee_ppm=200, taker_fee_ppm=500) for terms in (CALL, PERP)]
-    market = under_rules_3(Market(Engine(), *listed))
+    market = under_rules_3(Market(request.param(), *listed))
     market.send(c.set_rules(4), c.set_rules(5), c.create_account(CHILD, main=ALICE))
     market.deposit(CHILD, 1_000_000 * USDC)
     return market

@@ -6,10 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exchange.core import queries
 from exchange.core.engine import Engine
-from exchange.core.invariants import check
-from exchange.core.layout import A_SEATS, ACCOUNT_WORDS
 from exchange.domain import commands as c
 from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
@@ -19,6 +16,8 @@ from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, PositionMove, block_trade, move_positions
 from exchange.domain.commands_combos import list_combo
 from exchange.domain.legs import ComboLeg
+from tests.reference.engine import ReferenceEngine
+from tests.unit.core.bookings import but_counter, held, in_use, must_hold_together, seats_of
 from tests.unit.core.harness import (
     ALICE,
     BOB,
@@ -47,13 +46,13 @@ CHEAP = PositionMove(OPTION, 3, 10_000 * VALUE)
 PERPS = PositionMove(PERPETUAL, -2, AT_INDEX)
 
 
-@pytest.fixture(params=[Engine])
+@pytest.fixture(params=[Engine, ReferenceEngine], ids=["engine", "reference"])
 def market(request: pytest.FixtureRequest) -> Market:
     """Alice holds 5 calls bought at 12,000 and has sold 4 perpetuals at the index."""
     return prepared(request.param())
 
 
-def prepared(engine: Engine, *terms: c.InstrumentTerms) -> Market:
+def prepared(engine: Engine | ReferenceEngine, *terms: c.InstrumentTerms) -> Market:
     market = under_rules_3(Market(engine, *terms))
     market.send(c.set_rules(4), c.set_rules(5), c.create_account(CHILD, main=ALICE))
     market.send(c.create_account(OTHER, main=ALICE))
@@ -63,18 +62,12 @@ def prepared(engine: Engine, *terms: c.InstrumentTerms) -> Market:
     return market
 
 
-def in_use(market: Market) -> Engine:
-    engine: object = market.engine
-    assert isinstance(engine, Engine)
-    return engine
-
-
 def move(
     market: Market, *moves: PositionMove, source: int = ALICE, destination: int = CHILD
 ) -> list[e.Event]:
     """Send one; what it did holds together."""
     events = market.send(move_positions(source, destination, moves, client_order_id=9))
-    check(in_use(market))
+    must_hold_together(market)
     return events
 
 
@@ -85,27 +78,19 @@ def refused(
     before = in_use(market).state_bytes()
     found = only(move(market, *moves, source=source, destination=destination), e.Rejected)
     assert (found.command, found.head.account, found.client_order_id) == (r.MOVE_POSITIONS, source, 9)
-    after = in_use(market).state_bytes()
-    assert after[:24] + after[32:] == before[:24] + before[32:]  # but for next_seq
+    assert but_counter(in_use(market).state_bytes()) == but_counter(before)
     return rejects.REJECT_NAMES[found.reason], found.detail, found.position
 
 
-def held(market: Market, account: int, instrument: int) -> tuple[int, int]:
-    """(size, entry value) of a position."""
-    (found,) = [each for each in queries.positions(in_use(market), account) if each.instrument == instrument]
-    return found.size_lots, found.entry_value_micro
-
-
-def seats_of(market: Market, account: int) -> int:
-    return int(in_use(market).world.accounts[account * ACCOUNT_WORDS + A_SEATS])
-
-
 class TestWhatHappens:
-    def test_positions_pass_at_their_price_without_a_fee_or_a_trade(self) -> None:
+    @pytest.mark.parametrize("engine", [Engine, ReferenceEngine])
+    def test_positions_pass_at_their_price_without_a_fee_or_a_trade(
+        self, engine: type[Engine | ReferenceEngine]
+    ) -> None:
         listed = [
             terms._replace(maker_fee_ppm=200, taker_fee_ppm=500, band_ppm=10_000) for terms in (CALL, PERP)
         ]
-        market = prepared(Engine(), *listed)
+        market = prepared(engine(), *listed)
         before = {account: market.balance(account) + 1 for account in (ALICE, CHILD)}  # looking deposits 1
         events = move(market, CHEAP, PERPS)
         calls, perpetuals, given, taken, done = events
@@ -274,8 +259,11 @@ class TestRefusals:
         given_away = PositionMove(PERPETUAL, -4, 500_000 * VALUE)
         assert refused(market, given_away) == ("negative_equity", ALICE, -1)
 
-    def test_while_a_loss_is_shared(self, market: Market) -> None:
-        in_use(market).world.share_phase = 1
+    def test_while_a_loss_is_shared(self) -> None:
+        market = prepared(Engine())
+        engine = in_use(market)
+        assert isinstance(engine, Engine)
+        engine.world.share_phase = 1
         found = only(market.send(move_positions(ALICE, CHILD, [CHEAP])), e.Rejected)
         assert (found.reason, found.position) == (rejects.LOSS_SHARING, -1)
 
@@ -297,8 +285,9 @@ class TestRefusals:
         found = only(market.send(move_positions(ALICE, CHILD, most)), e.Rejected)
         assert found.reason == rejects.MALFORMED
 
-    def test_before_rules_5_there_is_none(self) -> None:
-        market = under_rules_3(Market(Engine()))
+    @pytest.mark.parametrize("engine", [Engine, ReferenceEngine])
+    def test_before_rules_5_there_is_none(self, engine: type[Engine | ReferenceEngine]) -> None:
+        market = under_rules_3(Market(engine()))
         market.send(c.set_rules(4))
         found = only(market.send(move_positions(ALICE, CHILD, [CHEAP])), e.Rejected)
         assert (found.reason, found.position) == (rejects.MALFORMED, -1)
