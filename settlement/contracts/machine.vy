@@ -642,3 +642,126 @@ def holders(position: Position) -> int256:
     if position.exists == position.existed:
         return 0
     return 1 if position.exists else -1
+
+
+# --- records ------------------------------------------------------------------------------------------------
+
+
+struct Record:
+    kind: uint256
+    flags: uint256
+    instrument: uint256
+    first: uint256
+    second: uint256
+    ident: uint256
+    p: int256
+    q: int256
+
+# The fields a kind may have: bits of the first word, and of the second.
+HAS_FLAGS: constant(uint256) = (2 ** 16 - 1) << 224
+HAS_INSTRUMENT: constant(uint256) = (2 ** 32 - 1) << 192
+HAS_FIRST: constant(uint256) = (2 ** 32 - 1) << 160
+HAS_SECOND: constant(uint256) = (2 ** 32 - 1) << 128
+HAS_IDENT: constant(uint256) = (2 ** 64 - 1) << 64
+HAS_P: constant(uint256) = 2 ** 64 - 1
+HAS_Q: constant(uint256) = (2 ** 64 - 1) << 192
+
+
+@internal
+@pure
+def read(step: uint256, more: uint256) -> Record:
+    """
+    @notice The fields of a step's record.
+    """
+    return Record(
+        kind=step >> 248,
+        flags=(step >> 224) & LOW_16,
+        instrument=(step >> 192) & LOW_32,
+        first=(step >> 160) & LOW_32,
+        second=(step >> 128) & LOW_32,
+        ident=(step >> 64) & LOW_64,
+        p=self.signed(step << 192) >> 192,
+        q=self.signed(more) >> 192,
+    )
+
+
+@internal
+@pure
+def is_shaped(step: uint256, more: uint256, has: uint256, has_more: uint256) -> bool:
+    """
+    @notice Whether all fields but these are zero.
+    """
+    return step & (2 ** 248 - 1) & ~has == 0 and more & ~has_more == 0
+
+
+@internal
+@pure
+def is_user(number: uint256, account: Account) -> bool:
+    return number >= FIRST_USER and account.exists
+
+
+@internal
+@pure
+def in_liquidation(account: Account) -> bool:
+    return (account.family >> 208) & 255 != 0
+
+
+@internal
+@pure
+def is_cash(figure: int256) -> bool:
+    """
+    @notice Far within the field of cash: what no venue reaches.
+    """
+    return -(2 ** 250) < figure and figure < 2 ** 250
+
+
+@internal
+@pure
+def paid(account: Account, amount: int256) -> Account:
+    """
+    @notice An account with its cash changed.
+    """
+    changed: Account = account
+    changed.cash = unsafe_add(account.cash, amount)
+    return changed
+
+
+@internal
+@view
+def change_accounts(
+    root: bytes32,
+    count: uint256,
+    numbers: uint256[2],
+    before: Account[2],
+    behind: Account[2],
+    positions: bytes32[2],
+    siblings: DynArray[bytes32, SIBLINGS],
+) -> (bytes32, uint256):
+    """
+    @notice The accounts' root behind a change of up to two accounts that leaves their positions alone, and the next
+        sibling. Reverts unless they are what the root says.
+    """
+    old: bytes32[2] = empty(bytes32[2])
+    new: bytes32[2] = empty(bytes32[2])
+    for k: uint256 in range(count, bound=2):
+        old[k] = self.account_leaf(numbers[k], before[k], positions[k])
+        new[k] = self.account_leaf(numbers[k], behind[k], positions[k])
+    if count == 0:
+        return root, 0
+    after: bytes32 = empty(bytes32)
+    at: uint256 = 0
+    if count == 1:
+        after, at = self.change_one(root, numbers[0], before[0].bitmap, old[0], new[0], siblings, 0)
+    else:
+        bitmaps: uint256[2] = [before[0].bitmap, before[1].bitmap]
+        after, at = self.change_two(root, numbers, bitmaps, old, new, siblings, 0)
+    return after, at
+
+
+@internal
+@pure
+def kind_of(instrument: Instrument) -> uint256:
+    """
+    @notice 1 option, 2 perpetual, 3 combo.
+    """
+    return (instrument.words[3] >> 192) & 255
