@@ -44,34 +44,36 @@ def cache_directory() -> Path:
 
 
 @cache
-def sources_hash() -> str:
+def sources_hash(directory: Path = SOURCES) -> str:
     """Of all sources, the compiler's version and the machine compiled for; hex."""
     parts = [COMPILER.encode(), EVM_VERSION.encode()]
-    for path in sorted(SOURCES.rglob("*.vy*")):
-        parts += [str(path.relative_to(SOURCES)).encode(), keccak(path.read_bytes())]
+    for path in sorted({*SOURCES.glob("*.vy"), *directory.glob("*.vy")}):
+        parts += [path.name.encode(), keccak(path.read_bytes())]
     return keccak(b"\0".join(parts)).hex()
 
 
 @cache
-def compiled(name: str, cache: Path | None = None) -> Artifact:
+def compiled(name: str, cache: Path | None = None, directory: Path = SOURCES) -> Artifact:
     """The contract of that name (`Inbox` is Inbox.vy), from `cache` or compiled into it.
+
+    `directory` holds the source where it is none of ours; modules are looked for there and here.
 
     Raises:
         CompilerMissing: it is not there and vyper is not installed in the version needed.
         FileNotFoundError: there is no such contract.
     """
-    kept = (cache or cache_directory()) / sources_hash()[:16] / f"{name}.json"
+    kept = (cache or cache_directory()) / sources_hash(directory)[:16] / f"{name}.json"
     try:
         found = json.loads(kept.read_bytes())
     except (FileNotFoundError, json.JSONDecodeError):
-        found = _compile(name)
+        found = _compile(directory, name)
         _write(kept, json.dumps(found))
     size = len(found["bytecode_runtime"]) // 2 - 1
     return Artifact(name, found["abi"], bytes.fromhex(found["bytecode"][2:]), size)
 
 
-def _compile(name: str) -> dict[str, Any]:
-    path = SOURCES / f"{name}.vy"
+def _compile(directory: Path, name: str) -> dict[str, Any]:
+    path = directory / f"{name}.vy"
     text = path.read_text()
     try:
         version = metadata.version("vyper")
@@ -85,7 +87,7 @@ def _compile(name: str) -> dict[str, Any]:
     from vyper.compiler.settings import Settings
 
     source = FileInput(0, Path(path.name), path, text)
-    bundle = FilesystemInputBundle([SOURCES])
+    bundle = FilesystemInputBundle([SOURCES, directory])
     settings = Settings(evm_version=EVM_VERSION)
     return dict(
         compile_from_file_input(

@@ -12,8 +12,12 @@ from settlement.stf import steps as s
 
 EXECUTORS: Final[dict[str, tuple[int, ...]]] = {
     "FillSteps": (s.INDEX, s.FILL),
+    "CashSteps": (s.DEPOSIT, s.HELD, s.RESOLVED, s.TRANSFER, s.FORCED),
+    "InstrumentSteps": (s.LISTING, s.STATE, s.MARK, s.SETTLE, s.HOLDER, s.SETTLED),
 }
 """Contracts of steps, and the kinds each executes."""
+_WITH_QUEUE: Final = frozenset(("CashSteps",))
+"""Those that ask the bridge what was deposited and requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,23 @@ class Contracts:
 
     def executor(self, kind: int) -> Contract:
         """The contract that executes steps of a kind. Raises KeyError."""
-        for name, kinds in EXECUTORS.items():
-            if kind in kinds:
-                return self.executors[name]
-        raise KeyError(kind)
+        return self.executors[executor_of(kind)]
+
+
+def executor_of(kind: int) -> str:
+    """The name of the contract that executes steps of a kind. Raises KeyError."""
+    for name, kinds in EXECUTORS.items():
+        if kind in kinds:
+            return name
+    raise KeyError(kind)
+
+
+def deploy_executor(
+    evm: Evm, deployer: bytes, name: str, dispute: bytes, bridge: bytes, cache: Path | None = None
+) -> Contract:
+    """Deploy one contract of steps. Raises settlement.contracts.evm.Reverted."""
+    arguments = (dispute, bridge) if name in _WITH_QUEUE else (dispute,)
+    return deploy(evm, deployer, compiled(name, cache), *arguments)
 
 
 def deploy_all(
@@ -84,7 +101,8 @@ def deploy_all(
     )
     dispute = deploy(evm, deployer, compiled("Dispute", cache), inbox.address, told.dispute_s)
     executors = {
-        name: deploy(evm, deployer, compiled(name, cache), dispute.address) for name in EXECUTORS
+        name: deploy_executor(evm, deployer, name, dispute.address, bridge.address, cache)
+        for name in EXECUTORS
     }
     dispute.transact(deployer, "enlist", [each.address for each in executors.values()])
     bridge.transact(deployer, "enlist", inbox.address, bytes(20))
