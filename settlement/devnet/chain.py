@@ -183,7 +183,7 @@ class Chain:
 
     def tick(self) -> bool:
         """Make a block if one is due; whether one was made."""
-        if self.options.block_ms is None or self.faults.hold:
+        if not self.options.block_ms or self.faults.hold:
             return False
         since_ms = self._now_ms() - self.head.time_ms
         busy = len(self.pool) > 0 or self._unconfirmed()
