@@ -238,6 +238,13 @@ class TestRefusals:
             before(market)
         assert refused(market, CHEAP, wrong) == (why, detail, 1)
 
+    def test_of_a_source_whose_open_orders_would_pass_its_limit(self, market: Market) -> None:
+        """Who gives a short away has bought: what it still bids for comes on top."""
+        for _ in range(20):
+            market.deposit(ALICE, limits.MAX_DEPOSIT_MICRO)
+        market.rests(ALICE, 40_000, 10_004, at=PERPETUAL)
+        assert refused(market, PERPS) == ("position_limit", 0, 0)
+
     def test_of_a_position_there_is_none_of(self, market: Market) -> None:
         assert refused(market, CHEAP, source=CHILD, destination=ALICE) == ("bad_size", 0, 0)
 
