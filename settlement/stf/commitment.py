@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 import sha3
@@ -78,6 +79,23 @@ class Positions:
         return b"".join(self._words.get((number << 32 | instrument) >> PAGE_SHIFT, {}).values())
 
 
+@dataclass(slots=True)
+class Changed:
+    """What was hashed in since it was last cleared, for whoever stores the state."""
+
+    accounts: set[int] = field(default_factory=set)
+    instruments: set[int] = field(default_factory=set)
+    withdrawals: set[int] = field(default_factory=set)
+    entries: set[int] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.accounts.clear()
+        self.instruments.clear()
+        self.withdrawals.clear()
+        self.entries.clear()
+
+
 class Commitment:
     """Accounts, instruments, withdrawals and dictionary entries of one state as trees."""
 
@@ -87,6 +105,7 @@ class Commitment:
         self.withdrawals = SparseMerkleTree()
         self.entries = SparseMerkleTree()
         self.positions = Positions()
+        self.changed = Changed()
         self._state = state
         state.touched_accounts.update(state.accounts)
         state.touched_positions.update(
@@ -99,6 +118,7 @@ class Commitment:
         state.touched_withdrawals.update(state.withdrawals)
         state.touched_entries.update(state.entries)
         self.update()
+        self.changed.clear()
 
     def update(self) -> bytes:
         """Hash in what was touched; returns the state root.
@@ -110,6 +130,7 @@ class Commitment:
         self.positions.update(state)
         if state.touched_accounts:
             self.accounts.update({number: self._account_leaf(number) for number in state.touched_accounts})
+            self.changed.accounts |= state.touched_accounts
             state.touched_accounts.clear()
         if state.touched_instruments:
             instruments = state.instruments
@@ -117,13 +138,16 @@ class Commitment:
             self.instruments.update(
                 {number: keccak(preimage(instruments[number])) for number in state.touched_instruments}
             )
+            self.changed.instruments |= state.touched_instruments
             state.touched_instruments.clear()
         if state.touched_withdrawals:
             self.withdrawals.update({slot: self._withdrawal_leaf(slot) for slot in state.touched_withdrawals})
+            self.changed.withdrawals |= state.touched_withdrawals
             state.touched_withdrawals.clear()
         if state.touched_entries:
             entries = state.entries
             self.entries.update({at: leaves.entry_leaf(entries.get(at)) for at in state.touched_entries})
+            self.changed.entries |= state.touched_entries
             state.touched_entries.clear()
         return self.root
 

@@ -24,6 +24,7 @@ from settlement.stf.terms import terms_words
 _TIER: Final = struct.Struct(">qqqq")
 _OWNER_TAIL: Final = bytes(12)
 _BEHIND_PARTS: Final = (op.Takeover, op.PositionsMoved)
+_MAKERS: Final = 0xF0
 _NO_CLASSES: Final[Mapping[int, int]] = {}
 
 
@@ -56,7 +57,9 @@ class Lowering:
         sold = liquidated(operations)
         for operation in operations:
             if isinstance(operation, op.Fill | op.ComboFill):
-                yield _fill(operation, sold.get(operation.trade_id, classes.get(operation.trade_id, 0)))
+                told = classes.get(operation.trade_id, 0)
+                is_sold = operation.trade_id in sold
+                yield _fill(operation, told & _MAKERS | s.CLASS_LIQUIDATION if is_sold else told)
             elif isinstance(operation, op.Moved):
                 self._parts.append(operation)
             else:
@@ -159,9 +162,9 @@ class Lowering:
             yield s.Step(s.LOSS_ENDED, first=one.account)
 
 
-def liquidated(operations: Sequence[op.Operation]) -> dict[int, int]:
-    """The classes of fills that a liquidation fee is taken on, by trade id: those just before it."""
-    found: dict[int, int] = {}
+def liquidated(operations: Sequence[op.Operation]) -> set[int]:
+    """The trade ids of fills that a liquidation fee is taken on: those just before it."""
+    found: set[int] = set()
     for at, fee in enumerate(operations):
         if not isinstance(fee, op.LiquidationFee):
             continue
@@ -170,7 +173,7 @@ def liquidated(operations: Sequence[op.Operation]) -> dict[int, int]:
             if lots <= 0:
                 break
             if isinstance(one, op.Fill | op.ComboFill):
-                found[one.trade_id] = s.CLASS_LIQUIDATION
+                found.add(one.trade_id)
                 lots -= one.size_lots
     return found
 

@@ -1,0 +1,217 @@
+"""From headers and payloads to the state: every check a stranger makes (docs/protocol.md).
+
+`Derivation.take` applies one batch. What is wrong with it comes as a `Fault` that says what kind of wrong, in
+which batch, chunk and step: enough for `settlement.rollup.challenge` to prove it on the L1. After a fault the
+state is not to be used any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from settlement.hashing import keccak
+from settlement.rollup.coding import MAX_PAYLOAD_BYTES, Coding, Undecodable
+from settlement.stf import steps as s
+from settlement.stf.chunks import Chunk, chunk_leaf, must_be_chunk
+from settlement.stf.commitment import Commitment
+from settlement.stf.errors import TransitionError
+from settlement.stf.header import Header
+from settlement.stf.rules import apply
+from settlement.stf.state import State
+from settlement.stf.steps import Step
+from settlement.trees import binary
+
+
+class Wrong(Enum):
+    """What is wrong with a batch, and who settles it."""
+
+    SEQUENCE = "it does not follow the one before: no inbox takes it"
+    MISSING_DATA = "its data is not there, or not what the header commits to: forced publication"
+    UNDECODABLE = "a chunk's bytes are no chunk: the decoder's dispute"
+    CHUNK_ROOT = "the chunks decode to other leaves than committed: the decoder's dispute"
+    NOT_ALLOWED = "a step is not allowed: one step executed on the L1"
+    TRACE = "a state root of the trace is another: the chunk executed on the L1"
+    NEW_ROOT = "the new root is not the trace's last: two openings"
+    COUNTS = "a count of the header is another: openings of what it counts"
+    DEPOSIT = "a deposit is not the bridge's, or was passed over: one step and the bridge's queue"
+    REQUEST = "a forced request is not the queue's, or was passed over: one step and the bridge's queue"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong, and where. `leaves` and `trace` are what the chunks come to, as far as that goes."""
+
+    wrong: Wrong
+    batch_id: int
+    text: str
+    chunk: int | None = None
+    step: int | None = None
+    leaves: tuple[bytes, ...] = ()
+    trace: tuple[bytes, ...] = ()
+
+
+class Fault(Exception):
+    """A batch is wrong; see `finding`."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"batch {finding.batch_id}: {finding.wrong.name.lower()}: {finding.text}")
+        self.finding = finding
+
+
+class QueuedDeposit(NamedTuple):
+    """What the bridge knows of a deposit."""
+
+    account: int
+    amount_micro: int
+    depositor: bytes
+
+
+class QueuedRequest(NamedTuple):
+    """What the bridge knows of a forced request."""
+
+    account: int
+    amount_micro: int
+
+
+class Bridge(Protocol):
+    """The bridge's queues, both by ids from 1 without gaps."""
+
+    def deposit(self, deposit_id: int) -> QueuedDeposit | None:
+        """A deposit; None if there is none of that id."""
+
+    def request(self, request_id: int) -> QueuedRequest | None:
+        """A forced request; None if there is none of that id."""
+
+
+@dataclass(slots=True)
+class Derivation:
+    """The state behind the last batch taken. `bridge` None: queues are not compared."""
+
+    coding: Coding
+    bridge: Bridge | None = None
+    state: State = field(default_factory=State)
+    batch_id: int = 0
+    closed_ms: int = 0
+    last_seqs: dict[int, int] = field(default_factory=dict)
+    commitment: Commitment = field(init=False)
+    root: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.commitment = Commitment(self.state)
+        self.root = self.commitment.root
+
+    def take(self, header: Header, payload: bytes | None, *, with_trace: bool = True) -> list[Chunk]:
+        """Check and apply the next batch; returns its chunks.
+
+        Without the trace only the new root is computed, which is all that the state depends on, many times
+        faster: who finds it wrong takes the batch again with the trace.
+
+        Raises:
+            Fault: the batch is wrong.
+        """
+        self._must_follow(header)
+        chunks = self._decoded(header, payload)
+        run = _Run(self, header, with_trace)
+        run.execute(chunks)
+        run.must_agree(chunks)
+        self.batch_id, self.closed_ms, self.root = header.batch_id, header.closed_ms, header.new_root
+        self.last_seqs.update({part.shard: part.last_seq for part in header.ranges})
+        return chunks
+
+    def _must_follow(self, header: Header) -> None:
+        def must(condition: bool, text: str) -> None:
+            if not condition:
+                raise Fault(Finding(Wrong.SEQUENCE, header.batch_id, text))
+
+        must(header.batch_id == self.batch_id + 1, f"after batch {self.batch_id}")
+        must(header.previous_root == self.root, "its previous root is another")
+        must(header.closed_ms >= self.closed_ms, f"closed at {header.closed_ms}, before {self.closed_ms}")
+        must(header.codec == self.coding.number, f"codec {header.codec}, not {self.coding.number}")
+        must(len({part.shard for part in header.ranges}) == len(header.ranges), "a shard twice")
+        for part in header.ranges:
+            before = self.last_seqs.get(part.shard)
+            must(part.last_seq >= part.first_seq, f"shard {part.shard} has no sequence numbers")
+            must(before is None or part.first_seq == before + 1, f"shard {part.shard} after {before}")
+
+    def _decoded(self, header: Header, payload: bytes | None) -> list[Chunk]:
+        if payload is None or len(payload) > MAX_PAYLOAD_BYTES:
+            raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "there is no data"))
+        if len(payload) != header.payload_bytes or keccak(payload) != header.data_hash:
+            raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "the data is not what is committed to"))
+        self.coding.begin(self.state)
+        try:
+            return self.coding.decode(header, payload)
+        except Undecodable as error:
+            raise Fault(Finding(Wrong.UNDECODABLE, header.batch_id, str(error), error.chunk)) from error
+
+
+class _Run:
+    """One batch being executed."""
+
+    def __init__(self, of: Derivation, header: Header, with_trace: bool) -> None:
+        self._of = of
+        self._header = header
+        self._with_trace = with_trace
+        self._leaves: list[bytes] = []
+        self._trace: list[bytes] = []
+        money = of.state.parameters.money
+        self._deposit_id, self._request_id = money.last_deposit_id, money.forced_through
+
+    def _fault(self, wrong: Wrong, text: str, chunk: int | None = None, step: int | None = None) -> Fault:
+        leaves, trace = tuple(self._leaves), tuple(self._trace)
+        return Fault(Finding(wrong, self._header.batch_id, text, chunk, step, leaves, trace))
+
+    def execute(self, chunks: Sequence[Chunk]) -> None:
+        """Apply all chunks. The chunk root comes first: what is not committed to proves nothing."""
+        self._leaves = [chunk_leaf(one.kind, [step.hash() for step in one.steps]) for one in chunks]
+        if binary.root(self._leaves) != self._header.chunk_root or len(chunks) != self._header.chunks:
+            raise self._fault(Wrong.CHUNK_ROOT, f"{len(chunks)} chunks come to another root")
+        state = self._of.state
+        for number, chunk in enumerate(chunks):
+            at = 0
+            try:
+                must_be_chunk(chunk)
+                for at, step in enumerate(chunk.steps):
+                    if step.kind in (s.DEPOSIT, s.FORCED):
+                        self._queued(step, number, at)
+                    apply(state, step)
+                state.end_chunk()
+                if self._with_trace:
+                    self._trace.append(self._of.commitment.update())
+            except TransitionError as error:
+                raise self._fault(Wrong.NOT_ALLOWED, str(error), number, at) from error
+
+    def _queued(self, step: Step, chunk: int, at: int) -> None:
+        """A deposit or a forced request must be the bridge's next."""
+        bridge = self._of.bridge
+        if bridge is None:
+            return
+        known: tuple[object, ...] | None
+        if step.kind == s.DEPOSIT:
+            wrong, expected, self._deposit_id = Wrong.DEPOSIT, self._deposit_id + 1, step.ident
+            found = bridge.deposit(step.ident)
+            known = found if step.flags else found and found[:2]
+            told: tuple[object, ...] = (step.first, step.p, *([step.word[:20]] if step.flags else []))
+        else:
+            wrong, expected, self._request_id = Wrong.REQUEST, self._request_id + 1, step.ident
+            known, told = bridge.request(step.ident), (step.first, step.p)
+        if step.ident != expected or known != told:
+            text = f"id {step.ident} says {told}, the bridge {known}; the next id is {expected}"
+            raise self._fault(wrong, text, chunk, at)
+
+    def must_agree(self, chunks: Sequence[Chunk]) -> None:
+        """What the header says of the batch as a whole."""
+        header, money = self._header, self._of.state.parameters.money
+        root = self._of.commitment.update()
+        if self._with_trace and binary.root(self._trace) != header.trace_root:
+            raise self._fault(Wrong.TRACE, "the trace is another")
+        if root != header.new_root:
+            raise self._fault(Wrong.NEW_ROOT, f"the state's root is {root.hex()}")
+        kinds = [step.kind for chunk in chunks for step in chunk.steps]
+        ours = (len(kinds), kinds.count(s.FILL), money.last_deposit_id, money.forced_through)
+        theirs = (header.steps, header.fills, header.deposits_through, header.forced_through)
+        if ours != theirs:
+            raise self._fault(Wrong.COUNTS, f"steps, fills, deposits, requests are {ours}, not {theirs}")
