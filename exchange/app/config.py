@@ -103,6 +103,11 @@ class Config:
         return self.credentials_key or self.data / "credentials.key"
 
     @property
+    def grants(self) -> Path:
+        """The embedded database of grants."""
+        return self.data / "grants.sqlite"
+
+    @property
     def history(self) -> Path:
         """The history store."""
         return self.data / "history.sqlite"

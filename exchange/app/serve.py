@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange.app.announcements import FileAnnouncements
+from exchange.app.attesting.domain import DomainError, domain_at
+from exchange.app.attesting.paths import Paths
 from exchange.app.bridge import L1Bridge
 from exchange.app.chain import VenueChain
 from exchange.app.children import Children
@@ -30,6 +32,7 @@ from exchange.app.stores import StartError, open_stores
 from exchange.app.telemetry import StatusMethod, Telemetry
 from exchange.app.tiers import FileVolumes
 from exchange.app.tls import TlsError, tls_context
+from exchange.app.verifying import ChildVerifier
 from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
@@ -38,6 +41,7 @@ from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
+from exchange.gateway.grants import GrantSetup
 from exchange.gateway.labels import Labels
 from exchange.gateway.methods import METHODS
 from exchange.gateway.packed_lane import FastLane
@@ -48,6 +52,7 @@ from exchange.gateway.server import Server
 from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import Venue
+from exchange.gateway.verifier import InlineVerifier
 from exchange.journal import DiskStorage, JournalError, Recovered, recover
 from pricing import engines
 from settlement.l1.mock import MockL1
@@ -91,6 +96,7 @@ class VenueProcess:
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)
         self._stream_store = StreamStore(self._storage, kept_bytes=config.resume_bytes)
         self._stream_reader = ThreadCommitter(loop)
+        self._verifier = ChildVerifier(loop) if config.children else InlineVerifier()
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
             self._open_l1,
@@ -120,6 +126,10 @@ class VenueProcess:
             tls = tls_context(config.tls_cert, config.tls_key)
         except TlsError as error:
             raise StartError(str(error)) from None
+        try:
+            self._domain = domain_at(Paths(config.data).contracts)
+        except DomainError as error:
+            raise StartError(f"{error}; mend or remove it") from None
         try:
             engines.select(config.pricing_engine)
         except engines.EngineError as error:
@@ -171,6 +181,7 @@ class VenueProcess:
             trigger_limits=config.triggers,
             blocks=stores.blocks,
             receipts=self._chain.receipts,
+            grants=GrantSetup(stores.grants, self._verifier, self._domain, stores.replays),
         )
 
     def _remember(self, engine: Engine) -> None:
@@ -335,6 +346,8 @@ class VenueProcess:
             self._writer.sync_events()
         self._chain.stop(halted=self.venue.halted)
         self._children.stop()
+        if isinstance(self._verifier, ChildVerifier):
+            self._verifier.stop()
         self._stores.close_readers()
         self._storage.close()
 

@@ -19,6 +19,7 @@ from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.credential_schema import CredentialsError
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.disconnect_log import DisconnectLog
+from exchange.gateway.grant_store import GrantStore, GrantStoreError
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.replays import ReplayLog
 from exchange.gateway.sign_ups import SignUps
@@ -39,6 +40,7 @@ class Stores:
     credentials: Credentials
     settings: FileSettings
     blocks: BlockSetup
+    grants: GrantStore
     sign_ups: SignUps
     replays: ReplayLog
     disconnect_log: DisconnectLog
@@ -51,6 +53,7 @@ class Stores:
         self.history.close()
         self.credentials.close()
         self.settings.close()
+        self.grants.close()
 
 
 def _opened(what: Callable[[], _T], failure: type[Exception], advice: str) -> _T:
@@ -83,6 +86,7 @@ def open_stores(config: Config, clock: SystemClock, loop: asyncio.AbstractEventL
         credentials,
         settings,
         blocks,
+        _opened(lambda: GrantStore(config.grants), GrantStoreError, restore),
         sign_ups,
         replays,
         disconnect_log,

@@ -29,6 +29,10 @@ class Domain(NamedTuple):
     contract: bytes
 
 
+DEVELOPMENT: Final = Domain(31_337, bytes(ADDRESS_BYTES))
+"""Before a contract is deployed: the development chain, and no contract."""
+
+
 def domain_separator(domain: Domain) -> bytes:
     """The hash of the domain. Raises ValueError for an address that has not 20 bytes."""
     return keccak(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from exchange.attest import grants as g
-from exchange.attest.eip712 import Domain
+from exchange.attest.eip712 import DEVELOPMENT, Domain
 from exchange.core import risk_queries
 from exchange.core.engine import Engine
 from exchange.domain import commands
@@ -29,8 +29,6 @@ GRANTS_MAX: Final = 256
 """Of one account, also those that are over."""
 RULES: Final = 5
 """From these rules on the command log has records of what authorises."""
-DEVELOPMENT: Final = Domain(31_337, bytes(20))
-"""Before contracts are deployed."""
 
 Outcome = Callable[[RpcError | None], None]
 """Told why it was not done; None: it was."""
@@ -223,6 +221,7 @@ class Grants:
 
         def recorded(events: bytes) -> None:
             if not events or events[0] != r.EV_DONE:
+                self._unrecorded.append(row)
                 done(error(errors.TEMPORARILY_UNAVAILABLE, reason="it could not be recorded"))
                 return
             self._settle(row._replace(state=REVOKED if is_over else HOLDS))

@@ -214,6 +214,7 @@ class Venue:
         A feed that goes stale later takes the venue back to cancel-only until it returns.
         """
         self._opening.close()
+        self.grants.resume()
         self._timer = self.loop.call_later(TICK_S, self._tick)
 
     def stop(self) -> None:

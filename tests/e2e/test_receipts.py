@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -12,14 +13,19 @@ import pytest
 
 from exchange.app.attesting.files import signed_log
 from exchange.app.calls import CallError
-from exchange.attest import chain
-from exchange.attest.secp256k1 import recover
+from exchange.attest import chain, grants
+from exchange.attest.eip712 import DEVELOPMENT
+from exchange.attest.keccak import keccak
+from exchange.attest.secp256k1 import Signer, recover
 from exchange.attest.signed_heads import verify_signed_head
 from exchange.attest.signed_receipts import unpack_signed_receipt, verify_signed_receipt
+from exchange.domain import commands as c
 from exchange.domain import records as r
 from exchange.journal import ChainLog, DiskStorage
 from tests.e2e.test_restart import User, children, traded
 from tests.e2e.venue import Venue, wait_until
+
+OWNER = Signer(b"\x01" * 32)
 
 
 def attestor(venue: Venue) -> int:
@@ -65,6 +71,8 @@ def test_receipts_hold_through_kills(tmp_path: Path) -> None:
         assert proven(one, early) == r.NEW_ORDER
         with pytest.raises(CallError, match="another account's command"):
             two.call("private/strikebook_get_receipt", seq=early)
+        owned = venue.call("public/strikebook_sign_up", owner="0x" + OWNER.address.hex())
+        signs(venue, owned["account"])
         os.kill(attestor(venue), SIGKILL)
         meanwhile = two.buy(1_001.0, "meanwhile")["seq"]
         assert proven(two, meanwhile) == r.NEW_ORDER
@@ -84,6 +92,20 @@ def test_receipts_hold_through_kills(tmp_path: Path) -> None:
     finally:
         venue.__exit__()
     must_be_one_chain(venue.data, raw(said["signer"]))
+
+
+def signs(venue: Venue, account: int) -> None:
+    """The owner's signature alone places an order; another's does not."""
+    packed = c.new_order(0, 0, r.FLAG_SELL, 1, 1)
+    frame = grants.Frame(account, 0, 7, time.time_ns() // 1_000_000 + 30_000, keccak(packed))
+    params = {"account": account, "commands": packed.hex(), "nonce": "7", "valid_until": frame.valid_until_ms}
+    digest = grants.message_digest(DEVELOPMENT, frame)
+    method = "public/strikebook_submit_signed"
+    with pytest.raises(CallError, match="not_the_signature_of_this_key"):
+        venue.call(method, **params, signature=Signer(b"\x02" * 32).sign(digest).hex())
+    said = venue.call(method, **params, signature=OWNER.sign(digest).hex())
+    assert said["outcomes"][0]["command"] == "new_order"
+    assert said["grant"] == r.GRANT_OF_SIGNATURE | 7
 
 
 def must_be_one_chain(data: Path, signer: bytes) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
-from exchange.attest.eip712 import ADDRESS_BYTES, Domain
-
-DEVELOPMENT: Final = Domain(31_337, bytes(ADDRESS_BYTES))
-"""Before a contract is deployed: the development chain, and no contract."""
+from exchange.attest.eip712 import DEVELOPMENT, Domain
 
 
 class DomainError(Exception):

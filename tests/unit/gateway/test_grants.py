@@ -11,12 +11,13 @@ import pytest
 
 from exchange.attest import grants as g
 from exchange.attest.authorisation import GRANT, SIGNED_ORDER, fill_classes
+from exchange.attest.eip712 import DEVELOPMENT
 from exchange.attest.keccak import keccak
 from exchange.attest.secp256k1 import Signer, recover
 from exchange.domain import commands as c
 from exchange.domain import records as r
 from exchange.gateway.grant_store import GrantStore, GrantStoreError
-from exchange.gateway.grants import DEVELOPMENT, GrantSetup
+from exchange.gateway.grants import GrantSetup
 from exchange.gateway.replays import ReplayLog
 from exchange.gateway.verifier import InlineVerifier, Recovered, VerifierBusy
 from tests.unit.gateway.rig import EXPIRY_MS, NOW_MS, CallFailed, Client, Rig

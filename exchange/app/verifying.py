@@ -1,0 +1,171 @@
+"""The verifier: a child process that recovers who signed, so that the engine's process does not.
+
+It is started when it is first asked, and again when it has ended. Asked: number u64 · digest (32) · signature
+(65). Answered: number u64 · 1 · address (20), or number · 0 · zeros. What arrives together is worked on
+together and answered in one write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from exchange.attest.secp256k1 import recover
+from exchange.gateway.verifier import Recovered, VerifierBusy
+
+_ASK: Final = struct.Struct("<Q32s65s")
+_ANSWER: Final = struct.Struct("<Q?20s")
+_READ: Final = 1 << 16
+_STOP_S: Final = 5.0
+ASKED_MAX: Final = 4_096
+_log: Final = logging.getLogger(__name__)
+
+
+def answers(asked: bytes) -> bytes:
+    """The answers to whole questions."""
+    out = bytearray()
+    for number, digest, signature in _ASK.iter_unpack(asked):
+        address = recover(digest, signature)
+        out += _ANSWER.pack(number, address is not None, address or b"")
+    return bytes(out)
+
+
+def serve(link: socket.socket) -> None:
+    """Answer until the other end is closed."""
+    rest = b""
+    while data := link.recv(_READ):
+        rest += data
+        whole = len(rest) - len(rest) % _ASK.size
+        link.sendall(answers(rest[:whole]))
+        rest = rest[whole:]
+
+
+class ChildVerifier:
+    """A `gateway.verifier.Verifier` whose work a child process does. All of it on the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._asked: dict[int, Recovered] = {}
+        self._number = 0
+        self._out = bytearray()
+        self._in = bytearray()
+
+    def _start(self) -> socket.socket:
+        """Start the process; our end. Raises OSError."""
+        if self._child is not None:
+            self._child.poll()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        command = [sys.executable, "-m", "exchange.app.verifying", "--link", str(theirs.fileno())]
+        try:
+            # A session of its own: Ctrl-C is for the venue, which stops its children in order.
+            self._child = subprocess.Popen(command, pass_fds=(theirs.fileno(),), start_new_session=True)
+        finally:
+            theirs.close()
+        self._loop.add_reader(ours.fileno(), self._readable)
+        return ours
+
+    def stop(self) -> None:
+        """End it; what was asked and not answered has no answer."""
+        self._hang_up()
+        if self._child is not None:
+            self._child.terminate()
+            try:
+                self._child.wait(timeout=_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+
+    def ask(self, digest: bytes, signature: bytes, done: Recovered) -> None:
+        """See `gateway.verifier.Verifier`."""
+        if len(self._asked) >= ASKED_MAX:
+            raise VerifierBusy
+        try:
+            self._socket = self._socket or self._start()
+        except OSError as error:
+            _log.error("the verifier cannot be started: %s", error)
+            raise VerifierBusy from None
+        if not self._out:
+            self._loop.call_soon(self._write)
+        self._number += 1
+        self._asked[self._number] = done
+        self._out += _ASK.pack(self._number, digest, signature)
+
+    def _write(self) -> None:
+        """Send what was asked during this turn of the loop."""
+        if self._socket is None or not self._out:
+            return
+        try:
+            sent = self._socket.send(self._out)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._hang_up()
+            return
+        del self._out[:sent]
+        if self._out:
+            self._loop.add_writer(self._socket.fileno(), self._write)
+        else:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _readable(self) -> None:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
+            return
+        self._in += data
+        whole = len(self._in) - len(self._in) % _ANSWER.size
+        found = list(_ANSWER.iter_unpack(bytes(self._in[:whole])))
+        del self._in[:whole]
+        for number, is_signed, address in found:
+            done = self._asked.pop(number, None)
+            if done is not None:
+                done(address if is_signed else None)
+
+    def _hang_up(self) -> None:
+        """Close our end; nobody is known to have signed what was asked."""
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_writer(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        self._out.clear()
+        self._in.clear()
+        asked, self._asked = self._asked, {}
+        for done in asked.values():
+            done(None)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process: started by the venue, ends with it."""
+    parser = argparse.ArgumentParser(prog="python -m exchange.app.verifying")
+    parser.add_argument("--link", type=int, required=True, help="file descriptor of the venue's socket")
+    options = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(1)
+    try:
+        serve(socket.socket(fileno=options.link))
+    except OSError:  # the venue is gone
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
