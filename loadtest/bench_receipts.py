@@ -185,7 +185,8 @@ def quantiles(found: Sequence[float]) -> str:
     """The 50th, 99th and 99.9th percentile and the largest."""
     order = sorted(found)
     shares = (0.5, 0.99, 0.999)
-    texts = [f"p{100 * share:g} {order[min(len(order) - 1, int(share * len(order)))]:.2f}" for share in shares]
+    found_at = [order[min(len(order) - 1, int(share * len(order)))] for share in shares]
+    texts = [f"p{100 * share:g} {ms:.2f}" for share, ms in zip(shares, found_at, strict=True)]
     return ", ".join([*texts, f"most {order[-1]:.2f} ms"])
 
 
@@ -210,7 +211,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         run.close()
         held = check(seen.receipts)
     print(
-        f"{len(seen.acks_ms)} orders at {options.per_second}/s, {seen.errors} refused, on {CONNECTIONS} connections; "
+        f"{len(seen.acks_ms)} orders at {options.per_second}/s, {seen.errors} refused, "
+        f"on {CONNECTIONS} connections; "
         f"venue {cpu_s / options.seconds:.0%} of a core, its children {others_s / options.seconds:.0%}"
     )
     print(f"order to acknowledgement: {quantiles(seen.acks_ms)}")

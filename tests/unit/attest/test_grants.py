@@ -17,7 +17,7 @@ from tests.unit.attest.worlds import DOMAIN, SIGNER
 GRANT = g.Grant(64, 7, b"k" * 20, g.NEW | g.CANCEL, (0,), (3, 9), 500, 1_900_000_000_000, 1)
 REVOCATION = g.Revocation(64, 7, 2)
 FRAME = g.Frame(64, 0, 3, 1_900_000_000_000, b"c" * 32)
-KINDS = {r.GRANT_ACTIVATED: GRANT, r.GRANT_REVOKED: REVOCATION, r.GRANT_SIGNED: FRAME}
+KINDS: dict[int, g.Message] = {r.GRANT_ACTIVATED: GRANT, r.GRANT_REVOKED: REVOCATION, r.GRANT_SIGNED: FRAME}
 _WORDS = {
     "Grant": "uint32 account,uint32 number,address sessionKey,uint32 scope,uint32[] underlyings,"
     "uint32[] instruments,uint64 maxOrderLots,uint64 expiryMs,uint64 nonce",
