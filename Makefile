@@ -11,7 +11,7 @@ ARGS   ?=
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
-        bench-gateway margin-campaign attack-campaign conservation-campaign diff-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
+        bench-gateway bench-receipts bench-settlement test-l1 margin-campaign attack-campaign conservation-campaign diff-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -19,7 +19,7 @@ help:  ## this list
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "installing packages …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	@touch $@
 
 # The package is installed in place; the core is compiled next to its sources. Without a compiler the
@@ -41,7 +41,7 @@ serve: setup  ## the venue alone
 	@$(PY) -m exchange.app.cli serve $(ARGS)
 
 test: setup lint  ## everything that guards the code: lint, types, imports, all tests
-	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not l1" $(ARGS)
 
 test-slow: setup  ## the larger counts that make test leaves out (an hour or so)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
@@ -73,6 +73,13 @@ bench-gateway: setup  ## orders over real sockets beside echo servers; fails bel
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
 	@$(PY) -m loadtest.bench_gateway $(ARGS)
 
+bench-receipts: setup  ## how long after an order's acknowledgement its signed receipt is there
+	@$(PY) -m loadtest.bench_receipts $(ARGS)
+
+bench-settlement: setup  ## bytes and gas a fill, beside columns, JSON and msgpack under brotli; fails below its bars
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-settlement-peers.lock
+	@$(PY) -m loadtest.bench_settlement $(ARGS)
+
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)
 	@$(PY) -m tests.reference.campaign --commands 100000000 $(ARGS)
 
@@ -90,6 +97,10 @@ kill-campaign: setup  ## a thousand SIGKILLs under load
 
 sim: setup  ## seeded simulation until stopped
 	@$(PY) -m tests.simulation --seeds 1000000 $(ARGS)
+
+test-l1: setup  ## settlement against a real Ethereum node (anvil, which npm fetches)
+	@command -v npm > /dev/null || (echo "make test-l1 needs npm: it fetches anvil, the Ethereum node" >&2; exit 1)
+	@$(PY) -m pytest -q -m l1 tests/unit/settlement $(ARGS)
 
 conformance: setup  ## unmodified public clients against a running venue
 	@$(PY) -m pytest -q tests/conformance $(ARGS)
