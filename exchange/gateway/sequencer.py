@@ -36,7 +36,7 @@ CANCEL_ROOM: Final = 16_384  # further ones, cancels alone
 MAX_BATCH: Final = 2_048
 GATHERED: Final = 64  # commands that wait for a sync to be over before they are applied all the same
 MAX_UNSYNCED: Final = 65_536  # commands applied ahead of the disk; beyond it the queue fills instead
-LAG_SLICE: Final = 128  # commands, after which a turn of lagging work ends
+LAG_SLICE: Final = 128  # commands, whose lagging work is a turn
 
 RUNNING: Final = "running"
 HALTED: Final = "halted"
@@ -93,6 +93,11 @@ class _Batch:
         self.reads: list[Read] = []
 
 
+def _commands_of(group: list[_Batch]) -> int:
+    """How many commands a commit group holds."""
+    return sum(batch.count for batch in group)
+
+
 class Sequencer:
     """Single writer of one shard. All methods run on the loop's thread."""
 
@@ -123,6 +128,7 @@ class Sequencer:
         self._unsynced_count = 0
         self._syncing: list[_Batch] = []
         self._lagging: deque[list[_Batch]] = deque()  # whole commit groups
+        self._lag_count = 0  # their commands
         self._lag_scheduled = False
         self._sync_running = False
         self._listeners: list[Listener] = []
@@ -287,6 +293,7 @@ class Sequencer:
             self._halt(broken)
             return
         self._lagging.append(durable)
+        self._lag_count += _commands_of(durable)
         self._schedule_lag()
 
     def _release(self, durable: list[_Batch]) -> Exception | None:
@@ -320,36 +327,45 @@ class Sequencer:
     # --- off the ack path --------------------------------------------------------------------------
 
     def _schedule_lag(self) -> None:
-        if not self._lag_scheduled and self._lagging:
+        """See to what lags once the disk has nothing more urgent, or when it has become much."""
+        if (
+            self._lagging
+            and not self._lag_scheduled
+            and (self._lag_count >= LAG_SLICE or not self._sync_running)
+        ):
             self._lag_scheduled = True
             self._loop.call_soon(self._lag_step)
 
     def _lag_step(self) -> None:
-        """Append event frames and advance the chain, group by group, for about `LAG_SLICE` commands."""
+        """Append the events of about `LAG_SLICE` commands and advance the chain."""
         self._lag_scheduled = False
-        done = 0
         try:
-            while self._lagging and done < LAG_SLICE:
-                done += self._lag_group(self._lagging[0])
-                self._lagging.popleft()
+            self._lag_some()
         except Exception as error:  # a disk that fails here fails the next commit too
             self._halt(error)
             return
         self._schedule_lag()
 
-    def _lag_group(self, group: list[_Batch]) -> int:
-        first = group[0].first_seq
-        count = sum(batch.count for batch in group)
-        packed = b"".join([batch.events for batch in group])
-        self._journal.append_events(first, count, count_events(packed), packed)
+    def _lag_some(self) -> None:
+        """The oldest commit groups, one at least: one frame of events, a step of the chain each."""
+        groups = [self._lagging.popleft()]
+        count = _commands_of(groups[0])
+        while self._lagging and count + _commands_of(self._lagging[0]) <= LAG_SLICE:
+            groups.append(self._lagging.popleft())
+            count += _commands_of(groups[-1])
+        self._lag_count -= count
+        packed = [b"".join([batch.events for batch in group]) for group in groups]
+        events = b"".join(packed)
+        self._journal.append_events(groups[0][0].first_seq, count, count_events(events), events)
         if self._chain is not None:
-            self._chain.advance(first, count, b"".join([batch.commands for batch in group]), packed)
-        return count
+            for group, own in zip(groups, packed, strict=True):
+                commands_of = b"".join([batch.commands for batch in group])
+                self._chain.advance(group[0].first_seq, _commands_of(group), commands_of, own)
 
     def finish_lag(self) -> None:
         """Append all lagging events and chain heads now (orderly shutdown)."""
         while self._lagging and self.mode is RUNNING:
-            self._lag_group(self._lagging.popleft())
+            self._lag_some()
 
     # --- halting -----------------------------------------------------------------------------------
 

@@ -39,7 +39,8 @@ class LateLog:
         frames = rig.journal.event_frames
         packed = [frame[3] for frame in frames if frame[0] < before]
         items = [i for events in packed for i in items_of(account, events) if i.counter < before]
-        found = None if self.rng.random() < 0.1 else Found(items[-count:], True)
+        written = frames[-1][0] + frames[-1][1] if frames else 1
+        found = None if self.rng.random() < 0.1 else Found(items[-count:], written >= before)
         rig.loop.call_later(self.rng.random() * 0.05, lambda: done(found))
 
     def close(self) -> None:
