@@ -183,6 +183,25 @@ class Past:
             most -= 1
         return found
 
+    def trades_of(self, account: i64, trade_ids: list[int], most: i64) -> list[int]:
+        """Places of the account's fills of these trades among its last `most`, in the order of the ids."""
+        wanted = set(trade_ids)
+        found: dict[int, int] = {}
+        missing: i64 = len(trade_ids)
+        number: i64 = self.first(account, FILLS)
+        while number > 0 and number > self.count - self.entries_max and most > 0 and missing > 0:
+            place = self._word(number, 0)
+            buffer = self.buffers.get(int(place >> NUMBER_SHIFT))
+            if buffer is None:
+                break
+            trade_id = int(read_i64_le(buffer, ((place >> UNIT_SHIFT) & UNIT_MASK) * r.UNIT_BYTES + 24))
+            if trade_id in wanted:
+                found[trade_id] = int(place)
+                missing -= 1
+            number = self._word(number, 1)
+            most -= 1
+        return [found[trade_id] for trade_id in trade_ids if trade_id in found]
+
     def traded(self, events: bytes, at: i64, place: i64) -> None:
         """The TRADE at byte `at`: both accounts remember it, both orders what they paid."""
         parties = read_i64_le(events, at + 64)

@@ -1,13 +1,10 @@
 """Replies to new orders: events in, JSON out.
 
-What of an order's or a fill's object depends on few things (flags, state, why it ended) is asked for once
-for each combination and kept as text; ids, times, prices and sizes are written anew. A command whose events
-tell of more than its own order and the fills it took is left to the general way.
+A command whose events tell of more than its own order and the fills it took is left to the general way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, final
 
 from librt.strings import BytesWriter, read_i64_le
@@ -15,35 +12,20 @@ from mypy_extensions import i64
 
 from exchange.domain import limits
 from exchange.domain import records as r
-from exchange.edge.listings import LOT_E8, ROW_BYTES, TICK_MICRO, Listings
+from exchange.edge.objects import Objects
 from exchange.edge.requests import Run
-from exchange.edge.text import EXACT, write_e8, write_int, write_millionths, write_wide
+from exchange.edge.text import EXACT, write_int, write_wide
 
-KEPT_MAX: Final = 65_536
-_TYPE_BITS: Final = r.TYPE_MASK << r.TYPE_SHIFT
-_MARKET: Final = r.TYPE_MARKET << r.TYPE_SHIFT
-
-FixedOrder = Callable[[bytes], bytes]
-"""What an ORDER's object has besides what is written here, as JSON members."""
-FixedTrade = Callable[[bytes, bytes, int], bytes]
-"""The same of a TRADE, seen by its taker: the TRADE, the taker's ORDER, tick direction."""
-Average = Callable[[int, int, int], bytes]
-"""The average price of (instrument, Σ ticks · lots, lots) as JSON."""
+SOFT: Final = 0
+"""The finality of a trade that has just become durable."""
 
 
 @final
 class ReplyWriter:
-    """Writes the replies of one venue."""
+    """Writes the replies of one venue, whose orders and fills are written by `objects`."""
 
-    def __init__(
-        self, listings: Listings, fixed_order: FixedOrder, fixed_trade: FixedTrade, average: Average
-    ) -> None:
-        self._listings = listings
-        self._fixed_order = fixed_order
-        self._fixed_trade = fixed_trade
-        self._average = average
-        self._orders: dict[int, bytes] = {}
-        self._trades: dict[int, bytes] = {}
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
         self._out = BytesWriter()
         self._last_ticks: list[int] = []  # of each instrument's last trade; −1: none
         self._directions: list[int] = []
@@ -125,10 +107,12 @@ class ReplyWriter:
             out.write(b'{"jsonrpc":"2.0","id":')
             out.write(run.ids[index])
             out.write(b',"result":{"order":')
-            self._write_order(events, run.labels[index])
+            label = run.labels[index]
+            if not self._objects.write_order(out, events, self._own, label, b"", self._fee):
+                return
             out.write(b',"trades":[')
-            if self._fills:
-                self._write_fills(events, start, run.labels[index])
+            if self._fills and not self._write_fills(events, start, label):
+                return
             out.write(b']},"seq":')
             write_wide(out, seq & limits.COUNTER_MASK)
             out.write(tail)
@@ -191,82 +175,10 @@ class ReplyWriter:
         ident = read_i64_le(events, own + 24)
         return ident >= 0 and (self._fills == 0 or ident == taker)
 
-    def _write_order(self, events: bytes, label: bytes) -> None:
-        """The object of the command's own order."""
-        out, at, listings = self._out, self._own, self._listings
-        instrument = read_i64_le(events, at + 16) >> 32
-        size = read_i64_le(events, at + 40)
-        filled = read_i64_le(events, at + 48)
-        resting = read_i64_le(events, at + 56)
-        word = read_i64_le(events, at + 64)
-        flags = word & 0xFFFF_FFFF
-        state = word >> 40 & 0xFF
-        lot = read_i64_le(listings.table, instrument * ROW_BYTES + LOT_E8)
-        tick = read_i64_le(listings.table, instrument * ROW_BYTES + TICK_MICRO)
-        out.write(b'{"order_id":"')
-        write_wide(out, read_i64_le(events, at + 24))
-        out.write(b'","instrument_name":')
-        out.write(listings.names[instrument])
-        out.write(b',"creation_timestamp":')
-        write_int(out, read_i64_le(events, at + 104))
-        out.write(b',"last_update_timestamp":')
-        write_int(out, read_i64_le(events, at + 96))
-        out.write(b',"price":')
-        price = read_i64_le(events, at + 32)
-        if flags & _TYPE_BITS == _MARKET:
-            out.write(b'"market_price"')
-        else:
-            write_millionths(out, price * tick)
-        out.write(b',"amount":')
-        write_e8(out, size * lot)
-        out.write(b',"contracts":')
-        write_e8(out, size * lot)
-        out.write(b',"filled_amount":')
-        write_e8(out, filled * lot)
-        out.write(b',"average_price":')
-        if filled:
-            self._write_average(instrument, read_i64_le(events, at + 88), filled, tick)
-        else:
-            out.write(b"0.0")
-        out.write(b',"commission":')
-        write_millionths(out, self._fee)
-        out.write(b',"label":')
-        out.write(label)
-        out.write(b',"seq":')
-        write_wide(out, read_i64_le(events, at + 8))
-        out.write(b",")
-        out.write(self._fixed_of(events, at, flags, state, word >> 48 & 0xFFFF))
-        client = read_i64_le(events, at + 72)
-        if client:
-            out.write(b',"client_order_id":"')
-            write_wide(out, client)
-            out.write(b'"')
-        shown = read_i64_le(events, at + 112)
-        if shown < resting and state != r.ORDER_STATE_UNTRIGGERED:
-            out.write(b',"display_amount":')
-            write_e8(out, shown * lot)
-        out.write(b"}")
-
-    def _write_average(self, instrument: i64, value: i64, lots: i64, tick: i64) -> None:
-        price = value // lots
-        if price * lots == value:
-            write_millionths(self._out, price * tick)
-        else:
-            self._out.write(self._average(instrument, value, lots))
-
-    def _fixed_of(self, events: bytes, at: i64, flags: i64, state: i64, reason: i64) -> bytes:
-        key = int(flags | state << 32 | reason << 40)
-        known = self._orders.get(key)
-        if known is None:
-            if len(self._orders) >= KEPT_MAX:
-                self._orders.clear()
-            known = self._fixed_order(_record(events, at))
-            self._orders[key] = known
-        return known
-
-    def _write_fills(self, events: bytes, at: i64, label: bytes) -> None:
-        """The objects of the command's trades, as their taker sees them."""
+    def _write_fills(self, events: bytes, at: i64, label: bytes) -> bool:
+        """The objects of the command's trades, as their taker sees them; whether all are written."""
         out = self._out
+        more = b',"label":' + label if len(label) > 2 else b""
         is_first = True
         while at < self._end:
             head = read_i64_le(events, at)
@@ -274,67 +186,10 @@ class ReplyWriter:
                 if not is_first:
                     out.write(b",")
                 is_first = False
-                self._write_fill(events, at, label)
+                direction: i64 = self._batch[read_i64_le(events, at + 24) - self._first_trade]
+                if not self._objects.write_trade(
+                    out, events, at, events, self._own, False, direction, SOFT, more
+                ):
+                    return False
             at += (head >> 16 & 0xFFFF) * r.UNIT_BYTES
-
-    def _write_fill(self, events: bytes, at: i64, label: bytes) -> None:
-        out, listings = self._out, self._listings
-        instrument = read_i64_le(events, at + 16) >> 32
-        ident = read_i64_le(events, at + 24)
-        lots = read_i64_le(events, at + 56) * read_i64_le(listings.table, instrument * ROW_BYTES + LOT_E8)
-        tick = read_i64_le(listings.table, instrument * ROW_BYTES + TICK_MICRO)
-        out.write(b'{"trade_id":"')
-        write_wide(out, ident)
-        out.write(b'","trade_seq":')
-        write_wide(out, read_i64_le(events, at + 128))
-        out.write(b',"instrument_name":')
-        out.write(listings.names[instrument])
-        out.write(b',"timestamp":')
-        write_int(out, read_i64_le(events, at + 96))
-        out.write(b',"index_price":')
-        write_millionths(out, read_i64_le(events, at + 104))
-        out.write(b',"mark_price":')
-        write_millionths(out, read_i64_le(events, at + 112))
-        out.write(b',"underlying_price":')
-        write_millionths(out, read_i64_le(events, at + 120))
-        out.write(b',"price":')
-        write_millionths(out, read_i64_le(events, at + 48) * tick)
-        out.write(b',"amount":')
-        write_e8(out, lots)
-        out.write(b',"contracts":')
-        write_e8(out, lots)
-        out.write(b',"seq":')
-        write_wide(out, read_i64_le(events, at + 8))
-        out.write(b',"order_id":"')
-        write_wide(out, read_i64_le(events, at + 40))
-        out.write(b'","fee":')
-        write_millionths(out, read_i64_le(events, at + 80))
-        out.write(b",")
-        direction: i64 = self._batch[ident - self._first_trade]
-        out.write(self._fixed_trade_of(events, at, direction))
-        if len(label) > 2:
-            out.write(b',"label":')
-            out.write(label)
-        out.write(b"}")
-
-    def _fixed_trade_of(self, events: bytes, at: i64, direction: i64) -> bytes:
-        own = read_i64_le(events, self._own + 64)
-        accounts = read_i64_le(events, at + 64)
-        same: i64 = 0
-        if accounts & 0xFFFF_FFFF == accounts >> 32 & 0xFFFF_FFFF:
-            same = 1
-        trade_flags = read_i64_le(events, at + 88)
-        key = int(own & 0xFFFF_FFFF | (own >> 40 & 0xFF) << 32 | trade_flags << 40
-                  | direction << 50 | same << 52)
-        known = self._trades.get(key)
-        if known is None:
-            if len(self._trades) >= KEPT_MAX:
-                self._trades.clear()
-            known = self._fixed_trade(_record(events, at), _record(events, self._own), int(direction))
-            self._trades[key] = known
-        return known
-
-
-def _record(events: bytes, at: i64) -> bytes:
-    """The event at byte `at`."""
-    return events[at : at + (read_i64_le(events, at) >> 16 & 0xFFFF) * r.UNIT_BYTES]
+        return True

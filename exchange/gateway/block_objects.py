@@ -9,8 +9,9 @@ from exchange.gateway.block_desk import unpack_trades
 from exchange.gateway.block_index import block_name
 from exchange.gateway.block_signatures import Term
 from exchange.gateway.block_store import Part
+from exchange.gateway.read_records import read_trade
 from exchange.gateway.registry import Registry
-from exchange.gateway.rendering import Rendering, read_trade
+from exchange.gateway.rendering import Rendering
 from exchange.wire.names import direction
 from exchange.wire.objects import JsonObject
 

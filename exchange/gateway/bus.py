@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from exchange.gateway.block_index import BlockIndex
-from exchange.gateway.rendering import read_trade
+from exchange.gateway.read_records import read_trade
 from exchange.gateway.views import Views
 from exchange.wire.envelope import encode_json
 from exchange.wire.objects import public_trade_object, quote_data

@@ -7,7 +7,7 @@ from typing import Final
 
 from exchange.gateway.history_ring import Fill, NotRemembered, counter_of
 from exchange.gateway.market import RECENT_TRADES, InstrumentMarket
-from exchange.gateway.rendering import read_trade
+from exchange.gateway.read_records import read_trade
 from exchange.history import bars as b
 from exchange.wire.instruments import InstrumentView, usdc
 from exchange.wire.objects import JsonObject

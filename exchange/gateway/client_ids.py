@@ -18,7 +18,7 @@ from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.dispatch import Handler, account_of, answer_read
 from exchange.gateway.history_ring import Fill, counter_of
 from exchange.gateway.past import Objects, answer_past
-from exchange.gateway.rendering import read_order, read_trade
+from exchange.gateway.read_records import read_order, read_trade
 from exchange.gateway.venue import Venue
 from exchange.history.past import Past
 from exchange.wire import errors

@@ -22,17 +22,13 @@ from exchange.edge.requests import FLAG_WORDS, ORDER_BYTES, OrderReader, Run, co
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.labelling import refusal
 from exchange.gateway.methods_trading import place
-from exchange.gateway.order_json import fixed_order
 from exchange.gateway.outcomes import order_reply
 from exchange.gateway.quote_express import QuoteExpress
-from exchange.gateway.rendering import SOFT
 from exchange.gateway.sequencer import Halted, QueueFull
-from exchange.gateway.trade_json import fixed_trade
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import allows, check_access
 from exchange.wire.credits import CreditMeter
-from exchange.wire.envelope import encode_json
 from exchange.wire.errors import error
 from exchange.wire.limits import FRAME_BYTES_MAX, LABEL_CHARS_MAX
 from exchange.wire.names import order_flags
@@ -54,7 +50,7 @@ class Express:
         self._reader = OrderReader(
             listed, _flag_words(), venue.labels.find, FRAME_BYTES_MAX, LABEL_CHARS_MAX
         )
-        self.writer = ReplyWriter(listed, self._fixed_order, self._fixed_trade, self._average)
+        self.writer = ReplyWriter(venue.rendering.objects)
         for instrument, market in enumerate(venue.views.markets):
             last = market.last_trade_ticks
             self.writer.load_last(instrument, -1 if last is None else last, market.tick_direction)
@@ -158,19 +154,6 @@ class Express:
         view = venue.registry.instruments[int.from_bytes(run.commands()[at : at + 4], "little")]
         request = _request(run, place_, sent.received_us)
         order_reply(venue, _session(sent), request, run.account, view)(events)
-
-    # --- what the writer asks for ------------------------------------------------------------------
-
-    def _fixed_order(self, record: bytes) -> bytes:
-        return fixed_order(self.venue.registry, record)
-
-    def _fixed_trade(self, trade: bytes, order: bytes, direction: int) -> bytes:
-        return fixed_trade(
-            self.venue.registry, trade, order, is_maker=False, tick_direction=direction, finality=SOFT
-        )
-
-    def _average(self, instrument: int, value: int, lots: int) -> bytes:
-        return encode_json(self.venue.registry.instruments[instrument].average_price(value, lots))
 
 
 def _session(sent: Answers) -> Session:

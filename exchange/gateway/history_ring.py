@@ -15,6 +15,7 @@ from exchange.domain import records as r
 from exchange.domain.combo_prints import as_trade, is_print
 from exchange.domain.limits import COUNTER_MASK, LEGS_MOST
 from exchange.edge import released
+from exchange.edge.objects import orders_behind, record_at
 from exchange.edge.released import Past
 
 FILLS_PER_ACCOUNT: Final = 1_000
@@ -24,7 +25,6 @@ RETAINED_BYTES: Final = 256 << 20
 ENTRIES_MAX: Final = 1 << 22
 """Closed orders and sides of matches whose places are known; likewise."""
 
-_NO_ORDER: Final = bytes(8)
 
 
 class Fill:
@@ -65,22 +65,8 @@ class Fill:
 
 
 def _orders_behind(events: bytes, at: int) -> tuple[bytes, bytes]:
-    seq, maker, taker = events[at + 8 : at + 16], events[at + 32 : at + 40], events[at + 40 : at + 48]
-    rests = bool(events[at + 88] & r.TRADE_RESTS)  # the TRADE's taker is a combo's maker
-    found: dict[bytes, bytes] = {}
-    # Of a block there are no orders to come, of an implied order's print one alone.
-    wanted = {order_id for order_id in (maker, taker) if order_id != _NO_ORDER}
-    at, end = at + _size(events, at), len(events)
-    while wanted and at < end and events[at + 8 : at + 16] == seq:
-        size = _size(events, at)
-        if events[at] == r.EV_ORDER:
-            order_id = events[at + 24 : at + 32]
-            is_makers = events[at + 68] == r.ORDER_FILLED
-            if order_id in wanted and is_makers == (order_id == maker or rests):
-                wanted.discard(order_id)
-                found[order_id] = events[at : at + size]
-        at += size
-    return found.get(maker, b""), found.get(taker, b"")
+    maker, taker = orders_behind(events, at)
+    return b"" if maker < 0 else record_at(events, maker), b"" if taker < 0 else record_at(events, taker)
 
 
 def _size(events: bytes, at: int) -> int:
@@ -235,17 +221,13 @@ class HistoryRing:
         fills = (fill_of(self.past, place) for place in places)
         return [*itertools.islice((fill for fill in fills if is_print(fill.trade)), count)][::-1]
 
+    def trade_places(self, account: int, trade_ids: list[int]) -> list[int]:
+        """Where the account's fills of the given trades stand, in their order, as far as remembered."""
+        return self.past.trades_of(account, trade_ids, self._fills_max)
+
     def find_trades(self, account: int, trade_ids: list[int]) -> list[Fill]:
         """The account's fills of the given trades, in their order, as far as remembered."""
-        wanted = {trade_id.to_bytes(8, "little"): None for trade_id in trade_ids}
-        found: dict[bytes, Fill] = {}
-        for fill in self.fills(account):
-            key = fill.trade[24:32]
-            if key in wanted:
-                found[key] = fill
-                if len(found) == len(wanted):
-                    break
-        return [found[key] for key in wanted if key in found]
+        return [fill_of(self.past, place) for place in self.trade_places(account, trade_ids)]
 
     # --- closed orders ---------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from exchange.domain import records as r
 from exchange.gateway.candles import RESOLUTIONS_S, bars_of, candle, market_trades_since
 from exchange.gateway.dispatch import Handler, currency_of, instrument_of
 from exchange.gateway.past import Objects, answer_past
-from exchange.gateway.rendering import read_trade
+from exchange.gateway.read_records import read_trade
 from exchange.gateway.venue import Venue
 from exchange.history import bars as b
 from exchange.history.past import Past

@@ -19,7 +19,7 @@ from exchange.gateway.extended_params import must_be_implv, trigger_micro, volat
 from exchange.gateway.order_params import display_lots
 from exchange.gateway.outcomes import missing_order, order_reply
 from exchange.gateway.products import must_be_allowed
-from exchange.gateway.rendering import read_order
+from exchange.gateway.read_records import read_order
 from exchange.gateway.venue import Venue
 from exchange.gateway.volatility_prices import price_ticks_of
 from exchange.wire import errors

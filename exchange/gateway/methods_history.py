@@ -22,7 +22,7 @@ from exchange.gateway.history_ring import ClosedOrder, place_of
 from exchange.gateway.methods_public import COUNT_MAX
 from exchange.gateway.open_orders import open_order_json
 from exchange.gateway.past import Objects, answer_past
-from exchange.gateway.rendering import read_order
+from exchange.gateway.read_records import read_order
 from exchange.gateway.venue import Venue
 from exchange.history.past import MAX, OrderQuery, Past
 from exchange.wire import errors

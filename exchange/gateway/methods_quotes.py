@@ -287,8 +287,8 @@ def _reply(
         elif kind in (r.EV_REJECTED, r.EV_DONE):
             outcome.take(ev.read_event(packed, at))
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
-    fills = venue.ring.find_trades(account, trade_ids) if trade_ids else []
-    trades = [Raw(venue.rendering.fill_json(fill, account)) for fill in fills]
+    places = venue.ring.trade_places(account, trade_ids) if trade_ids else []
+    trades = [Raw(venue.rendering.fill_at(account, place)) for place in places]
     affected = outcome.count()
     session.reply(request, _result(orders, trades, parsed.errors, affected), outcome.seq)
 

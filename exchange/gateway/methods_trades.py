@@ -15,8 +15,8 @@ from exchange.gateway.dispatch import Handler, account_asked, account_of, curren
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.methods_public import COUNT_MAX
 from exchange.gateway.past import Objects, answer_past
+from exchange.gateway.read_records import read_order
 from exchange.gateway.registry import ANY
-from exchange.gateway.rendering import read_order
 from exchange.gateway.venue import Venue
 from exchange.history.past import MAX, Past, Span
 from exchange.history.rows import CALLS, COMBOS, PERPETUALS, PUTS, category

@@ -14,7 +14,8 @@ from exchange.gateway.history_ring import place_of
 from exchange.gateway.methods_history import END, place_of_page
 from exchange.gateway.methods_public import COUNT_MAX
 from exchange.gateway.past import Objects, answer_past
-from exchange.gateway.rendering import read_order, stored_extra
+from exchange.gateway.read_records import read_order
+from exchange.gateway.rendering import stored_extra
 from exchange.gateway.trigger_ring import TriggerEnd
 from exchange.gateway.venue import Venue
 from exchange.history.past import Past

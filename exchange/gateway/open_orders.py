@@ -10,7 +10,7 @@ from msgspec import Raw
 from exchange.core import order_queries
 from exchange.domain import records as r
 from exchange.gateway.order_extras import live
-from exchange.gateway.rendering import read_order
+from exchange.gateway.read_records import read_order
 from exchange.gateway.venue import Venue
 from exchange.wire.envelope import encode_json
 from exchange.wire.extended import TRIGGER_TYPES

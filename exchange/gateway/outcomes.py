@@ -17,7 +17,7 @@ from exchange.domain import rejects as rej
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.client_ids import answer_repeated
 from exchange.gateway.dispatch import guarded
-from exchange.gateway.rendering import read_order
+from exchange.gateway.read_records import read_order
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, reject_error

@@ -35,6 +35,8 @@ _FAMILIES: Final = frozenset(
     {_ORDERS, _TRADES, _COMBO_TRADES, _PORTFOLIO, _CHANGES, _LOCK, _ACCESS, _STREAM}
 )
 TICKS_PER_AGG2: Final = 10
+_MAKER_ORDER: Final = slice(32, 40)  # of a TRADE
+_NO_ORDER: Final = bytes(8)
 
 
 class OrderPush(NamedTuple):
@@ -44,7 +46,7 @@ class OrderPush(NamedTuple):
     json: Raw
 
 
-Rendered = OrderPush | JsonObject
+Rendered = OrderPush | Raw | JsonObject
 
 
 class Change(NamedTuple):
@@ -61,7 +63,7 @@ class Change(NamedTuple):
 def changes_data(name: str, changes: list[Change]) -> JsonObject:
     """Orders (the last state of each) and trades of one instrument; the caller adds positions."""
     orders = [change.rendered for change in changes if isinstance(change.rendered, OrderPush)]
-    trades = [change.rendered for change in changes if isinstance(change.rendered, dict)]
+    trades = [change.rendered for change in changes if isinstance(change.rendered, (dict, Raw))]
     return {"instrument_name": name, "orders": _latest(list(orders)), "trades": trades}
 
 
@@ -292,7 +294,9 @@ class PrivateFeeds:
         if self._rendering is None:
             raise RuntimeError("not connected")
         if isinstance(what, Fill):
-            return self._rendering.fill(what, account)
+            if what.trade[_MAKER_ORDER] == _NO_ORDER:  # of a block, which has more to it
+                return self._rendering.fill(what, account)
+            return Raw(self._rendering.fill_json(what, account))
         return OrderPush(int.from_bytes(what[24:32], "little"), Raw(self._rendering.order_json(what, 0)))
 
     def _matches(self, topic: Topic, instrument: int) -> bool:

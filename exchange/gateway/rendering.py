@@ -8,49 +8,27 @@ from typing import Final
 from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
+from exchange.edge.own_fills import OwnFills
+from exchange.edge.released import NUMBER_SHIFT
 from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
-from exchange.gateway.history_ring import Fill, HistoryRing
+from exchange.gateway.fixed_members import CONFIRMED, FINALITIES, POSTED, SOFT, objects_of
+from exchange.gateway.history_ring import Fill, HistoryRing, byte_of, fill_of
 from exchange.gateway.labels import Labels
 from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.order_json import OrderWriter
 from exchange.gateway.ports import SettlementView, StoredTrade
+from exchange.gateway.read_records import read_order, read_trade
 from exchange.gateway.registry import Registry
 from exchange.gateway.trade_json import TradeWriter
 from exchange.wire.envelope import encode_json
 from exchange.wire.extended import OrderExtra, extra_of
 from exchange.wire.objects import JsonObject, order_object, public_trade_object, user_trade_object
+from exchange.wire.quote_labels import quote_json
 
-SOFT: Final = "soft"
-POSTED: Final = "posted"
-CONFIRMED: Final = "confirmed"
 _WHO: Final = struct.Struct("<16xI4xQ")  # account, order_id
 _NOTHING: Final = bytes(8)
 _SIDES: Final = struct.Struct("<64xII72xII")  # of a TRADE: accounts, labels
-
-
-def read_order(record: bytes) -> ev.Order:
-    """The ORDER at the start of `record`.
-
-    Raises:
-        EventError: it is something else.
-    """
-    event = ev.read_event(record)
-    if not isinstance(event, ev.Order):
-        raise ev.EventError("not an ORDER")
-    return event
-
-
-def read_trade(record: bytes) -> ev.Trade:
-    """The TRADE at the start of `record`.
-
-    Raises:
-        EventError: it is something else.
-    """
-    event = ev.read_event(record)
-    if not isinstance(event, ev.Trade):
-        raise ev.EventError("not a TRADE")
-    return event
 
 
 def stored_extra(record: bytes, fired: int, primary: int) -> OrderExtra:
@@ -83,8 +61,11 @@ class Rendering:
         self._labels = labels
         self._ring = ring
         self._settlement = settlement
-        self._writer = OrderWriter(registry)
-        self._trade_writer = TradeWriter(registry)
+        self.objects = objects_of(registry)
+        """Writes orders and fills."""
+        self._own_fills = OwnFills(self.objects, ring.past, self._called)
+        self._writer = OrderWriter(registry, self.objects)
+        self._trade_writer = TradeWriter(registry, self.objects)
         self._extras = OrderExtras() if extras is None else extras
         self._blocks = blocks
 
@@ -159,6 +140,21 @@ class Rendering:
             fill.tick_direction,
             self.finality(int.from_bytes(fill.trade[8:16], "little")),
         )
+
+    def fill_at(self, account: int, place: int) -> bytes:
+        """As `fill_json`, of the TRADE at a place of the ring."""
+        past = self._ring.past
+        events, at = past.buffers[place >> NUMBER_SHIFT], byte_of(place)
+        finality = self.finality(int.from_bytes(events[at + 8 : at + 16], "little"))
+        written = self._own_fills.write(account, place, FINALITIES.index(finality))
+        return written or self.fill_json(fill_of(past, place), account)
+
+    def _called(self, account: int, label: int, is_quote: bool) -> bytes:
+        """What a fill says of its order's label."""
+        text = self._labels.text(account, label) if label else ""
+        if is_quote:
+            return quote_json(text, of_order=False)
+        return b',"label":%b' % encode_json(text) if text else b""
 
     def stored_fill(self, stored: StoredTrade, account: int) -> JsonObject:
         """One account's side of a match, from the store."""

@@ -20,8 +20,8 @@ from exchange.gateway.combo_fields import combo_fields, own_combo_fields
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.notices import liquidation_step
 from exchange.gateway.order_json import OrderWriter
+from exchange.gateway.read_records import read_order, read_trade
 from exchange.gateway.registry import Registry
-from exchange.gateway.rendering import read_order, read_trade
 from exchange.gateway.stream_numbers import accounts_of
 from exchange.wire import names
 from exchange.wire.envelope import encode_json
