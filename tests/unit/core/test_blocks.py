@@ -17,7 +17,18 @@ from exchange.domain import limits, rejects
 from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, block_trade
 from tests.reference.engine import ReferenceEngine
-from tests.unit.core.bookings import but_counter, in_use, must_hold_together, seats_of, volume_of
+from tests.unit.core.bookings import (
+    halted,
+    halted_underlying,
+    in_use,
+    locked,
+    must_be_malformed,
+    must_hold_together,
+    refusal,
+    seats_of,
+    venue_closed,
+    volume_of,
+)
 from tests.unit.core.harness import (
     ALICE,
     BOB,
@@ -64,10 +75,8 @@ def block(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = ALIC
 
 def refused(market: Market, *trades: BlockTrade, ident: int = 1, taker: int = ALICE) -> tuple[str, int, int]:
     """Send one that is refused and leaves no trace: why, the detail, and which trade it was."""
-    before = in_use(market).state_bytes()
-    found = only(block(market, *trades, ident=ident, taker=taker), e.Rejected)
+    found = refusal(market, block_trade(taker, ident, trades))
     assert (found.command, found.head.id, found.head.account) == (r.BLOCK_TRADE, 0, taker)
-    assert but_counter(in_use(market).state_bytes()) == but_counter(before)
     return rejects.REJECT_NAMES[found.reason], found.detail, found.position
 
 
@@ -149,25 +158,6 @@ class TestWhatHappens:
         assert [type(event) for event in events] == [e.Trade, e.Done, e.Order, e.Order]
 
 
-def _venue_closed(market: Market) -> None:
-    market.send(c.set_mode(r.MODE_CANCEL_ONLY))
-
-
-def _locked(account: int) -> Callable[[Market], None]:
-    def lock(market: Market) -> None:
-        market.send(cr.set_lock(account, True))
-
-    return lock
-
-
-def _halted(market: Market) -> None:
-    market.send(c.set_instrument_state(PERPETUAL, r.STATE_HALTED))
-
-
-def _halted_underlying(market: Market) -> None:
-    market.send(cr.set_underlying_state(0, 1))
-
-
 def _relative(market: Market) -> None:
     market.send(c.create_account(67, main=ALICE))
 
@@ -201,7 +191,7 @@ OTHER = BlockTrade(CAROL, PERPETUAL, 3, INDEX)
 class TestRefusals:
     @pytest.mark.parametrize(
         ("before", "why"),
-        [(_venue_closed, "venue_cancel_only"), (_locked(ALICE), "account_locked")],
+        [(venue_closed, "venue_cancel_only"), (locked(ALICE), "account_locked")],
     )
     def test_of_all(self, market: Market, before: Callable[[Market], None], why: str) -> None:
         before(market)
@@ -219,10 +209,10 @@ class TestRefusals:
             (None, OTHER._replace(maker_account=(1 << 32) - 1), "unknown_account", 0),
             (None, OTHER._replace(maker_account=ALICE), "wrong_family", 0),
             (_relative, OTHER._replace(maker_account=67), "wrong_family", 0),
-            (_locked(CAROL), OTHER, "account_locked", 0),
+            (locked(CAROL), OTHER, "account_locked", 0),
             (None, OTHER._replace(instrument=2), "unknown_instrument", 0),
             (None, OTHER._replace(instrument=(1 << 32) - 1), "unknown_instrument", 0),
-            (_halted, OTHER, "instrument_not_open", 0),
+            (halted, OTHER, "instrument_not_open", 0),
             (_unmarked, OTHER._replace(instrument=2), "no_mark", 0),
             (_unparametrised, OTHER._replace(instrument=2), "no_risk", 0),
             (None, OTHER._replace(size_lots=0), "bad_size", 0),
@@ -253,7 +243,7 @@ class TestRefusals:
         assert refused(market, GOOD, trade) == (why, detail, 1)
 
     def test_of_an_underlying_that_is_not_open(self, market: Market) -> None:
-        _halted_underlying(market)
+        halted_underlying(market)
         assert refused(market, GOOD) == ("underlying_not_open", 0, 0)
 
     @pytest.mark.parametrize("lots", [1, -1])
@@ -308,14 +298,7 @@ class TestRefusals:
 
     def test_shapes(self, market: Market) -> None:
         whole = block_trade(ALICE, 1, [GOOD, OTHER])
-        for at in (4, 40, 48, 56, 88, 120):
-            raw = bytearray(whole)
-            raw[at] ^= 1
-            assert only(market.send(bytes(raw)), e.Rejected).reason == rejects.MALFORMED, at
-        for units in (1, 2, 3, 5):
-            raw = bytearray(whole.ljust(160, b"\0")[: 32 * units])
-            raw[2] = units
-            assert only(market.send(bytes(raw)), e.Rejected).reason == rejects.MALFORMED, units
+        must_be_malformed(market, whole, (4, 40, 48, 56, 88, 120))
         most = [GOOD] * (limits.BLOCK_MOST + 1)
         assert only(market.send(block_trade(ALICE, 1, most)), e.Rejected).reason == rejects.MALFORMED
 
@@ -361,7 +344,7 @@ class TestSeveralTakers:
             (None, 69, "unknown_account"),
             (None, CAROL, "wrong_family"),
             (None, BOB, "wrong_family"),
-            (_locked(CHILD), CHILD, "account_locked"),
+            (locked(CHILD), CHILD, "account_locked"),
         ],
     )
     def test_a_taker_that_may_not(

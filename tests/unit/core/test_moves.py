@@ -17,7 +17,18 @@ from exchange.domain.commands_blocks import BlockTrade, PositionMove, block_trad
 from exchange.domain.commands_combos import list_combo
 from exchange.domain.legs import ComboLeg
 from tests.reference.engine import ReferenceEngine
-from tests.unit.core.bookings import but_counter, held, in_use, must_hold_together, seats_of
+from tests.unit.core.bookings import (
+    halted,
+    halted_underlying,
+    held,
+    in_use,
+    locked,
+    must_be_malformed,
+    must_hold_together,
+    refusal,
+    seats_of,
+    venue_closed,
+)
 from tests.unit.core.harness import (
     ALICE,
     BOB,
@@ -75,10 +86,8 @@ def refused(
     market: Market, *moves: PositionMove, source: int = ALICE, destination: int = CHILD
 ) -> tuple[str, int, int]:
     """Send one that is refused and leaves no trace: why, the detail, and which position it was."""
-    before = in_use(market).state_bytes()
-    found = only(move(market, *moves, source=source, destination=destination), e.Rejected)
+    found = refusal(market, move_positions(source, destination, moves, client_order_id=9))
     assert (found.command, found.head.account, found.client_order_id) == (r.MOVE_POSITIONS, source, 9)
-    assert but_counter(in_use(market).state_bytes()) == but_counter(before)
     return rejects.REJECT_NAMES[found.reason], found.detail, found.position
 
 
@@ -152,25 +161,6 @@ class TestWhatHappens:
         assert len(of(move(market, PERPS), e.Order)) == 2
 
 
-def _venue_closed(market: Market) -> None:
-    market.send(c.set_mode(r.MODE_CANCEL_ONLY))
-
-
-def _locked(account: int) -> Callable[[Market], None]:
-    def lock(market: Market) -> None:
-        market.send(cr.set_lock(account, True))
-
-    return lock
-
-
-def _halted(market: Market) -> None:
-    market.send(c.set_instrument_state(PERPETUAL, r.STATE_HALTED))
-
-
-def _halted_underlying(market: Market) -> None:
-    market.send(cr.set_underlying_state(0, 1))
-
-
 def _no_room(market: Market) -> None:
     market.send(cr.set_caps(CHILD, 0, 1))
 
@@ -185,15 +175,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("before", "source", "destination", "why"),
         [
-            (_venue_closed, ALICE, CHILD, "venue_cancel_only"),
+            (venue_closed, ALICE, CHILD, "venue_cancel_only"),
             (None, 63, CHILD, "unknown_account"),
             (None, 69, CHILD, "unknown_account"),
             (None, ALICE, 0, "unknown_account"),
             (None, ALICE, (1 << 32) - 1, "unknown_account"),
             (None, ALICE, ALICE, "bad_value"),
             (None, ALICE, BOB, "wrong_family"),
-            (_locked(ALICE), ALICE, CHILD, "account_locked"),
-            (_locked(CHILD), ALICE, CHILD, "account_locked"),
+            (locked(ALICE), ALICE, CHILD, "account_locked"),
+            (locked(CHILD), ALICE, CHILD, "account_locked"),
         ],
     )
     def test_of_all(
@@ -213,7 +203,7 @@ class TestRefusals:
         [
             (None, PERPS._replace(instrument=2), "unknown_instrument", 0),
             (None, PERPS._replace(instrument=(1 << 32) - 1), "unknown_instrument", 0),
-            (_halted, PERPS, "instrument_not_open", 0),
+            (halted, PERPS, "instrument_not_open", 0),
             (None, PERPS._replace(size_lots=0), "bad_size", -4),
             (None, PERPS._replace(size_lots=1), "bad_size", -4),
             (None, PERPS._replace(size_lots=-5), "bad_size", -4),
@@ -249,7 +239,7 @@ class TestRefusals:
         assert refused(market, CHEAP, source=CHILD, destination=ALICE) == ("bad_size", 0, 0)
 
     def test_of_an_underlying_that_is_not_open(self, market: Market) -> None:
-        _halted_underlying(market)
+        halted_underlying(market)
         assert refused(market, CHEAP) == ("underlying_not_open", 0, 0)
 
     def test_of_a_combo(self, market: Market) -> None:
@@ -280,14 +270,7 @@ class TestRefusals:
 
     def test_shapes(self, market: Market) -> None:
         whole = move_positions(ALICE, CHILD, [CHEAP, PERPS])
-        for at in (4, 36, 40, 48, 56, 68, 88, 100, 120):
-            raw = bytearray(whole)
-            raw[at] ^= 1
-            assert only(market.send(bytes(raw)), e.Rejected).reason == rejects.MALFORMED, at
-        for units in (1, 2, 3, 5):
-            raw = bytearray(whole.ljust(160, b"\0")[: 32 * units])
-            raw[2] = units
-            assert only(market.send(bytes(raw)), e.Rejected).reason == rejects.MALFORMED, units
+        must_be_malformed(market, whole, (4, 36, 40, 48, 56, 68, 88, 100, 120))
         most = [CHEAP] * (limits.BLOCK_MOST + 1)
         found = only(market.send(move_positions(ALICE, CHILD, most)), e.Rejected)
         assert found.reason == rejects.MALFORMED
