@@ -189,10 +189,12 @@ class Kzg:
         )
 
     def recover(self, cells: dict[int, bytes]) -> bytes:
-        """The blob of any 64 of its cells. Raises BlobError for fewer, or cells of no one blob."""
+        """The blob of any 64 of its cells; the first 64 are it, others take about 0.5 s. Raises BlobError."""
         if len(cells) < CELLS_TO_RECOVER:
             raise BlobError(f"{len(cells)} cells; {CELLS_TO_RECOVER} are needed")
         known = sorted(cells)
+        if known[:CELLS_TO_RECOVER] == list(range(CELLS_TO_RECOVER)):
+            return b"".join(bytes(cells[index]) for index in known[:CELLS_TO_RECOVER])  # they are the blob
         found, _ = _checked(
             ckzg.recover_cells_and_kzg_proofs, known, [cells[index] for index in known], self._setup
         )
