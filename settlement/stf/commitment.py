@@ -106,7 +106,7 @@ class Commitment:
         self.entries = SparseMerkleTree()
         self.positions = Positions()
         self.changed = Changed()
-        self._state = state
+        self.state = state
         state.touched_accounts.update(state.accounts)
         state.touched_positions.update(
             number << 32 | instrument
@@ -126,7 +126,7 @@ class Commitment:
         Raises:
             TransitionError: a figure does not fit its field.
         """
-        state = self._state
+        state = self.state
         self.positions.update(state)
         if state.touched_accounts:
             self.accounts.update({number: self._account_leaf(number) for number in state.touched_accounts})
@@ -158,16 +158,16 @@ class Commitment:
 
     def sections(self) -> list[bytes]:
         """The hashes of the parameters' sections."""
-        words = leaves.section_words(self._state.parameters, self.entries.root)
+        words = leaves.section_words(self.state.parameters, self.entries.root)
         return leaves.section_hashes(words, self.withdrawals.root)
 
     def account_preimage(self, number: int) -> bytes:
         """The 128 bytes of an account of the state, whose positions have been hashed in."""
-        return leaves.account_preimage(self._state.accounts[number], self.positions.root(number))
+        return leaves.account_preimage(self.state.accounts[number], self.positions.root(number))
 
     def _account_leaf(self, number: int) -> bytes:
         return leaves.account_leaf(number, self.account_preimage(number))
 
     def _withdrawal_leaf(self, slot: int) -> bytes:
-        found = self._state.withdrawals.get(slot)
+        found = self.state.withdrawals.get(slot)
         return ZERO_HASH if found is None else keccak(leaves.withdrawal_preimage(found))

@@ -30,6 +30,11 @@ def terms_words(terms: InstrumentTerms) -> bytes:
     return _WORDS.pack(*_LITTLE.unpack(pack_terms(terms)))
 
 
+def events_terms(words: bytes) -> bytes:
+    """The inverse: the 192 bytes as records and events have them."""
+    return _LITTLE.pack(*_WORDS.unpack(words))
+
+
 class Terms:
     """What the transition reads of an instrument's terms; `words` are the bytes themselves."""
 

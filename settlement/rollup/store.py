@@ -1,0 +1,195 @@
+"""The database of format 2: state, cursor and batches, moved together in one transaction.
+
+What is stored of the state are the preimages that the root hashes, of what a batch changed; a restart reads
+them, hashes everything again and compares the root. The ledger's account is made of the same rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from exchange.domain.limits import FIRST_USER_ACCOUNT
+from settlement.batch import counter
+from settlement.hashing import ZERO_HASH
+from settlement.rollup.builder import Batch
+from settlement.rollup.ledgers import ledger_of
+from settlement.state import Range, Share, Sharing
+from settlement.state import State as LedgerState
+from settlement.stf import leaves
+from settlement.stf import sections as sc
+from settlement.stf.commitment import Commitment
+from settlement.stf.state import PAGE_SHIFT, Account, Parameters, State, Withdrawal
+from settlement.store import StoreError
+
+__all__ = ["Loaded", "RollupStore", "StoreError"]
+
+FORMAT: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS progress (
+    one INTEGER PRIMARY KEY CHECK (one = 1), batch_id INTEGER NOT NULL, next_seq INTEGER NOT NULL,
+    root BLOB NOT NULL, looked_at INTEGER NOT NULL, sharing BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, preimage BLOB NOT NULL, positions BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS instrument (id INTEGER PRIMARY KEY, preimage BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS withdrawal (slot INTEGER PRIMARY KEY, preimage BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS entry (place INTEGER PRIMARY KEY, ident INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS section (number INTEGER PRIMARY KEY, words BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, payload BLOB NOT NULL);
+"""
+
+
+class _Loss(msgspec.Struct, frozen=True, array_like=True):
+    """What the ledger knows of the loss being shared (msgpack): ranges as (least, most)."""
+
+    figures: tuple[int, int, int, int, int]
+    """Account, phase, at, deficit, remaining."""
+    total: tuple[int, int]
+    basis: dict[int, tuple[int, int]]
+    shares: dict[int, tuple[int, bool]]
+
+    @classmethod
+    def of(cls, one: Sharing) -> _Loss:
+        figures = (one.account, one.phase, one.at, one.deficit_micro, one.remaining_micro)
+        basis = {number: (least, most) for number, (least, most) in one.basis.items()}
+        shares = {number: (paid, is_whole) for number, (paid, is_whole) in one.shares.items()}
+        return cls(figures, (one.total.least, one.total.most), basis, shares)
+
+    def sharing(self) -> Sharing:
+        account, phase, at, deficit, remaining = self.figures
+        basis = {number: Range(*one) for number, one in self.basis.items()}
+        shares = {number: Share(*one) for number, one in self.shares.items()}
+        return Sharing(account, phase, at, Range(*self.total), deficit, remaining, basis, shares)
+
+
+class Loaded(NamedTuple):
+    """What a restart continues from. `next_seq` is the counter of the first event not yet in a batch,
+    `looked_at` what the lowering goes on with."""
+
+    ledger_state: LedgerState
+    state: State
+    batch_id: int
+    next_seq: int
+    looked_at: int
+
+
+class RollupStore:
+    """One SQLite file with one writer. `sqlite3.Error` passes through: the caller retries or stops."""
+
+    def __init__(self, path: str | Path) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if known not in (0, FORMAT):
+            raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
+        self._db.executescript(_SCHEMA + f"PRAGMA user_version={FORMAT};")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def commit(self, batch: Batch, commitment: Commitment, ledger: LedgerState, looked_at: int) -> None:
+        """Store a batch with the state it leads to and move the cursor behind it; durable on return."""
+        header, state, changed = batch.header, commitment.state, commitment.changed
+        loss = msgspec.msgpack.encode(_Loss.of(ledger.sharing))
+        next_seq = counter(header.ranges[0].last_seq) + 1
+        words = leaves.section_words(state.parameters, commitment.entries.root)
+        words[leaves.DICTIONARIES] = state.parameters.dictionaries.packed()
+        rows: dict[str, list[tuple[object, ...]]] = {
+            "account VALUES (?, ?, ?)": [_account_row(n, commitment) for n in changed.accounts],
+            "instrument VALUES (?, ?)": [
+                (n, leaves.instrument_preimage(state.instruments[n])) for n in changed.instruments
+            ],
+            "section VALUES (?, ?)": list(enumerate(words)),
+            "batch VALUES (?, ?, ?)": [(header.batch_id, header.pack(), batch.payload)],
+            "progress VALUES (1, ?, ?, ?, ?, ?)": [
+                (header.batch_id, next_seq, header.new_root, looked_at, loss)
+            ],
+        }
+        slots = {n: _packed(state.withdrawals.get(n)) for n in changed.withdrawals}
+        places = {n: state.entries.get(n) for n in changed.entries}
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for into, values in rows.items():
+                self._db.executemany(f"INSERT OR REPLACE INTO {into}", values)
+            self._replace("withdrawal", "slot", slots)
+            self._replace("entry", "place", places)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _replace(self, table: str, key: str, rows: dict[int, bytes | None] | dict[int, int | None]) -> None:
+        gone = [(number,) for number, value in rows.items() if value is None]
+        kept = [(number, value) for number, value in rows.items() if value is not None]
+        self._db.executemany(f"DELETE FROM {table} WHERE {key} = ?", gone)
+        self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", kept)
+
+    def load(self) -> Loaded:
+        """Both accounts, batch id and cursor of the last commit.
+
+        Raises:
+            StoreError: the state's root is not the one stored with it.
+        """
+        row = self._db.execute("SELECT * FROM progress").fetchone()
+        if row is None:
+            return Loaded(LedgerState(), State(), 0, 1, FIRST_USER_ACCOUNT)
+        _, batch_id, next_seq, root, looked_at, loss = row
+        state = self._state()
+        if Commitment(state).root != root:
+            raise StoreError(f"the stored state is not the one batch {batch_id} committed to")
+        sharing = msgspec.msgpack.decode(loss, type=_Loss).sharing()
+        return Loaded(ledger_of(state, sharing), state, batch_id, next_seq, looked_at)
+
+    def _state(self) -> State:
+        state = State()
+        for number, preimage in self._db.execute("SELECT * FROM instrument"):
+            state.instruments[number] = leaves.read_instrument(preimage)
+        for number, preimage, words in self._db.execute("SELECT * FROM account"):
+            account = state.accounts[number] = leaves.read_account(preimage)
+            for instrument, position in leaves.read_page(words).items():
+                account.pages.setdefault(instrument >> PAGE_SHIFT, {})[instrument] = position
+                state.holders.setdefault(instrument, set()).add(number)
+            account.page_count = len(account.pages)
+        for slot, preimage in self._db.execute("SELECT * FROM withdrawal"):
+            state.set_withdrawal(slot, leaves.read_withdrawal(preimage))
+        state.entries = dict(self._db.execute("SELECT * FROM entry"))
+        state.parameters = _parameters(dict(self._db.execute("SELECT * FROM section")))
+        return state
+
+    def last_batch_id(self) -> int:
+        """The newest built batch, 0 if there is none."""
+        return int(self._db.execute("SELECT COALESCE(MAX(id), 0) FROM batch").fetchone()[0])
+
+    def packed_batch(self, batch_id: int) -> tuple[bytes, bytes] | None:
+        """(header, payload) as they are posted."""
+        row = self._db.execute("SELECT header, payload FROM batch WHERE id = ?", (batch_id,)).fetchone()
+        return None if row is None else (row[0], row[1])
+
+
+def _account_row(number: int, commitment: Commitment) -> tuple[int, bytes, bytes]:
+    account = commitment.state.accounts.get(number, Account())
+    words = b"".join(leaves.page_words(account.pages[page]) for page in sorted(account.pages))
+    preimage = leaves.account_preimage(account, commitment.positions.root(number) if words else ZERO_HASH)
+    return number, preimage, words
+
+
+def _packed(withdrawal: Withdrawal | None) -> bytes | None:
+    return None if withdrawal is None else leaves.withdrawal_preimage(withdrawal)
+
+
+def _parameters(words: dict[int, bytes]) -> Parameters:
+    return Parameters(
+        sc.Money.read(words[leaves.MONEY]),
+        sc.Fees.read(words[leaves.FEES]),
+        sc.Underlyings.read(words[leaves.UNDERLYINGS]),
+        sc.Sharing.read(words[leaves.SHARING]),
+        sc.Passage.read(words[leaves.PASSAGE]),
+        sc.Slice.read(words[leaves.SLICE]),
+        sc.Dictionaries.read(words[leaves.DICTIONARIES]),
+    )
