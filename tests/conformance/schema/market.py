@@ -161,6 +161,8 @@ class Market:
         """Groups of Alice and Bob, one of hers frozen; a trigger order that has ended, one that waits."""
         for trader, group in ((self.alice, "g"), (self.bob, "g"), (self.alice, "frozen")):
             trader.call("private/set_mmp_config", mmp_group=group, **PROTECTION)
+        far = {**PROTECTION, "quantity_limit": 100_000, "delta_limit": 50_000, "vega_limit": 1_000_000}
+        self.alice.call("private/set_mmp_config", block_rfq=True, **far)
         self.trip()
         stop = {"type": "stop_limit", "trigger": "mark_price", "trigger_price": 200_000, "price": 90_000}
         for _ in range(2):

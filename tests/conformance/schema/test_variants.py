@@ -21,6 +21,7 @@ _VALUES: Final = {
     "resolution": ("1D",),
     "count": (1,),
     "sorting": ("asc", "desc"),
+    "block_rfq": (True,),
 }
 # What a reply may refuse of these: an instrument or a currency that a method has no answer for, a word that
 # is not among a parameter's, what is another account's.
