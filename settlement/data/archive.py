@@ -54,8 +54,11 @@ class BlobArchive:
             self.keep(Sidecar(tuple(blobs), commitments, ()))
 
     def blobs(self, head: Head, hashes: Sequence[bytes]) -> tuple[bytes, ...]:
-        """See `BlobSource`; the block does not matter."""
-        return tuple(map(self._blob, hashes))
+        """See `BlobSource`; where a blob was posted does not matter."""
+        try:
+            return tuple(map(self._blob, hashes))
+        except BlobsMissing as error:
+            raise BlobsMissing(f"of block {head.number}: {error}") from error
 
     def _blob(self, digest: bytes) -> bytes:
         try:

@@ -1,8 +1,8 @@
 """The external store: payloads as files named by their keccak, with coded cells that can be sampled.
 
-A payload is packed into blobs (settlement/l1/blobs.py, any number here) and each blob is extended, as Ethereum
-does since Osaka, to 128 cells of 2,048 bytes of which any 64 give the blob back: a Reed-Solomon code over
-BLS12-381's scalar field, each cell provable against the blob's KZG commitment. So
+A payload is packed into blobs (settlement/l1/blobs.py, any number here) and each blob is extended, as
+Ethereum does since Osaka, to 128 cells of 2,048 bytes of which any 64 give the blob back: a Reed-Solomon code
+over BLS12-381's scalar field, each cell provable against the blob's KZG commitment. So
 - a sampler (settlement/data/sampling.py) that has seen k random cells of a blob knows that the blob can be
   rebuilt, but for a chance below 2^-k, provided that who serves it does not know whom it answers;
 - a store that lost any half of its cells, and the payload itself, still gives the payload.
