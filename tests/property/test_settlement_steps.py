@@ -20,6 +20,7 @@ from settlement.stf.steps import Step, unpack
 from settlement.stf.witness import Witnessing
 from tests.property.test_settlement_orders import STREAMS, told
 from tests.reference.engine import ReferenceEngine
+from tests.reference.moves_generator import MOVE_PROFILES, MoveTraffic
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 
 Books = dict[int, tuple[int, dict[int, tuple[int, int]]]]
@@ -151,7 +152,21 @@ def test_random_days_of_rules_2_come_to_the_same_accounts(seed: int) -> None:
         day.take(reference.apply(batch))
         batch = traffic.batch(60)
     day.again()
-    assert s.FILL in set(day.proven(every=5))
+    assert s.FILL in set(day.proven(every=11))
+
+
+@pytest.mark.parametrize("seed", range(len(MOVE_PROFILES)))
+def test_random_days_with_combos_and_moves_come_to_the_same_accounts(seed: int) -> None:
+    """Fills leg by leg, with the discount of who trades by a combo's order; positions within families.
+    Every step is proven."""
+    reference, day = ReferenceEngine(), Day()
+    traffic = MoveTraffic(seed, reference)
+    batch = traffic.opening()
+    for _ in range(60):
+        day.take(reference.apply(batch))
+        batch = traffic.batch(60)
+    day.again()
+    assert {s.FILL, s.MOVING_ENDED} <= set(day.proven())
 
 
 @pytest.mark.parametrize("name", STREAMS)
