@@ -165,6 +165,7 @@ class Learner:
         return [
             dictionaries.move(dictionary, number, target)
             for target, number in sorted(zip(wanted.tolist(), ids, strict=True))
+            if number not in dictionaries.places(dictionary)
         ]
 
     def reclass(self, dictionaries: Dictionaries, fills: Fills, tables: Tables | None) -> list[Reclass]:
