@@ -209,8 +209,9 @@ class Chain:
         return self.head
 
     def increase_time(self, seconds: int) -> int:
-        """Let the chain's time run ahead of the clock by so much more; by how much it does in all."""
-        ahead_s = self._ahead_s() + seconds
+        """Put the next block's time so far behind the head's (or the clock's); by how much it runs ahead."""
+        now_s = self._now_ms() // 1000
+        ahead_s = max(self._ahead_s(), self.head.time_s - now_s) + seconds
         if not 0 <= seconds <= MAX_AHEAD_S or ahead_s > MAX_AHEAD_S:
             raise ValueError(f"0 to {MAX_AHEAD_S} seconds ahead, not {ahead_s}")
         with self._store.writing():

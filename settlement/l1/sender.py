@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from settlement.hashing import keccak
 from settlement.l1 import fees
@@ -148,11 +148,13 @@ class Sender:
         return fees.offer_now(self._ethereum, at, self._policy, blobs=call.sidecar is not None)
 
     def _estimate(self, call: Call) -> int:
-        query = {"from": data(self.address), "data": data(call.data), "value": quantity(call.value_wei)}
+        query: dict[str, Any] = {"from": data(self.address), "data": data(call.data)}
+        query["value"] = quantity(call.value_wei)
         if call.to:
             query["to"] = data(call.to)
         if call.sidecar is not None:
-            raise L1Rejected("refused", "a call with blobs must say its gas")
+            query["blobVersionedHashes"] = [data(versioned_hash(one)) for one in call.sidecar.commitments]
+            query["maxFeePerBlobGas"] = quantity(self._ethereum.blob_base_fee_wei())
         gas = self._ethereum.estimate_gas(query)
         return min(gas + gas * GAS_MARGIN_PERCENT // 100, MAX_GAS)
 

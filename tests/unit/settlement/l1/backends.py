@@ -59,6 +59,8 @@ class Backend(Protocol):
 
     def reorganise(self, depth: int) -> None: ...
 
+    def increase_time(self, seconds: int) -> None: ...
+
 
 class Devnet:
     """The development chain in this process."""
@@ -73,6 +75,9 @@ class Devnet:
 
     def reorganise(self, depth: int) -> None:
         self.rig.chain.reorganise(depth)
+
+    def increase_time(self, seconds: int) -> None:
+        self.rig.chain.increase_time(seconds)
 
 
 class Anvil:
@@ -92,6 +97,9 @@ class Anvil:
 
     def reorganise(self, depth: int) -> None:
         self.rpc.call("anvil_reorg", depth, [])
+
+    def increase_time(self, seconds: int) -> None:
+        self.rpc.call("evm_increaseTime", seconds)
 
 
 @contextmanager
