@@ -24,8 +24,13 @@ class RootError(ValueError):
 
 
 def batch_root(commands: bytes, events: bytes, first_seq: i64) -> bytes:
-    """The root over a batch's commands, each with its events. The first is of the sequence number `first_seq`
-    (shard bits included), each of the others of the next.
+    """The root over a batch's commands, each with its events: see `batch_leaves`. Raises RootError."""
+    return leaves_root(batch_leaves(commands, events, first_seq))
+
+
+def batch_leaves(commands: bytes, events: bytes, first_seq: i64) -> list[bytes]:
+    """The leaf of each of a batch's commands with its events. The first is of the sequence number
+    `first_seq` (shard bits included), each of the others of the next.
 
     Raises:
         RootError: no commands, bytes that are no whole records, events that do not follow the commands one by
@@ -51,7 +56,7 @@ def batch_root(commands: bytes, events: bytes, first_seq: i64) -> bytes:
         seq += 1
     if at != size or size == 0 or event != len(events):
         raise RootError(f"{len(leaves)} whole commands end at byte {at}, their events at byte {event}")
-    return _root(leaves)
+    return leaves
 
 
 def _events_end(events: bytes, at: i64, seq: i64) -> i64:
@@ -65,9 +70,10 @@ def _events_end(events: bytes, at: i64, seq: i64) -> i64:
     return at
 
 
-def _root(level: list[bytes]) -> bytes:
+def leaves_root(leaves: list[bytes]) -> bytes:
     """The root over at least one leaf; an odd node at the end of a level is carried up unchanged."""
     begin = _NODE.copy
+    level = leaves
     while len(level) > 1:
         above: list[bytes] = []
         last = len(level) - 1

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from exchange.attest import grants as g
+from exchange.attest.grant_scope import named
 from exchange.attest.keccak import keccak
 from exchange.core import queries
 from exchange.core.engine import Engine
@@ -18,7 +19,7 @@ from exchange.domain import commands, lane
 from exchange.domain import records as r
 from exchange.edge import lane as packed_records
 from exchange.gateway.account_settings import MemorySettings
-from exchange.gateway.grant_checks import must_allow, named
+from exchange.gateway.grant_checks import must_allow
 from exchange.gateway.grants import Grants
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.ports import Clock

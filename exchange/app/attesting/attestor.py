@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from exchange.app.attesting.batches import Batch, BatchReader
+from exchange.app.attesting.batches import Batch, BatchReader, Chained
 from exchange.app.attesting.files import CommandChain, block_log, signed_log
 from exchange.app.attesting.guard import Guard, GuardError
 from exchange.attest import chain
 from exchange.attest.eip712 import Domain, domain_separator
 from exchange.attest.heads import Head, HeadBlock, heads_root
 from exchange.attest.signed_heads import SignedHead, head_digest
-from exchange.edge.batch_root import batch_root
+from exchange.edge.batch_root import batch_leaves, leaves_root
 from exchange.journal import ChainLog, Cursor, Kind, Storage, scan
 from exchange.journal.chainlog import COMMAND_LOG
 from exchange.journal.segments import list_segments
@@ -67,8 +67,10 @@ class Attestor:
             (entry.next_seq - 1, entry.head) for entry in self.heads.entries(self._block_first)
         ]
         self._block_at_ms = 0
-        self.recent: list[Batch] = []
+        self.recent: list[Chained] = []
         """The batches of the last step."""
+        self.recent_signed: list[SignedHead] = []
+        """The heads signed in it."""
 
     @property
     def signed_seq(self) -> int:
@@ -83,14 +85,16 @@ class Attestor:
             RootError: events that do not follow their commands.
             JournalError, OSError: as they come; the process must end.
         """
-        self.recent = self._reader.poll()
-        for batch in self.recent:
-            self._take(batch)
+        self.recent_signed = []
+        batches = self._reader.poll()
+        self.recent = []
+        for batch in batches:
+            self.recent.append(self._take(batch))
             if self._unsigned >= LINKS:
                 self._sign()
         if self._unsigned or not self._agreed:
             self._sign()
-        return sum(len(batch.events) for batch in self.recent)
+        return sum(len(batch.events) for batch in batches)
 
     def close_block(self, now_ms: int) -> HeadBlock | None:
         """The next block, if it is time and there are signed heads for it."""
@@ -119,14 +123,16 @@ class Attestor:
             for file in (self.heads, self.log, self.signed, self.blocks):
                 file.trim(oldest[0].first_seq)
 
-    def _take(self, batch: Batch) -> None:
-        self._root = batch_root(
-            batch.commands, batch.events, chain.shard_seq(self.shard, batch.first_seq)
-        )
+    def _take(self, batch: Batch) -> Chained:
+        before = self.heads.head
+        seq = chain.shard_seq(self.shard, batch.first_seq)
+        leaves = batch_leaves(batch.commands, batch.events, seq)
+        self._root = leaves_root(leaves)
         head = self.heads.append(batch.first_seq, batch.command_count, self._root)
         self._log_commands(batch.first_seq, batch.command_count, batch.commands)
         self._block_heads.append((batch.next_seq - 1, head))
         self._unsigned += 1
+        return Chained(batch, leaves, self._root, before)
 
     def _sign(self) -> None:
         """Sign where the chain ends, once it is known that it is the chain that was signed before."""
@@ -140,7 +146,9 @@ class Attestor:
         self._guard.admit(last_seq, head, root)
         plain = SignedHead(self.domain, self.shard, last_seq, head, root)
         signature = self._signer.sign(head_digest(self._separator, plain))
-        self.signed.append(plain._replace(signature=signature))
+        head_signed = plain._replace(signature=signature)
+        self.signed.append(head_signed)
+        self.recent_signed.append(head_signed)
 
     def _sign_stored(self) -> None:
         """Sign what the chain log holds behind the last signature, as it would have been signed."""

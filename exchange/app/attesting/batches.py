@@ -27,6 +27,15 @@ class Batch(NamedTuple):
         return self.first_seq + self.command_count
 
 
+class Chained(NamedTuple):
+    """A batch in its place in the chain: the leaf of each command, their root, and the head before it."""
+
+    batch: Batch
+    leaves: list[bytes]
+    root: bytes
+    head_before: bytes
+
+
 class BatchReader:
     """Whole batches from `from_seq`, which begins one, on; `next_seq` is the first not yet returned."""
 

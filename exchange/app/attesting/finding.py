@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from bisect import bisect_left, bisect_right
 from typing import Final
 
 from exchange.app.attesting.attestor import Attestor
-from exchange.app.attesting.batches import Batch, events_until
+from exchange.app.attesting.batches import Batch, Chained, events_until
 from exchange.attest import chain
 from exchange.attest.receipts import build_receipt
+from exchange.attest.signed_heads import SignedHead
 from exchange.attest.signed_receipts import LINKS_MAX, Link, SignedReceipt, pack_signed_receipt
 from exchange.domain.records import UNIT_BYTES
+from exchange.edge.batch_root import RootError, batch_leaves, leaves_root
 from exchange.gateway.receipts import Proof
 from exchange.journal import ChainEntry, CorruptRecord, Frame, Kind, Storage
 from exchange.journal import frames as f
@@ -29,17 +31,26 @@ class Finder:
         self._attestor = attestor
         self._kept_bytes = kept_bytes
         self._bytes = 0
-        self._batches: OrderedDict[int, Batch] = OrderedDict()  # by first_seq
-        self._leaves: tuple[int, list[bytes]] = (0, [])  # of the batch asked for last
+        self._kept: list[Chained] = []  # ascending, without a gap
+        self._firsts: list[int] = []
+        self._signed: list[SignedHead] = []
+        self._signed_seqs: list[int] = []
 
-    def keep(self, batches: list[Batch]) -> None:
-        """Remember batches just taken."""
-        for batch in batches:
-            self._batches[batch.first_seq] = batch
-            self._bytes += len(batch.commands) + len(batch.events)
-        while self._bytes > self._kept_bytes and len(self._batches) > 1:
-            _, gone = self._batches.popitem(last=False)
-            self._bytes -= len(gone.commands) + len(gone.events)
+    def keep(self, batches: list[Chained], signed: list[SignedHead]) -> None:
+        """Remember batches just taken, and heads just signed."""
+        self._kept += batches
+        self._firsts += [each.batch.first_seq for each in batches]
+        self._signed += signed
+        self._signed_seqs += [head.last_seq for head in signed]
+        self._bytes += sum(_bytes(each) for each in batches)
+        gone = 0
+        while self._bytes > self._kept_bytes and gone < len(self._kept):
+            self._bytes -= _bytes(self._kept[gone])
+            gone += 1
+        if gone:
+            del self._kept[:gone], self._firsts[:gone]
+            over = bisect_left(self._signed_seqs, self._firsts[0] if self._firsts else 1 << 62)
+            del self._signed[:over], self._signed_seqs[:over]
 
     def find(self, seq: int) -> Proof | None:
         """The receipt of the command with the counter `seq`, which a signature covers; None if what it is
@@ -48,26 +59,36 @@ class Finder:
         Raises:
             JournalError: the files cannot be read.
         """
+        place = bisect_right(self._firsts, seq) - 1
+        if place >= 0 and seq < self._kept[place].batch.next_seq:
+            return self._remembered(place, seq)
         attestor = self._attestor
         entry = next(attestor.heads.entries(seq), None)
         if entry is None or entry.first_seq > seq:
             return None
         before = attestor.heads.head_before(entry.first_seq)
-        batch = self._batches.get(entry.first_seq) or self._read(entry)
-        if before is None or batch is None:
-            return None
-        shard, at = attestor.shard, seq - entry.first_seq
-        if self._leaves[0] != entry.first_seq:
-            leaves = chain.batch_leaves(shard, entry.first_seq, batch.commands, batch.events)
-            self._leaves = (entry.first_seq, leaves)
+        chained = None if before is None else self._read(entry, before)
         position = attestor.signed.position_from(entry.next_seq - 1)
-        if position == len(attestor.signed):
+        if chained is None or position == len(attestor.signed):
             return None
         signed = attestor.signed[position]
         links = self._links(entry.next_seq, signed.last_seq)
-        if links is None:
+        return None if links is None else self._proof(chained, seq, links, signed)
+
+    def _remembered(self, place: int, seq: int) -> Proof | None:
+        chained = self._kept[place]
+        at = bisect_left(self._signed_seqs, chained.batch.next_seq - 1)
+        if at == len(self._signed):
             return None
-        inner = build_receipt(shard, entry.first_seq, self._leaves[1], at, before)
+        signed = self._signed[at]
+        last = bisect_right(self._firsts, signed.last_seq)
+        links = [Link(each.batch.first_seq, each.root) for each in self._kept[place + 1 : last]]
+        return self._proof(chained, seq, tuple(links), signed)
+
+    def _proof(self, chained: Chained, seq: int, links: tuple[Link, ...], signed: SignedHead) -> Proof:
+        shard, batch = self._attestor.shard, chained.batch
+        at = seq - batch.first_seq
+        inner = build_receipt(shard, batch.first_seq, chained.leaves, at, chained.head_before)
         packed = pack_signed_receipt(SignedReceipt(inner, links, signed))
         return Proof(packed, _command(batch, at), _events(batch, chain.shard_seq(shard, seq)))
 
@@ -82,7 +103,7 @@ class Finder:
                 links.append(Link(entry.first_seq, entry.root))
         return tuple(links)
 
-    def _read(self, entry: ChainEntry) -> Batch | None:
+    def _read(self, entry: ChainEntry, before: bytes) -> Chained | None:
         """A batch from the segments; its root says whether it is the right one."""
         shard = self._attestor.shard
         commands = self._frames(Kind.COMMANDS, entry)
@@ -93,13 +114,14 @@ class Finder:
         start = events_until(events, chain.shard_seq(shard, entry.first_seq))
         end = events_until(events, chain.shard_seq(shard, entry.next_seq))
         batch = Batch(entry.first_seq, entry.command_count, commands[0].payload, events[start:end])
+        seq = chain.shard_seq(shard, batch.first_seq)
         try:
-            root = chain.batch_root(shard, batch.first_seq, batch.commands, batch.events)
-        except chain.BatchError:
+            leaves = batch_leaves(batch.commands, batch.events, seq)
+        except RootError:
             return None
-        if root != entry.root:
+        if leaves_root(leaves) != entry.root:
             raise CorruptRecord(commands[0].segment, commands[0].offset, "the chain has another root of it")
-        return batch
+        return Chained(batch, leaves, entry.root, before)
 
     def _frames(self, kind: Kind, entry: ChainEntry) -> list[Frame]:
         """The frames that hold part of a batch; only headers are read of those before."""
@@ -121,6 +143,10 @@ class Finder:
                     found.append(Frame(header.first_seq, count, 0, payload, segment.name, offset))
                 offset = start + header.payload_bytes
         return found
+
+
+def _bytes(chained: Chained) -> int:
+    return len(chained.batch.commands) + len(chained.batch.events) + 64 * len(chained.leaves)
 
 
 def _holder(segments: list[Segment], seq: int) -> int:

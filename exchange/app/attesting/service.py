@@ -53,7 +53,7 @@ class Service:
         taken = 0
         while (step := self._attestor.step()) > 0:
             taken += step
-            self._finder.keep(self._attestor.recent)
+            self._finder.keep(self._attestor.recent, self._attestor.recent_signed)
             if step < MUCH_BYTES:
                 break
         self._answer()

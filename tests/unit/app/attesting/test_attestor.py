@@ -34,7 +34,7 @@ def test_one_signature_covers_all_that_came_meanwhile(tmp_path: Path) -> None:
     assert attestor.signed_seq == 6
     assert verify_signed_head(attestor.signed[0], SIGNER.address, recover)
     found = finder(attestor, written)
-    found.keep(attestor.recent)
+    found.keep(attestor.recent, attestor.recent_signed)
     for seq in range(1, 7):
         assert proven(found.find(seq)) == seq
     assert found.find(7) is None
@@ -258,3 +258,17 @@ def test_files_are_trimmed_with_the_segments(tmp_path: Path) -> None:
     again.step()
     assert again.signed_seq == 63
     assert proven(finder(again, written, 0).find(kept)) == kept
+
+
+def test_what_is_kept_in_memory_and_what_is_read_prove_the_same(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    attestor, _ = written.attestor()
+    memory, disk = finder(attestor, written, 3_000), finder(attestor, written, 0)
+    for size in (1, 4, 2, 7, 3):
+        written.batch(size)
+        written.batch(1)
+        attestor.step()
+        memory.keep(attestor.recent, attestor.recent_signed)
+    for seq in range(1, 23):
+        assert memory.find(seq) == disk.find(seq)
+        assert proven(memory.find(seq)) == seq

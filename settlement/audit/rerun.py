@@ -1,0 +1,119 @@
+"""Runs the core over the command log once more, and compares what it gives with what was committed to.
+
+The commands are held against the log's hash chain first: what differs there says nothing of the venue, but
+that these are not the commands it has committed to. Where they are, every difference of heads is the venue's:
+its events are not what the rules make of its commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from exchange.attest import chain
+from exchange.attest.command_log import EMPTY_LOG, next_log
+from exchange.attest.heads import Head, heads_root
+from exchange.core.engine import BatchError, Engine, InvariantError
+from settlement.audit.authority import Authority, records
+from settlement.audit.findings import Finding
+
+
+class Claim(NamedTuple):
+    """What was committed to after the command `last_seq` (a counter), which ends a commit batch. Empty bytes:
+    nothing is said of it. `heads_root` is over the commit batches behind the claim before."""
+
+    last_seq: int
+    chain_head: bytes = b""
+    log_root: bytes = b""
+    heads_root: bytes = b""
+
+
+class Audited(NamedTuple):
+    """How far an audit has come, and what it has found; `engine` is the state after it."""
+
+    last_seq: int
+    head: bytes
+    log: bytes
+    findings: list[Finding]
+    engine: Engine
+
+
+Batch = tuple[int, bytes]
+"""A commit batch of the log: (counter of its first command, packed commands)."""
+
+
+class Rerun:
+    """One shard's log from its first command on. `claims` ascend; `authority` None: nobody's signatures are
+    looked at."""
+
+    def __init__(self, shard: int, claims: Sequence[Claim], authority: Authority | None = None) -> None:
+        self._shard = shard
+        self._claims = iter(claims)
+        self._claim = next(self._claims, None)
+        self._authority = authority
+        self._engine = Engine()
+        self._head = chain.EMPTY_HEAD
+        self._log = EMPTY_LOG
+        self._heads: list[Head] = []  # since the claim before
+        self._next_seq = 1
+        self._findings: list[Finding] = []
+
+    def run(self, batches: Iterable[Batch]) -> Audited:
+        """Take the whole log. Stops at the first batch that cannot be run: the findings say why."""
+        for first_seq, commands in batches:
+            if not self._take(first_seq, commands):
+                break
+        else:
+            if self._authority is not None:
+                self._findings += self._authority.finish()
+            if self._claim is not None:
+                self._find(self._claim.last_seq, "log_too_short", f"the log ends at {self._next_seq - 1}")
+        return Audited(self._next_seq - 1, self._head, self._log, self._findings, self._engine)
+
+    def _take(self, first_seq: int, commands: bytes) -> bool:
+        if first_seq != self._next_seq:
+            self._find(first_seq, "sequence_gap", f"expected sequence {self._next_seq}")
+            return False
+        try:
+            events = self._engine.apply(commands)
+            leaves = chain.batch_leaves(self._shard, first_seq, commands, events)
+        except (BatchError, InvariantError, chain.BatchError) as error:
+            self._find(first_seq, "cannot_be_run", str(error))
+            return False
+        root = chain.merkle_root(leaves)
+        self._head = chain.next_head(self._head, self._shard, first_seq, root)
+        self._log = next_log(self._log, self._shard, first_seq, commands)
+        self._next_seq = first_seq + len(leaves)
+        self._heads.append((self._next_seq - 1, self._head))
+        if self._authority is not None:
+            for seq, (command, told) in enumerate(_paired(commands, events), first_seq):
+                self._findings += self._authority.take(seq, command, told)
+        while self._claim is not None and self._claim.last_seq < self._next_seq:
+            self._judge(self._claim)
+            self._claim = next(self._claims, None)
+        return True
+
+    def _judge(self, claim: Claim) -> None:
+        if claim.last_seq != self._next_seq - 1:
+            self._find(claim.last_seq, "no_batch_ends_there", f"one ends at {self._next_seq - 1}")
+        elif claim.log_root and claim.log_root != self._log:
+            self._find(claim.last_seq, "another_log", "these are not the commands that were committed to")
+        elif claim.chain_head and claim.chain_head != self._head:
+            self._find(claim.last_seq, "matching_differs", "the rules make other events of these commands")
+        elif claim.heads_root and claim.heads_root != heads_root(self._shard, self._heads):
+            self._find(claim.last_seq, "heads_differ", "the root over the heads is another")
+        self._heads = []
+
+    def _find(self, seq: int, code: str, text: str) -> None:
+        self._findings.append(Finding(seq, code, text))
+
+
+def _paired(commands: bytes, events: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each command with its events."""
+    told = list(records(events))
+    at = 0
+    for command in records(commands):
+        start, seq = at, told[at][8:16]
+        while at < len(told) and told[at][8:16] == seq:
+            at += 1
+        yield command, b"".join(told[start:at])
