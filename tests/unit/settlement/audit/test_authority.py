@@ -26,6 +26,7 @@ from tests.unit.settlement.audit.logs import (
 )
 
 ACTIVE = record(r.GRANT_ACTIVATED, GRANT)
+OF_OPTIONS = record(r.GRANT_ACTIVATED, GRANT._replace(instruments=(OPTION,)))
 
 
 def codes(*batches: bytes, domain: Domain = DEVELOPMENT) -> list[str]:
@@ -61,7 +62,7 @@ def test_commands_under_a_grant_and_signed_ones_are_found_in_order() -> None:
         ((ACTIVE, record(r.GRANT_ACTIVATED, GRANT._replace(scope=1))), "grant_number_used"),
         ((ACTIVE, order(grant=7, lots=6)), "order_too_large"),
         ((ACTIVE, order(grant=7, at=OPTION)), "instrument_not_granted"),
-        ((ACTIVE, order(at=OPTION), c.amend(MINE, 1, size_lots=2, grant=7)), "instrument_not_granted"),
+        ((OF_OPTIONS, order(), c.amend(MINE, 1, size_lots=2, grant=7)), "instrument_not_granted"),
         ((ACTIVE, c.time(NOW_MS + 66_000), order(grant=7)), "grant_expired"),
         ((record(r.GRANT_ACTIVATED, GRANT._replace(scope=1)), c.cancel(MINE, 1, grant=7)), "out_of_scope"),
         ((signed(order(), signer=THIEF),), "forged_record"),
