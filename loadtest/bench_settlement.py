@@ -31,7 +31,7 @@ how fast batches are coded and decoded.
                venue has coded --warm fills; the first batch of all is shown apart
   peers        self-contained batches: columns as in settlement's first format, with brotli, zstd or nothing;
                JSON, msgpack, fixed width
-  speed        the fastest of three runs, on this machine, whatever else it does
+  speed        processor time of the fastest of three runs
 """
 
 EPILOGUE: Final = """\

@@ -2,7 +2,8 @@
 
 All are self-contained: a batch is decoded from its bytes alone. The columnar ones have what settlement's
 first format has (docs/settlement.md): dictionaries of accounts and instruments by frequency, prices as
-differences to the same instrument's last, sizes and prices divided by their greatest common divisor, zigzag varints.
+differences to the same instrument's last, sizes and prices divided by their greatest common divisor, zigzag
+varints.
 """
 
 from __future__ import annotations

@@ -61,16 +61,15 @@ def at_rows(matrix: Ints, rows: Ints) -> Ints:
 
 
 def tail(counts: Ints, listed: Flags) -> Flags:
-    """Which ids of a column stand in what remains of the state: the last of each lane that fit into 16 bits.
+    """Which ids of a column stand in what remains of the state: from the last on, as many as fit 16 bits.
 
     `counts`: of how many each is one; `listed`: which cells have one.
     """
     found = np.zeros_like(listed)
     product = np.ones(listed.shape[1], np.int64)
-    fits = np.ones(listed.shape[1], np.bool_)
     for step in range(len(counts) - 1, -1, -1):
         larger = product * np.where(listed[step], counts[step], 1)
-        fits &= larger <= TOTAL
+        fits = (larger > 0) & (larger <= TOTAL)
         product = np.where(fits, larger, product)
         found[step] = fits & listed[step]
     return found

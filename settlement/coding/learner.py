@@ -23,8 +23,8 @@ from settlement.coding.tables import Tables
 Weights = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-MEMORY_FILLS: Final = 250_000.0
-HORIZON_FILLS: Final = 200_000.0
+MEMORY_FILLS: Final = 400_000.0
+HORIZON_FILLS: Final = 400_000.0
 """How many fills a change must pay for itself in."""
 STEP_BITS: Final = 40.0
 """What a RECLASS step costs, about."""

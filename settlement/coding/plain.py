@@ -151,16 +151,15 @@ class _Chunk:
                 self.order_context.append(self.setting.tables.taker_map[kind])
 
     def fits_the_remainder(self, kinds: list[int]) -> dict[int, list[int]]:
-        """The class's ids of the last takers whose positions together fit into 16 bits, the last first."""
+        """The class's ids of the takers whose positions fit into 16 bits together, from the last on."""
         product = 1
         found: dict[int, list[int]] = {}
         for j in range(self.count - 1, -1, -1):
             if kinds[j] >= 0:
                 ids = self.setting.dictionaries.lists[TAKERS][kinds[j]]
-                product *= len(ids)
-                if not 1 <= product <= TOTAL:
-                    break
-                found[j] = ids
+                if ids and product * len(ids) <= TOTAL:
+                    product *= len(ids)
+                    found[j] = ids
         return found
 
     def last_takers(self) -> None:

@@ -1,0 +1,1 @@
+"""Vectors of codec 5 for other implementations."""
