@@ -96,7 +96,7 @@ def fill(state: State, step: Step) -> None:
     if flags > TAKER_SELLS:
         _must_be_of_a_combo(flags)
     index = state.parameters.underlyings.of(terms.underlying).index_micro
-    if not index:
+    if index == 0:
         raise TransitionError(f"fill {step.ident}: no index of underlying {terms.underlying}")
     value = price * lots * terms.multiplier_micro
     maker_fee, taker_fee = fees_micro(state, terms, maker, taker, index, step, value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from exchange.domain.limits import ACCOUNT_FEES
 from settlement.hashing import ZERO_HASH, keccak
@@ -19,7 +19,7 @@ from settlement.stf.errors import WitnessError
 from settlement.stf.rules import apply
 from settlement.stf.state import PAGE_SHIFT, Account, Instrument, Parameters, State, Withdrawal
 from settlement.stf.steps import Step
-from settlement.stf.touches import WITH_PAGES
+from settlement.stf.touches import WITH_PAGES, sections_of
 from settlement.stf.witness import AccountOpening, LeafOpening, Running, Witness
 from settlement.trees import sparse
 from settlement.trees.sparse import Change, Proof
@@ -34,18 +34,6 @@ _READ: Final[dict[int, tuple[str, Callable[[bytes], Any]]]] = {
     leaves.SLICE: ("slice", sc.Slice.read),
     leaves.DICTIONARIES: ("dictionaries", lambda words: sc.Dictionaries.read(words[:-32])),
 }
-
-
-class _Closed:
-    """A section that was not opened: whatever asks it for something needs another witness."""
-
-    __slots__ = ()
-
-    def __getattr__(self, what: str) -> NoReturn:
-        raise WitnessError(f"{what} of a section that is not opened")
-
-    def __setattr__(self, what: str, value: object) -> NoReturn:
-        raise WitnessError(f"{what} of a section that is not opened")
 
 
 def must(condition: bool, text: str) -> None:
@@ -69,6 +57,7 @@ class Opened(State):
         self._numbers = {opening.number for opening in witness.accounts}
         self._take_leaves(witness)
         self.parameters = _read_parameters(witness)
+        self.closed = closed_sections(witness)
         self.closed_page = page
 
     # --- opening --------------------------------------------------------------------------------------
@@ -193,13 +182,19 @@ def entries_root(witness: Witness) -> bytes:
     return words[-32:]
 
 
+def closed_sections(witness: Witness) -> frozenset[int]:
+    """The sections that are neither opened nor empty: nothing may lean on them."""
+    opened = {section for section, words in witness.sections if words}
+    hashes = enumerate(witness.before.sections)
+    return frozenset(n for n, one in hashes if n in _READ and n not in opened and one != ZERO_HASH)
+
+
 def _read_parameters(witness: Witness) -> Parameters:
     parameters, opened = Parameters(), dict(witness.sections)
     for section, (name, read) in _READ.items():
         wanted = witness.before.sections[section]
         words = opened.get(section, b"")
         if not words and wanted != ZERO_HASH:
-            setattr(parameters, name, _Closed())
             continue
         hashed = keccak(words[:-32]) + words[-32:] if section == leaves.DICTIONARIES else words
         must((keccak(hashed) if hashed else ZERO_HASH) == wanted, f"the section {name} is another")
@@ -219,6 +214,8 @@ def execute(witness: Witness, step: Step) -> Running:
     """
     must(not step.payload or keccak(step.payload) == step.word, "terms that are not the step's")
     opened = _opened(witness, step)
+    unopened = sections_of(step) & opened.closed
+    must(not unopened, f"the sections {sorted(unopened)} are not opened")
     apply(opened, step)
     return _behind(witness, opened)
 
@@ -257,12 +254,14 @@ def _behind(witness: Witness, opened: Opened) -> Running:
     sections = list(before.sections)
     sections[leaves.WITHDRAWALS] = sparse.change(sections[leaves.WITHDRAWALS], withdrawals)
     for section, (name, _) in _READ.items():
+        if section in opened.closed:
+            continue
         value = getattr(opened.parameters, name)
-        if section == leaves.DICTIONARIES and not isinstance(value, _Closed):
-            sections[section] = keccak(value.words(sparse.change(entries_root(witness), entries)))
-        elif not isinstance(value, _Closed):
+        if section == leaves.DICTIONARIES:
+            words = value.words(sparse.change(entries_root(witness), entries))
+        else:
             words = value.words()
-            sections[section] = keccak(words) if words else ZERO_HASH
+        sections[section] = keccak(words) if words else ZERO_HASH
     return Running(
         sparse.change(before.accounts_root, accounts),
         sparse.change(before.instruments_root, instruments),

@@ -64,20 +64,25 @@ _SECTIONS: Final[dict[int, tuple[int, ...]]] = {
 
 
 def touches(state: State, step: s.Step) -> Touches:
-    """What a step needs of this state, allowed or not. The passage is opened whenever there is one."""
-    sections = {lv.PASSAGE, *_SECTIONS.get(step.kind, ())}
-    if step.kind == s.FILL and step.classes & 15 == s.CLASS_LIQUIDATION:
-        sections.add(lv.SLICE)
-    if step.kind == s.RESOLVED and step.flags == r.WITHDRAWAL_PAID:
-        sections.add(lv.MONEY)
+    """What a step needs of this state, allowed or not."""
     return Touches(
         tuple(dict.fromkeys(_accounts(state, step))),
         step.kind in WITH_PAGES,
         step.instrument if step.kind in _WITH_INSTRUMENT else None,
         _slot(state, step),
         _places(state, step),
-        frozenset(sections),
+        sections_of(step),
     )
+
+
+def sections_of(step: s.Step) -> frozenset[int]:
+    """The sections a step reads or changes. The passage is opened whenever there is one."""
+    sections = {lv.PASSAGE, *_SECTIONS.get(step.kind, ())}
+    if step.kind == s.FILL and step.classes & 15 == s.CLASS_LIQUIDATION:
+        sections.add(lv.SLICE)
+    if step.kind == s.RESOLVED and step.flags == r.WITHDRAWAL_PAID:
+        sections.add(lv.MONEY)
+    return frozenset(sections)
 
 
 AT_END: Final = Touches((ACCOUNT_FEES,))
