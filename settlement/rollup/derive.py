@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from settlement.hashing import keccak
 from settlement.rollup.coding import MAX_PAYLOAD_BYTES, Coding, Undecodable
 from settlement.stf import steps as s
-from settlement.stf.chunks import Chunk, chunk_leaf, must_be_chunk
+from settlement.stf.chunks import Chunk, must_be_chunk
 from settlement.stf.commitment import Commitment
 from settlement.stf.errors import TransitionError
 from settlement.stf.header import Header
@@ -166,7 +166,7 @@ class _Run:
 
     def execute(self, chunks: Sequence[Chunk]) -> None:
         """Apply all chunks. The chunk root comes first: what is not committed to proves nothing."""
-        self._leaves = [chunk_leaf(one.kind, [step.hash() for step in one.steps]) for one in chunks]
+        self._leaves = [one.leaf for one in chunks]
         if binary.root(self._leaves) != self._header.chunk_root or len(chunks) != self._header.chunks:
             raise self._fault(Wrong.CHUNK_ROOT, f"{len(chunks)} chunks come to another root")
         state = self._of.state

@@ -11,7 +11,7 @@ from settlement.stf.commitment import Commitment
 from settlement.stf.errors import TransitionError
 from settlement.stf.rules import apply
 from settlement.stf.state import State
-from settlement.stf.steps import FILL, INDEX, Step
+from settlement.stf.steps import FILL, INDEX, Step, step_hashes
 from settlement.trees import binary
 
 MAX_STEPS: Final = 64
@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
     @property
     def leaf(self) -> bytes:
         """What the chunk root hashes of it."""
-        return chunk_leaf(self.kind, [step.hash() for step in self.steps])
+        return chunk_leaf(self.kind, step_hashes(self.steps))
 
 
 def chunk_leaf(kind: int, step_hashes: Sequence[bytes]) -> bytes:

@@ -39,14 +39,15 @@ class Positions:
             words = self._words.get(page)
             if words is None:
                 words = self._words[page] = {}
-            size, entry = accounts[number].position(instrument)
-            if size or entry:
-                is_new = instrument not in words
-                words[instrument] = leaves.position_word(instrument, size, entry)
-                if is_new and len(words) > 1:
-                    self._words[page] = dict(sorted(words.items()))
-            else:
+            positions = accounts[number].pages.get(instrument >> PAGE_SHIFT)
+            position = None if positions is None else positions.get(instrument)
+            if position is None:
                 words.pop(instrument, None)
+                continue
+            is_new = instrument not in words
+            words[instrument] = leaves.position_word(instrument, *position)
+            if is_new and len(words) > 1:
+                self._words[page] = dict(sorted(words.items()))
         for page in pages:
             self._hash(page)
         state.touched_positions.clear()

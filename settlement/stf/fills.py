@@ -43,29 +43,29 @@ def per_lot_micro(terms: Terms, price_micro: int) -> int:
     return -(-price_micro * terms.lot_e8 // E8)
 
 
-def rates_ppm(state: State, account: Account, terms: Terms) -> tuple[int, int]:
-    """(maker, taker) rates of an account: its tier's, the last one's beyond the schedule's end, or the
-    terms' while there is no schedule."""
+def rates_ppm(state: State, account: Account, terms: Terms) -> tuple[int, int, int, int]:
+    """(option maker, option taker, perpetual maker, perpetual taker) rates of an account: its tier's, the
+    last one's beyond the schedule's end, or the terms' while there is no schedule."""
     tiers = state.parameters.fees.tiers
     if not tiers:
-        return terms.maker_fee_ppm, terms.taker_fee_ppm
-    tier = tiers[min(account.tier, len(tiers) - 1)]
-    return tier[:2] if terms.is_option else tier[2:]
+        maker, taker = terms.maker_fee_ppm, terms.taker_fee_ppm
+        return maker, taker, maker, taker
+    return tiers[account.tier] if account.tier < len(tiers) else tiers[-1]
 
 
 def fees_micro(
     state: State, terms: Terms, maker: Account, taker: Account, index_micro: int, step: Step, value: int
 ) -> tuple[int, int]:
     """(maker's fee, taker's fee) of a FILL; the maker's is negative for a rebate."""
-    lots, flags = step.q, step.flags
+    lots, flags, column = step.q, step.flags, 0 if terms.is_option else 2
     per_lot = per_lot_micro(terms, index_micro)
-    taker_rates = rates_ppm(state, taker, terms)
-    rate = max(0, taker_rates[0]) if flags & TAKER_RESTS else taker_rates[1]
+    rates = rates_ppm(state, taker, terms)
+    rate = max(0, rates[column]) if flags & TAKER_RESTS else rates[column + 1]
     full = taker_fee = fee_micro(terms, per_lot, rate, lots, value)
     kept = 1_000 - state.parameters.fees.combo_discount_permille
     if flags & TAKER_BY_COMBO:
         taker_fee = ceil_div(full * kept, 1_000)
-    rate = rates_ppm(state, maker, terms)[0]
+    rate = rates_ppm(state, maker, terms)[column]
     if rate >= 0:
         maker_fee = fee_micro(terms, per_lot, rate, lots, value)
         if flags & MAKER_BY_COMBO:

@@ -179,34 +179,42 @@ class State:
             TransitionError: the account would have too many pages.
         """
         which = number >> PAGE_SHIFT
-        page = account.pages.get(which)
-        old = FLAT if page is None else page.get(number, FLAT)
-        new_size, new_entry = old[0] + size, old[1] + entry
+        pages = account.pages
+        page = pages.get(which)
+        old_size, old_entry = FLAT if page is None else page.get(number, FLAT)
+        new_size, new_entry = old_size + size, old_entry + entry
         if new_size or new_entry:
             if page is None:
-                page = account.pages[which] = {}
+                page = pages[which] = {}
                 account.page_count += 1
                 if account.page_count > MAX_PAGES:
                     raise TransitionError(f"account {holder} has positions in too many pages")
             page[number] = (new_size, new_entry)
-            if old == FLAT:
+            if not old_size and not old_entry:
                 instrument.holders += 1
                 self.holders.setdefault(number, set()).add(holder)
-        elif page is not None and old != FLAT:
-            del page[number]
-            instrument.holders -= 1
-            self.holders.get(number, set()).discard(holder)
-            if not page:
-                del account.pages[which]
-                account.page_count -= 1
-        if not old[0]:
-            account.open_positions += 1 if new_size else 0
+        elif page is not None and (old_size or old_entry):
+            self._drop(holder, account, number, instrument)
+        if not old_size:
+            if new_size:
+                account.open_positions += 1
         elif not new_size:
             account.open_positions -= 1
         if instrument.terms.is_perpetual:
             account.perpetual_entry_micro += entry
         self.touched_positions.add(holder << 32 | number)
         self.touched_instruments.add(number)
+
+    def _drop(self, holder: int, account: Account, number: int, instrument: Instrument) -> None:
+        """Leave out a position of which nothing is left."""
+        which = number >> PAGE_SHIFT
+        page = account.pages[which]
+        del page[number]
+        instrument.holders -= 1
+        self.holders.get(number, set()).discard(holder)
+        if not page:
+            del account.pages[which]
+            account.page_count -= 1
 
     def add_withdrawal(self, withdrawal: Withdrawal) -> None:
         """Make a withdrawal's leaf at the next slot."""

@@ -9,6 +9,7 @@ Big-endian. Which fields a kind has is in `SHAPES`; all others are zero.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import sha3
@@ -105,6 +106,12 @@ class Step(NamedTuple):
         """keccak of the 64 bytes."""
         digest: bytes = sha3.keccak_256(self.pack()).digest()
         return digest
+
+
+def step_hashes(steps: Sequence[Step]) -> list[bytes]:
+    """The hashes of many steps."""
+    pack, keccak_256 = _RECORD.pack, sha3.keccak_256
+    return [keccak_256(step.pack() if step.word else pack(*step[:9])).digest() for step in steps]
 
 
 def unpack(record: bytes, payload: bytes = b"") -> Step:
