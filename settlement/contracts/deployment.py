@@ -13,6 +13,17 @@ from settlement.stf import steps as s
 EXECUTORS: Final[dict[str, tuple[int, ...]]] = {
     "FillSteps": (s.INDEX, s.FILL),
     "CashSteps": (s.DEPOSIT, s.HELD, s.RESOLVED, s.TRANSFER, s.FORCED),
+    "AccountSteps": (
+        s.ACCOUNT,
+        s.FAMILY,
+        s.LIQUIDATION,
+        s.FUND_COVER,
+        s.LOSS,
+        s.DEFICIT,
+        s.SHARE,
+        s.LOSS_ENDED,
+    ),
+    "PassageSteps": (s.TAKEOVER, s.MOVED, s.TOPPED, s.TAKEN, s.MOVING, s.MOVING_ENDED),
     "InstrumentSteps": (s.LISTING, s.STATE, s.MARK, s.SETTLE, s.HOLDER, s.SETTLED),
 }
 """Contracts of steps, and the kinds each executes."""
