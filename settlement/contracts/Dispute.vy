@@ -6,6 +6,7 @@
 @dev begin, then steps through the contracts that execute them, then finish; any number of transactions. What runs is
     kept as one hash. Whoever began is paid. The contracts of steps are fixed by the one call of `enlist`.
 """
+import chunks
 import headers
 import trees
 import machine
@@ -39,18 +40,6 @@ event Proven:
     what: uint256
     code: uint256
 
-# One chunk of a batch, as the header commits to it.
-struct Chunk:
-    index: uint256
-    kind: uint256
-    count: uint256
-    steps_root: bytes32
-    leaf_siblings: DynArray[bytes32, 32]
-    before: bytes32  # state root before it: of the chunk before, or the header's previous root
-    before_siblings: DynArray[bytes32, 32]
-    behind: bytes32  # the root the header claims behind it
-    behind_siblings: DynArray[bytes32, 32]
-
 # What a dispute is about; its hash names it.
 struct Subject:
     challenger: address
@@ -75,7 +64,6 @@ WRONG_END: constant(uint256) = 3  # the new root is not the one behind the last 
 WRONG_THROUGH: constant(uint256) = 4  # deposits_through or forced_through are not those of the new state
 WRONG_CHUNK: constant(uint256) = 5  # a chunk of no steps or too many, of no kind, or with a step of another kind
 
-MOST_STEPS: constant(uint256) = 64
 ACCOUNT_FEES: constant(uint256) = 1
 FILL_CHUNK: constant(uint256) = 0
 LAST_FILL_KIND: constant(uint256) = 1
@@ -124,28 +112,8 @@ def _must_stand(header: Bytes[headers.HEADER], data: bytes32):
     assert staticcall INBOX.is_posted(batch, hash, data, headers.new_root(header)), "BATCH"
 
 
-@internal
-@view
-def _must_be_in(header: Bytes[headers.HEADER], chunk: Chunk):
-    """
-    @notice Reverts unless the header commits to the chunk and to the states around it.
-    """
-    chunks: uint256 = headers.chunks(header)
-    word: uint256 = (chunk.kind << 32) | chunk.count
-    assert chunk.kind <= machine.LOW_32 and chunk.count <= machine.LOW_32, "CHUNK"
-    leaf: bytes32 = keccak256(abi_encode(word, chunk.steps_root))
-    root: bytes32 = headers.chunk_root(header)
-    assert trees.is_in_list(root, chunks, chunk.index, leaf, chunk.leaf_siblings), "CHUNK"
-    root = headers.trace_root(header)
-    assert trees.is_in_list(root, chunks, chunk.index, chunk.behind, chunk.behind_siblings), "TRACE"
-    if chunk.index == 0:
-        assert chunk.before == headers.previous_root(header), "TRACE"
-    else:
-        assert trees.is_in_list(root, chunks, chunk.index - 1, chunk.before, chunk.before_siblings), "TRACE"
-
-
 @external
-def begin(header: Bytes[headers.HEADER], data: bytes32, chunk: Chunk, state: machine.State) -> bytes32:
+def begin(header: Bytes[headers.HEADER], data: bytes32, chunk: chunks.Chunk, state: machine.State) -> bytes32:
     """
     @notice Begin a dispute about a chunk.
     @param header The batch's, data what the inbox keeps of its blobs (zero without).
@@ -155,7 +123,7 @@ def begin(header: Bytes[headers.HEADER], data: bytes32, chunk: Chunk, state: mac
         the state before; FINAL: the batch is final.
     """
     self._must_stand(header, data)
-    self._must_be_in(header, chunk)
+    chunks.must_be_in(header, chunk)
     assert machine.state_root(state) == chunk.before and state.fees == 0, "STATE"
     subject: Subject = Subject(
         challenger=msg.sender,
@@ -206,7 +174,7 @@ def finish(
     header: Bytes[headers.HEADER],
     subject: Subject,
     progress: machine.Progress,
-    hashes: DynArray[bytes32, MOST_STEPS],
+    hashes: DynArray[bytes32, chunks.MOST_STEPS],
     closing: Closing,
 ) -> bool:
     """
@@ -221,9 +189,9 @@ def finish(
     assert self.runs[name] == machine.progress_hash(progress), "PROGRESS"
     assert keccak256(header) == subject.header_hash, "HEADER"
     assert len(hashes) == subject.count, "STEPS"
-    assert self._root_of(hashes) == subject.steps_root, "STEPS"
+    assert chunks.root_of(hashes) == subject.steps_root, "STEPS"
     links: bytes32 = empty(bytes32)
-    for k: uint256 in range(progress.done, bound=MOST_STEPS):
+    for k: uint256 in range(progress.done, bound=chunks.MOST_STEPS):
         links = keccak256(abi_encode(links, hashes[k]))
     assert links == progress.chain, "STEPS"
     self.runs[name] = empty(bytes32)
@@ -264,25 +232,6 @@ def _close(state: machine.State, closing: Closing) -> bytes32:
 
 
 @internal
-@pure
-def _root_of(hashes: DynArray[bytes32, MOST_STEPS]) -> bytes32:
-    """
-    @notice The binary root over a chunk's step hashes.
-    """
-    nodes: bytes32[MOST_STEPS] = empty(bytes32[MOST_STEPS])
-    for k: uint256 in range(len(hashes), bound=MOST_STEPS):
-        nodes[k] = hashes[k]
-    width: uint256 = 1 << trees.depth_of(max(len(hashes), 1))
-    for h: uint256 in range(6):
-        if width == 1:
-            break
-        width //= 2
-        for k: uint256 in range(width, bound=32):
-            nodes[k] = keccak256(abi_encode(nodes[2 * k], nodes[2 * k + 1]))
-    return nodes[0]
-
-
-@internal
 def _prove(header: Bytes[headers.HEADER], data: bytes32, challenger: address, what: uint256, code: uint256):
     log Proven(batch=headers.batch_id(header), challenger=challenger, what=what, code=code)
     extcall INBOX.void(header, data, challenger)
@@ -298,9 +247,9 @@ def prove_end(header: Bytes[headers.HEADER], data: bytes32, last: bytes32, sibli
     @custom:errors BATCH; TRACE: the root given is not behind the last chunk; RIGHT: it is the new root.
     """
     self._must_stand(header, data)
-    chunks: uint256 = headers.chunks(header)
+    count: uint256 = headers.chunks(header)
     root: bytes32 = headers.trace_root(header)
-    assert chunks != 0 and trees.is_in_list(root, chunks, chunks - 1, last, siblings), "TRACE"
+    assert count != 0 and trees.is_in_list(root, count, count - 1, last, siblings), "TRACE"
     assert last != headers.new_root(header), "RIGHT"
     self._prove(header, data, msg.sender, WRONG_END, 0)
 
@@ -337,7 +286,7 @@ def prove_through(
 def prove_chunk(
     header: Bytes[headers.HEADER],
     data: bytes32,
-    chunk: Chunk,
+    chunk: chunks.Chunk,
     index: uint256,
     step: uint256,
     more: uint256,
@@ -349,8 +298,8 @@ def prove_chunk(
     @custom:errors BATCH, CHUNK, TRACE as in `begin`; STEPS: the step does not stand there; RIGHT: nothing is wrong.
     """
     self._must_stand(header, data)
-    self._must_be_in(header, chunk)
-    if chunk.count != 0 and chunk.count <= MOST_STEPS and chunk.kind <= 1:
+    chunks.must_be_in(header, chunk)
+    if chunk.count != 0 and chunk.count <= chunks.MOST_STEPS and chunk.kind <= 1:
         hash: bytes32 = keccak256(abi_encode(step, more))
         assert trees.is_in_list(chunk.steps_root, chunk.count, index, hash, siblings), "STEPS"
         most: uint256 = LAST_FILL_KIND if chunk.kind == FILL_CHUNK else LAST_KIND

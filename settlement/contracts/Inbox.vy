@@ -61,6 +61,7 @@ SEQUENCER: public(immutable(address))
 BOND_LEAST: public(immutable(uint256))
 CHALLENGE_S: public(immutable(uint256))
 RESPONSE_S: public(immutable(uint256))
+GENESIS_ROOT: public(immutable(bytes32))
 DEPLOYER: immutable(address)
 
 bond: public(uint256)
@@ -99,6 +100,7 @@ def __init__(
     BOND_LEAST = bond_least
     CHALLENGE_S = challenge_s
     RESPONSE_S = response_s
+    GENESIS_ROOT = genesis_root
     DEPLOYER = msg.sender
     self.head_root = genesis_root
     self.last_final_at = block.timestamp
@@ -392,10 +394,13 @@ def _slash(challenger: address):
 def freeze() -> uint256:
     """
     @notice The escape is open: nothing is posted any more. Returns the last final batch.
-    @custom:errors JUDGE: another asks.
+    @custom:errors JUDGE: another asks; DUE: more batches are to be called final first.
     """
     assert msg.sender == self.escape, "JUDGE"
-    self.packed = self.packed | 1
-    final: uint256 = (self.packed >> 128) & headers.LOW_64
+    packed: uint256 = self.packed
+    final: uint256 = (packed >> 128) & headers.LOW_64
+    is_more: bool = final < packed >> 192 and self.times[final + 1] & headers.LOW_64 <= block.timestamp
+    assert not is_more, "DUE"
+    self.packed = packed | 1
     log Frozen(batch=final)
     return final

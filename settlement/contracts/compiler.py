@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from functools import cache
 from importlib import metadata
@@ -20,6 +21,7 @@ SOURCES: Final = Path(__file__).parent
 COMPILER: Final = "0.4.3"
 EVM_VERSION: Final = "cancun"
 CACHE_VARIABLE: Final = "STRIKEBOOK_CONTRACTS_CACHE"
+_IMPORT: Final = re.compile(rb"^import (\w+)$", re.MULTILINE)
 _OUTPUTS: Final = ["abi", "bytecode", "bytecode_runtime"]
 
 
@@ -44,11 +46,18 @@ def cache_directory() -> Path:
 
 
 @cache
-def sources_hash(directory: Path = SOURCES) -> str:
-    """Of all sources, the compiler's version and the machine compiled for; hex."""
+def sources_hash(name: str, directory: Path = SOURCES) -> str:
+    """Of a contract's source and of all modules it imports, the compiler's version and the machine; hex."""
     parts = [COMPILER.encode(), EVM_VERSION.encode()]
-    for path in sorted({*SOURCES.glob("*.vy"), *directory.glob("*.vy")}):
-        parts += [path.name.encode(), keccak(path.read_bytes())]
+    seen, waiting = {name}, [name]
+    while waiting:
+        found = waiting.pop()
+        path = directory / f"{found}.vy"
+        text = (path if path.exists() else SOURCES / path.name).read_bytes()
+        parts += [found.encode(), keccak(text)]
+        new = sorted({each.decode() for each in _IMPORT.findall(text)} - seen)
+        seen.update(new)
+        waiting += new
     return keccak(b"\0".join(parts)).hex()
 
 
@@ -62,7 +71,7 @@ def compiled(name: str, cache: Path | None = None, directory: Path = SOURCES) ->
         CompilerMissing: it is not there and vyper is not installed in the version needed.
         FileNotFoundError: there is no such contract.
     """
-    kept = (cache or cache_directory()) / sources_hash(directory)[:16] / f"{name}.json"
+    kept = (cache or cache_directory()) / f"{name}-{sources_hash(name, directory)[:16]}.json"
     try:
         found = json.loads(kept.read_bytes())
     except (FileNotFoundError, json.JSONDecodeError):

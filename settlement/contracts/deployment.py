@@ -24,6 +24,7 @@ EXECUTORS: Final[dict[str, tuple[int, ...]]] = {
         s.LOSS_ENDED,
     ),
     "PassageSteps": (s.TAKEOVER, s.MOVED, s.TOPPED, s.TAKEN, s.MOVING, s.MOVING_ENDED),
+    "ParameterSteps": (s.UNDERLYING, s.FEES, s.RISK, s.DISCOUNT, s.LIQUIDATION_FEE),
     "InstrumentSteps": (s.LISTING, s.STATE, s.MARK, s.SETTLE, s.HOLDER, s.SETTLED),
 }
 """Contracts of steps, and the kinds each executes."""
@@ -40,9 +41,10 @@ class Settings:
     dispute_s: int = 2 * 86_400
     deposit_s: int = 86_400
     forced_s: int = 86_400
-    silence_s: int = 7 * 86_400
+    silence_s: int = 14 * 86_400
     claim_s: int = 14 * 86_400
     bond_least: int = 100_000 * 10**6
+    stake: int = 1_000 * 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,9 @@ class Contracts:
     bridge: Contract
     inbox: Contract
     dispute: Contract
+    demands: Contract
+    evidence: Contract
+    escape: Contract
     executors: dict[str, Contract]
 
     def executor(self, kind: int) -> Contract:
@@ -115,7 +120,28 @@ def deploy_all(
         name: deploy_executor(evm, deployer, name, dispute.address, bridge.address, cache)
         for name in EXECUTORS
     }
+    demands = deploy(
+        evm,
+        deployer,
+        compiled("Demands", cache),
+        token.address,
+        inbox.address,
+        told.stake,
+        told.dispute_s,
+    )
+    evidence = deploy(evm, deployer, compiled("Evidence", cache), inbox.address)
+    escape = deploy(
+        evm,
+        deployer,
+        compiled("Escape", cache),
+        token.address,
+        inbox.address,
+        bridge.address,
+        told.silence_s,
+        told.claim_s,
+    )
     dispute.transact(deployer, "enlist", [each.address for each in executors.values()])
-    bridge.transact(deployer, "enlist", inbox.address, bytes(20))
-    inbox.transact(deployer, "enlist", [dispute.address], bytes(20))
-    return Contracts(token, bridge, inbox, dispute, executors)
+    bridge.transact(deployer, "enlist", inbox.address, escape.address)
+    judges = [dispute.address, demands.address, evidence.address]
+    inbox.transact(deployer, "enlist", judges, escape.address)
+    return Contracts(token, bridge, inbox, dispute, demands, evidence, escape, executors)

@@ -12,6 +12,7 @@ from settlement.contracts.evm import Log, Receipt, floor_gas, reverted
 
 GAS_LIMIT: Final = 30_000_000
 _OUTPUT: Final = re.compile(r"output: 0x([0-9a-f]*)")
+_GAS_PER_BLOB: Final = 1 << 17
 GENESIS_S: Final = 1_700_000_000
 
 
@@ -64,8 +65,9 @@ class Revm:
     ) -> Receipt:
         """One transaction. Raises Reverted."""
         self._evm.set_tx_env(TxEnv(blob_hashes=list(blobs), max_fee_per_blob_gas=1 if blobs else None))
-        if value:
-            self._evm.set_balance(_text(sender), self._evm.get_balance(_text(sender)) + value)
+        fees = len(blobs) * _GAS_PER_BLOB
+        if value or fees:
+            self._evm.set_balance(_text(sender), self._evm.get_balance(_text(sender)) + value + fees)
         output = self._send(sender, to, data, value=value, is_static=False)
         result = self._evm.result
         logs = tuple(
@@ -80,6 +82,7 @@ class Revm:
 
     def call(self, to: bytes, data: bytes, *, sender: bytes = bytes(20)) -> bytes:
         """Look without changing anything. Raises Reverted."""
+        self._evm.set_tx_env(TxEnv())
         point = self._evm.snapshot()
         try:
             return self._send(sender, to, data, value=0, is_static=False)

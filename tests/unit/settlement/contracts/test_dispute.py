@@ -91,10 +91,11 @@ def test_a_wrong_state_voids_the_batch_and_pays_the_challenger(any_machine: Mach
     argument = chunk_argument(chunks, trace, 0, header.previous_root)
     name = begin(world, header, argument, before)
     progress, _ = run_chunk(world, name, before, STEPS)
-    assert finish(world, header, argument, progress, STEPS, before)
     inbox, token = world.contracts.inbox, world.contracts.token
+    before_tokens = token.call("balanceOf", world.challenger)
+    assert finish(world, header, argument, progress, STEPS, before)
     assert (inbox.call("head"), inbox.call("head_root"), inbox.call("bond")) == (0, header.previous_root, 0)
-    assert token.call("balanceOf", world.challenger) == world.settings.bond_least // 2
+    assert token.call("balanceOf", world.challenger) == before_tokens + world.settings.bond_least // 2
 
 
 def test_a_step_that_is_not_allowed_voids_the_batch(revm: Machine) -> None:

@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from coincurve import PrivateKey
+
 from settlement.contracts import packing
 from settlement.contracts.deployment import Contracts, Settings, deploy_all
 from settlement.contracts.evm import Evm, Receipt
@@ -21,10 +23,33 @@ from settlement.stf.terms import Terms
 from settlement.stf.witness import Witnessing
 from settlement.trees import binary
 
-SHORT: Final = Settings(challenge_s=1000, response_s=300, dispute_s=600, deposit_s=500, forced_s=500)
+SHORT: Final = Settings(
+    challenge_s=1000, response_s=300, dispute_s=600, deposit_s=500, forced_s=500, silence_s=5000, claim_s=400
+)
 OPTION: Final = 1
 PERPETUAL: Final = 2
 E6: Final = 10**6
+
+
+SEQUENCER: Final = PrivateKey(b"\x07" * 32)
+
+
+def address_of(key: PrivateKey) -> bytes:
+    """The account of a key."""
+    return keccak(key.public_key.format(compressed=False)[1:])[12:]
+
+
+def opening(commitment: Commitment, header: Header | None) -> tuple[object, ...]:
+    """A batch and the state behind it, as Bridge and Escape take them; no header: the beginning."""
+    trees = (commitment.accounts.root, commitment.instruments.root, commitment.sections())
+    if header is None:
+        return (0, ZERO_HASH, ZERO_HASH, *trees)
+    return (header.batch_id, header.hash, ZERO_HASH, *trees)
+
+
+def words_of(preimage: bytes) -> tuple[int, ...]:
+    """A preimage as words."""
+    return tuple(int.from_bytes(preimage[at : at + 32], "big") for at in range(0, len(preimage), 32))
 
 
 def terms(kind: int = OPTION, option_type: int = 1) -> Terms:
@@ -84,6 +109,7 @@ class World:
     builder: ChunkBuilder = field(init=False)
     next_seq: int = 1
     batch_id: int = 0
+    chunks_now: tuple[list[Chunk], Executed] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.deployer, self.operator, self.guardian, self.challenger, self.user = self.senders[:5]
@@ -94,16 +120,19 @@ class World:
             self.evm,
             self.deployer,
             operator=self.operator,
-            sequencer=bytes(19) + b"\x07",
+            sequencer=address_of(SEQUENCER),
             guardian=self.guardian,
             genesis_root=self.root,
             settings=self.settings,
         )
         token, bond = self.contracts.token, self.settings.bond_least
-        for who in (self.operator, self.user):
+        for who, spender in (
+            (self.operator, self.contracts.inbox),
+            (self.user, self.contracts.bridge),
+            (self.challenger, self.contracts.demands),
+        ):
             token.transact(self.deployer, "mint", who, 2 * bond)
-            token.transact(who, "approve", self.contracts.inbox.address, 2 * bond)
-            token.transact(who, "approve", self.contracts.bridge.address, 2 * bond)
+            token.transact(who, "approve", spender.address, 2 * bond)
         self.contracts.inbox.transact(self.operator, "add_bond", bond)
 
     def batch(self, steps: list[s.Step]) -> tuple[list[Chunk], Executed]:
