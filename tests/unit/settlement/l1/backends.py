@@ -10,13 +10,14 @@ from typing import Any, Final, Protocol
 from vyper import compile_code
 
 from settlement.devnet import accounts
+from settlement.devnet.chain import Options
 from settlement.devnet.local import LocalRpc
 from settlement.l1.ethereum import Ethereum
 from settlement.l1.hexes import data, quantity
 from settlement.l1.keys import Key
 from settlement.l1.rpc import HttpRpc, Rpc
 from settlement.l1.sender import Call, Sender
-from tests.unit.settlement.devnet.rig import Rig, selector
+from tests.unit.settlement.devnet.rig import MANUAL, Rig, selector
 from tests.unit.settlement.l1 import anvil
 
 # What stands for an inbox: it takes what follows and refuses all else.
@@ -65,8 +66,8 @@ class Backend(Protocol):
 class Devnet:
     """The development chain in this process."""
 
-    def __init__(self) -> None:
-        self.rig = Rig()
+    def __init__(self, options: Options = MANUAL) -> None:
+        self.rig = Rig(options=options)
         self.rpc: Rpc = LocalRpc(self.rig.node)
         self.key = accounts.key(0)
 
