@@ -19,7 +19,7 @@ from settlement.coding.fills import Step as Row
 from settlement.coding.lanes import decode_chunks
 from settlement.coding.limits import CHUNK_STEPS_MAX, DecodeError
 from settlement.coding.other import decode_steps, encode_steps
-from settlement.coding.plain import Extent, Setting
+from settlement.coding.plain import Extent, Setting, decode_chunk
 from settlement.coding.sequencing import Sequencer
 from settlement.coding.tables import Tables, parse
 from settlement.stf.chunks import FILL_CHUNK, OTHER_CHUNK, Chunk
@@ -34,6 +34,15 @@ class Coded(NamedTuple):
     tables: Tables | None
 
 
+class Prepared(NamedTuple):
+    """A batch's fill chunks, coded; the RECLASS steps this asks for."""
+
+    data: tuple[bytes, ...]
+    extents: tuple[Extent, ...]
+    tables: Tables | None
+    reclassed: tuple[Reclass, ...]
+
+
 class Decoded(NamedTuple):
     """A batch's chunks: fill chunks as columns, their steps behind each other; others as steps.
 
@@ -44,6 +53,7 @@ class Decoded(NamedTuple):
     fills: Fills
     others: tuple[tuple[Step, ...], ...]
     tables: Tables | None
+    """The last there were, those of this batch's fills if it has any."""
 
     def chunks(self) -> Iterable[Chunk]:
         """The chunks, one after another."""
@@ -96,6 +106,14 @@ def code_batch(sequencer: Sequencer, chunks: Sequence[Chunk], anchors: Anchors) 
     Raises:
         ValueError: a step there are no bytes for, or trade ids of a fill chunk that do not follow each other.
     """
+    before = sequencer.tables
+    prepared = prepare(sequencer, chunks, anchors)
+    every = (*chunks, *in_chunks([reclass_step(step) for step in prepared.reclassed]))
+    return Coded(pack_batch(prepared, every, before), every, sequencer.tables)
+
+
+def prepare(sequencer: Sequencer, chunks: Sequence[Chunk], anchors: Anchors) -> Prepared:
+    """Code the fill chunks of a batch. Raises ValueError as `code_batch`."""
     rows: list[Row] = []
     extents: list[Extent] = []
     for number, chunk in enumerate(chunks):
@@ -104,16 +122,20 @@ def code_batch(sequencer: Sequencer, chunks: Sequence[Chunk], anchors: Anchors) 
             extents.append(_extent(number, of_chunk, extents))
             rows += of_chunk
     coded = sequencer.code(columns(rows), extents, anchors)
-    more = in_chunks([reclass_step(step) for step in coded.reclassed])
-    data, places = iter(coded.chunks), iter(extents)
+    return Prepared(tuple(coded.chunks), tuple(extents), coded.tables, tuple(coded.reclassed))
+
+
+def pack_batch(prepared: Prepared, chunks: Iterable[Chunk], before: Tables | None) -> bytes:
+    """The payload of all chunks of a batch. `before`: the tables of the fills before it."""
+    data, places = iter(prepared.data), iter(prepared.extents)
     entries: list[pl.Entry] = []
-    for chunk in (*chunks, *more):
+    for chunk in chunks:
         if chunk.kind == FILL_CHUNK:
             entries.append(pl.Entry(FILL_CHUNK, len(chunk.steps), next(places).first_trade_id, next(data)))
         else:
             entries.append(pl.Entry(OTHER_CHUNK, len(chunk.steps), 0, encode_steps(chunk.steps)))
-    tables = coded.tables.data if coded.tables and coded.renewed else b""
-    return Coded(pl.pack(pl.Payload(tables, tuple(entries))), (*chunks, *more), coded.tables)
+    tables = prepared.tables if prepared.data and prepared.tables != before else None
+    return pl.pack(pl.Payload(tables.data if tables else b"", tuple(entries)))
 
 
 def _extent(number: int, rows: Sequence[Row], before: Sequence[Extent]) -> Extent:
@@ -133,16 +155,14 @@ def decode_batch(
         DecodeError: not the payload of a batch with these.
     """
     payload = pl.unpack(data)
+    extents = extents_of(payload)
+    if payload.tables and not extents:
+        raise DecodeError("tables without fills")
     tables = parse(payload.tables) if payload.tables else before
-    extents = [
-        Extent(number, entry.steps, entry.first_trade_id)
-        for number, entry in enumerate(payload.entries)
-        if entry.kind == FILL_CHUNK
-    ]
-    if tables is None and extents:
-        raise DecodeError("fills without tables")
     fills = columns(())
-    if tables is not None:
+    if extents:
+        if tables is None:
+            raise DecodeError("fills without tables")
         coded = [entry.data for entry in payload.entries if entry.kind == FILL_CHUNK]
         fills = decode_chunks(coded, extents, Setting(tables, dictionaries, anchors))
     others = [
@@ -152,6 +172,38 @@ def decode_batch(
     ]
     order = tuple((entry.kind, entry.steps) for entry in payload.entries)
     return Decoded(order, fills, tuple(others), tables)
+
+
+def extents_of(payload: pl.Payload) -> list[Extent]:
+    """Those of the fill chunks."""
+    return [
+        Extent(number, entry.steps, entry.first_trade_id)
+        for number, entry in enumerate(payload.entries)
+        if entry.kind == FILL_CHUNK
+    ]
+
+
+def first_undecodable(
+    data: bytes, before: Tables | None, dictionaries: Dictionaries, anchors: Anchors
+) -> int | None:
+    """The first chunk that can not be decoded; None if there is none, or directory or tables are wrong."""
+    try:
+        payload = pl.unpack(data)
+        tables = parse(payload.tables) if payload.tables else before
+    except DecodeError:
+        return None
+    if tables is None:
+        return None
+    setting = Setting(tables, dictionaries, anchors)
+    for number, entry in enumerate(payload.entries):
+        try:
+            if entry.kind == FILL_CHUNK:
+                decode_chunk(entry.data, Extent(number, entry.steps, entry.first_trade_id), setting)
+            else:
+                decode_steps(entry.data, entry.steps)
+        except DecodeError:
+            return number
+    return None
 
 
 def reclassed(decoded: Decoded) -> list[Reclass]:

@@ -105,7 +105,8 @@ def replay(state: State, commitment: Commitment, chunks: Iterable[Chunk]) -> tup
 class ChunkBuilder:
     """Applies steps one after another and cuts them into chunks.
 
-    Fills and index steps in a row make fill chunks, all others the other kind; `close` ends the last.
+    Fills and index steps in a row make fill chunks, all others the other kind; `close` ends the last. A gap
+    between trade ids ends a fill chunk too: codec 5 says a chunk's first alone.
     """
 
     state: State
@@ -120,12 +121,19 @@ class ChunkBuilder:
     def add(self, step: Step) -> None:
         """Apply a step as the next of the batch. Raises TransitionError."""
         kind = FILL_CHUNK if step.kind in _OF_FILL_CHUNKS else OTHER_CHUNK
-        if kind != self._kind or len(self._open) == MAX_STEPS:
+        if kind != self._kind or len(self._open) == MAX_STEPS or self._is_gap(step):
             self._cut()
             self._kind = kind
         apply(self.state, step)
         self._open.append(step)
         self._hashes.append(step.hash())
+
+    def _is_gap(self, step: Step) -> bool:
+        """Whether a FILL's trade id is not the one behind the chunk's last FILL's."""
+        if step.kind != FILL:
+            return False
+        before = next((one.ident for one in reversed(self._open) if one.kind == FILL), None)
+        return before is not None and step.ident != before + 1
 
     def close(self) -> Executed:
         """End the batch: its chunks are in `chunks`, and a new one may begin after `begin`."""
