@@ -119,7 +119,7 @@ async def test_a_neighbour_keeps_its_turns_beside_a_flood_of_acceptances_and_quo
             assert clock() - sent <= SLOWEST_S
         turns = [at for at, who in enumerate(order) if at >= start and who == mine]
         gaps = [later - earlier for earlier, later in pairwise(turns)]
-        assert max(gaps) <= 1_000, gaps  # of 2,700; as many as some turns of 3 ms have room for (here a hundred)
+        assert max(gaps) <= 1_000, gaps  # of 2,700: what some turns of 3 ms have room for
 
 
 async def test_budgets_bound_quotes_and_cancels_are_always_admitted() -> None:
