@@ -8,6 +8,7 @@ from exchange.gateway.dispatch import Handler
 from exchange.gateway.http import JSON, StaticFile
 from exchange.wire.documents.asyncapi import asyncapi
 from exchange.wire.documents.openapi import ASYNCAPI_PATH, OPENAPI_PATH, openapi
+from exchange.wire.documents.schemas import schemas_of
 from exchange.wire.envelope import encode_json
 from exchange.wire.messages.methods import CALLS
 
@@ -20,7 +21,8 @@ def api_documents(methods: Mapping[str, Handler]) -> dict[str, StaticFile]:
     """
     calls = {name: CALLS[name] for name in methods}
     said = {name: handler.__doc__ or "" for name, handler in methods.items()}
+    found = schemas_of(calls)  # for both: half of a venue's start would go into it
     return {
-        OPENAPI_PATH: StaticFile(JSON, encode_json(openapi(calls, said))),
-        ASYNCAPI_PATH: StaticFile(JSON, encode_json(asyncapi(calls, said))),
+        OPENAPI_PATH: StaticFile(JSON, encode_json(openapi(calls, said, found))),
+        ASYNCAPI_PATH: StaticFile(JSON, encode_json(asyncapi(calls, said, found))),
     }

@@ -9,6 +9,7 @@ the exit status, negative for a signal.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -39,8 +40,10 @@ def _become(output: str, arguments: list[str]) -> NoReturn:
 
 def main() -> None:
     """Serve until the input ends."""
-    for name in ("uvloop", "exchange.app.serve"):
+    for name in ("uvloop", "exchange.app.serve", "pricing.engines.numpy_engine"):
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what a fork has from here it need not look through
     print("ready", flush=True)
     for line in sys.stdin:
         verb, *rest = json.loads(line)

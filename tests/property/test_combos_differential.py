@@ -13,6 +13,7 @@ from tests.reference import campaign
 from tests.reference.combo_generator import COMBO_PROFILES, ComboTraffic
 from tests.reference.combo_margin_scenarios import ALL_COMBO_SCENARIOS
 from tests.reference.differential import Kind, compare_stream
+from tests.reference.promises import COMBO_PROMISES
 
 QUICK_COMMANDS = 900
 FIRST_SEED = 4_800
@@ -35,7 +36,7 @@ def test_random_streams_agree_and_show_what_is_new() -> None:
 
 @pytest.mark.parametrize("name", sorted(ALL_COMBO_SCENARIOS))
 def test_scenario(name: str) -> None:
-    compare_scenario(ALL_COMBO_SCENARIOS[name](), restore_every=5)
+    assert not Counter(COMBO_PROMISES[name]) - compare_scenario(ALL_COMBO_SCENARIOS[name](), restore_every=5)
 
 
 def test_an_engine_restored_at_any_batch_goes_on_alike() -> None:

@@ -11,18 +11,15 @@ from exchange.domain import events as e
 from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.property.streams import ruled_events
-from tests.reference import invariants
-from tests.reference.engine import ReferenceEngine, cut
-from tests.reference.ledger import Ledger
+from tests.property.streams import ruled_events, sound_after_every_command
+from tests.reference.engine import ReferenceEngine
 from tests.reference.order_branches import ORDER_BRANCHES
-from tests.reference.order_scenarios import LONG_ORDER_SCENARIOS, ORDER_SCENARIOS
+from tests.reference.order_scenarios import ORDER_SCENARIOS
 from tests.reference.orders_generator import ORDER_PROFILES, OrderTraffic
 
 SEEDS = range(2 * len(ORDER_PROFILES))
 COMMANDS = 2_500
 OFTEN = 3  # times random traffic alone takes every branch, at the least
-SCENARIOS = sorted(set(ORDER_SCENARIOS) - LONG_ORDER_SCENARIOS)
 
 # The reasons that docs/rules-3.md names for each command, besides MALFORMED.
 REASONS = {
@@ -103,24 +100,7 @@ def test_a_group_may_have_so_many_orders_and_no_more() -> None:
 
 @pytest.mark.parametrize("seed", range(len(ORDER_PROFILES)))
 def test_invariants_hold_after_every_command(seed: int) -> None:
-    engine, ledger = ReferenceEngine(), Ledger()
-    traffic = OrderTraffic(seed, engine)
-    batch = traffic.opening()
-    while engine.next_seq < 700:
-        for command in cut(batch):
-            ledger.read(engine.apply(command))
-            invariants.check(engine.world)
-            ledger.compare(engine.world)
-        batch = traffic.batch(30)
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_invariants_hold_at_the_limits(name: str) -> None:
-    engine, ledger = ReferenceEngine(), Ledger()
-    for batch in ORDER_SCENARIOS[name]():
-        ledger.read(engine.apply(batch))
-        invariants.check(engine.world)
-        ledger.compare(engine.world)
+    sound_after_every_command(OrderTraffic, seed, 700, batch=30)
 
 
 def test_a_stream_goes_from_rules_1_over_2_to_3_and_is_its_seeds() -> None:

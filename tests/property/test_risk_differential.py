@@ -10,7 +10,9 @@ from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.property.streams import compare_another_shard, compare_scenario, restore_at_any_batch
 from tests.reference import campaign
+from tests.reference.come_by import come_by
 from tests.reference.differential import Kind, compare_stream
+from tests.reference.promises import PROMISES
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 from tests.reference.risk_scenarios import RISK_SCENARIOS
 
@@ -39,13 +41,17 @@ def test_random_streams_agree_and_show_everything() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(RISK_SCENARIOS) - set(LONG_SCENARIOS)))
 def test_scenario(name: str) -> None:
-    compare_scenario(RISK_SCENARIOS[name](), margins=True)
+    assert not Counter(PROMISES[name]) - compare_scenario(RISK_SCENARIOS[name](), margins=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG_SCENARIOS)
 def test_long_scenario(name: str) -> None:
-    compare_scenario(RISK_SCENARIOS[name](), margins=True)
+    assert not Counter(PROMISES[name]) - compare_scenario(RISK_SCENARIOS[name](), margins=True)
+
+
+def test_the_shorter_of_these_keeps_its_promise() -> None:
+    assert not Counter(PROMISES["volume"]) - come_by(RISK_SCENARIOS["volume"]())
 
 
 @pytest.mark.parametrize("seed", [1, 4])

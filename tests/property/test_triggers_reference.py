@@ -11,9 +11,8 @@ from exchange.domain import events as e
 from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain import rejects as why
-from tests.property.streams import ruled_events
-from tests.reference import invariants
-from tests.reference.engine import ReferenceEngine, cut
+from tests.property.streams import played, ruled_events, sound_after_every_command
+from tests.reference.engine import ReferenceEngine
 from tests.reference.ledger import Ledger
 from tests.reference.trigger_branches import TRIGGER_BRANCHES
 from tests.reference.trigger_scenarios import TRIGGER_SCENARIOS
@@ -103,27 +102,10 @@ def test_random_traffic_shows_every_outcome(shown: Shown) -> None:
 
 @pytest.mark.parametrize("seed", range(len(TRIGGER_PROFILES)))
 def test_invariants_hold_after_every_command(seed: int) -> None:
-    engine, ledger = ReferenceEngine(), Ledger()
-    traffic = TriggerTraffic(seed, engine)
-    batch = traffic.opening()
-    while engine.next_seq < 650:
-        for command in cut(batch):
-            ledger.read(engine.apply(command))
-            invariants.check(engine.world)
-            ledger.compare(engine.world)
-        batch = traffic.batch(30)
+    sound_after_every_command(TriggerTraffic, seed, 650, batch=30)
 
 
 # --- scripted streams, by hand -------------------------------------------------------------------------
-
-
-def played(name: str) -> list[list[e.Event]]:
-    """The events of each batch of a scenario, invariants holding behind each."""
-    engine, found = ReferenceEngine(), []
-    for batch in TRIGGER_SCENARIOS[name]():
-        found.append(list(e.read_events(engine.apply(batch))))
-        invariants.check(engine.world)
-    return found
 
 
 def reasons(events: list[e.Event]) -> list[str]:
@@ -146,7 +128,7 @@ def lots(events: list[e.Event], order_id: int) -> list[tuple[int, int, int, int,
 
 
 def test_130_due_orders_fire_64_and_64_and_2() -> None:
-    _, _, marked, refused, fired, _, again, closed, last = played("queue")
+    _, _, marked, refused, fired, _, again, closed, last = played(TRIGGER_SCENARIOS["queue"]())
     assert (fires(marked), dues(marked)) == (list(range(1, 65)), [66])
     assert (fires(refused), dues(refused), reasons(refused)) == (list(range(65, 129)), [], ["triggers_due"])
     counts = [event.affected for event in fired if isinstance(event, e.Done)]
@@ -159,7 +141,7 @@ def test_130_due_orders_fire_64_and_64_and_2() -> None:
 
 
 def test_a_member_is_woken_spent_and_brought_more() -> None:
-    _, placed, first, second, *_ = played("incremental")
+    _, placed, first, second, *_ = played(TRIGGER_SCENARIOS["incremental"]())
     assert lots(placed, 2) == [(1, 4, 10, 0, 10)]
     assert lots(first, 2) == [
         (4, 4, 3, 0, 3),  # 3 of the primary filled: 3 wake
@@ -178,7 +160,7 @@ def test_a_member_is_woken_spent_and_brought_more() -> None:
 
 
 def test_a_source_has_256_trailing_orders_dormant_ones_too() -> None:
-    *_, fill, pair, one, more, moved, _ = played("most_trailing")
+    *_, fill, pair, one, more, moved, _ = played(TRIGGER_SCENARIOS["most_trailing"]())
     assert reasons(fill) == []
     assert reasons(pair) == ["too_many_triggers"]
     assert reasons(one) == []
@@ -189,7 +171,7 @@ def test_a_source_has_256_trailing_orders_dormant_ones_too() -> None:
 
 
 def test_a_member_names_its_place_in_the_detail() -> None:
-    events = [event for batch in played("refused_members") for event in batch]
+    events = [event for batch in played(TRIGGER_SCENARIOS["refused_members"]()) for event in batch]
     refused = [event for event in events if isinstance(event, e.Rejected)]
     members = [event.detail for event in refused if event.detail < 0]
     caps = [-1, -2, -1]  # of 1 order, of 2, and of 4 where 3 are there

@@ -17,6 +17,7 @@ class Aim:
 
     def __init__(self, seed: int, engine: ReferenceEngine, profile: Profile) -> None:
         self.rng = random.Random(seed)
+        self._random = self.rng.random
         self.engine = engine
         self.world = engine.world
         self.profile = profile
@@ -34,7 +35,7 @@ class Aim:
         return [i for i in self.world.instruments if i.state not in ended and not i.is_combo]
 
     def _one_in(self, n: int) -> bool:
-        return self.rng.random() * n < 1
+        return self._random() * n < 1
 
     def _account(self) -> int:
         if self._one_in(150):

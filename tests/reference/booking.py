@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from exchange.domain import limits
@@ -31,8 +30,7 @@ class Party(NamedTuple):
         return cls(order.account, order.id, order.label, sells, order.instrument.is_combo)
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """One TRADE: lots of an instrument at a price, between two parties."""
 
     trade_id: int

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from exchange.domain import events as e
 from exchange.domain import records as r
 from exchange.domain import rejects as why
 from tests.reference.engine import ReferenceEngine
+from tests.reference.walking import of_types
 
 CASH = {
     r.CASH_DEPOSIT: "deposit",
@@ -26,13 +27,13 @@ def come_by(batches: Iterable[bytes]) -> Counter[str]:
     """How often a stream brings what about, applied to a new exchange."""
     engine, found = ReferenceEngine(), Counter[str]()
     for batch in batches:
-        events = engine.apply(batch)
-        at = 0
-        while at < len(events):
-            if events[at] in TOLD:
-                found[_words(e.read_event(events, at))] += 1
-            at += int.from_bytes(events[at + 2 : at + 4], "little") * r.UNIT_BYTES
+        found.update(told(engine.apply(batch)))
     return found + engine.world.taken
+
+
+def told(events: bytes) -> Iterator[str]:
+    """What packed events tell, in words."""
+    return (_words(event) for event in of_types(events, TOLD))
 
 
 def _words(event: e.Event) -> str:

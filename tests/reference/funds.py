@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
@@ -72,7 +72,9 @@ def combo_cost(account: Account, combo: Instrument, is_sell: bool, price_ticks: 
 def requirement_of(instrument: Instrument, size: int, open_buy: int, open_sell: int, hold: int) -> int:
     """What one seat with these lots and hold requires."""
     if instrument.is_option:
-        short = max(0, open_sell - size)
+        short = open_sell - size
+        if short <= 0:
+            return hold
         is_call = instrument.terms.option_type == r.OPTION_CALL
         return hold + short * (instrument.forward_per_lot if is_call else instrument.strike_per_lot)
     worst = max(abs(size + open_buy), abs(size - open_sell))
@@ -92,8 +94,7 @@ def seat_value(seat: Seat) -> int:
     return value if instrument.is_option else value - seat.entry_value_micro
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """An account's funds, equity and requirement."""
 
     funds: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exchange.domain import records as r
 from tests.reference.accounts import Order
@@ -14,8 +14,7 @@ from tests.reference.outcome import Reject
 from tests.reference.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """What the taker would meet next: at what price of its own instrument, and whom.
 
     `kind` is that of COMBO_TRADE: `COMBO_BOOK` the first order of its own book; `COMBO_IN` one order of each
@@ -65,7 +64,10 @@ def _is_open(world: World, combo: Instrument) -> bool:
 
 def best_offer(world: World, taker: Order, routes: list[Instrument]) -> Offer | None:
     """The best that is offered at the taker's price or better: of two as good its own book, then by id."""
-    offers = [own] if (own := _own(taker)) else []
+    own = _own(taker)
+    if not routes:
+        return own if own and is_acceptable(taker, own.price_ticks) else None
+    offers = [own] if own else []
     for combo in routes:
         implied = _in(taker, combo) if combo is taker.instrument else _out(world, taker, combo)
         if implied is not None:

@@ -88,19 +88,14 @@ class Instrument:
     table: tuple[int, ...] | None = None  # rules 2: gains of one lot long by scenario, in quanta
     book: Book = field(default_factory=Book)
     parts: tuple[Leg, ...] = ()
+    is_combo: bool = field(init=False)
+    is_option: bool = field(init=False)
+    legs: tuple[Leg, ...] = field(init=False, repr=False)  # a combo's parts, by id; else itself
 
-    @property
-    def is_combo(self) -> bool:
-        return self.terms.kind == r.KIND_COMBO
-
-    @property
-    def legs(self) -> tuple[Leg, ...]:
-        """Of a combo its legs, by id; of another instrument itself."""
-        return self.parts or (Leg(self),)
-
-    @property
-    def is_option(self) -> bool:
-        return self.terms.kind == r.KIND_OPTION
+    def __post_init__(self) -> None:
+        self.is_combo = self.terms.kind == r.KIND_COMBO
+        self.is_option = self.terms.kind == r.KIND_OPTION
+        self.legs = self.parts or (Leg(self),)
 
     @property
     def last_micro(self) -> int:
@@ -109,9 +104,13 @@ class Instrument:
 
     def step_at(self, price_ticks: int) -> int:
         """The tick step in force at a price."""
-        if self.is_combo:
-            return self.terms.tick_steps[0][1]
-        return next(step for above, step in reversed(self.terms.tick_steps) if above <= price_ticks)
+        steps = self.terms.tick_steps
+        found = steps[0][1]
+        for above, step in steps[1:]:
+            if above > price_ticks:
+                break
+            found = step
+        return found
 
     def on_tick(self, price_ticks: int) -> bool:
         return price_ticks % self.step_at(price_ticks) == 0

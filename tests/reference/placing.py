@@ -82,7 +82,7 @@ class Draft:
 
     def capacity(self, leg: Leg | None = None) -> int:
         """Lots an order of this side may have in a leg (in its instrument) and still only reduce."""
-        leg = leg or Leg(self.instrument)
+        leg = leg or self.instrument.legs[0]
         seat, is_sell = self.seat_in(leg), self.sells(leg)
         opposite = seat.opposite_lots(is_sell) if seat else 0
         return opposite - self.others_open(leg, is_sell)
@@ -344,7 +344,7 @@ def check_covered(world: World, draft: Draft, open_lots: int) -> None:
 def requirement_with(draft: Draft, open_lots: int) -> int:
     """The seat's requirement with the draft's open lots in place of the replaced order's."""
     seat = draft.seat
-    itself = Leg(draft.instrument)
+    (itself,) = draft.instrument.legs
     buys, sells = draft.others_open(itself, is_sell=False), draft.others_open(itself, is_sell=True)
     hold = seat.hold_micro if seat else 0
     if draft.replaces:

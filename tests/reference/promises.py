@@ -43,6 +43,7 @@ def _drift(model: str) -> tuple[str, ...]:
         "liquidation: covered_by_insurance_fund",
         "takeover: maintenance met",
         "takeover: no top-up of a part",
+        f"slice: loses more than there is, {model}",
     )
 
 
@@ -135,17 +136,33 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "TAKEOVER: price_too_high",
         "TAKEOVER: insufficient_funds",
         "liquidation: taken_over",
+        "takeover: a part rounded up",
+        "takeover: all may be taken",
+        "takeover: discount cut by maintenance",
+        "takeover: given cut by equity",
     ),
     "uneven_spreads": ("relief: none for lots of two sizes", "relief: none beyond bounds"),
-    "many_accounts": ("liquidation: taken_over", "liquidation: perpetual_slice", *_LOSS_SHARED),
+    "many_accounts": (
+        "liquidation: taken_over",
+        "liquidation: perpetual_slice",
+        "takeover: top-up cut by the fund",
+        *_LOSS_SHARED,
+    ),
     "closing": (
+        "check 16: covered",
         f"check 16: closing, maintenance met, {STANDARD}",
         f"check 16: closing, not borne, maintenance was met, {STANDARD}",
         "MASS_QUOTE: insufficient_funds",
     ),
-    "neutral": ("slice: no perpetual that hedges", "liquidation: option_slice"),
+    "neutral": (
+        "slice: no perpetual that hedges",
+        "liquidation: option_slice",
+        "untabled: initial, long or bid for",
+    ),
     "shared_late": (
         "WITHDRAW: loss_sharing",
+        "withdrawal: loss being shared",
+        "family: nobody else",
         "sharing: less there than its share",
         "sharing: nothing there any more",
         "sharing: ends with something missing",
@@ -157,23 +174,43 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "large_portfolios": ("RISK_SNAPSHOT: bad_value", "WITHDRAW: insufficient_funds", "cash: withdrawal"),
     "pending_withdrawals": ("WITHDRAW: limit_reached", "cash: withdrawal paid"),
     "crowd_standard": _crowd(STANDARD),
-    "crowd_portfolio": _crowd(PORTFOLIO),
-    "drift_standard": _drift(STANDARD),
-    "drift_portfolio": (*_drift(PORTFOLIO), "takeover: most by what is short"),
+    "crowd_portfolio": (*_crowd(PORTFOLIO), "slice: its fees capped"),
+    "drift_standard": (
+        *_drift(STANDARD),
+        "takeover: discount cut by half the value",
+        "takeover: topped up whole",
+    ),
+    "drift_portfolio": (
+        *_drift(PORTFOLIO),
+        "takeover: most by what is short",
+        "takeover: top-up cut by negative equity",
+        "untabled: maintenance, long",
+    ),
     "families_pay": (
         *_branches("family: one", "family: several", "family: pays", "family: passed", "family: gives"),
         "liquidation: covered_by_family",
         *_LOSS_SHARED,
         "WITHDRAW: loss_sharing",
         "TRANSFER: loss_sharing",
+        "transfer: loss being shared",
+        "takeover: of one family",
     ),
     "family_auction": (
         "TAKEOVER: wrong_family",
         "withdrawal: family below maintenance",
         "withdrawal: family in liquidation",
+        "withdrawal: too many of its own",
         "liquidation: taken_over",
     ),
-    "torn_spreads": ("takeover: cover torn away", "takeover: most by two lots", "liquidation: taken_over"),
+    "torn_spreads": (
+        "takeover: cover torn away",
+        "takeover: most by two lots",
+        "takeover: a long option rounded to nothing",
+        "takeover: too large a fraction",
+        "takeover: whole discount given",
+        "relief: better with delivery",
+        "liquidation: taken_over",
+    ),
     "waiting_for_an_auction": (
         *("auction: waits for an underlying",) * 3,
         "liquidation: perpetual_slice",
@@ -181,7 +218,11 @@ PROMISES: dict[str, tuple[str, ...]] = {
     ),
     "cut_slices": ("slice: helps whole, not as cut",),
     "hardly_relieved": ("relief: worse only for delivery",),
-    "amends": _branches("amend: "),
+    "amends": (
+        *_branches("amend: "),
+        "check 16: neither closing nor reducing",
+        "AMEND: negative_equity",
+    ),
     "standing_orders_standard": (
         *_standing_orders(STANDARD),
         f"check 16: closing, not borne, met by receipts, {STANDARD}",
@@ -191,8 +232,10 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "losing_makers_portfolio": _losing_makers(PORTFOLIO),
     "losing_looks_standard": _losing_looks(STANDARD),
     "losing_looks_portfolio": (*_losing_looks(PORTFOLIO), "look: overdraw by rounding, portfolio"),
-    "most_meetings": tuple(
-        f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote")
+    "most_meetings": (
+        *(f"meetings: stopped, {what}" for what in ("GTC", "IOC", "market", "amend", "quote")),
+        "meetings: the most, and filled by the last",
+        "meetings: the most, and nobody left to meet",
     ),
     "long_looks": (
         *_branches("look: ended at its most meetings, fill-or-kill"),
@@ -206,7 +249,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "displays": _branches("display: "),
     "relieved_quotes": _branches("quote: ", model=STANDARD),
     "closing_quotes_standard": _closing_quotes(STANDARD),
-    "closing_quotes_portfolio": _closing_quotes(PORTFOLIO),
+    "closing_quotes_portfolio": (*_closing_quotes(PORTFOLIO), "quote: plain, portfolio"),
     "shared_by_worth": (
         *(f"sharing: {how}" for how in ("no cash, no part", "cash but no equity, no part")),
         "sharing: by equity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exchange.domain import records as r
 from exchange.domain import rejects as why
@@ -20,8 +20,7 @@ from tests.reference.world import Head, World
 _UNIT = struct.Struct("<IIqqII")
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteSide:
+class QuoteSide(NamedTuple):
     """One side of an entry; `at` is entry · 2 + side."""
 
     is_sell: bool
@@ -89,8 +88,7 @@ def mass_quote(world: World, head: Head, words: tuple[int, ...], units: bytes) -
     world.events.done(head, effective, world.now_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the sides of an entry share; `group_word` is a protection group's number + 1, or 0."""
 
     head: Head

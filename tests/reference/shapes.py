@@ -110,6 +110,8 @@ def words_of(record: bytes) -> tuple[int, ...]:
 
 
 def _units_fit(head: Head) -> bool:
+    if head.type in UNITS:
+        return head.units == UNITS[head.type]
     if head.type == r.MASS_QUOTE:
         return 2 <= head.units <= 2 + limits.MAX_QUOTES
     if head.type == r.MARKS:
@@ -125,7 +127,7 @@ def _units_fit(head: Head) -> bool:
         return 1 <= length <= limits.MAX_LABEL_BYTES and head.units == 1 + -(-length // 32)
     if head.type == r.GRANT:
         return 1 <= head.aux <= limits.MAX_GRANT_BYTES and head.units == 1 + -(-head.aux // 32)
-    return head.units == UNITS.get(head.type)
+    return False
 
 
 def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
@@ -134,6 +136,8 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
     defined = FLAGS_3.get(head.type, 0) if rules >= 3 else 0
     if head.type not in HAVE_FLAGS and head.flags & ~defined:
         return False
+    if head.type in BODY_WORDS:
+        return _rest_zero(head, record, rules)
     if head.type == r.LABEL:
         return head.aux > 0 and not any(record[32 + head.client_order_id :])
     if head.type == r.GRANT:
@@ -154,22 +158,28 @@ def _reserved_zero(head: Head, record: bytes, rules: int) -> bool:
         return moves.well_formed(head.units, record[32:])
     if head.type == r.LIST_COMBO:
         return combos.well_formed(record[32:])
+    return True
+
+
+def _rest_zero(head: Head, record: bytes, rules: int) -> bool:
+    """Are the body words behind those that carry something zero?"""
     if head.type == r.MASS_QUOTE:
         mmp_high = record[36:40]
         if any(mmp_high) or not quoting.well_formed(record[BLOCK]):
             return False
-    if head.type in BODY_WORDS:
-        end = 64 if head.type in WITH_BLOCK else len(record)
-        used = BODY_WORDS[head.type]
-        if rules >= 3:
-            used = BODY_WORDS_3.get(head.type, used)
-        return not any(record[32 + used * 8 : end])
-    return True
+    end = 64 if head.type in WITH_BLOCK else len(record)
+    used = BODY_WORDS[head.type]
+    if rules >= 3:
+        used = BODY_WORDS_3.get(head.type, used)
+    return not any(record[32 + used * 8 : end])
 
 
 def _time_limit_fits(head: Head, record: bytes) -> bool:
     word = VALID_UNTIL.get(head.type)
-    return word is None or 0 <= words_of(record[:128])[word] <= limits.MAX_TIME_MS
+    if word is None:
+        return True
+    at = 32 + 8 * word
+    return 0 <= int.from_bytes(record[at : at + 8], "little", signed=True) <= limits.MAX_TIME_MS
 
 
 def well_formed(head: Head, record: bytes, rules: int) -> bool:

@@ -15,11 +15,10 @@ from tests.reference.world import World
 
 
 class Held(NamedTuple):
-    """One option of a group: q lots (open sells taken off where orders count), its rate, and its size."""
+    """One option of a group: q lots (open sells taken off where orders count), and its size."""
 
     instrument: Instrument
     lots: int
-    rate: int
     size: int
 
     @property
@@ -63,41 +62,39 @@ def _positions(
         risk = world.underlying_of(line.instrument).risk
         if risk is None:
             continue
-        rate = per_lot(line.instrument, risk)
-        if line.instrument.is_option:
-            lots = line.size - line.open_sell if with_orders else line.size
-            groups.setdefault(_group_of(line), []).append(Held(line.instrument, lots, rate, line.size))
+        if not line.instrument.is_option:
+            total += (line.worst if with_orders else abs(line.size)) * per_lot(line.instrument, risk)
+            continue
+        lots = line.size - line.open_sell if with_orders else line.size
+        if lots or line.size:
+            groups.setdefault(_group_of(line), []).append(Held(line.instrument, lots, line.size))
+    for held in groups.values():
+        risk = world.underlying_of(held[0].instrument).risk
+        assert risk is not None
+        isolated = sum(-each.lots * per_lot(each.instrument, risk) for each in held if each.lots < 0)
+        if relieved:
+            total += _relieved(world, held, risk, isolated, is_initial=is_initial)
         else:
-            total += (line.worst if with_orders else abs(line.size)) * rate
-    if not relieved:
-        return total + sum(_isolated(held) for held in groups.values())
-    return total + sum(_group(world, held, is_initial=is_initial) for held in groups.values())
+            total += isolated
+    return total
 
 
 def _group_of(line: Line) -> tuple[int, int]:
     return line.instrument.terms.underlying, line.instrument.terms.expiry_ms
 
 
-def _group(world: World, held: list[Held], *, is_initial: bool) -> int:
+def _relieved(
+    world: World, held: list[Held], risk: RiskParameters, isolated: int, *, is_initial: bool
+) -> int:
     """min(isolated, relief) of one underlying and expiry."""
-    held = [each for each in held if each.lots != 0 or each.size != 0]
-    if not held:
-        return 0
-    isolated = _isolated(held)
-    if not _relief_counts(world, held):
+    if not _relief_counts(world, held) or not isolated:
         return isolated
-    risk = world.underlying_of(held[0].instrument).risk
-    assert risk is not None
     delivery = sum(each.delivery_lots * perlot.delivery_fee(each.instrument) for each in held)
     relief = _relief(held, risk, is_initial=is_initial)
     if delivery and relief < isolated:
         better = relief + delivery < isolated
         note(world, "relief: better with delivery" if better else "relief: worse only for delivery")
     return min(isolated, relief + delivery)
-
-
-def _isolated(held: list[Held]) -> int:
-    return sum(max(0, -each.lots) * each.rate for each in held)
 
 
 def _relief_counts(world: World, held: list[Held]) -> bool:
@@ -128,5 +125,7 @@ def _loss(held: Held, price_micro: int) -> int:
     inside = price_micro - terms.strike_micro
     if terms.option_type == r.OPTION_PUT:
         inside = -inside
-    payoff = max(0, inside) * terms.lot_e8
+    if inside <= 0:
+        return 0
+    payoff = inside * terms.lot_e8
     return -held.lots * (floor_div(payoff, E8) if held.lots > 0 else ceil_div(payoff, E8))

@@ -25,7 +25,7 @@ def trade(world: World, taker: Order, offer: Offer, lots: int) -> None:
         _trade_combo(world, taker, offer.makers[0], lots)
     else:
         (maker,), instrument = offer.makers, taker.instrument
-        _book(world, Leg(instrument), offer.price_ticks, lots, maker, taker)
+        _book(world, instrument.legs[0], offer.price_ticks, lots, maker, taker)
         _price(world, instrument, offer.price_ticks)
         _settle(world, maker, lots, offer.price_ticks)
 
@@ -97,7 +97,7 @@ def _book(
 
 def _leg_of(order: Order, leg: Leg) -> Leg:
     """What a lot of the order is in the leg's instrument: all of it, or the part of a combo."""
-    return leg if order.instrument.is_combo else Leg(order.instrument)
+    return leg if order.instrument.is_combo else order.instrument.legs[0]
 
 
 def _tell_combo(

@@ -140,8 +140,9 @@ def see_marks(world: World, underlying: Underlying, instruments: Iterable[Instru
     waiting = _waiting(world, r.SOURCE_INDEX)
     of_index = [order for order in waiting if order.instrument.terms.underlying == underlying.id]
     _see(world, _that_see(world, of_index), underlying.index_micro)
+    of_marks = _waiting(world, r.SOURCE_MARK)
     for instrument in dict.fromkeys(instruments):
-        mine = [order for order in _waiting(world, r.SOURCE_MARK) if order.instrument is instrument]
+        mine = [order for order in of_marks if order.instrument is instrument]
         _see(world, _that_see(world, mine), instrument.mark_micro)
 
 

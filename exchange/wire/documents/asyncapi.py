@@ -34,9 +34,10 @@ _ABOUT: Final = (
 _PART: Final = re.compile(r"\{(\w+)\}")
 
 
-def asyncapi(calls: Mapping[str, Call], documents: Mapping[str, str]) -> Json:
-    """The document of these methods and of all channels. `documents` is what each handler says of itself."""
-    found = schemas_of(calls)
+def asyncapi(calls: Mapping[str, Call], documents: Mapping[str, str], found: Schemas | None = None) -> Json:
+    """The document of these methods and of all channels. `documents` is what each handler says of itself,
+    `found` the methods' schemas where they are known already."""
+    found = found or schemas_of(calls)
     messages: Json = {
         _FAILURE: _message("failure", reference("RpcFailure")),
         _HEARTBEAT: _message("heartbeat", reference("Heartbeat")),

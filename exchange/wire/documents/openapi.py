@@ -47,9 +47,10 @@ _SECURITY: Final = {
 }
 
 
-def openapi(calls: Mapping[str, Call], documents: Mapping[str, str]) -> Json:
-    """The document of these methods. `documents` is what each method's handler says of itself."""
-    found = schemas_of(calls)
+def openapi(calls: Mapping[str, Call], documents: Mapping[str, str], found: Schemas | None = None) -> Json:
+    """The document of these methods. `documents` is what each method's handler says of itself, `found` the
+    methods' schemas where they are known already."""
+    found = found or schemas_of(calls)
     paths: Json = {API_ROOT: {"post": _any_method()}, "/health": {"get": _health()}}
     for method in sorted(calls):
         paths[f"{API_ROOT}/{method}"] = _path(method, calls[method], found, documents.get(method, ""))

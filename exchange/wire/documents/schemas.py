@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -71,9 +70,8 @@ def reference(name: str) -> Json:
 
 def reply_schema(objects: Json, result: Json) -> Json:
     """The envelope of a reply with this result."""
-    envelope: Json = copy.deepcopy(objects["RpcReply"])
-    envelope.pop("title", None)
-    envelope["properties"]["result"] = result
+    envelope: Json = {name: part for name, part in objects["RpcReply"].items() if name != "title"}
+    envelope["properties"] = {**envelope["properties"], "result": result}
     return envelope
 
 
