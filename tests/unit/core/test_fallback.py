@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.loading import ROOT, ask
+
 ASK = """
 import exchange.core as core
 from exchange.core.engine import Engine
 print(core.is_compiled(), Engine().next_seq)
 """
-
-
-def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if k != "STRIKEBOOK_INTERPRETED"}
-    return subprocess.run(
-        [sys.executable, "-W", "default", "-c", ASK],
-        cwd=folder,
-        env={**clean, "PYTHONPATH": str(folder), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def copied(tmp_path: Path) -> Path:
@@ -36,7 +23,7 @@ def copied(tmp_path: Path) -> Path:
 
 
 def test_sources_alone_run_interpreted(tmp_path: Path) -> None:
-    done = run(copied(tmp_path))
+    done = ask(ASK, copied(tmp_path))
     assert done.stdout.split() == ["False", "1"], done.stderr
     assert "Warning" not in done.stderr
 
@@ -45,11 +32,11 @@ def test_a_broken_compiled_module_falls_back_with_a_notice(tmp_path: Path) -> No
     folder = copied(tmp_path)
     suffix = f"cpython-{sys.version_info[0]}{sys.version_info[1]}-x86_64-linux-gnu.so"
     (folder / "exchange" / "core" / f"engine.{suffix}").write_bytes(b"this is no shared library")
-    done = run(folder)
+    done = ask(ASK, folder)
     assert done.stdout.split() == ["False", "1"], done.stderr
     assert "CompiledCoreWarning" in done.stderr
 
 
 def test_it_can_be_asked_for() -> None:
-    done = run(ROOT, STRIKEBOOK_INTERPRETED="1")
+    done = ask(ASK, ROOT, STRIKEBOOK_INTERPRETED="1")
     assert done.stdout.split() == ["False", "1"], done.stderr
