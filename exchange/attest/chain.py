@@ -43,8 +43,8 @@ def batch_leaves(shard: int, first_seq: int, commands: bytes, events: bytes) -> 
     Raises:
         BatchError: records that are cut short, or events that do not follow the commands one by one.
     """
-    starts = _command_starts(commands)
-    cuts = _event_cuts(events, shard_seq(shard, first_seq), len(starts) - 1)
+    starts = command_starts(commands)
+    cuts = event_cuts(events, shard_seq(shard, first_seq), len(starts) - 1)
     return [
         sha256(LEAF_PREFIX + commands[start:end] + events[first:last]).digest()
         for start, end, first, last in zip(starts, starts[1:], cuts, cuts[1:], strict=False)
@@ -81,8 +81,8 @@ def next_head(head: bytes, shard: int, first_seq: int, root: bytes) -> bytes:
     return sha256(head + numbers + root).digest()
 
 
-def _command_starts(commands: bytes) -> list[int]:
-    """The byte at which each command starts, and the end."""
+def command_starts(commands: bytes) -> list[int]:
+    """The byte at which each command starts, and the end. Raises BatchError."""
     words = memoryview(commands).cast("H") if len(commands) % 2 == 0 else memoryview(b"")
     end = len(words)
     starts = []
@@ -99,8 +99,9 @@ def _command_starts(commands: bytes) -> list[int]:
     return starts
 
 
-def _event_cuts(events: bytes, first: int, count: int) -> list[int]:
-    """The byte at which the events of each command start, and the end. `first` has its shard bits."""
+def event_cuts(events: bytes, first: int, count: int) -> list[int]:
+    """The byte at which the events of each command start, and the end. `first` has its shard bits. Raises
+    BatchError."""
     if len(events) % 8:
         raise BatchError("the events are no whole records")
     words = memoryview(events).cast("Q")

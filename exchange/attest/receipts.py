@@ -43,23 +43,40 @@ def build_receipt(
     shard: int, first_seq: int, leaves: Sequence[bytes], leaf_index: int, head_before: bytes
 ) -> Receipt:
     """The receipt of the command at `leaf_index` of a batch. Raises ValueError for an index outside."""
-    if not 0 <= leaf_index < len(leaves):
-        raise ValueError(f"leaf {leaf_index} of {len(leaves)}")
-    path = []
+    return receipt_of(shard, first_seq, tree_levels(leaves), leaf_index, head_before)
+
+
+def tree_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """The levels of a batch's tree, from its leaves to its root."""
     level = list(leaves)
-    position = leaf_index
+    levels = [level]
     while len(level) > 1:
-        sibling = position ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
         above = [
             sha256(NODE_PREFIX + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)
         ]
         if len(level) & 1:
             above.append(level[-1])
         level = above
+        levels.append(level)
+    return levels
+
+
+def receipt_of(
+    shard: int, first_seq: int, levels: Sequence[Sequence[bytes]], leaf_index: int, head_before: bytes
+) -> Receipt:
+    """The receipt of the command at `leaf_index` of a batch whose tree is known. Raises ValueError for an
+    index outside."""
+    count = len(levels[0])
+    if not 0 <= leaf_index < count:
+        raise ValueError(f"leaf {leaf_index} of {count}")
+    path = []
+    position = leaf_index
+    for level in levels[:-1]:
+        sibling = position ^ 1
+        if sibling < len(level):
+            path.append(level[sibling])
         position >>= 1
-    return Receipt(shard, first_seq, len(leaves), leaf_index, head_before, tuple(path))
+    return Receipt(shard, first_seq, count, leaf_index, head_before, tuple(path))
 
 
 def receipt_root(receipt: Receipt, leaf: bytes) -> bytes | None:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Final
+from collections import OrderedDict
+from typing import Final, NamedTuple
 
 from exchange.app.attesting.attestor import Attestor
 from exchange.app.attesting.batches import Batch, Chained, events_until
 from exchange.attest import chain
-from exchange.attest.receipts import build_receipt
+from exchange.attest.receipts import receipt_of, tree_levels
 from exchange.attest.signed_heads import SignedHead
 from exchange.attest.signed_receipts import LINKS_MAX, Link, SignedReceipt, pack_signed_receipt
-from exchange.domain.records import UNIT_BYTES
 from exchange.edge.batch_root import RootError, batch_leaves, leaves_root
 from exchange.gateway.receipts import Proof
 from exchange.journal import ChainEntry, CorruptRecord, Frame, Kind, Storage
 from exchange.journal import frames as f
-from exchange.journal.reader import skip_commands
 from exchange.journal.segments import Segment, list_segments
 
 KEPT_BYTES: Final = 32 << 20
 """How many bytes of the newest batches are kept in memory."""
+TREES_KEPT: Final = 64
+
+
+class _Tree(NamedTuple):
+    """What of a batch its receipts are made of: the levels of its tree, where each command and the events of
+    each begin, and where they end."""
+
+    levels: list[list[bytes]]
+    commands: list[int]
+    events: list[int]
 
 
 class Finder:
@@ -35,6 +44,7 @@ class Finder:
         self._firsts: list[int] = []
         self._signed: list[SignedHead] = []
         self._signed_seqs: list[int] = []
+        self._trees: OrderedDict[int, _Tree] = OrderedDict()  # of the batches asked for last
 
     def keep(self, batches: list[Chained], signed: list[SignedHead]) -> None:
         """Remember batches just taken, and heads just signed."""
@@ -87,10 +97,23 @@ class Finder:
 
     def _proof(self, chained: Chained, seq: int, links: tuple[Link, ...], signed: SignedHead) -> Proof:
         shard, batch = self._attestor.shard, chained.batch
-        at = seq - batch.first_seq
-        inner = build_receipt(shard, batch.first_seq, chained.leaves, at, chained.head_before)
+        at, tree = seq - batch.first_seq, self._tree(chained)
+        inner = receipt_of(shard, batch.first_seq, tree.levels, at, chained.head_before)
         packed = pack_signed_receipt(SignedReceipt(inner, links, signed))
-        return Proof(packed, _command(batch, at), _events(batch, chain.shard_seq(shard, seq)))
+        command = batch.commands[tree.commands[at] : tree.commands[at + 1]]
+        return Proof(packed, command, batch.events[tree.events[at] : tree.events[at + 1]])
+
+    def _tree(self, chained: Chained) -> _Tree:
+        batch = chained.batch
+        found = self._trees.get(batch.first_seq)
+        if found is None:
+            seq = chain.shard_seq(self._attestor.shard, batch.first_seq)
+            starts = chain.command_starts(batch.commands)
+            cuts = chain.event_cuts(batch.events, seq, batch.command_count)
+            found = self._trees[batch.first_seq] = _Tree(tree_levels(chained.leaves), starts, cuts)
+            if len(self._trees) > TREES_KEPT:
+                self._trees.popitem(last=False)
+        return found
 
     def _links(self, from_seq: int, last_seq: int) -> tuple[Link, ...] | None:
         links: list[Link] = []
@@ -152,13 +175,3 @@ def _bytes(chained: Chained) -> int:
 def _holder(segments: list[Segment], seq: int) -> int:
     at = [position for position, segment in enumerate(segments) if segment.first_seq <= seq]
     return at[-1] if at else len(segments)
-
-
-def _command(batch: Batch, at: int) -> bytes:
-    start = skip_commands(batch.commands, at)
-    units = int.from_bytes(batch.commands[start + 2 : start + 4], "little")
-    return batch.commands[start : start + units * UNIT_BYTES]
-
-
-def _events(batch: Batch, seq: int) -> bytes:
-    return batch.events[events_until(batch.events, seq) : events_until(batch.events, seq + 1)]
