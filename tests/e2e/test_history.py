@@ -1,4 +1,4 @@
-"""History outlives kills: of its own process while the venue runs, and of everything."""
+"""History and receipts outlive kills: of their own processes while the venue runs, and of everything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from exchange.app.calls import CallError
+from exchange.domain import records as r
 from exchange.history.reader import HistoryReader
+from tests.e2e import proofs
 from tests.e2e.test_restart import PERPETUAL, User, children, traded
 from tests.e2e.venue import Venue, wait_until
 
@@ -72,8 +75,15 @@ def trade_and_cancel(venue: Venue, users: tuple[User, User]) -> None:
 def test_the_past_outlives_kills(venue: Venue) -> None:
     users = traded(venue)
     trade_and_cancel(venue, users)
+    one, two = users
+    early = one.buy(1_000.0, "early")["seq"]
+    assert proofs.proven(one, early) == r.NEW_ORDER
+    with pytest.raises(CallError, match="another account's command"):
+        two.call("private/strikebook_get_receipt", seq=early)
+    proofs.signs(venue)
     first = history_process(venue)
     os.kill(first, SIGKILL)
+    os.kill(proofs.attestor(venue), SIGKILL)
     trade_and_cancel(venue, users)
     before = told(venue, users)
     labels = [order["label"] for order in before[3]]
@@ -83,6 +93,7 @@ def test_the_past_outlives_kills(venue: Venue) -> None:
     wait_until(lambda: history_process(venue) != first, "another history process")
     assert told(venue, users) == before
 
+    said = wait_until(lambda: venue.call("public/strikebook_get_signed_heads", count=100), "signed heads")
     venue.kill()
     venue.start()
     assert told(venue, users) == before
@@ -93,3 +104,8 @@ def test_the_past_outlives_kills(venue: Venue) -> None:
     index = venue.call("public/get_index_chart_data", index_name="btc_usdc", range="1h")
     assert index
     reader.close()
+    venue.wait_open()
+    late = two.buy(1_001.0, "late")["seq"]
+    assert proofs.proven(one, early) == proofs.proven(two, late) == r.NEW_ORDER
+    venue.kill()
+    proofs.must_be_one_chain(venue.data, said)
