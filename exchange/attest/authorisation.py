@@ -56,6 +56,30 @@ def fill_classes(events: bytes) -> list[FillClasses]:
     ]
 
 
+def frame_classes(events: bytes) -> dict[int, int]:
+    """The classes of all trades of a frame of events, by trade id: maker's << 4 | taker's, as settlement's
+    steps hold them. The events of each command are all there.
+
+    Raises:
+        Unauthorised: as `fill_classes`.
+    """
+    found: dict[int, int] = {}
+    start, at, seq, has_trade = 0, 0, events[8:16], False
+    for at in _places(events):
+        if events[at + 8 : at + 16] != seq:
+            if has_trade:
+                found.update(_packed(events[start:at]))
+            start, seq, has_trade = at, events[at + 8 : at + 16], False
+        has_trade = has_trade or events[at] == r.EV_TRADE
+    if has_trade:
+        found.update(_packed(events[start:]))
+    return found
+
+
+def _packed(events: bytes) -> dict[int, int]:
+    return {each.trade_id: each.maker << 4 | each.taker for each in fill_classes(events)}
+
+
 def _side(grants: dict[int, int], order_id: int, flags: int) -> int:
     if flags & _OF_BLOCK:
         return BLOCK

@@ -63,3 +63,12 @@ def test_a_trade_of_an_unknown_order_has_no_class(engine: Engine) -> None:
         at += size
     with pytest.raises(a.Unauthorised):
         a.fill_classes(trades)
+
+
+def test_a_whole_frame_is_told_by_trade_id(engine: Engine) -> None:
+    batch = order(ALICE, SELL, 7) + order(BOB, 0, 0) + order(BOB, SELL, SIGNED) + order(ALICE, 0, 0)
+    block = block_trade(ALICE, 1, [BlockTrade(BOB, PERPETUAL, 3, INDEX)])
+    found = a.frame_classes(engine.apply(batch + block))
+    classes = [a.GRANT << 4 | a.GRANT, a.SIGNED_ORDER << 4 | a.GRANT, a.BLOCK << 4 | a.BLOCK]
+    assert [found[trade] for trade in sorted(found)] == classes
+    assert a.frame_classes(b"") == {}
