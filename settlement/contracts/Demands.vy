@@ -99,7 +99,7 @@ def demand(header: Bytes[headers.HEADER], data: bytes32, what: uint256) -> uint2
 
 
 @internal
-def _answered(number: uint256, asked: Demand):
+def _answered(number: uint256):
     """
     @notice The stake is the operator's.
     """
@@ -125,7 +125,7 @@ def answer_chunk(
     assert keccak256(header) == asked.header_hash, "DEMAND"
     chunks.must_be_in(header, chunk)
     assert len(hashes) == chunk.count and chunks.root_of(hashes) == chunk.steps_root, "STEPS"
-    self._answered(number, asked)
+    self._answered(number)
 
 
 @external
@@ -134,11 +134,16 @@ def answer_data(number: uint256, header: Bytes[headers.HEADER], payload: Bytes[P
     @notice Publish the data of a batch. Anyone may.
     @custom:errors DEMAND: no such demand, or of something else; DATA: not the header's.
     """
+    self._answer_data(number, header, keccak256(payload))
+
+
+@internal
+def _answer_data(number: uint256, header: Bytes[headers.HEADER], payload_hash: bytes32):
     asked: Demand = self.demands[number]
     assert asked.until != 0 and asked.what == DATA, "DEMAND"
     assert keccak256(header) == asked.header_hash, "DEMAND"
-    assert keccak256(payload) == headers.data_hash(header), "DATA"
-    self._answered(number, asked)
+    assert payload_hash == headers.data_hash(header), "DATA"
+    self._answered(number)
 
 
 @external

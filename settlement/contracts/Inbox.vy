@@ -209,15 +209,25 @@ def take_bond(amount: uint256):
 
 
 @external
-def post(header: Bytes[headers.HEADER], payload: Bytes[PAYLOAD]) -> uint256:
+def post(header: Bytes[headers.HEADER], payload: Bytes[PAYLOAD]):
     """
     @notice Post the next batch. The payload stands here (calldata), in the transaction's blobs, or outside.
     @param header Without verifier version and proof.
-    @return The batch's id.
+    @param payload Empty unless the layer is calldata.
+    @dev Nothing is kept in memory behind the payload: it has room for the largest, and memory costs up to where
+        it is touched.
     @custom:errors OPERATOR: another posts; SEALED: before `enlist`; FROZEN: the escape is open; BOND: too small;
         HEADER: not one of this version; BATCH: not the next; ROOT: it does not follow the head's; CLOSED: time
         runs back or ahead; RANGE: sequence ranges leave a gap; DATA: the payload is not the header's; BLOBS: the
         blobs are not; EMPTY: no chunks and yet a change; DEPOSITS, FORCED: what the bridge says is skipped or made up.
+    """
+    self._post(header, len(payload), keccak256(payload))
+
+
+@internal
+def _post(header: Bytes[headers.HEADER], payload_bytes: uint256, payload_hash: bytes32):
+    """
+    @notice Post the next batch, whose data in this call's payload is so long and has this hash.
     """
     assert msg.sender == OPERATOR, "OPERATOR"
     assert self.is_sealed, "SEALED"
@@ -238,7 +248,7 @@ def post(header: Bytes[headers.HEADER], payload: Bytes[PAYLOAD]) -> uint256:
         assert root == self.head_root, "EMPTY"
         assert headers.chunk_root(header) == empty(bytes32), "EMPTY"
         assert headers.trace_root(header) == empty(bytes32), "EMPTY"
-    data: bytes32 = self._data(counts, headers.data_hash(header), payload)
+    data: bytes32 = self._data(counts, headers.data_hash(header), payload_bytes, payload_hash)
     self._take_ranges(header, (counts >> 96) & (2 ** 16 - 1))
     deposits_through: uint256 = (counts >> 32) & headers.LOW_64
     forced_through: uint256 = headers.word(header, 220) & headers.LOW_64
@@ -251,12 +261,11 @@ def post(header: Bytes[headers.HEADER], payload: Bytes[PAYLOAD]) -> uint256:
     self.head_root = root
     self.packed = (batch << 192) | (packed & (headers.LOW_64 << 128)) | (closed_ms << 64)
     log Posted(batch=batch, header_hash=header_hash, new_root=root, data=data, final_at=final_at)
-    return batch
 
 
 @internal
 @view
-def _data(counts: uint256, data_hash: bytes32, payload: Bytes[PAYLOAD]) -> bytes32:
+def _data(counts: uint256, data_hash: bytes32, payload_bytes: uint256, payload_hash: bytes32) -> bytes32:
     """
     @notice Reverts unless the data is where the header says. Returns what is kept of blobs: keccak(last, versioned
         hash) over all, from the zero word.
@@ -266,10 +275,10 @@ def _data(counts: uint256, data_hash: bytes32, payload: Bytes[PAYLOAD]) -> bytes
     assert (counts >> 124) & 15 <= 1 and layer <= LAYER_EXTERNAL, "HEADER"
     assert blobs <= MOST_BLOBS and (layer == LAYER_BLOBS) == (blobs != 0), "BLOBS"
     if layer == LAYER_CALLDATA:
-        assert len(payload) == (counts >> 224), "DATA"
-        assert keccak256(payload) == data_hash, "DATA"
+        assert payload_bytes == counts >> 224, "DATA"
+        assert payload_hash == data_hash, "DATA"
     else:
-        assert len(payload) == 0, "DATA"
+        assert payload_bytes == 0, "DATA"
     kept: bytes32 = empty(bytes32)
     if layer == LAYER_BLOBS:
         for k: uint256 in range(blobs, bound=MOST_BLOBS):

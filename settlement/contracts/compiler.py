@@ -6,6 +6,7 @@ millisecond. A kept artifact is one JSON file, written whole.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -98,11 +99,21 @@ def _compile(directory: Path, name: str) -> dict[str, Any]:
     source = FileInput(0, Path(path.name), path, text)
     bundle = FilesystemInputBundle([SOURCES, directory])
     settings = Settings(evm_version=EVM_VERSION)
-    return dict(
-        compile_from_file_input(
-            source, input_bundle=bundle, settings=settings, output_formats=_OUTPUTS, no_bytecode_metadata=True
+    collects = gc.isenabled()
+    gc.disable()  # millions of objects that all live until the end: a third of the time
+    try:
+        return dict(
+            compile_from_file_input(
+                source,
+                input_bundle=bundle,
+                settings=settings,
+                output_formats=_OUTPUTS,
+                no_bytecode_metadata=True,
+            )
         )
-    )
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _write(path: Path, text: str) -> None:

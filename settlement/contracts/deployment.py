@@ -58,6 +58,7 @@ class Contracts:
     demands: Contract
     evidence: Contract
     escape: Contract
+    runner: Contract
     executors: dict[str, Contract]
 
     def executor(self, kind: int) -> Contract:
@@ -140,8 +141,10 @@ def deploy_all(
         told.silence_s,
         told.claim_s,
     )
-    dispute.transact(deployer, "enlist", [each.address for each in executors.values()])
+    runner = deploy(evm, deployer, compiled("Runner", cache), dispute.address)
+    enlisted = [runner.address, *(each.address for each in executors.values())]
+    dispute.transact(deployer, "enlist", enlisted)
     bridge.transact(deployer, "enlist", inbox.address, escape.address)
     judges = [dispute.address, demands.address, evidence.address]
     inbox.transact(deployer, "enlist", judges, escape.address)
-    return Contracts(token, bridge, inbox, dispute, demands, evidence, escape, executors)
+    return Contracts(token, bridge, inbox, dispute, demands, evidence, escape, runner, executors)

@@ -11,7 +11,7 @@ from tests.unit.settlement.contracts.machines import machine
 
 Machine = tuple[Evm, list[bytes]]
 
-EVERY_MACHINE = ["revm", "py-evm", pytest.param("anvil", marks=[pytest.mark.l1, pytest.mark.slow])]
+EVERY_MACHINE = ["revm", "py-evm", pytest.param("anvil", marks=pytest.mark.l1)]
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -14,9 +11,10 @@ from typing import Any, Final
 
 from settlement.contracts.evm import Evm, Log, Receipt, reverted
 from settlement.contracts.revm import Revm
+from tests.unit.settlement.l1.anvil import binary
 
 GAS: Final = 30_000_000
-ANVIL: Final = "STRIKEBOOK_ANVIL"
+_ASKED_MOST: Final = 10_000
 
 
 def _hex(raw: bytes) -> str:
@@ -130,10 +128,9 @@ class Node:
         return self._send(told, output)
 
     def _send(self, transaction: dict[str, Any], output: bytes) -> Receipt:
-        told = self.ask(
-            "eth_getTransactionReceipt",
-            self.ask("eth_sendTransaction", {**transaction, "gas": hex(GAS // 2)}),
-        )
+        sent = self.ask("eth_sendTransaction", {**transaction, "gas": hex(GAS // 2)})
+        asked = (self.ask("eth_getTransactionReceipt", sent) for _ in range(_ASKED_MOST))
+        told = next(each for each in asked if each is not None)
         assert int(told["status"], 16) == 1
         logs = tuple(
             Log(_raw(each["address"]), tuple(_raw(topic) for topic in each["topics"]), _raw(each["data"]))
@@ -148,32 +145,15 @@ class Node:
         return _raw(self.ask("eth_call", told, "latest"))
 
 
-def anvil_binary() -> str:
-    """Where the node is: $STRIKEBOOK_ANVIL or on the path. Raises FileNotFoundError."""
-    found = os.environ.get(ANVIL) or shutil.which("anvil")
-    if not found:
-        raise FileNotFoundError(f"no anvil: set ${ANVIL} or put it on the path (make test-l1 fetches it)")
-    return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def anvil() -> Iterator[Node]:
-    """A node of its own, ended with the block."""
-    port = _free_port()
-    command = [anvil_binary(), "--port", str(port), "--gas-limit", "40000000", "--hardfork", "prague"]
+    """A node of its own that makes a block a transaction, ended with the block."""
+    command = [str(binary()), "--port", "0", "--gas-limit", "40000000", "--hardfork", "prague"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("Listening on"):
-                    break
-            yield Node(f"http://127.0.0.1:{port}")
+            address = next(line.split()[-1] for line in process.stdout if line.startswith("Listening on"))
+            yield Node(f"http://{address}")
         finally:
             process.terminate()
 

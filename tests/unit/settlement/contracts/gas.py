@@ -1,0 +1,182 @@
+"""What every function costs, measured on py-evm under the rules of Prague, whole transactions.
+
+`python -m tests.unit.settlement.contracts.gas` writes docs/gas.md anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from settlement.contracts import packing
+from settlement.contracts.evm import Contract, floor_gas
+from settlement.contracts.packing import Progress
+from settlement.hashing import ZERO_HASH
+from settlement.stf import leaves
+from settlement.stf import steps as s
+from settlement.stf.chunks import Chunk
+from settlement.stf.commitment import Commitment
+from settlement.stf.state import Account, State
+from settlement.stf.witness import Witnessing
+from settlement.trees.sparse import prove
+from tests.unit.settlement.contracts.machines import machine
+from tests.unit.settlement.contracts.worlds import (
+    E6,
+    World,
+    chunk_argument,
+    fill,
+    hold,
+    opening,
+    venue,
+    words_of,
+)
+
+TABLE: Final = Path(__file__).parents[4] / "docs" / "gas.md"
+ROW: Final = re.compile(r"^\| (.+?) \| ([\d,]+) \|$", re.MULTILINE)
+MAKER, TAKER, SMALL = 64 + 5_000, 64 + 123, 64 + 77
+
+Table = dict[str, int]
+
+
+def busy_venue() -> State:
+    """10,000 accounts, 1,000 instruments; a maker with 64 positions on 8 pages, a taker with 12 on 3."""
+    rng, state = random.Random(3), venue(10_000, 1_000, 3)
+    for number in range(64, 64 + 10_000):
+        state.accounts[number].owner = rng.randbytes(20)
+    for page in range(8):
+        for k in range(8):
+            hold(state, MAKER, 16 * page + k + 1, rng.randrange(1, 100), rng.randrange(1, 10**9))
+    for page in range(3):
+        for k in range(4):
+            hold(state, TAKER, 16 * page + k + 1, -rng.randrange(1, 100), -rng.randrange(1, 10**9))
+    return state
+
+
+def measure() -> Table:
+    """Every figure, in the order of the table."""
+    found: Table = {}
+    with machine("py-evm") as (evm, senders):
+        state = busy_venue()
+        state.accounts[SMALL] = Account(owner=senders[4])
+        _of_life(World(evm, senders, state), found)
+    return found
+
+
+def _of_life(world: World, found: Table) -> None:
+    bridge, inbox = world.contracts.bridge, world.contracts.inbox
+
+    def cost(name: str, contract: Contract, sender: bytes, function: str, *values: Any) -> Any:
+        receipt = contract.transact(sender, function, *values)
+        found[name] = receipt.gas_used
+        return contract.returned(function, receipt.output) if receipt.output else None
+
+    cost("Bridge.deposit, the first", bridge, world.user, "deposit", SMALL, 50 * E6)
+    cost("Bridge.deposit", bridge, world.user, "deposit", SMALL, 50 * E6)
+    steps = [s.Step(s.DEPOSIT, first=SMALL, ident=n, p=50 * E6) for n in (1, 2)]
+    steps += [
+        s.Step(s.HELD, first=SMALL, ident=1, p=20 * E6),
+        s.Step(s.RESOLVED, first=SMALL, second=0, ident=1, p=20 * E6),
+        s.Step(s.MARK, instrument=1, ident=5, p=50 * E6),
+    ]
+    world.execute(steps)
+    before = copy.deepcopy(world.state)
+    fills = [fill(MAKER, TAKER, 17, price=1_200 + n) for n in range(16)]
+    chunks, done = world.batch(fills)
+    header = world.header(chunks, done, layer=2)
+    receipt = world.post(header, b"")
+    found["Inbox.post, data in blobs or outside"] = receipt.gas_used
+    _of_disputes(world, before, (header, chunks, list(done.trace)), cost)
+    world.evm.advance(world.settings.challenge_s + world.settings.dispute_s)
+    cost("Inbox.finalise, two batches", inbox, world.user, "finalise")
+    opened = opening(world.commitment, header)
+    held = world.state.withdrawals[0]
+    one = (0, held.ident, held.account, held.status, held.amount_micro, held.owner)
+    proof = tuple(prove(world.commitment.withdrawals, 0))
+    cost("Bridge.withdraw", bridge, world.user, "withdraw", opened, one, proof)
+    words = words_of(world.commitment.account_preimage(SMALL))
+    path = tuple(prove(world.commitment.accounts, SMALL))
+    cost("Bridge.request", bridge, world.user, "request", SMALL, E6, opened, words, path)
+    _of_escape(world, opened, cost)
+
+
+def _of_disputes(
+    world: World, before: State, batch: tuple[Any, list[Chunk], list[bytes]], cost: Any
+) -> None:
+    header, chunks, trace = batch
+    dispute, runner = world.contracts.dispute, world.contracts.runner
+    executor = world.contracts.executor(s.FILL)
+    witnessing = Witnessing(before, Commitment(before))
+    argument = chunk_argument(chunks, trace, 0, header.previous_root)
+    progress = packing.start(witnessing.running())
+    state = packing.running(witnessing.running())
+    begun = (header.bound(), ZERO_HASH, argument, state)
+    name = cost("Dispute.begin", dispute, world.challenger, "begin", *begun)
+    packed = [packing.pack(step, witness) for step, witness in witnessing.chunk(chunks[0])]
+    one = (name, progress, packed[0])
+    told = cost("FillSteps.step, a FILL at depth 32 with positions", executor, world.challenger, "step", *one)
+    rest = [executor.address] * (len(packed) - 1), packed[1:]
+    progress = Progress(*cost("Runner.steps, 15 FILLs", runner, world.challenger, "steps", name, told, *rest))
+    index, kind, count, root, _, _, _, behind, _ = argument
+    subject = (world.challenger, header.hash, ZERO_HASH, index, kind, count, root, behind)
+    hashes = [step.hash() for step in chunks[0].steps]
+    fees = packing.fee_account(witnessing.of_end())
+    arguments = (header.bound(), subject, progress, hashes, fees)
+    cost("Dispute.finish, 16 steps, batch right", dispute, world.challenger, "finish", *arguments)
+    number = cost(
+        "Demands.demand", world.contracts.demands, world.challenger, "demand", header.bound(), ZERO_HASH, 0
+    )
+    answer = (number, header.bound(), argument, hashes)
+    cost("Demands.answer_chunk, 16 steps", world.contracts.demands, world.operator, "answer_chunk", *answer)
+
+
+def _of_escape(world: World, opened: tuple[Any, ...], cost: Any) -> None:
+    escape, state, trees = world.contracts.escape, world.state, world.commitment
+    world.evm.advance(world.settings.silence_s + 1)
+    cost("Escape.open", escape, world.user, "open", opened, words_of(state.parameters.money.words()))
+    for number in sorted(instrument for page in state.accounts[TAKER].pages.values() for instrument in page):
+        words = words_of(leaves.instrument_preimage(state.instruments[number]))
+        cost("Escape.mark", escape, world.user, "mark", number, words, *prove(trees.instruments, number))
+    pages = [leaves.page_words(page) for _, page in sorted(state.accounts[TAKER].pages.items())]
+    words, path = words_of(trees.account_preimage(TAKER)), prove(trees.accounts, TAKER)
+    arguments = (TAKER, words, *path, pages, trees.positions.page_list(TAKER))
+    cost("Escape.count, 12 positions on 3 pages", escape, world.user, "count", *arguments)
+    world.evm.advance(world.settings.claim_s + 1)
+    cost("Escape.close", escape, world.user, "close")
+    cost("Escape.pay", escape, world.user, "pay", state.accounts[TAKER].owner)
+
+
+def of_a_chunk() -> int:
+    """A chunk of 64 fills in one transaction, on the machine in process: without what a cold start adds."""
+    with machine("revm") as (evm, senders):
+        world = World(evm, senders, busy_venue())
+        fills = tuple(fill(MAKER, TAKER, 17 + 16 * (n % 3), price=1_200 + n) for n in range(64))
+        before = Witnessing(world.state, world.commitment)
+        progress = packing.start(before.running())
+        packed = [packing.pack(step, witness) for step, witness in before.chunk(Chunk(0, fills))]
+        executor, runner = world.contracts.executor(s.FILL), world.contracts.runner
+        arguments = (bytes(32), progress, [executor.address] * 64, packed)
+        receipt = runner.transact(world.challenger, "steps", *arguments)
+        assert Progress(*runner.returned("steps", receipt.output)).done == 64
+        return max(receipt.gas_used, floor_gas(runner.data("steps", *arguments)))
+
+
+def kept() -> Table:
+    """The table of docs/gas.md."""
+    return {name: int(figure.replace(",", "")) for name, figure in ROW.findall(TABLE.read_text())}
+
+
+def main() -> None:
+    """Write the table anew."""
+    rows = "\n".join(f"| {name} | {figure:,} |" for name, figure in measure().items())
+    chunk = f"| {CHUNK} | {of_a_chunk():,} |"
+    head, _, _ = TABLE.read_text().partition("| function |")
+    TABLE.write_text(f"{head}| function | gas |\n|---|---|\n{rows}\n{chunk}\n")
+
+
+CHUNK: Final = "Runner.steps, a chunk of 64 FILLs"
+
+if __name__ == "__main__":
+    main()
