@@ -1,11 +1,11 @@
 """The venue under the gateway's benchmark, one process: ``python -m loadtest.gateway_venue --data DIR …``.
 
-The order path as `strikebook serve` wires it (engine, journal with fdatasync, chain, views, private streams,
+The order path as `strikebook serve` wires it (engine, journal with fdatasync, views, private streams,
 credentials), on the benchmark's own market and without what runs beside it: no oracle, no calendar, no
-settlement and no history. With `--whole` it is the venue of `strikebook serve` itself on that market: marks
-at 10 Hz, calendar, risk driver; attestor, settlement, history and snapshots in processes of their own. With
-`--attestor` that one process keeps the chain and makes receipts. It prints one line of JSON when it listens:
-its port and a token for each account.
+attestor (so nobody hashes the chain), no settlement and no history. With `--whole` it is the venue of
+`strikebook serve` itself on that market: marks at 10 Hz, calendar, risk driver; attestor, settlement,
+history and snapshots in processes of their own. With `--attestor` that one process keeps the chain and makes
+receipts. It prints one line of JSON when it listens: its port and a token for each account.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from exchange.app.telemetry import Telemetry
 from exchange.attest import chain
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
@@ -117,21 +116,19 @@ async def run(world: World, data: Path, profile: Path | None = None, *, attested
     write_journal(world, data / "journal")
     storage = DiskStorage(data / "journal", writer=True)
     recovered = recover(storage, machine(RESERVE_ORDERS), chain=chain)
-    assert recovered.chain_log is not None
     recovered.writer.set_rules_version(recovered.engine.rules_version)
     credentials = Credentials(":memory:", SystemEntropy(), clock, fixed_key(b"k" * 32))
     replays = ReplayLog(data, clock)
     authenticator = CredentialAuthenticator(credentials, clock, replays)
     telemetry = Telemetry(clock)
     attestor = AttestorLink(Config(data), loop) if attested else None
-    journal, keeper = recovered.writer, ChainKeeper(recovered.chain_log, recovered.writer)
+    journal = recovered.writer
     venue = Venue(
         recovered.engine,
         journal if attestor is None else RingingJournal(journal, attestor.ring),
         ReplayGuard(ThreadCommitter(loop), replays),
         loop,
         clock,
-        chain=keeper if attestor is None else None,
         authenticator=authenticator,
         quotes_need_cancel_on_disconnect=False,
         receipts=attestor,
