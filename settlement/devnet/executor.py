@@ -119,7 +119,7 @@ def _credit(world: World, changes: Changes, address: bytes, amount_wei: int) -> 
 
 def ask(world: World, message: Message, block: Surroundings) -> Outcome:
     """Run a message that nobody signed and that changes nothing (eth_call). Raises ExecutionError."""
-    return world.run(message, block, world.account(message.sender))
+    return world.run(message, block, world.account(message.sender), keep=False)
 
 
 def estimate_gas(world: World, message: Message, block: Surroundings, data_floor: int) -> tuple[int, Outcome]:

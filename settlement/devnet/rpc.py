@@ -52,6 +52,7 @@ class Node:
         self._chain = chain
         self._asking = Asking(chain)
         self._control = Control(chain)
+        self._signatures: dict[str, inspect.Signature] = {}
         self._methods: dict[str, Callable[..., Any]] = {
             "web3_clientVersion": lambda: CLIENT_VERSION,
             "net_version": lambda: str(chain.options.chain_id),
@@ -107,7 +108,9 @@ class Node:
         if self._chain.faults.fail and not name.startswith("devnet_"):
             raise RpcError(-32603, "the node fails (a fault that was switched on)")
         try:
-            inspect.signature(method).bind(*given)
+            if name not in self._signatures:
+                self._signatures[name] = inspect.signature(method)
+            self._signatures[name].bind(*given)
         except TypeError as error:
             raise RpcError(-32602, f"{name}: {error}") from error
         with _translated():

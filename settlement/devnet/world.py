@@ -13,7 +13,7 @@ and 1), BLOCKHASH is not the chain's, and of Prague and later there are no new o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env, TxEnv
@@ -23,9 +23,9 @@ from settlement.hashing import keccak
 NO_CODE_HASH: Final = keccak(b"")
 EVM_VERSION: Final = "Cancun"
 _ACCOUNT_INFO: Final[Any] = AccountInfo  # its published type leaves the balance out
-_ACCOUNT: Final = re.compile(
-    r"(0x[0-9a-f]{40}): Account \{ info: .*?storage: \{(.*?)\}, status: AccountStatus\(([^)]*)\)"
-)
+_ACCOUNT: Final = ": Account { info: "
+_STORAGE: Final = "storage: {"
+_STATUS: Final = "}, status: AccountStatus("
 _SLOT: Final = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: (\d+), present_value: (\d+) \}")
 _FAILURE: Final = re.compile(r"(?:Revert|Halt) \{.*?gas_used: (\d+)")
 _OUTPUT: Final = re.compile(r"output: 0x([0-9a-f]*)")
@@ -58,6 +58,9 @@ class Changes(NamedTuple):
     accounts: dict[bytes, tuple[Account | None, Account | None]]
     slots: dict[tuple[bytes, int], tuple[int, int]]
     codes: dict[bytes, bytes]
+
+
+NO_CHANGES: Final = Changes({}, {}, {})
 
 
 class Message(NamedTuple):
@@ -177,8 +180,12 @@ class World:
 
     # --- running -----------------------------------------------------------------------------------
 
-    def run(self, message: Message, block: Surroundings, sender: Account) -> Outcome:
+    def run(
+        self, message: Message, block: Surroundings, sender: Account, *, keep: bool = True
+    ) -> Outcome:
         """Run a message on this state, with the sender's account as given; the state stays as it is.
+
+        Without `keep` its changes are not told: for questions.
 
         Raises ExecutionError.
         """
@@ -193,13 +200,13 @@ class World:
         self._show(message.sender, sender)
         mark = evm.snapshot()
         try:
-            return self._outcome(message, sender)
+            return self._outcome(message, sender, keep=keep)
         finally:
             evm.revert(mark)
             evm.reset_transient_storage()
             self._show(message.sender, self.account(message.sender))
 
-    def _outcome(self, message: Message, sender: Account) -> Outcome:
+    def _outcome(self, message: Message, sender: Account, *, keep: bool) -> Outcome:
         evm, created, output = self._evm, b"", b""
         who = hex_of(message.sender)
         try:
@@ -216,9 +223,8 @@ class World:
         if result is None:
             raise ExecutionError("the EVM told no result")
         logs = tuple(_log(log.address, log.data) for log in result.logs)
-        return Outcome(
-            True, result.gas_used, result.gas_refunded, output, "", logs, created, self._changes()
-        )
+        changes = self._changes() if keep else NO_CHANGES
+        return Outcome(True, result.gas_used, result.gas_refunded, output, "", logs, created, changes)
 
     def _failure(self, text: str, message: Message, sender: Account) -> Outcome:
         found = _FAILURE.search(text)
@@ -236,8 +242,11 @@ class World:
         """What the journal holds that the state does not, in a fixed order."""
         slots: dict[tuple[bytes, int], tuple[int, int]] = {}
         gone: set[bytes] = set()
-        for address, storage, status in _ACCOUNT.findall(self._evm.journal_str):
-            raw = bytes.fromhex(address[2:])
+        touched = self._evm.journal_state
+        printed = list(_printed(self._evm.journal_str))
+        if {raw for raw, _, _ in printed} != {bytes.fromhex(address[2:]) for address in touched}:
+            raise ExecutionError("the EVM's journal is printed in a form that is not known")
+        for raw, storage, status in printed:
             if "SelfDestructed" in status:
                 gone.add(raw)
                 continue
@@ -246,7 +255,7 @@ class World:
                     slots[raw, int(key)] = (int(before), int(after))
         accounts: dict[bytes, tuple[Account | None, Account | None]] = {}
         codes: dict[bytes, bytes] = {}
-        for address, info in sorted(self._evm.journal_state.items()):
+        for address, info in sorted(touched.items()):
             raw = bytes.fromhex(address[2:])
             before_account = self.accounts.get(raw)
             after_account = Account(info.nonce, info.balance, info.code_hash or NO_CODE_HASH)
@@ -258,6 +267,20 @@ class World:
             if after_account.code_hash not in self.codes and after_account.code_hash != NO_CODE_HASH:
                 codes[after_account.code_hash] = self._evm.get_code(address) or b""
         return Changes(accounts, dict(sorted(slots.items())), codes)
+
+
+def _printed(journal: str) -> Iterator[tuple[bytes, str, str]]:
+    """(address, storage, status) of each account in a journal's printed form.
+
+    By searching for fixed words: most of the text is code, which an expression would read byte by byte.
+    """
+    before, *parts = journal.split(_ACCOUNT)
+    for part in parts:
+        storage_at = part.index(_STORAGE) + len(_STORAGE)
+        status_at = part.index(_STATUS, storage_at)
+        begins = status_at + len(_STATUS)
+        yield bytes.fromhex(before[-40:]), part[storage_at:status_at], part[begins : part.index(")", begins)]
+        before = part
 
 
 def _halt(text: str) -> str:

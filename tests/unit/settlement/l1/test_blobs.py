@@ -16,9 +16,9 @@ PAYLOAD = random.Random(5).randbytes(10_000)
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.integers(1, 2 * blobs.PAYLOAD_BYTES + 50), st.randoms(use_true_random=False))
-def test_payloads_come_back(size: int, generator: random.Random) -> None:
-    payload = generator.randbytes(size)
+@given(st.integers(1, 2 * blobs.PAYLOAD_BYTES + 50), st.integers(0, 99))
+def test_payloads_come_back(size: int, seed: int) -> None:
+    payload = random.Random(seed).randbytes(size)
     packed = blobs.pack(payload)
     assert len(packed) == -(-size // blobs.PAYLOAD_BYTES)
     assert blobs.unpack(packed, size) == payload
