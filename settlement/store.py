@@ -111,17 +111,27 @@ class Loaded(NamedTuple):
     next_seq: int
 
 
+def open_database(path: str | Path, newest: int) -> tuple[sqlite3.Connection, int]:
+    """A database whose commits are durable, and the format it has (0: it is new).
+
+    Raises:
+        StoreError: a format beyond the newest this version knows.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    known = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if known not in range(newest + 1):
+        raise StoreError(f"{path} has format {known}, this version knows {newest}")
+    return database, known
+
+
 class Store:
     """One SQLite file with one writer. `sqlite3.Error` passes through: the caller retries or stops."""
 
     def __init__(self, path: str | Path) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if known not in range(FORMAT + 1):
-            raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
+        self._db, known = open_database(path, FORMAT)
         if known == 1:
             self._db.executescript(f"BEGIN; {_FROM_FORMAT_1} PRAGMA user_version={FORMAT}; COMMIT;")
         self._db.executescript(_SCHEMA + f"PRAGMA user_version={FORMAT};")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from settlement.stf.chunks import Chunk
+from settlement.stf.chunks import Chunk, apply_chunk
 from settlement.stf.commitment import Commitment
 from settlement.stf.errors import TransitionError
-from settlement.stf.rules import apply
 from settlement.stf.state import State
 from settlement.stf.steps import Step
 from settlement.stf.witness import Running, Witness, Witnessing
@@ -39,9 +38,7 @@ def prove_chunk(state: State, chunks: Sequence[Chunk], number: int) -> ChunkProo
         TransitionError: a chunk before it has a step that is not allowed; prove that one.
     """
     for chunk in chunks[:number]:
-        for step in chunk.steps:
-            apply(state, step)
-        state.end_chunk()
+        apply_chunk(state, chunk)
     witnessing = Witnessing(state, Commitment(state))
     before, proven = witnessing.running(), list[ProvenStep]()
     try:

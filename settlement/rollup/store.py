@@ -6,7 +6,6 @@ them, hashes everything again and compares the root. The ledger's account is mad
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +22,7 @@ from settlement.stf import leaves
 from settlement.stf import sections as sc
 from settlement.stf.commitment import Commitment
 from settlement.stf.state import PAGE_SHIFT, Account, Parameters, State, Withdrawal
-from settlement.store import StoreError
+from settlement.store import StoreError, open_database
 
 __all__ = ["Loaded", "RollupStore", "StoreError"]
 
@@ -79,13 +78,7 @@ class RollupStore:
     """One SQLite file with one writer. `sqlite3.Error` passes through: the caller retries or stops."""
 
     def __init__(self, path: str | Path) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        known = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if known not in (0, FORMAT):
-            raise StoreError(f"{path} has format {known}, this version knows {FORMAT}")
+        self._db, _ = open_database(path, FORMAT)
         self._db.executescript(_SCHEMA + f"PRAGMA user_version={FORMAT};")
 
     def close(self) -> None:

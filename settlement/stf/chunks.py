@@ -64,19 +64,24 @@ def must_be_chunk(chunk: Chunk) -> None:
         raise TransitionError("a fill chunk with other steps")
 
 
-def execute(state: State, commitment: Commitment, chunks: Iterable[Chunk]) -> Executed:
-    """Apply chunks to the state, with the state root behind each.
+def apply_chunk(state: State, chunk: Chunk) -> None:
+    """Apply a chunk, its end included.
 
     Raises:
-        TransitionError: a chunk or a step that is not allowed; the state is then not to be used any more.
+        TransitionError: the chunk or a step is not allowed; the state is then not to be used any more.
     """
+    must_be_chunk(chunk)
+    for step in chunk.steps:
+        apply(state, step)
+    state.end_chunk()
+
+
+def execute(state: State, commitment: Commitment, chunks: Iterable[Chunk]) -> Executed:
+    """Apply chunks to the state, with the state root behind each. Raises TransitionError as `apply_chunk`."""
     leaves: list[bytes] = []
     trace: list[bytes] = []
     for chunk in chunks:
-        must_be_chunk(chunk)
-        for step in chunk.steps:
-            apply(state, step)
-        state.end_chunk()
+        apply_chunk(state, chunk)
         leaves.append(chunk.leaf)
         trace.append(commitment.update())
     return Executed(trace[-1] if trace else commitment.root, tuple(leaves), tuple(trace))
@@ -86,17 +91,11 @@ def replay(state: State, commitment: Commitment, chunks: Iterable[Chunk]) -> tup
     """Apply chunks with one state root behind the last: (new root, chunk root).
 
     All of what a batch does to the state is judged by these two. A trace that is wrong between them harms
-    nobody but who posted it; `execute` finds where it is.
-
-    Raises:
-        TransitionError: as `execute`.
+    nobody but who posted it; `execute` finds where it is. Raises TransitionError as `apply_chunk`.
     """
     leaves: list[bytes] = []
     for chunk in chunks:
-        must_be_chunk(chunk)
-        for step in chunk.steps:
-            apply(state, step)
-        state.end_chunk()
+        apply_chunk(state, chunk)
         leaves.append(chunk.leaf)
     return commitment.update(), binary.root(leaves)
 
