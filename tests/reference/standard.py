@@ -89,9 +89,11 @@ def _relieved(
     """min(isolated, relief) of one underlying and expiry."""
     if not _relief_counts(world, held) or not isolated:
         return isolated
-    delivery = sum(each.delivery_lots * perlot.delivery_fee(each.instrument) for each in held)
     relief = _relief(held, risk, is_initial=is_initial)
-    if delivery and relief < isolated:
+    if relief >= isolated:
+        return isolated
+    delivery = sum(each.delivery_lots * perlot.delivery_fee(each.instrument) for each in held)
+    if delivery:
         better = relief + delivery < isolated
         note(world, "relief: better with delivery" if better else "relief: worse only for delivery")
     return min(isolated, relief + delivery)
