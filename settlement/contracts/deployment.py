@@ -25,6 +25,7 @@ EXECUTORS: Final[dict[str, tuple[int, ...]]] = {
     ),
     "PassageSteps": (s.TAKEOVER, s.MOVED, s.TOPPED, s.TAKEN, s.MOVING, s.MOVING_ENDED),
     "ParameterSteps": (s.UNDERLYING, s.FEES, s.RISK, s.DISCOUNT, s.LIQUIDATION_FEE),
+    "DictionarySteps": (s.RECLASS,),
     "InstrumentSteps": (s.LISTING, s.STATE, s.MARK, s.SETTLE, s.HOLDER, s.SETTLED),
 }
 """Contracts of steps, and the kinds each executes."""

@@ -10,8 +10,10 @@ import struct
 from typing import Final, NamedTuple
 
 from settlement.hashing import ZERO_HASH, keccak
+from settlement.merkle import DEPTH, EMPTY
 from settlement.stf import leaves
 from settlement.stf import steps as s
+from settlement.stf.sections import NO_CLASS
 from settlement.stf.steps import Step
 from settlement.stf.witness import AccountOpening, LeafOpening, Running, Witness
 from settlement.trees.sparse import Proof
@@ -44,6 +46,7 @@ _OPENED: Final[dict[int, tuple[int, ...]]] = {
     s.DEFICIT: (leaves.SHARING,),
     s.SHARE: (leaves.SHARING,),
     s.LOSS_ENDED: (leaves.SHARING,),
+    s.RECLASS: (leaves.DICTIONARIES,),
 }
 _LISTS: Final = frozenset((leaves.FEES, leaves.UNDERLYINGS))
 _SECTION_BYTES: Final = {leaves.MONEY: 64, leaves.SHARING: 32, leaves.PASSAGE: 96, leaves.SLICE: 32}
@@ -112,6 +115,9 @@ def pack(step: Step, witness: Witness) -> Packed:
     for leaf in () if witness.withdrawal is None else (witness.withdrawal,):
         fields.append(_leaf(leaf, _ENTRY_BYTES))
         siblings += leaf.proof.siblings
+    for entry, proof in _one_by_one(step, witness.entries):
+        fields.append(proof.bitmap.to_bytes(4, "big") + entry.preimage)
+        siblings += proof.siblings
     if step.kind == s.LISTING:
         fields.append(step.payload)
     pages = [*(_pages(opening, step) for opening in witness.accounts), b"", b""]
@@ -181,6 +187,52 @@ def _sections(step: Step, witness: Witness) -> list[bytes]:
         section = words.get(n, b"")
         if n in _LISTS:
             found.append((len(section) // _WORD_BYTES).to_bytes(2, "big") + section)
+        elif n == leaves.DICTIONARIES:
+            found.append(max(0, len(section) - _WORD_BYTES).to_bytes(2, "big") + section)
         else:
             found.append(section.ljust(_SECTION_BYTES[n], b"\0"))
     return found
+
+
+# --- entries of dictionaries ------------------------------------------------------------------------------
+
+
+def _one_by_one(step: Step, entries: tuple[LeafOpening, ...]) -> list[tuple[LeafOpening, Proof]]:
+    """Entries with the proofs they have when those before them have changed, as RECLASS changes them."""
+    if not entries:
+        return []
+    behind = _entries_behind(step, entries)
+    paths: list[list[bytes]] = []
+    for at, entry in enumerate(entries):
+        path = _path(entry.proof)
+        for earlier in range(at):
+            meet = (entries[earlier].place ^ entry.place).bit_length() - 1
+            path[meet] = _node(entries[earlier].place, behind[earlier], paths[earlier], meet)
+        paths.append(path)
+    return [(entry, _proof(path)) for entry, path in zip(entries, paths, strict=True)]
+
+
+def _entries_behind(step: Step, entries: tuple[LeafOpening, ...]) -> list[bytes]:
+    """The leaves behind the step: taken out and closed up (source), put at the end (target)."""
+    has_target = step.instrument & 0xFF != NO_CLASS
+    cut = len(entries) - has_target
+    behind = [entries[1].preimage, ZERO_HASH] if cut == 2 else [ZERO_HASH] * cut
+    return [*behind, (step.first + 1).to_bytes(_WORD_BYTES, "big")] if has_target else behind
+
+
+def _path(proof: Proof) -> list[bytes]:
+    kept = iter(proof.siblings)
+    return [next(kept) if proof.bitmap >> level & 1 else EMPTY[level] for level in range(DEPTH)]
+
+
+def _proof(path: list[bytes]) -> Proof:
+    told = [level for level in range(DEPTH) if path[level] != EMPTY[level]]
+    return Proof(sum(1 << level for level in told), tuple(path[level] for level in told))
+
+
+def _node(place: int, leaf: bytes, path: list[bytes], height: int) -> bytes:
+    """The node at a height above a leaf."""
+    node = leaf
+    for level in range(height):
+        node = keccak(path[level] + node if place >> level & 1 else node + path[level])
+    return node
