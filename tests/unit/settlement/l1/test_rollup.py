@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from settlement.contracts import abi, evm
+from settlement.contracts.deployment import Settings, deploy_all
 from settlement.l1.ethereum import Ethereum
 from settlement.l1.follower import Follower
 from settlement.l1.onchain import OnChain
@@ -201,3 +202,26 @@ def test_posting_ends_once_on_any_node(backend: Backend, seed: int) -> None:
         backend.mine()
     assert [event.batch_id for event in posted(rollup)] == [1, 2, 3, 4, 5, 6]
     assert rollup.inbox(rollup.ethereum.head()).root == batches.roots[6]
+
+
+@pytest.mark.l1
+@pytest.mark.slow
+def test_the_development_chain_uses_the_gas_a_real_node_uses() -> None:
+    used: list[list[int]] = []
+    for name in ("devnet", "anvil"):
+        with opened(name) as backend:
+            chain = OnChain(Ethereum(backend.rpc), [KEY], backend.mine, backend.increase_time)
+            deploy_all(
+                chain, KEY.address, operator=KEY.address, sequencer=KEY.address, guardian=KEY.address,
+                genesis_root=bytes(32), settings=Settings(),
+            )  # fmt: skip
+            rollup, batches = deployed(backend), Batches(3)
+            posting(rollup, batches).step()
+            backend.mine()
+            Sender(rollup.ethereum, KEY).step(rollup.deposit(77, 5), rollup.ethereum.head())
+            backend.mine()
+            last = rollup.ethereum.head().number
+            blocks = (rollup.ethereum.block(number) for number in range(1, last + 1))
+            used.append([block.gas_used for block in blocks if block])
+    assert used[0] == used[1]
+    assert len(used[0]) > 20
