@@ -83,7 +83,7 @@ def _of_life(world: World, found: Table) -> None:
     ]
     world.execute(steps)
     before = copy.deepcopy(world.state)
-    fills = [fill(MAKER, TAKER, 17, price=1_200 + n) for n in range(16)]
+    fills = [fill(MAKER, TAKER, 17, price=1_200 + n, ident=n) for n in range(16)]
     chunks, done = world.batch(fills)
     header = world.header(chunks, done, layer=2)
     receipt = world.post(header, b"")
@@ -152,7 +152,7 @@ def of_a_chunk() -> int:
     """A chunk of 64 fills in one transaction, on the machine in process: without what a cold start adds."""
     with machine("revm") as (evm, senders):
         world = World(evm, senders, busy_venue())
-        fills = tuple(fill(MAKER, TAKER, 17 + 16 * (n % 3), price=1_200 + n) for n in range(64))
+        fills = tuple(fill(MAKER, TAKER, 17 + 16 * (n % 3), price=1_200 + n, ident=n) for n in range(64))
         before = Witnessing(world.state, world.commitment)
         progress = packing.start(before.running())
         packed = [packing.pack(step, witness) for step, witness in before.chunk(Chunk(0, fills))]

@@ -67,7 +67,7 @@ def start(machine: Machine) -> tuple[World, Witnessing]:
     return world, Witnessing(before, Commitment(before))
 
 
-STEPS = [fill(MAKER, TAKER), s.Step(s.INDEX, p=61_000 * 10**6), fill(TAKER, MAKER, 3, flags=1)]
+STEPS = [fill(MAKER, TAKER), s.Step(s.INDEX, p=61_000 * 10**6), fill(TAKER, MAKER, 3, flags=1, ident=2)]
 
 
 def test_a_right_batch_is_refuted_and_stands(any_machine: Machine) -> None:

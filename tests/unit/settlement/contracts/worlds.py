@@ -91,9 +91,10 @@ def fill(
     lots: int = 7,
     flags: int = 0,
     classes: int = 0x22,
+    ident: int = 1,
 ) -> s.Step:
-    """A FILL."""
-    return s.Step(s.FILL, classes, flags, instrument, maker, taker, 1, price, lots)
+    """A FILL. In one chunk their idents have no gaps."""
+    return s.Step(s.FILL, classes, flags, instrument, maker, taker, ident, price, lots)
 
 
 @dataclass
