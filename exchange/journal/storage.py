@@ -31,10 +31,8 @@ Not survived: loss of the whole disk (that is a replica's work), and deliberate 
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -229,12 +227,21 @@ class DiskStorage:
             os.close(fd)
 
 
-@contextlib.contextmanager
-def _wrapped(operation: str, name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(operation, name, str(error), error.errno or 0) from error
+class _wrapped:  # noqa: N801 - used as a function; a generator would cost each commit some microseconds
+    """An OSError becomes a StorageError of this operation on this file."""
+
+    __slots__ = ("_name", "_operation")
+
+    def __init__(self, operation: str, name: str) -> None:
+        self._operation = operation
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            raise StorageError(self._operation, self._name, str(error), error.errno or 0) from error
 
 
 def _write_fully(fd: int, data: bytes) -> None:

@@ -258,7 +258,12 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def scopes(self) -> frozenset[str]:
-        return parse_scopes(self.scope)
+        return _scopes_of(self.scope)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _scopes_of(granted: str) -> frozenset[str]:
+    return parse_scopes(granted)
 
 
 def _b64(raw: bytes) -> str:
@@ -276,7 +281,7 @@ class TokenSigner:
 
     def _tag(self, payload: str) -> str:
         message = b"access-token\0" + payload.encode()
-        return _b64(hmac.new(self._secret, message, hashlib.sha256).digest())
+        return _b64(hmac.digest(self._secret, message, "sha256"))
 
     def issue(self, token: Token) -> str:
         """The token as the client carries it."""
