@@ -14,18 +14,17 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Final
 
+from exchange.app.child_link import ChildLink
 from exchange.attest.secp256k1 import recover
 from exchange.gateway.verifier import Recovered, VerifierBusy
 
 _ASK: Final = struct.Struct("<Q32s65s")
 _ANSWER: Final = struct.Struct("<Q?20s")
 _READ: Final = 1 << 16
-_STOP_S: Final = 5.0
 ASKED_MAX: Final = 4_096
 _log: Final = logging.getLogger(__name__)
 
@@ -49,50 +48,25 @@ def serve(link: socket.socket) -> None:
         rest = rest[whole:]
 
 
-class ChildVerifier:
+class ChildVerifier(ChildLink):
     """A `gateway.verifier.Verifier` whose work a child process does. All of it on the loop's thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._child: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        super().__init__(loop)
         self._asked: dict[int, Recovered] = {}
         self._number = 0
         self._out = bytearray()
         self._in = bytearray()
-
-    def _start(self) -> socket.socket:
-        """Start the process; our end. Raises OSError."""
-        if self._child is not None:
-            self._child.poll()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        command = [sys.executable, "-m", "exchange.app.verifying", "--link", str(theirs.fileno())]
-        try:
-            # A session of its own: Ctrl-C is for the venue, which stops its children in order.
-            self._child = subprocess.Popen(command, pass_fds=(theirs.fileno(),), start_new_session=True)
-        finally:
-            theirs.close()
-        self._loop.add_reader(ours.fileno(), self._readable)
-        return ours
-
-    def stop(self) -> None:
-        """End it; what was asked and not answered has no answer."""
-        self._hang_up()
-        if self._child is not None:
-            self._child.terminate()
-            try:
-                self._child.wait(timeout=_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
 
     def ask(self, digest: bytes, signature: bytes, done: Recovered) -> None:
         """See `gateway.verifier.Verifier`."""
         if len(self._asked) >= ASKED_MAX:
             raise VerifierBusy
         try:
-            self._socket = self._socket or self._start()
+            if self._socket is None:
+                if self._child is not None:
+                    self._child.poll()  # it has ended
+                self._spawn(["exchange.app.verifying"])
         except OSError as error:
             _log.error("the verifier cannot be started: %s", error)
             raise VerifierBusy from None
@@ -119,17 +93,7 @@ class ChildVerifier:
         else:
             self._loop.remove_writer(self._socket.fileno())
 
-    def _readable(self) -> None:
-        assert self._socket is not None
-        try:
-            data = self._socket.recv(_READ)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._hang_up()
-            return
+    def _heard(self, data: bytes) -> None:
         self._in += data
         whole = len(self._in) - len(self._in) % _ANSWER.size
         found = list(_ANSWER.iter_unpack(bytes(self._in[:whole])))
@@ -141,11 +105,7 @@ class ChildVerifier:
 
     def _hang_up(self) -> None:
         """Close our end; nobody is known to have signed what was asked."""
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop.remove_writer(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        super()._hang_up()
         self._out.clear()
         self._in.clear()
         asked, self._asked = self._asked, {}

@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,28 +14,24 @@ from exchange.app.attesting.files import unpack_block
 from exchange.app.attesting.process import REFUSED
 from exchange.app.attesting.service import HELLO_BLOCKS
 from exchange.app.attesting.talk import Answer, Ask, Block, Ear, Hello, Message, packed
+from exchange.app.child_link import ChildLink
 from exchange.app.config import Config
 from exchange.attest.eip712 import Domain
 from exchange.attest.heads import HeadBlock
 from exchange.gateway.ports import JournalPort
 from exchange.gateway.receipts import Proof, ReceiptDone, ReceiptsBusy
 
-_STOP_S: Final = 10.0
-_BUFFER: Final = 1 << 20
-_READ: Final = 1 << 18
 _ASKED_MAX: Final = 16_384
 _log: Final = logging.getLogger(__name__)
 
 
-class AttestorLink:
+class AttestorLink(ChildLink):
     """A `gateway.receipts.Receipts` whose work a child process does. All of it on the loop's thread."""
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
         self._config = config
-        self._loop = loop
-        self._child: subprocess.Popen[bytes] | None = None
         self._bell = -1
-        self._socket: socket.socket | None = None
         self._ear = Ear()
         self._number = 0
         self._asked: dict[int, ReceiptDone] = {}
@@ -52,23 +45,13 @@ class AttestorLink:
         """Start the process."""
         heard, self._bell = os.pipe()
         os.set_blocking(self._bell, False)
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        ours.setblocking(False)
-        command = [sys.executable, "-m", "exchange.app.attesting", "--data", str(self._config.data)]
+        command = ["exchange.app.attesting", "--data", str(self._config.data), "--doorbell", str(heard)]
         command += ["--sealing-key", str(self._config.sealing_key), "--parent", str(os.getpid())]
-        command += ["--doorbell", str(heard), "--link", str(theirs.fileno())]
+        self._ear = Ear()
         try:
-            # A session of its own: Ctrl-C is for the venue, which stops its children in order.
-            self._child = subprocess.Popen(
-                command, pass_fds=(heard, theirs.fileno()), start_new_session=True
-            )
+            self._spawn(command, (heard,))
         finally:
             os.close(heard)
-            theirs.close()
-        self._socket, self._ear = ours, Ear()
-        self._loop.add_reader(ours.fileno(), self._readable)
 
     def revive(self) -> None:
         """Start it again if it has ended, unless it refuses to sign."""
@@ -77,17 +60,6 @@ class AttestorLink:
         _log.error("the attestor has ended with status %s", self._child.returncode)
         self._hang_up()
         self.start()
-
-    def stop(self) -> None:
-        """Let it sign what is there, and end it."""
-        self._hang_up()
-        if self._child is not None:
-            self._child.terminate()
-            try:
-                self._child.wait(timeout=_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
 
     def ring(self) -> None:
         """Events were written. Never blocks; a full pipe rings already."""
@@ -107,17 +79,7 @@ class AttestorLink:
             raise ReceiptsBusy from None
         self._asked[self._number] = done
 
-    def _readable(self) -> None:
-        assert self._socket is not None
-        try:
-            data = self._socket.recv(_READ)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._hang_up()
-            return
+    def _heard(self, data: bytes) -> None:
         for message in self._ear.hear(data):
             self._take(message)
 
@@ -136,10 +98,7 @@ class AttestorLink:
 
     def _hang_up(self) -> None:
         """Close our ends; whoever waits is told that there is nothing."""
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        super()._hang_up()
         if self._bell >= 0:
             os.close(self._bell)
             self._bell = -1

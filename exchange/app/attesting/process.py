@@ -76,7 +76,10 @@ def _serve(options: argparse.Namespace, storage: DiskStorage, link: socket.socke
     attestor = Attestor(storage, signer, guard, domain_at(paths.contracts))
 
     def send(message: Message) -> None:
-        link.sendall(packed(message))
+        try:
+            link.sendall(packed(message))
+        except OSError:  # the venue has hung up
+            stop.ask()
 
     service = Service(attestor, Finder(storage, attestor), lambda: round(clock.monotonic_s() * 1_000), send)
     service.greet(signer.address)
