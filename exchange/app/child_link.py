@@ -34,7 +34,7 @@ class ChildLink:
                 self._child.wait()
 
     def _spawn(self, command: Sequence[str], more: Sequence[int] = ()) -> socket.socket:
-        """Start `python -m …command --link N`; our end of the sockets. It gets the file descriptors `more` too.
+        """Start `python -m …command --link N`; our end of the sockets. It gets the descriptors `more` too.
 
         Raises:
             OSError: it cannot be started.
