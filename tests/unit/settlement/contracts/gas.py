@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import re
 from pathlib import Path
@@ -17,8 +16,8 @@ from settlement.contracts.packing import Progress
 from settlement.hashing import ZERO_HASH
 from settlement.stf import leaves
 from settlement.stf import steps as s
-from settlement.stf.chunks import Chunk
-from settlement.stf.commitment import Commitment
+from settlement.stf.chunks import Chunk, Executed
+from settlement.stf.header import Header
 from settlement.stf.state import Account, State
 from settlement.stf.witness import Witnessing
 from settlement.trees.sparse import prove
@@ -82,13 +81,7 @@ def _of_life(world: World, found: Table) -> None:
         s.Step(s.MARK, instrument=1, ident=5, p=50 * E6),
     ]
     world.execute(steps)
-    before = copy.deepcopy(world.state)
-    fills = [fill(MAKER, TAKER, 17, price=1_200 + n, ident=n) for n in range(16)]
-    chunks, done = world.batch(fills)
-    header = world.header(chunks, done, layer=2)
-    receipt = world.post(header, b"")
-    found["Inbox.post, data in blobs or outside"] = receipt.gas_used
-    _of_disputes(world, before, (header, chunks, list(done.trace)), cost)
+    header = _of_disputes(world, found, cost)
     world.evm.advance(world.settings.challenge_s + world.settings.dispute_s)
     cost("Inbox.finalise, two batches", inbox, world.user, "finalise")
     opened = opening(world.commitment, header)
@@ -102,34 +95,39 @@ def _of_life(world: World, found: Table) -> None:
     _of_escape(world, opened, cost)
 
 
-def _of_disputes(
-    world: World, before: State, batch: tuple[Any, list[Chunk], list[bytes]], cost: Any
-) -> None:
-    header, chunks, trace = batch
+def _of_disputes(world: World, found: Table, cost: Any) -> Header:
+    """A batch of four fills, executed step by step for its witnesses, posted and disputed."""
     dispute, runner = world.contracts.dispute, world.contracts.runner
     executor = world.contracts.executor(s.FILL)
-    witnessing = Witnessing(before, Commitment(before))
-    argument = chunk_argument(chunks, trace, 0, header.previous_root)
+    witnessing = Witnessing(world.state, world.commitment)
     progress = packing.start(witnessing.running())
     state = packing.running(witnessing.running())
+    chunk = Chunk(0, tuple(fill(MAKER, TAKER, 17, price=1_200 + n, ident=n) for n in range(4)))
+    packed = [packing.pack(step, witness) for step, witness in witnessing.chunk(chunk)]
+    fees = packing.fee_account(witnessing.of_end())
+    world.state.end_chunk()
+    root = world.commitment.update()
+    header = world.header([chunk], Executed(root, (chunk.leaf,), (root,)), layer=2)
+    found["Inbox.post, data in blobs or outside"] = world.post(header, b"").gas_used
+
+    argument = chunk_argument([chunk], [root], 0, header.previous_root)
     begun = (header.bound(), ZERO_HASH, argument, state)
     name = cost("Dispute.begin", dispute, world.challenger, "begin", *begun)
-    packed = [packing.pack(step, witness) for step, witness in witnessing.chunk(chunks[0])]
     one = (name, progress, packed[0])
     told = cost("FillSteps.step, a FILL at depth 32 with positions", executor, world.challenger, "step", *one)
     rest = [executor.address] * (len(packed) - 1), packed[1:]
-    progress = Progress(*cost("Runner.steps, 15 FILLs", runner, world.challenger, "steps", name, told, *rest))
-    index, kind, count, root, _, _, _, behind, _ = argument
-    subject = (world.challenger, header.hash, ZERO_HASH, index, kind, count, root, behind)
-    hashes = [step.hash() for step in chunks[0].steps]
-    fees = packing.fee_account(witnessing.of_end())
+    progress = Progress(*cost("Runner.steps, 3 FILLs", runner, world.challenger, "steps", name, told, *rest))
+    index, kind, count, steps_root, _, _, _, behind, _ = argument
+    subject = (world.challenger, header.hash, ZERO_HASH, index, kind, count, steps_root, behind)
+    hashes = [step.hash() for step in chunk.steps]
     arguments = (header.bound(), subject, progress, hashes, fees)
-    cost("Dispute.finish, 16 steps, batch right", dispute, world.challenger, "finish", *arguments)
+    cost("Dispute.finish, 4 steps, batch right", dispute, world.challenger, "finish", *arguments)
     number = cost(
         "Demands.demand", world.contracts.demands, world.challenger, "demand", header.bound(), ZERO_HASH, 0
     )
     answer = (number, header.bound(), argument, hashes)
-    cost("Demands.answer_chunk, 16 steps", world.contracts.demands, world.operator, "answer_chunk", *answer)
+    cost("Demands.answer_chunk, 4 steps", world.contracts.demands, world.operator, "answer_chunk", *answer)
+    return header
 
 
 def _of_escape(world: World, opened: tuple[Any, ...], cost: Any) -> None:
