@@ -105,3 +105,20 @@ def test_recovery_works_after_retention_at_any_moment(seed: int) -> None:
             assert again.toy.state() == venue.toy.state()
             venue = again
     assert firsts(storage, Kind.COMMANDS)[0] > 1
+
+
+def test_commands_stay_whose_heads_another_process_has_not_made_durable() -> None:
+    storage = MemoryStorage()
+    venue = build(storage, 10, segment_bytes=1000)
+    taken = []
+    for _ in range(4):
+        taken.append(snapshot(venue))
+        grow(venue, 10)
+    starts = firsts(storage, Kind.COMMANDS)
+    retain(storage, consumers=[], heads_seq=taken[0] + 1)
+    assert SnapshotStore(storage).sequences()[0] == taken[0]
+    assert firsts(storage, Kind.COMMANDS)[0] <= taken[0] + 1
+    retain(storage, consumers=[], heads_seq=taken[3] + 1)
+    assert SnapshotStore(storage).sequences() == taken[2:]
+    assert starts[0] < firsts(storage, Kind.COMMANDS)[0] <= taken[2] + 1
+    assert venue.chain_log.first_seq == 1  # its keeper trims it
