@@ -12,6 +12,7 @@ from exchange.wire.messages import pushes as p
 from exchange.wire.messages import stream as t
 from exchange.wire.messages import venue as v
 from exchange.wire.messages.parameters import Currency, IndexName, InstrumentName, Kind, Resolution
+from exchange.wire.messages.protection import MmpTrigger
 
 PARTS: Final[dict[str, Any]] = {
     "instrument_name": InstrumentName,
@@ -60,7 +61,7 @@ CHANNELS: Final[dict[str, Any]] = {
     "user.combo_trades.{instrument_name}.{interval}": o.UserTrade,
     "user.combo_trades.{kind}.{currency}.{interval}": o.UserTrade,
     "user.lock": a.LockChange,
-    "user.mmp_trigger.{index_name}": a.MmpTrigger,
+    "user.mmp_trigger.{index_name}": MmpTrigger,
     "user.orders.{instrument_name}.raw": o.Order,
     "user.orders.{instrument_name}.{interval}": list[o.Order],
     "user.orders.{kind}.{currency}.raw": o.Order,

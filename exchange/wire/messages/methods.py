@@ -24,6 +24,7 @@ from exchange.wire.messages.parameters import (
     SettlementType,
     parameters,
 )
+from exchange.wire.messages.protection import MmpConfig, MmpStatus
 
 Ok = Literal["ok"]
 Points = list[list[float]]
@@ -124,11 +125,11 @@ _TRADING: Final = {
     "private/set_mmp_config": call(
         "index_name interval frozen_time max_quote_quantity? mmp_group? quantity_limit? delta_limit? "
         "vega_limit? trade_count_limit? block_rfq?",
-        list[a.MmpConfig],
+        list[MmpConfig],
         interval=Seconds,
     ),
-    "private/get_mmp_config": call("index_name? mmp_group? block_rfq?", list[a.MmpConfig]),
-    "private/get_mmp_status": call("index_name? mmp_group? block_rfq?", list[a.MmpStatus]),
+    "private/get_mmp_config": call("index_name? mmp_group? block_rfq?", list[MmpConfig]),
+    "private/get_mmp_status": call("index_name? mmp_group? block_rfq?", list[MmpStatus]),
     "private/reset_mmp": call("index_name mmp_group? block_rfq?", Ok),
     "private/move_positions": call(
         "source_uid target_uid trades currency?",
