@@ -11,11 +11,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from loadtest import settlement_compression
+from loadtest import settlement_compression, settlement_netted
 from loadtest.command_line import positive, run_and_finish
 from loadtest.settlement_rows import MEASURES, Row, Scale
 
-MEASURED: Final = (settlement_compression,)
+MEASURED: Final = (settlement_compression, settlement_netted)
 """The modules with measures: importing them registers these."""
 
 HELP: Final = """\
@@ -31,6 +31,7 @@ how fast batches are coded and decoded.
                venue has coded --warm fills; the first batch of all is shown apart
   peers        self-contained batches: columns as in settlement's first format, with brotli, zstd or nothing;
                JSON, msgpack, fixed width
+  netted       what a batch changes and no fills: lots and value of every position, cash of every account
   speed        processor time of the fastest of three runs
 """
 

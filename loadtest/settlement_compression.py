@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 from typing import Final, NamedTuple
 
 from loadtest.settlement_peers import COLUMNAR_BROTLI, PEERS
@@ -131,8 +131,9 @@ class Measured(NamedTuple):
     stream: Stream
 
 
+@cache
 def measured(laws: Laws, scale: Scale) -> Measured:
-    """Run a stream through a venue."""
+    """Run a stream through a venue; the same for every measure."""
     large_fills = scale.batches * LARGE
     stream = generate(laws, scale.warm_fills + large_fills)
     venue = Venue(stream)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import bench_settlement, settlement_compression
+from loadtest import bench_settlement, settlement_compression, settlement_netted
 from loadtest.settlement_peers import PEERS, columnar
 from loadtest.settlement_rows import MEASURES, Measure, Row, Scale, measure
 from loadtest.streams import options_v1
@@ -43,7 +43,7 @@ class TestRows:
         path = tmp_path / "rows.json"
         for value, code in ((1.0, 0), (3.0, 1)):
             monkeypatch.setitem(MEASURES, "compression", one_row(value))
-            assert bench_settlement.main(["--json", str(path)]) == code
+            assert bench_settlement.main(["--only", "compression", "--json", str(path)]) == code
             assert json.loads(path.read_text())["rows"][0]["met"] is (code == 0)
         assert "a bar is missed" in capsys.readouterr().out
 
@@ -76,6 +76,8 @@ class TestVenue:
         )
         rows = list(settlement_compression.speed_rows(found))
         assert [row.value > 0 for row in rows] == [True, True]
+        netted = next(iter(settlement_netted.netted_rows(found)))
+        assert 1 < netted.value < 8
 
 
 def test_scale_is_what_the_command_line_says() -> None:
