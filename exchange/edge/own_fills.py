@@ -8,6 +8,7 @@ from typing import final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
+from exchange.domain import limits
 from exchange.domain import records as r
 from exchange.edge.objects import Objects, orders_behind
 from exchange.edge.released import DIRECTION_MASK, NUMBER_SHIFT, UNIT_MASK, UNIT_SHIFT, Past
@@ -26,11 +27,20 @@ class OwnFills:
         self._past = past
         self._called = called
 
-    def write(self, account: int, place: i64, finality: int) -> bytes:
-        """The account's side of the TRADE at a place that is kept; `finality` as `Objects.trade`. Empty if it
-        is of a combo or of a block, or its numbers are too large to be written here."""
-        events = self._past.buffers[int(place >> NUMBER_SHIFT)]
-        at = ((place >> UNIT_SHIFT) & UNIT_MASK) * r.UNIT_BYTES
+    def write(self, account: int, places: list[int], posted_seq: int, confirmed_seq: int) -> list[bytes]:
+        """The account's sides of the TRADEs at places that are kept; commands up to `posted_seq` are in a
+        batch on the L1, those up to `confirmed_seq` final. Empty where it is of a combo or of a block, or its
+        numbers are too large to be written here."""
+        found: list[bytes] = []
+        for place in places:
+            events = self._past.buffers[place >> NUMBER_SHIFT]
+            at = ((place >> UNIT_SHIFT) & UNIT_MASK) * r.UNIT_BYTES
+            counter = read_i64_le(events, at + 8) & limits.COUNTER_MASK
+            finality = 0 if counter > posted_seq else 2 if counter <= confirmed_seq else 1
+            found.append(self._written(account, events, at, place & DIRECTION_MASK, finality))
+        return found
+
+    def _written(self, account: i64, events: bytes, at: i64, direction: i64, finality: i64) -> bytes:
         if read_i64_le(events, at) & 0xFF != r.EV_TRADE or read_i64_le(events, at + 32) == 0:
             return b""
         if read_i64_le(events, at + 88) & r.TRADE_COMBO:
@@ -41,6 +51,7 @@ class OwnFills:
         is_quote = own >= 0 and read_i64_le(events, own + 64) & r.FLAG_QUOTE != 0
         labels = read_i64_le(events, at + 144)
         label = labels & r.U32 if is_maker else labels >> 32 & r.U32
-        more = self._called(account, int(label), is_quote) if label or is_quote else b""
-        direction = int(place & DIRECTION_MASK)
-        return self._objects.trade(events, int(at), events, own, is_maker, direction, finality, more)
+        more = self._called(int(account), int(label), is_quote) if label or is_quote else b""
+        return self._objects.trade(
+            events, int(at), events, own, is_maker, int(direction), int(finality), more
+        )

@@ -288,7 +288,7 @@ def _reply(
             outcome.take(ev.read_event(packed, at))
         at += (packed[at + 2] | packed[at + 3] << 8) * r.UNIT_BYTES
     places = venue.ring.trade_places(account, trade_ids) if trade_ids else []
-    trades = [Raw(venue.rendering.fill_at(account, place)) for place in places]
+    trades = [Raw(fill) for fill in venue.rendering.fills_at(account, places)]
     affected = outcome.count()
     session.reply(request, _result(orders, trades, parsed.errors, affected), outcome.seq)
 

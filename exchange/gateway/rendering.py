@@ -9,11 +9,10 @@ from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
 from exchange.edge.own_fills import OwnFills
-from exchange.edge.released import NUMBER_SHIFT
 from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
-from exchange.gateway.fixed_members import CONFIRMED, FINALITIES, POSTED, SOFT, objects_of
-from exchange.gateway.history_ring import Fill, HistoryRing, byte_of, fill_of
+from exchange.gateway.fixed_members import CONFIRMED, POSTED, SOFT, objects_of
+from exchange.gateway.history_ring import Fill, HistoryRing, fill_of
 from exchange.gateway.labels import Labels
 from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.order_json import OrderWriter
@@ -141,13 +140,14 @@ class Rendering:
             self.finality(int.from_bytes(fill.trade[8:16], "little")),
         )
 
-    def fill_at(self, account: int, place: int) -> bytes:
-        """As `fill_json`, of the TRADE at a place of the ring."""
-        past = self._ring.past
-        events, at = past.buffers[place >> NUMBER_SHIFT], byte_of(place)
-        finality = self.finality(int.from_bytes(events[at + 8 : at + 16], "little"))
-        written = self._own_fills.write(account, place, FINALITIES.index(finality))
-        return written or self.fill_json(fill_of(past, place), account)
+    def fills_at(self, account: int, places: list[int]) -> list[bytes]:
+        """As `fill_json`, of the TRADEs at places of the ring."""
+        settled = self._settlement
+        found = self._own_fills.write(account, places, settled.posted_seq(), settled.confirmed_seq())
+        for number, written in enumerate(found):
+            if not written:
+                found[number] = self.fill_json(fill_of(self._ring.past, places[number]), account)
+        return found
 
     def _called(self, account: int, label: int, is_quote: bool) -> bytes:
         """What a fill says of its order's label."""

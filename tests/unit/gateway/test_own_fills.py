@@ -31,24 +31,26 @@ def a_day(rig: ComboRig) -> list[Client]:
     return [alice, bob]
 
 
-@pytest.mark.parametrize("settled", [0, 1 << 40])
-def test_it_equals_the_object(settled: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("posted", "confirmed"), [(0, 0), (1 << 40, 0), (1 << 40, 1 << 40)])
+def test_it_equals_the_object(posted: int, confirmed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = ComboRig().open()
-    monkeypatch.setattr(rig.venue.settlement, "posted_seq", lambda: settled, raising=False)
+    monkeypatch.setattr(rig.venue.settlement, "posted_seq", lambda: posted)
+    monkeypatch.setattr(rig.venue.settlement, "confirmed_seq", lambda: confirmed)
     clients = a_day(rig)
     past, rendering = rig.venue.ring.past, rig.venue.rendering
     asked_of: list[bool] = []
     for client in clients:
         account = client.account or 0
-        number, seen = past.first(account, released.FILLS), 0
+        places: list[int] = []
+        number = past.first(account, released.FILLS)
         while number:
             place, number, _ = past.entry(number)
-            fill = fill_of(past, place)
-            written = msgspec.json.decode(rendering.fill_at(account, place))
-            assert written == msgspec.json.decode(msgspec.json.encode(rendering.fill(fill, account)))
-            asked_of.append(bool(rendering._own_fills.write(account, place, 0)))
-            seen += 1
-        assert seen >= 8
+            places.append(place)
+        assert len(places) >= 8
+        objects = [rendering.fill(fill_of(past, place), account) for place in places]
+        written = [msgspec.json.decode(each) for each in rendering.fills_at(account, places)]
+        assert written == msgspec.json.decode(msgspec.json.encode(objects))
+        asked_of += [bool(each) for each in rendering._own_fills.write(account, places, posted, confirmed)]
     assert {True, False} == set(asked_of)  # combos are left to the general way, all else is not
 
 
