@@ -1,8 +1,8 @@
 """A batch netted: what its fills change, without the fills (docs/codec-5.md, Netted).
 
 Per position the lots and their value in ticks · lots, per account what its cash changes beyond the premiums.
-Both sides know the dictionaries (the order of accounts and instruments, and who is how busy), the anchors, and
-by the state what a fill of a size and value would cost in fees; all else is learnt on the way (`adaptive`).
+Both sides know the dictionaries (the order of accounts and instruments, and who is how busy), the anchors,
+and by the state what a fill of a size and value would cost in fees; all else is learnt (`adaptive`).
 """
 
 from __future__ import annotations
