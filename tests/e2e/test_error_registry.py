@@ -39,6 +39,7 @@ async def test_every_error_told_is_in_the_registry_that_is_served() -> None:
             entry["code"]: entry for entry in (await peer.call("public/strikebook_get_errors"))["errors"]
         }
         asked = [(method, params) for method in _ASKED for params in _variants(method)]
+        asked.append(("private/change_margin_model", {"margin_model": "cross_sm"}))  # not offered
         told: Counter[int] = Counter()
         for (method, params), reply in zip(asked, await _replies(peer, asked), strict=True):
             if "error" not in reply:
