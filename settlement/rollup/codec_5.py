@@ -23,7 +23,7 @@ from settlement.coding.dictionary import DICTIONARIES, INSTRUMENTS, TAKERS, Dict
 from settlement.coding.learner import Kind
 from settlement.coding.limits import DecodeError
 from settlement.coding.sequencing import Sequencer
-from settlement.coding.tables import Tables
+from settlement.coding.tables import Tables, parse
 from settlement.hashing import keccak
 from settlement.rollup.coding import NO_TABLES, Encoded, Undecodable
 from settlement.stf.chunks import OTHER_CHUNK, Chunk
@@ -39,18 +39,27 @@ _STEPS: Final = 12
 
 
 class Codec5:
-    """One chain of batches: `begin` with the state in front of each, then code it or decode it."""
+    """One chain of batches: `begin` with the state in front of each, then code it or decode it.
+
+    `tables`: the last ones of the batches before (`tables_data`), for who begins in the middle of a chain.
+    Raises DecodeError for bytes that are none.
+    """
 
     number = 5
 
-    def __init__(self) -> None:
+    def __init__(self, tables: bytes = b"") -> None:
         self._kinds: dict[int, Kind] = {}
         self._sequencer = Sequencer(self._kind_of)
         self._dictionaries = Dictionaries()
         self._anchors = Anchors.of(())
         self._before: Tables | None = None
-        self._after: Tables | None = None
+        self._after: Tables | None = parse(tables) if tables else None
         self._prepared: Prepared | None = None
+
+    @property
+    def tables_data(self) -> bytes:
+        """The last tables of the batches decoded so far; nothing if there were none."""
+        return self._after.data if self._after else b""
 
     def begin(self, state: State) -> None:
         """Take dictionaries and anchors out of the state."""

@@ -78,6 +78,17 @@ def test_other_tables_than_the_header_s_are_refused(chain: Told) -> None:
         coding.decode(chain.batches[0].header._replace(tables_hash=bytes(32)), chain.batches[0].payload)
 
 
+def test_a_chain_is_taken_up_in_its_middle_with_the_last_tables(chain: Told) -> None:
+    first = Derivation(Codec5(), chain.bridge)
+    for batch in chain.batches[:2]:
+        first.take(batch.header, batch.payload)
+    assert isinstance(first.coding, Codec5)
+    coding = Codec5(first.coding.tables_data)
+    coding.begin(first.state)
+    batch = chain.batches[2]
+    assert coding.decode(batch.header, batch.payload) == list(batch.chunks)
+
+
 def test_a_kind_has_the_step_its_price_stands_in() -> None:
     terms = OPTION._replace(underlying=3, tick_steps=((0, 1), (500, 5)))
     assert kind_of(terms_words(terms), 0) == (3, 1)
