@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from settlement.hashing import keccak
 from settlement.rollup.builder import Attested, Batch, BatchBuilder, Limits
-from settlement.rollup.coding import RawCoding
+from settlement.rollup.coding import Coding, RawCoding
 from settlement.rollup.derive import QueuedDeposit, QueuedRequest
 from settlement.state import State as LedgerState
 from settlement.stf.state import State
@@ -39,10 +39,10 @@ class Chain:
     builder: BatchBuilder
 
 
-def chain_of(seed: int, commands: int = 60, fills: int = 20) -> Chain:
+def chain_of(seed: int, commands: int = 60, fills: int = 20, coding: Coding | None = None) -> Chain:
     venue = Venue(seed)
     frames = venue.frames(commands)
-    builder = BatchBuilder(LedgerState(), State(), RawCoding(), Limits(fills, 1 << 60))
+    builder = BatchBuilder(LedgerState(), State(), coding or RawCoding(), Limits(fills, 1 << 60))
     batches: list[Batch] = []
     for frame in frames:
         builder.add(frame, TIME_MS)

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from settlement.hashing import keccak
-from settlement.rollup.builder import Batch, BatchBuilder, Limits
 from settlement.rollup.codec_5 import Codec5, kind_of
 from settlement.rollup.coding import Undecodable
-from settlement.rollup.derive import Derivation, Fault, QueuedDeposit, Wrong
-from settlement.state import State as LedgerState
+from settlement.rollup.derive import Derivation, Fault, Wrong
 from settlement.stf.state import State
 from settlement.stf.steps import RECLASS
 from settlement.stf.terms import terms_words
-from tests.unit.settlement.rollup.chains import ATTESTED, Queues
-from tests.unit.settlement.streams import OPTION, TIME_MS, Venue
+from tests.unit.settlement.rollup.chains import Chain, chain_of
+from tests.unit.settlement.streams import OPTION
 
 
-@dataclass
-class Told:
-    """A chain, and the bridge its deposits came from."""
-
-    batches: list[Batch]
-    bridge: Queues
-
-
-def told(seed: int) -> Told:
-    venue = Venue(seed)
-    frames = venue.frames(60)
-    builder = BatchBuilder(LedgerState(), State(), Codec5(), Limits(20, 1 << 60))
-    batches: list[Batch] = []
-    for frame in frames:
-        builder.add(frame, TIME_MS)
-        if builder.due(TIME_MS) or frame is frames[-1]:
-            batches.append(builder.close(ATTESTED, TIME_MS + len(batches)))
-            builder.begin()
-    deposits = {n: QueuedDeposit(who, amount, bytes(20)) for n, who, amount in venue.deposits}
-    return Told(batches, Queues(deposits))
+def told(seed: int) -> Chain:
+    return chain_of(seed, coding=Codec5())
 
 
 @pytest.fixture(scope="module")
-def chain() -> Told:
+def chain() -> Chain:
     return told(5)
 
 
@@ -55,12 +33,12 @@ def test_a_derivation_comes_to_the_same_chunks_and_roots(seed: int) -> None:
     assert len(chain.batches) > 2
 
 
-def test_new_instruments_and_accounts_are_registered_with_the_batch(chain: Told) -> None:
+def test_new_instruments_and_accounts_are_registered_with_the_batch(chain: Chain) -> None:
     steps = [step for chunk in chain.batches[0].chunks for step in chunk.steps]
     assert any(step.kind == RECLASS for step in steps)
 
 
-def test_bytes_that_were_changed_name_their_chunk(chain: Told) -> None:
+def test_bytes_that_were_changed_name_their_chunk(chain: Chain) -> None:
     found = Derivation(Codec5(), chain.bridge)
     found.take(chain.batches[0].header, chain.batches[0].payload)
     batch = chain.batches[1]
@@ -71,14 +49,14 @@ def test_bytes_that_were_changed_name_their_chunk(chain: Told) -> None:
     assert caught.value.finding.wrong in (Wrong.UNDECODABLE, Wrong.CHUNK_ROOT)
 
 
-def test_other_tables_than_the_header_s_are_refused(chain: Told) -> None:
+def test_other_tables_than_the_header_s_are_refused(chain: Chain) -> None:
     coding = Codec5()
     coding.begin(State())
     with pytest.raises(Undecodable, match="tables"):
         coding.decode(chain.batches[0].header._replace(tables_hash=bytes(32)), chain.batches[0].payload)
 
 
-def test_a_chain_is_taken_up_in_its_middle_with_the_last_tables(chain: Told) -> None:
+def test_a_chain_is_taken_up_in_its_middle_with_the_last_tables(chain: Chain) -> None:
     first = Derivation(Codec5(), chain.bridge)
     for batch in chain.batches[:2]:
         first.take(batch.header, batch.payload)
