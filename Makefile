@@ -77,7 +77,6 @@ bench-receipts: setup  ## how long after an order's acknowledgement its signed r
 	@$(PY) -m loadtest.bench_receipts $(ARGS)
 
 bench-settlement: setup  ## bytes and gas a fill, beside columns, JSON and msgpack under brotli; fails below its bars
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-settlement-peers.lock
 	@$(PY) -m loadtest.bench_settlement $(ARGS)
 
 diff-campaign: setup  ## engine against reference, 100 million random commands (hours)

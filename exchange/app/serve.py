@@ -127,10 +127,6 @@ class VenueProcess:
         except TlsError as error:
             raise StartError(str(error)) from None
         try:
-            self._domain = domain_at(Paths(config.data).contracts)
-        except DomainError as error:
-            raise StartError(f"{error}; mend or remove it") from None
-        try:
             engines.select(config.pricing_engine)
         except engines.EngineError as error:
             raise StartError(f"{error.code}: {error}") from None
@@ -140,6 +136,10 @@ class VenueProcess:
             raise StartError(
                 f"{config.data} cannot be a data directory: {error.strerror}; name another with --data"
             ) from None
+        try:
+            self._domain = domain_at(Paths(config.data).contracts)
+        except DomainError as error:
+            raise StartError(f"{error}; mend or remove it") from None
         return tls
 
     def _new_venue(self, recovered: Recovered[Engine], loop: asyncio.AbstractEventLoop) -> Venue:

@@ -78,8 +78,7 @@ def test_only_the_app_reads_clocks_and_randomness(path: Path) -> None:
 
 def test_the_root_holds_no_more_than_its_known_files() -> None:
     known = {"README.md", "Makefile", "pyproject.toml", "setup.py", "mypyc.ini", "requirements.lock",
-             "requirements-peers.lock", "requirements-pricing-peers.lock",
-             "requirements-settlement-peers.lock", ".gitignore", ".ci"}  # fmt: skip
+             "requirements-peers.lock", "requirements-pricing-peers.lock", ".gitignore", ".ci"}  # fmt: skip
     rooms = {"exchange", "pricing", "settlement", "clients", "tests", "loadtest", "docs"}
     tracked = {line.split("/")[0] for line in _tracked()}
     assert tracked <= known | rooms

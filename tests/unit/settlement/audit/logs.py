@@ -9,6 +9,7 @@ from exchange.attest.keccak import keccak
 from exchange.attest.secp256k1 import Signer
 from exchange.core.engine import Engine
 from exchange.domain import commands as c
+from exchange.domain import events as e
 from exchange.domain import records as r
 from settlement.audit.rerun import Batch, Claim
 from tests.unit.core.harness import INDEX, PERPETUAL, Market, under_rules_3
@@ -20,18 +21,28 @@ NOW_MS = 1_750_000_000_000
 GRANT = g.Grant(MINE, 7, KEY.address, g.SCOPE, (), (PERPETUAL,), 5, NOW_MS + 60_000, 1)
 
 
-class Log(Engine):
-    """An engine that writes down its commit batches and what they were committed to."""
+class Log(Market):
+    """A market that writes down its commit batches and what they were committed to."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.batches: list[Batch] = []
         self.claims: list[Claim] = []
         self.head, self.log = chain.EMPTY_HEAD, command_log.EMPTY_LOG
+        super().__init__(Engine())
+
+    @property
+    def next_seq(self) -> int:
+        return self.engine.next_seq
+
+    def state_hash(self) -> bytes:
+        return self.engine.state_hash()
+
+    def send(self, *commands: bytes) -> list[e.Event]:
+        return list(e.read_events(self.apply(b"".join(commands))))
 
     def apply(self, batch: bytes) -> bytes:
         first = self.next_seq
-        events = super().apply(batch)
+        events = self.engine.apply(batch)
         self.head = chain.next_head(self.head, 0, first, chain.batch_root(0, first, batch, events))
         self.log = command_log.next_log(self.log, 0, first, batch)
         last = self.next_seq - 1
@@ -44,9 +55,9 @@ class Log(Engine):
 def market() -> Log:
     """A market under rules 5 with money, and an account of OWNER."""
     log = Log()
-    found = under_rules_3(Market(log))
-    found.send(c.set_rules(4), c.set_rules(5), c.create_account(MINE, OWNER.address))
-    found.deposit(MINE, 10**13)
+    under_rules_3(log)
+    log.send(c.set_rules(4), c.set_rules(5), c.create_account(MINE, OWNER.address))
+    log.deposit(MINE, 10**13)
     log.apply(c.time(NOW_MS))
     return log
 

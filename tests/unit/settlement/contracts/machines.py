@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,8 +30,11 @@ class PyEvm:
     """py-evm under the rules of Prague. It signs only for senders it has the keys of: `senders`."""
 
     def __init__(self) -> None:
+        limit = sys.getrecursionlimit()
         from eth_tester import EthereumTester, PyEVMBackend
 
+        # py-evm raises it beyond what the stack holds: other tests' deep nesting would end the process.
+        sys.setrecursionlimit(limit)
         parameters = PyEVMBackend.generate_genesis_params(overrides={"gas_limit": 40_000_000})
         self._tester: Any = EthereumTester(PyEVMBackend(genesis_parameters=parameters))
         self.senders = [_raw(each) for each in self._tester.get_accounts()]
