@@ -28,21 +28,22 @@ class Log(Market):
         self.batches: list[Batch] = []
         self.claims: list[Claim] = []
         self.head, self.log = chain.EMPTY_HEAD, command_log.EMPTY_LOG
-        super().__init__(Engine())
+        self._core = Engine()
+        super().__init__(self._core)
 
     @property
     def next_seq(self) -> int:
-        return self.engine.next_seq
+        return self._core.next_seq
 
     def state_hash(self) -> bytes:
-        return self.engine.state_hash()
+        return self._core.state_hash()
 
     def send(self, *commands: bytes) -> list[e.Event]:
         return list(e.read_events(self.apply(b"".join(commands))))
 
     def apply(self, batch: bytes) -> bytes:
         first = self.next_seq
-        events = self.engine.apply(batch)
+        events = self._core.apply(batch)
         self.head = chain.next_head(self.head, 0, first, chain.batch_root(0, first, batch, events))
         self.log = command_log.next_log(self.log, 0, first, batch)
         last = self.next_seq - 1
