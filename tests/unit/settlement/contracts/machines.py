@@ -33,10 +33,10 @@ class PyEvm:
         limit = sys.getrecursionlimit()
         from eth_tester import EthereumTester, PyEVMBackend
 
-        # py-evm raises it beyond what the stack holds: other tests' deep nesting would end the process.
-        sys.setrecursionlimit(limit)
         parameters = PyEVMBackend.generate_genesis_params(overrides={"gas_limit": 40_000_000})
         self._tester: Any = EthereumTester(PyEVMBackend(genesis_parameters=parameters))
+        # py-evm raises it beyond what the stack holds: other tests' deep nesting would end the process.
+        sys.setrecursionlimit(limit)
         self.senders = [_raw(each) for each in self._tester.get_accounts()]
 
     def now(self) -> int:
