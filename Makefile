@@ -41,7 +41,7 @@ serve: setup  ## the venue alone
 	@$(PY) -m exchange.app.cli serve $(ARGS)
 
 test: setup lint  ## everything that guards the code: lint, types, imports, all tests
-	@$(PY) -m pytest -n 3 --dist worksteal -q -m "not slow and not l1" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not l1" $(ARGS)
 
 test-slow: setup  ## the larger counts that make test leaves out (an hour or so)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
