@@ -99,7 +99,7 @@ class DiskStorage:
         self.directory = Path(directory)
         self._append_fds: dict[str, int] = {}
         self._lock_fd = -1
-        with _wrapped("open", str(self.directory)):
+        with _Wrapped("open", str(self.directory)):
             if not self.directory.is_dir():
                 self.directory.mkdir(parents=True, exist_ok=True)
                 _sync_path(self.directory.parent)
@@ -135,7 +135,7 @@ class DiskStorage:
         self.close()
 
     def names(self) -> list[str]:
-        with _wrapped("list", str(self.directory)):
+        with _Wrapped("list", str(self.directory)):
             return sorted(name for name in os.listdir(self.directory) if name != _LOCK_NAME)
 
     def size(self, name: str) -> int | None:
@@ -147,7 +147,7 @@ class DiskStorage:
             raise StorageError("stat", name, str(error), error.errno or 0) from error
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        with _wrapped("read", name):
+        with _Wrapped("read", name):
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory_fd)
             try:
                 return _read_fully(fd, offset, length)
@@ -155,7 +155,7 @@ class DiskStorage:
                 os.close(fd)
 
     def create(self, name: str, data: bytes) -> None:
-        with _wrapped("create", name):
+        with _Wrapped("create", name):
             fd = self._open(name, os.O_CREAT | os.O_EXCL | os.O_APPEND)
             self._append_fds[name] = fd
             _write_fully(fd, data)
@@ -163,11 +163,11 @@ class DiskStorage:
             os.fsync(self._directory_fd)
 
     def append(self, name: str, data: bytes) -> None:
-        with _wrapped("append", name):
+        with _Wrapped("append", name):
             _write_fully(self._append_fd(name), data)
 
     def rewrite(self, name: str, offset: int, data: bytes) -> None:
-        with _wrapped("rewrite", name):
+        with _Wrapped("rewrite", name):
             fd = self._open(name, 0)  # without O_APPEND, which would put the bytes at the end
             try:
                 _write_fully_at(fd, offset, data)
@@ -175,18 +175,18 @@ class DiskStorage:
                 os.close(fd)
 
     def fdatasync(self, name: str) -> None:
-        with _wrapped("fdatasync", name):
+        with _Wrapped("fdatasync", name):
             os.fdatasync(self._append_fd(name))
 
     def truncate(self, name: str, size: int) -> None:
-        with _wrapped("truncate", name):
+        with _Wrapped("truncate", name):
             fd = self._append_fd(name)
             os.ftruncate(fd, size)
             os.fsync(fd)
 
     def replace(self, name: str, data: bytes) -> None:
         temporary = name + TEMPORARY_SUFFIX
-        with _wrapped("replace", name):
+        with _Wrapped("replace", name):
             self._forget(name)
             fd = self._open(temporary, os.O_CREAT | os.O_TRUNC)
             try:
@@ -199,17 +199,17 @@ class DiskStorage:
             os.fsync(directory_fd)
 
     def delete(self, name: str) -> None:
-        with _wrapped("delete", name):
+        with _Wrapped("delete", name):
             self._forget(name)
             os.unlink(name, dir_fd=self._directory_fd)
             os.fsync(self._directory_fd)
 
     def sync_directory(self) -> None:
-        with _wrapped("fsync", str(self.directory)):
+        with _Wrapped("fsync", str(self.directory)):
             os.fsync(self._directory_fd)
 
     def release(self, name: str) -> None:
-        with _wrapped("close", name):
+        with _Wrapped("close", name):
             self._forget(name)
 
     def _open(self, name: str, flags: int) -> int:
@@ -227,8 +227,9 @@ class DiskStorage:
             os.close(fd)
 
 
-class _wrapped:  # noqa: N801 - used as a function; a generator would cost each commit some microseconds
-    """An OSError becomes a StorageError of this operation on this file."""
+class _Wrapped:
+    """An OSError becomes a StorageError of this operation on this file. A class, because a generator costs
+    each commit some microseconds."""
 
     __slots__ = ("_name", "_operation")
 
