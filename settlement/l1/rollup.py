@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from settlement.contracts import abi
+from settlement.contracts.deployment import Contracts
 from settlement.hashing import keccak
 from settlement.l1.ethereum import Ethereum, Head, LogEntry
 from settlement.l1.hexes import HexError, data, read_data
@@ -27,6 +28,7 @@ _FINALISED: Final = keccak(b"Finalised(uint256)")
 _POST_GAS: Final = 400_000  # above what its calldata costs
 _WORD_GAS: Final = 24  # a payload's word: copied, hashed, and the memory it takes
 _TRANSFER_GAS: Final = 300_000
+_NAMED: Final = ("inbox", "bridge", "token", "dispute", "demands", "evidence", "escape", "runner")
 
 
 class ContractsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,10 +40,18 @@ class ContractsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
     dispute: str = ""
     first_block: int = 0
+    demands: str = ""
+    evidence: str = ""
+    escape: str = ""
+    runner: str = ""
+    executors: dict[str, str] = {}
 
 
 class Addresses(NamedTuple):
-    """Where the contracts are, and the block they were deployed in."""
+    """Where the contracts are, and the block they were deployed in. What is not known is empty.
+
+    `executors`: the contracts of steps by name, as `settlement.contracts.deployment.EXECUTORS` has them.
+    """
 
     chain_id: int
     inbox: bytes
@@ -49,15 +59,29 @@ class Addresses(NamedTuple):
     token: bytes
     dispute: bytes = b""
     first_block: int = 0
+    demands: bytes = b""
+    evidence: bytes = b""
+    escape: bytes = b""
+    runner: bytes = b""
+    executors: tuple[tuple[str, bytes], ...] = ()
+
+    @classmethod
+    def of(cls, contracts: Contracts, chain_id: int, first_block: int) -> Self:
+        """Those of contracts that were just deployed."""
+        executors = tuple((name, each.address) for name, each in contracts.executors.items())
+        c = contracts
+        return cls(
+            chain_id, c.inbox.address, c.bridge.address, c.token.address, c.dispute.address, first_block,
+            c.demands.address, c.evidence.address, c.escape.address, c.runner.address, executors,
+        )  # fmt: skip
 
     def packed(self) -> bytes:
         """As the file holds it."""
+        told = {name: data(getattr(self, name)) for name in _NAMED if getattr(self, name)}
+        executors = {name: data(address) for name, address in self.executors}
         return msgspec.json.encode(
-            ContractsFile(
-                self.chain_id, data(self.inbox), data(self.bridge), data(self.token),
-                data(self.dispute) if self.dispute else "", self.first_block,
-            )
-        )  # fmt: skip
+            {"chain_id": self.chain_id, "first_block": self.first_block, **told, "executors": executors}
+        )
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
@@ -66,9 +90,16 @@ class Addresses(NamedTuple):
             found = msgspec.json.decode(packed, type=ContractsFile)
         except msgspec.DecodeError as error:
             raise ValueError(f"not a file of contracts: {error}") from error
-        dispute = read_data(found.dispute, 20) if found.dispute else b""
         inbox, bridge, token = (read_data(text, 20) for text in (found.inbox, found.bridge, found.token))
-        return cls(found.chain_id, inbox, bridge, token, dispute, found.first_block)
+        others = (found.dispute, found.demands, found.evidence, found.escape, found.runner)
+        dispute, demands, evidence, escape, runner = (
+            read_data(text, 20) if text else b"" for text in others
+        )
+        executors = tuple((name, read_data(text, 20)) for name, text in found.executors.items())
+        return cls(
+            found.chain_id, inbox, bridge, token, dispute, found.first_block, demands, evidence, escape,
+            runner, executors,
+        )  # fmt: skip
 
 
 class InboxState(NamedTuple):
