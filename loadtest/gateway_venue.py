@@ -38,7 +38,7 @@ from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.replays import ReplayGuard, ReplayLog

@@ -43,7 +43,7 @@ from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
 from exchange.gateway.grants import GrantSetup
 from exchange.gateway.labels import Labels
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events

@@ -21,7 +21,7 @@ from exchange.edge.replies import ReplyWriter
 from exchange.edge.requests import FLAG_WORDS, ORDER_BYTES, OrderReader, Run, combination
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.labelling import refusal
-from exchange.gateway.methods_trading import place
+from exchange.gateway.methods.trading import place
 from exchange.gateway.outcomes import order_reply
 from exchange.gateway.quote_express import QuoteExpress
 from exchange.gateway.sequencer import Halted, QueueFull

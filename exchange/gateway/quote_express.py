@@ -1,7 +1,7 @@
 """The fast way of `private/mass_quote`: what most frames of a market maker are.
 
 A usual frame is read by compiled code (`exchange.edge.quotes`); from there on it goes the way of all
-(`methods_quotes.send`). Whatever is unusual is left to the general way, which alone refuses. A test holds the
+(`methods.quotes.send`). Whatever is unusual is left to the general way, which alone refuses. A test holds the
 replies of both equal.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 from exchange.domain import records as r
 from exchange.edge.quotes import QuoteReader
 from exchange.gateway.dispatch import account_of
-from exchange.gateway.methods_quotes import Parsed, mass_quote, send
+from exchange.gateway.methods.quotes import Parsed, mass_quote, send
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import check_access

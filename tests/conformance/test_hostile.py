@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from exchange.domain import events as ev
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire import errors
 from tests.conformance.schema import calls, facts
 from tests.conformance.schema.market import Market

@@ -31,7 +31,7 @@ from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.opening import OPEN
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events

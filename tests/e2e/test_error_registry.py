@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire.unavailable import UNAVAILABLE
 from tests.conformance.schema import facts
 from tests.unit.gateway.live import Peer, live

@@ -20,7 +20,7 @@ from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.labels import Labels, label_section
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.sealing import fixed_key
 from exchange.gateway.server import Server

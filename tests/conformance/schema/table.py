@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire import errors
 from exchange.wire.unavailable import SILENT_CHANNELS, UNAVAILABLE
 from tests.conformance.schema import facts

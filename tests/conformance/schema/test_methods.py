@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from tests.conformance.schema import calls, declared, facts
 from tests.conformance.schema.market import Market
 from tests.unit.gateway.rig import CallFailed

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire import errors
 from exchange.wire.unavailable import UNAVAILABLE
 from tests.conformance.schema import facts, table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import exchange.app
 from exchange.gateway.api_documents import api_documents
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 
 PAGE = Path(exchange.app.__file__).parent / "page"
 SCRIPT = "\n".join(path.read_text() for path in sorted(PAGE.glob("*.js")))

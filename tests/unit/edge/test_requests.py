@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exchange.domain import records as r
 from exchange.edge.requests import OrderReader, Run
 from exchange.gateway.express import _flag_words
-from exchange.gateway.methods_trading import NEW_ORDER_HEAD, NEW_ORDER_RECORD
+from exchange.gateway.methods.trading import NEW_ORDER_HEAD, NEW_ORDER_RECORD
 from exchange.gateway.order_params import read_new_order
 from exchange.wire.jsonrpc import BadRequest, decode_request
 from exchange.wire.session import RpcError

@@ -18,7 +18,7 @@ from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
 from exchange.gateway.key_table import Key
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.server import Server

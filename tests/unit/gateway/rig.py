@@ -16,7 +16,7 @@ from exchange.gateway.block_signatures import BlockSealer
 from exchange.gateway.block_store import BlockStore
 from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.dispatch import Dispatcher
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.venue import Venue
 from exchange.wire.auth import DEFAULT_SCOPES

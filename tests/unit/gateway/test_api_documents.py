@@ -7,7 +7,7 @@ import json
 import pytest
 
 from exchange.gateway.api_documents import api_documents
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from tests.unit.gateway.loopback import FakeVenue, RawClient, http_get, http_post, running
 
 

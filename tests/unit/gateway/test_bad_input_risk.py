@@ -7,25 +7,18 @@ from typing import Any, Final
 
 import pytest
 
-from exchange.gateway import (
-    methods_auctions,
-    methods_family,
-    methods_margin,
-    methods_settlements,
-    methods_venue,
-    methods_wallet,
-)
+from exchange.gateway.methods import auctions, family, margin, settlements, venue, wallet
 from tests.unit.gateway.rig import PERPETUAL, CallFailed
 from tests.unit.gateway.risk_rig import RiskRig
 
 METHODS: Final = sorted(
     {
-        **methods_auctions.METHODS,
-        **methods_family.METHODS,
-        **methods_margin.METHODS,
-        **methods_settlements.METHODS,
-        **methods_venue.METHODS,
-        **methods_wallet.METHODS,
+        **auctions.METHODS,
+        **family.METHODS,
+        **margin.METHODS,
+        **settlements.METHODS,
+        **venue.METHODS,
+        **wallet.METHODS,
     }
 )
 NAMES: Final = (

@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from exchange.gateway.connection import Connection
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.server import Server
 from exchange.gateway.server_config import ServerConfig
 from exchange.wire.auth import DEFAULT_SCOPES

@@ -16,7 +16,7 @@ from exchange.gateway.block_limits import BLOCK_LIMITS
 from exchange.gateway.block_store import BlockStore
 from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.dispatch import Handler
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.venue import Venue

@@ -9,7 +9,7 @@ import pytest
 
 from exchange.edge.quotes import QuoteReader
 from exchange.gateway.express import Express
-from exchange.gateway.methods_quotes import mass_quote
+from exchange.gateway.methods.quotes import mass_quote
 from exchange.wire.jsonrpc import decode_request
 from exchange.wire.limits import FRAME_BYTES_MAX, LABEL_CHARS_MAX
 from tests.unit.gateway.rig import OPTION, PERPETUAL, Client, Rig

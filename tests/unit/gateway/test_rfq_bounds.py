@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway import methods_rfq
 from exchange.gateway.block_limits import BlockLimits
+from exchange.gateway.methods import rfq
 from tests.unit.gateway.block_rig import refused, sound, started
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rfq_rig import accepted, asked, quoted, seen
@@ -124,7 +124,7 @@ def test_pages_follow_each_other(rig: RiskRig) -> None:
 
 
 def test_a_page_that_finds_little_says_how_to_go_on(rig: RiskRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods_rfq, "LOOKED_AT_MAX", 2)
+    monkeypatch.setattr(rfq, "LOOKED_AT_MAX", 2)
     taker = rig.main()
     for _ in range(3):
         asked(taker)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.gateway import feeds, methods_public
+from exchange.gateway import feeds
+from exchange.gateway.methods import public
 from exchange.gateway.slices import Slices
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rig import Rig, btc_marks
@@ -59,13 +60,13 @@ def test_a_chain_written_in_slices_is_the_chain(monkeypatch: pytest.MonkeyPatch)
     rig = Rig().open()
     client = rig.connect()
     whole = client.call("public/get_book_summary_by_currency", currency="USDC")
-    monkeypatch.setattr(methods_public, "SUMMARIES_PER_SLICE", 1)
+    monkeypatch.setattr(public, "SUMMARIES_PER_SLICE", 1)
     assert client.call("public/get_book_summary_by_currency", currency="USDC") == whole
     assert len(whole) == 4
 
 
 def test_nothing_is_written_for_a_session_that_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods_public, "SUMMARIES_PER_SLICE", 1)
+    monkeypatch.setattr(public, "SUMMARIES_PER_SLICE", 1)
     rig = Rig().open()
     client = rig.connect()
     client.send("public/get_book_summary_by_currency", currency="USDC")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire.auth import AREAS, allows, check_access, parse_scopes
 from exchange.wire.method_scopes import METHOD_SCOPES, changes_state, needed_scope
 from exchange.wire.session import RpcError

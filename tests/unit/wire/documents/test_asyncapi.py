@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire.documents.asyncapi import SOCKET, asyncapi
 from exchange.wire.documents.schemas import Json, identifier
 from exchange.wire.messages.channels import CHANNELS

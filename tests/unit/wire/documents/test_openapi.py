@@ -7,7 +7,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator.schemas import schema_v31
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire.documents.openapi import API_ROOT, openapi
 from exchange.wire.documents.schemas import Json
 from exchange.wire.messages.methods import CALLS

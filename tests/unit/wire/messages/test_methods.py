@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire.channels import parse_channel
 from exchange.wire.messages.channels import CHANNELS, PARTS
 from exchange.wire.messages.methods import CALLS

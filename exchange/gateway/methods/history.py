@@ -19,7 +19,7 @@ from exchange.gateway.dispatch import (
     kind_of,
 )
 from exchange.gateway.history_ring import ClosedOrder, place_of
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.open_orders import open_order_json
 from exchange.gateway.past import Objects, answer_past
 from exchange.gateway.read_records import read_order

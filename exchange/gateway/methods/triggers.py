@@ -11,8 +11,8 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.gateway.dispatch import Handler, account_of, currency_of, instrument_of
 from exchange.gateway.history_ring import place_of
-from exchange.gateway.methods_history import END, place_of_page
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.history import END, place_of_page
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.past import Objects, answer_past
 from exchange.gateway.read_records import read_order
 from exchange.gateway.rendering import stored_extra

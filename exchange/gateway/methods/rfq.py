@@ -9,7 +9,7 @@ from exchange.gateway.block_desk import Deal, Refused
 from exchange.gateway.block_objects import block_object
 from exchange.gateway.block_params import DIRECTIONS
 from exchange.gateway.dispatch import Handler, account_of, currency_of
-from exchange.gateway.methods_blocks import refusal
+from exchange.gateway.methods.blocks import refusal
 from exchange.gateway.rfq import CANCELLED, EXPIRED, FILLED, OPEN, UNTRIGGERED, Rfq, Trigger
 from exchange.gateway.rfq_book import rating_text
 from exchange.gateway.rfq_desk import Accepted

@@ -1,7 +1,7 @@
 """Private reads: open orders, positions, account summary.
 
 What the engine holds is read behind every command sent before and shown once it is durable
-(`Venue.read`). What has passed is in `methods_history` and `methods_trades`.
+(`Venue.read`). What has passed is in `methods.history` and `methods.trades`.
 """
 
 from __future__ import annotations

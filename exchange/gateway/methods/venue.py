@@ -14,7 +14,7 @@ from exchange.core import risk_queries
 from exchange.domain import events as ev
 from exchange.gateway import risk_views
 from exchange.gateway.dispatch import Handler, account_asked, answer_read
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.money_ring import LIQUIDATIONS
 from exchange.gateway.notices import liquidation_step
 from exchange.gateway.venue import Venue

@@ -25,7 +25,7 @@ from exchange.gateway.dispatch import (
     must_be_main,
     settlement_currency,
 )
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.money_ring import DEPOSITS, TRANSFERS, WITHDRAWALS
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue

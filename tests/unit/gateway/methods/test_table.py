@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange.core import queries
-from exchange.gateway.methods import METHODS
+from exchange.gateway.methods.table import METHODS
 from exchange.wire.errors import INTERNAL_ERROR
 from tests.unit.gateway.rig import OPTION, PERPETUAL, PUT, CallFailed, Rig
 

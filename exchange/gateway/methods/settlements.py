@@ -22,7 +22,7 @@ from exchange.gateway.dispatch import (
     instrument_of,
 )
 from exchange.gateway.figures import FUNDING_HOURS, HOUR_MS
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.money_ring import LOSSES
 from exchange.gateway.registry import ANY
 from exchange.gateway.venue import Venue

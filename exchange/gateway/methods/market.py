@@ -10,7 +10,7 @@ from exchange.domain import records as r
 from exchange.domain.names import expiry_code
 from exchange.gateway.combo_orders import RULES_WITH_COMBOS
 from exchange.gateway.dispatch import Handler, currency_of, instrument_of
-from exchange.gateway.methods_public import order_book
+from exchange.gateway.methods.public import order_book
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param

@@ -16,12 +16,12 @@ from exchange.domain import records as r
 from exchange.domain.limits import MAX_ORDER_LOTS
 from exchange.gateway.combo_orders import unavailable
 from exchange.gateway.dispatch import Handler, account_of, instrument_of, kind_of
-from exchange.gateway.methods_cancels import (
+from exchange.gateway.methods.cancels import (
     cancel_each,
     cancel_many,
     currency_scope,
 )
-from exchange.gateway.methods_edits import send_edit
+from exchange.gateway.methods.edits import send_edit
 from exchange.gateway.outcomes import order_reply
 from exchange.gateway.products import must_be_allowed
 from exchange.gateway.venue import Venue

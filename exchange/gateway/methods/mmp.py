@@ -1,5 +1,5 @@
 """Market-maker protection: groups, their limits, freezes and resets (docs/rules-3.md); with `block_rfq` that
-of quotes for requests (`methods_rfq_mmp`).
+of quotes for requests (`methods.rfq_mmp`).
 
 Intervals are seconds, amounts of the underlying (delta too), vega in USDC per volatility point. The core
 enforces all of it; the edge gives groups their names.
@@ -15,8 +15,8 @@ from exchange.domain import commands_orders
 from exchange.domain import events as ev
 from exchange.domain.commands_orders import MmpLimits
 from exchange.domain.limits import MAX_MMP_GROUPS, MAX_MMP_LIMIT
-from exchange.gateway import methods_rfq_mmp
 from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
+from exchange.gateway.methods import rfq_mmp
 from exchange.gateway.mmp_params import ALL, E8, MICRO, limit, span_ms, underlying_named
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
@@ -43,7 +43,7 @@ def set_mmp_config(venue: Venue, session: Session, request: Request) -> None:
     """
     params = request.params
     if boolean(params, "block_rfq"):
-        methods_rfq_mmp.set_config(venue, session, request)
+        rfq_mmp.set_config(venue, session, request)
         return
     account = account_of(session)
     underlying = underlying_named(venue.registry, params)
@@ -113,7 +113,7 @@ def reset_mmp(venue: Venue, session: Session, request: Request) -> None:
         RpcError: 13040 there is no such group.
     """
     if boolean(request.params, "block_rfq"):
-        methods_rfq_mmp.reset(venue, session, request)
+        rfq_mmp.reset(venue, session, request)
         return
     account = account_of(session)
     underlying = underlying_named(venue.registry, request.params)
@@ -134,7 +134,7 @@ def reset_mmp(venue: Venue, session: Session, request: Request) -> None:
 def get_mmp_config(venue: Venue, session: Session, request: Request) -> None:
     """`private/get_mmp_config {index_name?, mmp_group?, block_rfq?}`."""
     if boolean(request.params, "block_rfq"):
-        methods_rfq_mmp.get_config(venue, session, request)
+        rfq_mmp.get_config(venue, session, request)
         return
     account = account_of(session)
     wanted = _wanted(venue, account, request.params)
@@ -150,7 +150,7 @@ def get_mmp_status(venue: Venue, session: Session, request: Request) -> None:
     """`private/get_mmp_status {index_name?, mmp_group?}`: groups that are frozen; `frozen_until` 0: until
     they are reset."""
     if boolean(request.params, "block_rfq"):
-        methods_rfq_mmp.get_status(venue, session, request)
+        rfq_mmp.get_status(venue, session, request)
         return
     account = account_of(session)
     wanted = _wanted(venue, account, request.params)

@@ -13,7 +13,7 @@ from exchange.domain.combo_prints import combo_of, is_print
 from exchange.gateway.candles import market_trades_since
 from exchange.gateway.dispatch import Handler, account_asked, account_of, currency_of, instrument_of, kind_of
 from exchange.gateway.history_ring import Fill
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.past import Objects, answer_past
 from exchange.gateway.read_records import read_order
 from exchange.gateway.registry import ANY

@@ -7,7 +7,7 @@ from typing import Final
 from exchange.attest.heads import HeadBlock
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.gateway.dispatch import Handler, account_of
-from exchange.gateway.methods_public import COUNT_MAX
+from exchange.gateway.methods.public import COUNT_MAX
 from exchange.gateway.receipts import Proof, ReceiptsBusy
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
