@@ -6,11 +6,12 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from exchange.domain import events_combos, events_orders
+from exchange.domain import events_bridge, events_combos, events_orders
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms
 from exchange.domain.commands_risk import FeeTier, RiskParameters
 from exchange.domain.event_header import EventError, Header
+from exchange.domain.events_bridge import Forced
 from exchange.domain.events_combos import ComboTrade
 from exchange.domain.events_orders import Due, Extended, Mmp, OrderEvent, Repeated
 from exchange.domain.legs import unpack_legs
@@ -25,6 +26,7 @@ __all__ = [
     "EventError",
     "Extended",
     "Fees",
+    "Forced",
     "Header",
     "Instrument",
     "Liquidation",
@@ -271,6 +273,7 @@ Event = (
     | Fees
     | OrderEvent
     | ComboTrade
+    | Forced
 )
 
 
@@ -358,6 +361,8 @@ def _read_parameters(head: Header, data: bytes, body: int) -> Event:
         return Fees(head, discount, time_ms, tuple(tiers))
     if head.type == r.EV_COMBO_TRADE:
         return events_combos.read(head, data, body)
+    if head.type == r.EV_FORCED:
+        return events_bridge.read(head, data, body)
     return events_orders.read(head, data, body)
 
 

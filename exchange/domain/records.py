@@ -64,6 +64,8 @@ LIST_COMBO: Final = 52
 # From rules version 5 on.
 MOVE_POSITIONS: Final = 53
 GRANT: Final = 54
+# From rules version 6 on.
+FORCED_WITHDRAWAL: Final = 55
 
 COMMAND_NAMES: Final[dict[int, str]] = {
     NEW_ORDER: "NEW_ORDER",
@@ -111,6 +113,7 @@ COMMAND_NAMES: Final[dict[int, str]] = {
     LIST_COMBO: "LIST_COMBO",
     MOVE_POSITIONS: "MOVE_POSITIONS",
     GRANT: "GRANT",
+    FORCED_WITHDRAWAL: "FORCED_WITHDRAWAL",
 }
 
 # --- flags of GRANT (rules version 5) --------------------------------------------------------------------
@@ -139,6 +142,7 @@ EV_MMP: Final = 16
 EV_EXTENDED: Final = 17
 EV_DUE: Final = 18
 EV_COMBO_TRADE: Final = 19
+EV_FORCED: Final = 20
 
 EVENT_NAMES: Final[dict[int, str]] = {
     EV_REJECTED: "REJECTED",
@@ -160,6 +164,7 @@ EVENT_NAMES: Final[dict[int, str]] = {
     EV_EXTENDED: "EXTENDED",
     EV_DUE: "DUE",
     EV_COMBO_TRADE: "COMBO_TRADE",
+    EV_FORCED: "FORCED",
 }
 
 # Units of the fixed-size events (ORDER has one more when the order left another price level; FEES, one a
@@ -183,6 +188,7 @@ EVENT_UNITS: Final[dict[int, int]] = {
     EV_EXTENDED: 3,
     EV_DUE: 2,
     EV_COMBO_TRADE: 3,
+    EV_FORCED: 2,
 }
 
 # --- order flags -----------------------------------------------------------------------------------
@@ -296,6 +302,7 @@ CANCEL_REPRICE_REFUSED: Final = 17
 CANCEL_MARGIN: Final = 18
 CANCEL_DISCONNECTED: Final = 19
 CANCEL_MEETINGS: Final = 20
+CANCEL_FORCED: Final = 21
 
 # --- triggers, links, market-maker protection (rules version 3) -----------------------------------
 TRIGGER_NONE: Final = 0
@@ -328,6 +335,7 @@ CASH_WITHDRAWAL_CANCELLED: Final = 4
 CASH_TRANSFER: Final = 5
 CASH_TAKEOVER: Final = 6
 CASH_MOVED: Final = 7  # rules 5
+CASH_FORCED: Final = 8  # rules 6
 SETTLED_DELIVERY: Final = 1
 SETTLED_PERPETUAL: Final = 2
 SETTLED_FUNDING: Final = 3

@@ -171,6 +171,7 @@ CANCEL_CODES: Final[dict[int, int]] = {
     r.CANCEL_OCO: NOT_OPEN_ORDER,
     r.CANCEL_PRIMARY_CLOSED: NOT_OPEN_ORDER,
     r.CANCEL_REPRICE_REFUSED: OTHER_REJECT,
+    r.CANCEL_FORCED: NOT_OPEN_ORDER,
 }
 
 
@@ -195,6 +196,7 @@ CANCEL_NAMES: Final[dict[int, str]] = {
     r.CANCEL_OCO: "oco_other_closed",
     r.CANCEL_PRIMARY_CLOSED: "oto_primary_closed",
     r.CANCEL_REPRICE_REFUSED: "reprice_refused",
+    r.CANCEL_FORCED: "forced_withdrawal",
 }
 
 

@@ -15,6 +15,7 @@ from exchange.domain import commands_orders as co
 from exchange.domain import commands_risk as cr
 from exchange.domain import records as r
 from exchange.domain.commands_blocks import BlockTrade, PositionMove, block_trade, move_positions
+from exchange.domain.commands_bridge import forced_withdrawal
 from exchange.domain.commands_combos import list_combo
 from exchange.domain.legs import ComboLeg
 
@@ -149,6 +150,7 @@ def commands() -> dict[str, bytes]:
         **_commands_of_rules_2(),
         **_commands_of_rules_3(),
         "list_combo": list_combo(11, COMBO.legs),
+        "forced_withdrawal": forced_withdrawal(67, (1 << 62) + 5, 12, client_order_id=13),
     }
 
 
@@ -258,7 +260,7 @@ def events() -> dict[str, bytes]:
         ),
         **_events_of_rules_2(),
         **_events_of_rules_3(),
-        **_events_of_rules_4(),
+        **_events_of_rules_4_to_6(),
     }
 
 
@@ -314,7 +316,7 @@ def _events_of_rules_3() -> dict[str, bytes]:
     }
 
 
-def _events_of_rules_4() -> dict[str, bytes]:
+def _events_of_rules_4_to_6() -> dict[str, bytes]:
     traded = struct.pack("<4q2I3q", -3, 6, 21, 22, 65, 0, 99, 1 | r.COMBO_OUT << 8, 8)
     leg = struct.pack(
         "<4q2I9q2Iq",
@@ -325,6 +327,8 @@ def _events_of_rules_4() -> dict[str, bytes]:
         "combo": _event(7, 8, 0, 0, 11, 0, c.pack_terms(COMBO) + struct.pack("<2q", 0, 99)),
         "combo_trade": _event(19, 3, 4, 64, 11, 5, traded),
         "trade_of_a_combo": _event(3, 5, 5, 65, 7, 6, leg),
+        "cash_forced": _event(4, 3, 2, 67, 0, 12, struct.pack("<2q2Iq", -750_000_000, 0, 8, 3, 99)),
+        "forced": _event(20, 2, 3, 67, 0, 12, struct.pack("<4q", (1 << 62) + 5, 750_000_000, 99, 2)),
     }
 
 

@@ -190,6 +190,8 @@ MEANING: dict[str, e.Event] = {
         value_micro=604_500_000,
         taker_label=0,
     ),
+    "cash_forced": e.Cash(head(4, 3, 2, 67, 0, 12), -750_000_000, 0, r.CASH_FORCED, 3, 99),
+    "forced": e.Forced(head(20, 2, 3, 67, 0, 12), (1 << 62) + 5, 750_000_000, 99, 2),
 }
 
 
