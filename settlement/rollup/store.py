@@ -13,15 +13,14 @@ import msgspec
 
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from settlement.batch import counter
-from settlement.hashing import ZERO_HASH
+from settlement.rollup import rows as rows_of
 from settlement.rollup.builder import Batch
 from settlement.rollup.ledgers import ledger_of
 from settlement.state import Range, Share, Sharing
 from settlement.state import State as LedgerState
 from settlement.stf import leaves
-from settlement.stf import sections as sc
 from settlement.stf.commitment import Commitment
-from settlement.stf.state import PAGE_SHIFT, Account, Parameters, State, Withdrawal
+from settlement.stf.state import State
 from settlement.store import StoreError, open_database
 
 __all__ = ["Loaded", "RollupStore", "StoreError"]
@@ -90,20 +89,18 @@ class RollupStore:
         header, state, changed = batch.header, commitment.state, commitment.changed
         loss = msgspec.msgpack.encode(_Loss.of(ledger.sharing))
         next_seq = counter(header.ranges[0].last_seq) + 1
-        words = leaves.section_words(state.parameters, commitment.entries.root)
-        words[leaves.DICTIONARIES] = state.parameters.dictionaries.packed()
         rows: dict[str, list[tuple[object, ...]]] = {
-            "account VALUES (?, ?, ?)": [_account_row(n, commitment) for n in changed.accounts],
+            "account VALUES (?, ?, ?)": [rows_of.account_row(n, commitment) for n in changed.accounts],
             "instrument VALUES (?, ?)": [
                 (n, leaves.instrument_preimage(state.instruments[n])) for n in changed.instruments
             ],
-            "section VALUES (?, ?)": list(enumerate(words)),
+            "section VALUES (?, ?)": list(rows_of.section_rows(commitment).items()),
             "batch VALUES (?, ?, ?)": [(header.batch_id, header.pack(), batch.payload)],
             "progress VALUES (1, ?, ?, ?, ?, ?)": [
                 (header.batch_id, next_seq, header.new_root, looked_at, loss)
             ],
         }
-        slots = {n: _packed(state.withdrawals.get(n)) for n in changed.withdrawals}
+        slots = {n: rows_of.withdrawal_row(state.withdrawals.get(n)) for n in changed.withdrawals}
         places = {n: state.entries.get(n) for n in changed.entries}
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -140,20 +137,13 @@ class RollupStore:
         return Loaded(ledger_of(state, sharing), state, batch_id, next_seq, looked_at)
 
     def _state(self) -> State:
-        state = State()
-        for number, preimage in self._db.execute("SELECT * FROM instrument"):
-            state.instruments[number] = leaves.read_instrument(preimage)
-        for number, preimage, words in self._db.execute("SELECT * FROM account"):
-            account = state.accounts[number] = leaves.read_account(preimage)
-            for instrument, position in leaves.read_page(words).items():
-                account.pages.setdefault(instrument >> PAGE_SHIFT, {})[instrument] = position
-                state.holders.setdefault(instrument, set()).add(number)
-            account.page_count = len(account.pages)
-        for slot, preimage in self._db.execute("SELECT * FROM withdrawal"):
-            state.set_withdrawal(slot, leaves.read_withdrawal(preimage))
-        state.entries = dict(self._db.execute("SELECT * FROM entry"))
-        state.parameters = _parameters(dict(self._db.execute("SELECT * FROM section")))
-        return state
+        read = self._db.execute
+        entries = dict(read("SELECT * FROM entry").fetchall())
+        sections = dict(read("SELECT * FROM section").fetchall())
+        return rows_of.state_of(
+            read("SELECT * FROM account"), read("SELECT * FROM instrument"),
+            read("SELECT * FROM withdrawal"), entries, sections,
+        )  # fmt: skip
 
     def last_batch_id(self) -> int:
         """The newest built batch, 0 if there is none."""
@@ -163,26 +153,3 @@ class RollupStore:
         """(header, payload) as they are posted."""
         row = self._db.execute("SELECT header, payload FROM batch WHERE id = ?", (batch_id,)).fetchone()
         return None if row is None else (row[0], row[1])
-
-
-def _account_row(number: int, commitment: Commitment) -> tuple[int, bytes, bytes]:
-    account = commitment.state.accounts.get(number, Account())
-    words = b"".join(leaves.page_words(account.pages[page]) for page in sorted(account.pages))
-    preimage = leaves.account_preimage(account, commitment.positions.root(number) if words else ZERO_HASH)
-    return number, preimage, words
-
-
-def _packed(withdrawal: Withdrawal | None) -> bytes | None:
-    return None if withdrawal is None else leaves.withdrawal_preimage(withdrawal)
-
-
-def _parameters(words: dict[int, bytes]) -> Parameters:
-    return Parameters(
-        sc.Money.read(words[leaves.MONEY]),
-        sc.Fees.read(words[leaves.FEES]),
-        sc.Underlyings.read(words[leaves.UNDERLYINGS]),
-        sc.Sharing.read(words[leaves.SHARING]),
-        sc.Passage.read(words[leaves.PASSAGE]),
-        sc.Slice.read(words[leaves.SLICE]),
-        sc.Dictionaries.read(words[leaves.DICTIONARIES]),
-    )
