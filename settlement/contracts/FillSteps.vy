@@ -30,6 +30,7 @@ struct Fill:
     maker: uint256
     taker: uint256
     flags: uint256
+    ident: uint256
     maker_class: uint256
     taker_class: uint256
     price: uint256
@@ -149,6 +150,7 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
         fits = fits and fine
         changed.words[0] &= ~((machine.LOW_64 << 128) | machine.LOW_64)
         changed.words[0] |= (fill.price << 128) | (fill.flags & TAKER_SELLS)
+        changed.words[1] = (instrument.words[1] & ~(machine.LOW_64 << 64)) | (fill.ident << 64)
         if not fits:
             code = machine.OVERFLOW
 
@@ -268,6 +270,7 @@ def _parse(step: uint256, more: uint256) -> (Fill, uint256):
         maker=(step >> 160) & machine.LOW_32,
         taker=(step >> 128) & machine.LOW_32,
         flags=(step >> 224) & machine.LOW_16,
+        ident=(step >> 64) & machine.LOW_64,
         maker_class=(step >> 244) & 15,
         taker_class=(step >> 240) & 15,
         price=convert(max(price, 0), uint256),
@@ -378,6 +381,8 @@ def _judge(
         return machine.FIELD
     if index == 0:
         return machine.NO_INDEX
+    if fill.ident <= (instrument.words[1] >> 64) & machine.LOW_64:
+        return machine.ORDER
     if fill.maker_class == CLASS_BLOCK:
         if machine.family_of(fill.maker, maker) == machine.family_of(fill.taker, taker):
             return machine.AUTHORISATION

@@ -286,7 +286,7 @@ def _change(record: machine.Record, instrument: machine.Instrument) -> (uint256,
     if record.kind == MARK:
         if record.ident < (instrument.words[1] >> 128) & machine.LOW_64:
             return machine.ORDER, changed
-        changed.words[1] = (price << 192) | (record.ident << 128)
+        changed.words[1] = (price << 192) | (record.ident << 128) | (instrument.words[1] & machine.LOW_128)
         return machine.ALLOWED, changed
     wanted: uint256 = OPTION if record.flags == DELIVERY or record.flags == ENDING else PERPETUAL
     if kind != wanted:

@@ -93,6 +93,8 @@ def fill(state: State, step: Step) -> None:
         raise TransitionError(f"fill {step.ident} is not a match of two accounts")
     if not (0 < lots < LOTS_END and 0 < price <= terms.price_limit_ticks):
         raise TransitionError(f"fill {step.ident}: {lots} lots at {price}")
+    if step.ident <= instrument.last_trade_id:
+        raise TransitionError(f"fill {step.ident} after {instrument.last_trade_id}")
     if flags > TAKER_SELLS:
         _must_be_of_a_combo(flags)
     index = state.parameters.underlyings.of(terms.underlying).index_micro
@@ -113,6 +115,7 @@ def fill(state: State, step: Step) -> None:
     taker.cash_micro -= premium + taker_fee
     state.fees_micro += maker_fee + taker_fee
     instrument.last_price_ticks, instrument.last_taker_sells = price, flags & TAKER_SELLS
+    instrument.last_trade_id = step.ident
 
 
 def _must_be_of_a_combo(flags: int) -> None:

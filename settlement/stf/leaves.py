@@ -23,7 +23,7 @@ _POSITION: Final = struct.Struct(">I4xqqQ")
 _PAGE: Final = struct.Struct(">28xI32s")
 _OWNER: Final = struct.Struct(">20sIQ")
 _COUNTS: Final = struct.Struct(">IBBH8xqQ")
-_INSTRUMENT: Final = struct.Struct(">QqQQQQ16xQQQq")
+_INSTRUMENT: Final = struct.Struct(">QqQQQQQ8xQQQq")
 _WITHDRAWAL: Final = struct.Struct(">QIIQQ20s12x")
 _U64: Final = (1 << 64) - 1
 
@@ -107,6 +107,7 @@ def instrument_preimage(instrument: Instrument) -> bytes:
             instrument.last_taker_sells,
             instrument.mark_micro,
             instrument.mark_at_ms,
+            instrument.last_trade_id,
             instrument.settling,
             instrument.holders_left,
             instrument.last_holder,

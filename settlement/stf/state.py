@@ -57,6 +57,7 @@ class Instrument:
     last_taker_sells: int = 0
     mark_micro: int = 0
     mark_at_ms: int = 0
+    last_trade_id: int = 0
     settling: int = 0
     holders_left: int = 0
     last_holder: int = 0

@@ -102,7 +102,7 @@ def _of_disputes(world: World, found: Table, cost: Any) -> Header:
     witnessing = Witnessing(world.state, world.commitment)
     progress = packing.start(witnessing.running())
     state = packing.running(witnessing.running())
-    chunk = Chunk(0, tuple(fill(MAKER, TAKER, 17, price=1_200 + n, ident=n) for n in range(4)))
+    chunk = Chunk(0, tuple(fill(MAKER, TAKER, 17, price=1_200 + n, ident=1 + n) for n in range(4)))
     packed = [packing.pack(step, witness) for step, witness in witnessing.chunk(chunk)]
     fees = packing.fee_account(witnessing.of_end())
     world.state.end_chunk()
@@ -150,7 +150,7 @@ def of_a_chunk() -> int:
     """A chunk of 64 fills in one transaction, on the machine in process: without what a cold start adds."""
     with machine("revm") as (evm, senders):
         world = World(evm, senders, busy_venue())
-        fills = tuple(fill(MAKER, TAKER, 17 + 16 * (n % 3), price=1_200 + n, ident=n) for n in range(64))
+        fills = tuple(fill(MAKER, TAKER, 17 + 16 * (n % 3), price=1_200 + n, ident=1 + n) for n in range(64))
         before = Witnessing(world.state, world.commitment)
         progress = packing.start(before.running())
         packed = [packing.pack(step, witness) for step, witness in before.chunk(Chunk(0, fills))]
