@@ -34,19 +34,20 @@ from exchange.app.snapshots import machine
 from exchange.app.telemetry import Telemetry
 from exchange.attest import chain
 from exchange.domain.limits import FIRST_USER_ACCOUNT
-from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
-from exchange.gateway.replays import ReplayGuard, ReplayLog
-from exchange.gateway.sealing import fixed_key
+from exchange.gateway.replay_guard import ReplayGuard
 from exchange.gateway.server import Server
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.venue import Venue
 from exchange.journal import DiskStorage, recover
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.credentials import Credentials
+from exchange.keys.replays import ReplayLog
+from exchange.keys.sealing import fixed_key
 from exchange.wire.auth import DEFAULT_SCOPES, Token, scope_text
 from exchange.wire.credits import CreditPolicy, Pool
 from loadtest.gateway_world import RESERVE_ORDERS, World, write_journal

@@ -9,8 +9,8 @@ from typing import Final
 from exchange.app.parameters import VenueParameters
 from exchange.gateway.block_limits import BLOCK_LIMITS, BlockLimits
 from exchange.gateway.server_config import ServerConfig
-from exchange.gateway.sign_ups import SignUpLimits
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
+from exchange.keys.sign_ups import SignUpLimits
 from exchange.oracle.chain_spec import ChainPlan
 
 PORT_DEFAULT: Final = 8080

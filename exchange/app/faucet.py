@@ -11,7 +11,7 @@ class GivenFileError(Exception):
 
 
 class FileGiven:
-    """One number of micro-USDC, as text; a `gateway.sign_ups.Given`."""
+    """One number of micro-USDC, as text; a `keys.sign_ups.Given`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

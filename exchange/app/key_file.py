@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from exchange.app.ports import SystemEntropy
-from exchange.gateway.credential_schema import CredentialsError
-from exchange.gateway.sealing import KEY_BYTES
+from exchange.keys.credential_schema import CredentialsError
+from exchange.keys.sealing import KEY_BYTES
 
 KEY_VARIABLE: Final = "STRIKEBOOK_CREDENTIALS_KEY"
 _log = logging.getLogger(__name__)

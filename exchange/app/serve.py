@@ -37,23 +37,23 @@ from exchange.attest import chain
 from exchange.core.account_queries import held_withdrawals
 from exchange.core.engine import Engine
 from exchange.gateway.api_documents import api_documents
-from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.bus import Bus, NoBus, redis_bus
 from exchange.gateway.dispatch import Dispatcher, Handler
 from exchange.gateway.express import Express
-from exchange.gateway.grants import GrantSetup
 from exchange.gateway.labels import Labels
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
-from exchange.gateway.replays import ReplayGuard
+from exchange.gateway.replay_guard import ReplayGuard
 from exchange.gateway.server import Server
 from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import Venue
-from exchange.gateway.verifier import InlineVerifier
 from exchange.journal import DiskStorage, JournalError, Recovered, recover
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.grants import GrantSetup
+from exchange.keys.verifier import InlineVerifier
 from pricing import engines
 from settlement.l1.mock import MockL1
 

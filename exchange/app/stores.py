@@ -16,15 +16,15 @@ from exchange.gateway.archive import ThreadArchive
 from exchange.gateway.block_signatures import BlockSealer
 from exchange.gateway.block_store import BlockStore, BlockStoreError
 from exchange.gateway.blocks import BlockSetup
-from exchange.gateway.credential_schema import CredentialsError
-from exchange.gateway.credentials import Credentials
 from exchange.gateway.disconnect_log import DisconnectLog
-from exchange.gateway.grant_store import GrantStore, GrantStoreError
 from exchange.gateway.ports import ThreadCommitter
-from exchange.gateway.replays import ReplayLog
-from exchange.gateway.sign_ups import SignUps
 from exchange.history.past import Past
 from exchange.history.reader import HistoryReader
+from exchange.keys.credential_schema import CredentialsError
+from exchange.keys.credentials import Credentials
+from exchange.keys.grant_store import GrantStore, GrantStoreError
+from exchange.keys.replays import ReplayLog
+from exchange.keys.sign_ups import SignUps
 
 _T = TypeVar("_T")
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from exchange.app.child_link import ChildLink
 from exchange.attest.secp256k1 import recover
-from exchange.gateway.verifier import Recovered, VerifierBusy
+from exchange.keys.verifier import Recovered, VerifierBusy
 
 _ASK: Final = struct.Struct("<Q32s65s")
 _ANSWER: Final = struct.Struct("<Q?20s")
@@ -49,7 +49,7 @@ def serve(link: socket.socket) -> None:
 
 
 class ChildVerifier(ChildLink):
-    """A `gateway.verifier.Verifier` whose work a child process does. All of it on the loop's thread."""
+    """A `keys.verifier.Verifier` whose work a child process does. All of it on the loop's thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -59,7 +59,7 @@ class ChildVerifier(ChildLink):
         self._in = bytearray()
 
     def ask(self, digest: bytes, signature: bytes, done: Recovered) -> None:
-        """See `gateway.verifier.Verifier`."""
+        """See `keys.verifier.Verifier`."""
         if len(self._asked) >= ASKED_MAX:
             raise VerifierBusy
         try:

@@ -11,7 +11,7 @@ from exchange.domain import commands, commands_risk
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_ACCOUNTS
 from exchange.gateway.handing_out import OnEvents
-from exchange.gateway.sign_ups import SignUpLimits
+from exchange.keys.sign_ups import SignUpLimits
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.session import RpcError

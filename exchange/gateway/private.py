@@ -17,7 +17,7 @@ from exchange.gateway.figures import Figures
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.registry import ANY, Registry
 from exchange.gateway.rendering import Rendering
-from exchange.gateway.sign_ins import Visit
+from exchange.keys.sign_ins import Visit
 from exchange.wire.accounts import portfolio_data
 from exchange.wire.names import KIND_FILTERS, QUOTE_CURRENCY
 from exchange.wire.objects import JsonObject

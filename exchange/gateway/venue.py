@@ -17,7 +17,6 @@ from exchange.gateway.account_maker import AccountMaker
 from exchange.gateway.account_settings import MemorySettings
 from exchange.gateway.announcements import Announcements, AnnouncementSource, NoAnnouncements
 from exchange.gateway.archive import Archive, NoArchive
-from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.blocks import Blocks, BlockSetup
 from exchange.gateway.bus import Bus, NoBus
@@ -28,10 +27,10 @@ from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.feeds import TICK_S, PublicFeeds
 from exchange.gateway.figures import Figures
-from exchange.gateway.grants import Grants, GrantSetup
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.index_feeds import IndexFeeds, IndexSources, no_sources
+from exchange.gateway.key_host import KeyHost
 from exchange.gateway.labelling import Labelling, halt_error, refusal
 from exchange.gateway.labels import Labels
 from exchange.gateway.loading import load
@@ -62,8 +61,6 @@ from exchange.gateway.recent import Recent
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
-from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
-from exchange.gateway.signed_frames import SignedFrames
 from exchange.gateway.slices import Slices
 from exchange.gateway.stream_events import StreamWriter
 from exchange.gateway.stream_log import EventLog, NoEventLog
@@ -72,6 +69,10 @@ from exchange.gateway.streams import Streams
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerCaps, TriggerLimits
 from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.grants import Grants, GrantSetup
+from exchange.keys.sign_ups import GivenInMemory, SignUpLimits, SignUps
+from exchange.keys.signed_frames import SignedFrames
 from exchange.wire import errors
 from exchange.wire.errors import error
 from exchange.wire.objects import JsonObject
@@ -198,8 +199,9 @@ class Venue:
         self.blocks = Blocks(self, block_setup, self.settings.rfq_guards)
         self.blocks.protection.tripped.append(self.mmp_feeds.on_rfq_tripped)
         grant_setup = grants or GrantSetup.in_memory()
-        self.grants = Grants(self, grant_setup)
-        self.signed_frames = SignedFrames(self, self.grants, grant_setup.replays)
+        key_host = KeyHost(self)
+        self.grants = Grants(key_host, grant_setup)
+        self.signed_frames = SignedFrames(key_host, self.grants, grant_setup.replays)
 
     # --- life --------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Signing is HMAC-SHA256 with the key's secret, lower-case hex, over one of two st
 WebSocket timestamp, nonce and data; over HTTP timestamp, nonce, METHOD, the request target exactly as
 sent, and the body, the last line ended too. A nonce alone is not remembered: clients use the
 millisecond, and two different calls in one millisecond are both good. A call that changes something is
-remembered whole while its timestamp is good, and not taken twice (`exchange.gateway.replays`).
+remembered whole while its timestamp is good, and not taken twice (`exchange.keys.replays`).
 """
 
 from __future__ import annotations

@@ -23,13 +23,11 @@ from exchange.attest import chain
 from exchange.core import invariants
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
-from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.block_limits import BlockLimits
 from exchange.gateway.block_signatures import BlockSealer
 from exchange.gateway.block_store import BlockStore
 from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.chain_keeper import ChainKeeper
-from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.opening import OPEN
@@ -40,6 +38,8 @@ from exchange.gateway.stream_log import JournalEventLog
 from exchange.gateway.stream_store import StreamStore
 from exchange.gateway.venue import Venue
 from exchange.journal import DiskStorage, Kind, recover, scan
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.credentials import Credentials
 
 AT_ONCE = BlockLimits(grace_ms=0)
 """Quotes are seen at once."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway.key_table import Key
 from exchange.gateway.server_config import ServerConfig
+from exchange.keys.key_table import Key
 from exchange.wire.credits import CreditPolicy, Pool
 from tests.unit.gateway.live import Live, Peer, live
 from tests.unit.gateway.rig import OPTION

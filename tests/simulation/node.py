@@ -15,17 +15,17 @@ from exchange.app.tiers import MemoryVolumes
 from exchange.attest import chain
 from exchange.core.engine import Engine
 from exchange.domain import commands
-from exchange.gateway.authentication import CredentialAuthenticator
 from exchange.gateway.chain_keeper import ChainKeeper
-from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.labels import Labels, label_section
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.recovery import recent_events
-from exchange.gateway.sealing import fixed_key
 from exchange.gateway.server import Server
 from exchange.gateway.venue import Venue
 from exchange.journal import MemoryStorage, Replica, recover
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.credentials import Credentials
+from exchange.keys.sealing import fixed_key
 from exchange.oracle.chain_spec import ChainPlan
 from exchange.oracle.fitter import InlineFitter
 from exchange.oracle.refit_worker import SurfaceWorker

@@ -7,7 +7,7 @@ from typing import Final
 
 from exchange.app.key_file import write_secret
 from exchange.attest.secp256k1 import KEY_BYTES, Signer
-from exchange.gateway.sealing import Entropy, Sealer, SealError
+from exchange.keys.sealing import Entropy, Sealer, SealError
 
 _CONTEXT: Final = "sequencer key"
 

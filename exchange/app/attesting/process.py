@@ -29,9 +29,9 @@ from exchange.app.attesting.service import Service
 from exchange.app.attesting.talk import Ask, Ear, Message, packed
 from exchange.app.key_file import KeyFile
 from exchange.app.ports import SystemClock, SystemEntropy
-from exchange.gateway.credential_schema import CredentialsError
-from exchange.gateway.sealing import Sealer
 from exchange.journal import DiskStorage, JournalError
+from exchange.keys.credential_schema import CredentialsError
+from exchange.keys.sealing import Sealer
 
 REST_S: Final = 0.002
 IDLE_S: Final = 0.05

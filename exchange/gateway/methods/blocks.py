@@ -27,9 +27,9 @@ from exchange.gateway.block_signatures import (
 from exchange.gateway.block_simulation import is_bearable
 from exchange.gateway.block_store import Part, PartQuery
 from exchange.gateway.dispatch import Handler, account_of, answer_read, currency_of
-from exchange.gateway.key_table import Key
 from exchange.gateway.venue import Venue
 from exchange.history.past import MAX
+from exchange.keys.key_table import Key
 from exchange.wire import errors
 from exchange.wire.errors import error, other_reject, reject_error
 from exchange.wire.names import QUOTE_CURRENCY

@@ -15,10 +15,10 @@ from exchange.attest.keccak import keccak
 from exchange.domain import records as r
 from exchange.domain.limits import COUNTER_MASK
 from exchange.gateway.dispatch import Handler, account_of
-from exchange.gateway.grant_store import ACTIVE, PENDING
-from exchange.gateway.grants import Held, Outcome
-from exchange.gateway.signed_frames import Answer, Signed
 from exchange.gateway.venue import Venue
+from exchange.keys.grant_store import ACTIVE, PENDING
+from exchange.keys.grants import Held, Outcome
+from exchange.keys.signed_frames import Answer, Signed
 from exchange.wire.errors import invalid_param, reject_error
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, has, integer, text

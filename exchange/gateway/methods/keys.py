@@ -10,11 +10,11 @@ import ipaddress
 import re
 from typing import Final
 
-from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Handler, account_of, must_be_main
-from exchange.gateway.key_table import API_KEYS_MAX, Key
-from exchange.gateway.signatures import PEM_CHARS_MAX, PublicKeyError, public_key
 from exchange.gateway.venue import Venue
+from exchange.keys.credentials import Credentials
+from exchange.keys.key_table import API_KEYS_MAX, Key
+from exchange.keys.signatures import PEM_CHARS_MAX, PublicKeyError, public_key
 from exchange.wire import errors
 from exchange.wire.auth import AREAS, covers, may_listen, narrowed
 from exchange.wire.errors import error, invalid_param, other_reject

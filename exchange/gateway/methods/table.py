@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from exchange.gateway import authentication, client_ids
+from exchange.gateway import client_ids
 from exchange.gateway.dispatch import Handler
 from exchange.gateway.methods import (
     account,
     addresses,
     auctions,
+    auth,
     blocks,
     cancels,
     chain,
@@ -45,8 +46,7 @@ from exchange.gateway.methods import (
 )
 
 METHODS: Final[dict[str, Handler]] = {
-    "public/auth": authentication.auth,
-    "public/strikebook_sign_up": authentication.sign_up,
+    **auth.METHODS,
     **public.METHODS,
     **session.METHODS,
     **trading.METHODS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from exchange.gateway.authentication import Grant
 from exchange.gateway.dispatch import Handler
 from exchange.gateway.venue import Venue
+from exchange.keys.authentication import Grant
 from exchange.wire import errors
 from exchange.wire.auth import SESSION_NAME_CHARS_MAX, parse_scopes, session_name
 from exchange.wire.errors import error, invalid_param

@@ -12,7 +12,7 @@ from exchange.app import verifying
 from exchange.app.verifying import ChildVerifier, answers
 from exchange.attest.keccak import keccak
 from exchange.attest.secp256k1 import Signer
-from exchange.gateway.verifier import VerifierBusy
+from exchange.keys.verifier import VerifierBusy
 
 SIGNER = Signer(b"\x05" * 32)
 

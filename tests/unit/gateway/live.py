@@ -13,17 +13,17 @@ from urllib.parse import urlencode
 
 from exchange.core.engine import Engine
 from exchange.domain import commands
-from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.credentials import Credentials
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
-from exchange.gateway.key_table import Key
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import InlineCommitter
 from exchange.gateway.server import Server
 from exchange.gateway.server_config import ServerConfig
 from exchange.gateway.venue import Venue
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.credentials import Credentials
+from exchange.keys.key_table import Key
 from tests.unit.gateway.fakes import ListJournal
 from tests.unit.gateway.loopback import ManualClock, RawClient, wait_until
 from tests.unit.gateway.rig import NOW_MS

@@ -8,9 +8,9 @@ from exchange.core.engine import Engine
 from exchange.domain import commands, commands_risk, events
 from exchange.domain.commands import Mark
 from exchange.domain.commands_risk import FeeTier
-from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.credentials import Credentials
-from exchange.gateway.sealing import fixed_key
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.credentials import Credentials
+from exchange.keys.sealing import fixed_key
 from exchange.wire.auth import SUBACCOUNT_SCOPES
 from tests.reference.rates import RATES
 from tests.unit.gateway.rig import Client, Rig, listings

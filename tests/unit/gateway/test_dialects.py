@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from exchange.gateway.key_table import Key
+from exchange.keys.key_table import Key
 from exchange.wire.jsonrpc import request_from_query
 from exchange.wire.limits import CHANNELS_MAX, FRAME_BYTES_MAX
 from exchange.wire.params import text_list

@@ -15,7 +15,7 @@ from exchange.wire.error_registry import CLOSE_CODES, EDGE_REASONS, ENTRIES, REA
 
 EXCHANGE: Final = Path(__file__).parents[3] / "exchange"
 SOURCES: Final = sorted(
-    path for room in ("wire", "gateway", "app", "history") for path in (EXCHANGE / room).rglob("*.py")
+    path for room in ("wire", "keys", "gateway", "app", "history") for path in (EXCHANGE / room).rglob("*.py")
 )
 _MADE_BY: Final = frozenset({"error", "RpcError", "BadRequest"})
 # As the dialect's documentation says of the codes that this venue uses.

@@ -9,7 +9,7 @@ import pytest
 
 from exchange.app.attesting.keys import SigningKeyError, signing_key
 from exchange.app.ports import SystemEntropy
-from exchange.gateway.sealing import Sealer
+from exchange.keys.sealing import Sealer
 
 ENTROPY = SystemEntropy()
 

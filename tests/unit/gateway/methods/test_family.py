@@ -164,7 +164,7 @@ def test_without_keys_there_are_no_subaccounts() -> None:
 
 
 def test_retired_accounts_and_names_survive_a_restart(tmp_path: object) -> None:
-    from exchange.gateway.credentials import Credentials
+    from exchange.keys.credentials import Credentials
     from tests.unit.gateway.fakes import ManualClock
     from tests.unit.gateway.risk_rig import Entropy
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from exchange.gateway.key_table import Key
-from exchange.gateway.live_sessions import CLOSE_SESSION_REPLACED
-from exchange.gateway.sign_ins import REVOKED_PER_KEY_MAX, SESSIONS_PER_KEY_MAX
+from exchange.keys.key_table import Key
+from exchange.keys.live_sessions import CLOSE_SESSION_REPLACED
+from exchange.keys.sign_ins import REVOKED_PER_KEY_MAX, SESSIONS_PER_KEY_MAX
 from tests.unit.gateway.live import Live, Peer, Refused, grant, live, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

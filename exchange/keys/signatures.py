@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from exchange.gateway.key_table import Key
+from exchange.keys.key_table import Key
 from exchange.wire.auth import signature_matches
 
 RSA_BITS_MIN: Final = 2_048

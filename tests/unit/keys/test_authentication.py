@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway import authentication
-from exchange.gateway.authentication import CredentialAuthenticator
-from exchange.gateway.credentials import Credentials, Pending
-from exchange.gateway.sign_ups import GivenInMemory, SignUpLimits, SignUps
+from exchange.gateway.methods import auth as methods
+from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.credentials import Credentials, Pending
+from exchange.keys.sign_ups import GivenInMemory, SignUpLimits, SignUps
 from exchange.wire.auth import DEFAULT_SCOPES, parse_scopes
 from exchange.wire.session import Request, RpcError, Session
 from tests.unit.gateway.loopback import ManualClock
 from tests.unit.gateway.risk_rig import SEALING_KEY
-from tests.unit.gateway.test_credentials import CountingEntropy
+from tests.unit.keys.test_credentials import CountingEntropy
 
 
 class Venue:
@@ -69,7 +69,7 @@ def result(on: Session) -> Any:
 
 def auth(venue: Venue, params: dict[str, object], on: Session | None = None) -> Any:
     on = on or session()
-    authentication.auth(venue, on, Request(1, "public/auth", params, 0))
+    methods.auth(venue, on, Request(1, "public/auth", params, 0))
     return result(on)
 
 
@@ -268,7 +268,7 @@ def test_headers_that_show_nothing(venue: Venue, text: str) -> None:
 
 
 def sign_up(venue: Venue, on: Session, **params: object) -> None:
-    authentication.sign_up(venue, on, Request(3, "public/strikebook_sign_up", params, 0))
+    methods.sign_up(venue, on, Request(3, "public/strikebook_sign_up", params, 0))
 
 
 def test_sign_up_answers_after_the_commit_with_keys_that_work(venue: Venue) -> None:
@@ -306,7 +306,7 @@ def test_sign_up_can_be_switched_off(venue: Venue) -> None:
 
 
 def test_sign_ups_in_flight_are_bounded(venue: Venue) -> None:
-    for _ in range(authentication.SIGN_UPS_IN_FLIGHT_MAX):
+    for _ in range(methods.SIGN_UPS_IN_FLIGHT_MAX):
         sign_up(venue, session())
     assert refused(lambda: sign_up(venue, session()))[0] == 10028
     venue.created[0][1](64)

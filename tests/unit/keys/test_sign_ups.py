@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain import commands
-from exchange.gateway import sign_ups as module
-from exchange.gateway.sign_ups import HOUR_MS, GivenInMemory, SignUpLimits, SignUps, network
+from exchange.keys import sign_ups as module
+from exchange.keys.sign_ups import HOUR_MS, GivenInMemory, SignUpLimits, SignUps, network
 from exchange.wire.session import RpcError
 from tests.unit.gateway.loopback import ManualClock
 from tests.unit.gateway.rig import CallFailed

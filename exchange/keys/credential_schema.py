@@ -1,6 +1,6 @@
 """The tables of the credentials database, and how an older one becomes today's.
 
-Version 1 kept secrets as they are. Version 2 seals them (`exchange.gateway.sealing`), numbers and names
+Version 1 kept secrets as they are. Version 2 seals them (`exchange.keys.sealing`), numbers and names
 keys, and knows public keys, address lists, named sessions, revoked tokens and the access log. Pages that
 held an open secret are overwritten when it is sealed.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from exchange.gateway.sealing import Entropy, KeySource, Sealer, SealError
+from exchange.keys.sealing import Entropy, KeySource, Sealer, SealError
 
 SCHEMA_VERSION: Final = 2
 _CHECK: Final = b"strikebook credentials"

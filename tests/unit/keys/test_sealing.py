@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from exchange.app.key_file import KeyFile
-from exchange.gateway.credential_schema import CredentialsError
-from exchange.gateway.credentials import Credentials
-from exchange.gateway.sealing import Sealer, SealError, fixed_key
+from exchange.keys.credential_schema import CredentialsError
+from exchange.keys.credentials import Credentials
+from exchange.keys.sealing import Sealer, SealError, fixed_key
 from exchange.wire.auth import scope_text
 from tests.unit.gateway.loopback import ManualClock
-from tests.unit.gateway.test_credentials import CountingEntropy
+from tests.unit.keys.test_credentials import CountingEntropy
 
 KEY = b"k" * 32
 OWNER = b"\xaa" * 20

@@ -5,9 +5,9 @@ is remembered is a digest of the whole signed text (key, time, nonce, verb, targ
 with other content is another request.
 
 **Durable, and not slow.** The digest is written to a file before its command is sequenced, so a restart
-of the process knows it. It reaches the disk no later than the command does: `ReplayGuard.commit` syncs the
-file on the committing thread, in front of the journal's own sync. After a loss of power either both are
-there, or only the digest is (the client is told that its request is a replay and signs anew).
+of the process knows it. It reaches the disk no later than the command does: whoever commits calls `sync`
+on the committing thread, in front of the journal's own sync. After a loss of power either both are there,
+or only the digest is (the client is told that its request is a replay and signs anew).
 
 **Bounded.** A digest is kept two minutes, at most `PER_KEY_MAX` of one key and `ENTRIES_MAX` in all;
 beyond that a request is refused (10028), never forgotten. Two files take turns; one that holds nothing
@@ -21,11 +21,9 @@ import os
 import struct
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from exchange.gateway.ports import Committer
 from exchange.wire import errors
 from exchange.wire.auth import TIMESTAMP_WINDOW_MS, unauthorized
 from exchange.wire.errors import error
@@ -161,24 +159,3 @@ class ReplayLog:
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
-
-
-class ReplayGuard:
-    """A committer that makes the log durable in front of each commit."""
-
-    def __init__(self, inner: Committer, log: ReplayLog) -> None:
-        self._inner = inner
-        self._log = log
-
-    def commit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
-        """As the inner committer, the log first."""
-
-        def guarded() -> None:
-            self._log.sync()
-            work()
-
-        self._inner.commit(guarded, done)
-
-    def close(self) -> None:
-        """Finish what runs."""
-        self._inner.close()

@@ -7,10 +7,10 @@ settles what is left: a pending row whose account the journal holds is confirmed
 got there is dropped (nobody was told of it).
 
 Checking an HMAC signature takes the secret itself, so secrets are sealed, not hashed: AES-256-GCM under a
-key from outside (`exchange.gateway.sealing`); the file is readable by its owner alone (mode 0600).
+key from outside (`exchange.keys.sealing`); the file is readable by its owner alone (mode 0600).
 
 Lookups on the order path are answered from memory. Writes happen on the caller's thread: an account or a
-key costs one fsync. Tokens, sessions and the access log are `exchange.gateway.sign_ins`.
+key costs one fsync. Tokens, sessions and the access log are `exchange.keys.sign_ins`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from exchange.domain.limits import FIRST_USER_ACCOUNT
-from exchange.gateway.credential_schema import TOKEN_SECRET, CredentialsError, prepare
-from exchange.gateway.key_table import KeyTable
-from exchange.gateway.sealing import Entropy, KeySource, SealError
-from exchange.gateway.sign_ins import SignIns
+from exchange.keys.credential_schema import TOKEN_SECRET, CredentialsError, prepare
+from exchange.keys.key_table import KeyTable
+from exchange.keys.sealing import Entropy, KeySource, SealError
+from exchange.keys.sign_ins import SignIns
 from exchange.wire.auth import DEFAULT_SCOPES
 from exchange.wire.session_methods import Clock
 

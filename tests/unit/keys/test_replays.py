@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from exchange.core import queries
-from exchange.gateway import replays
-from exchange.gateway.replays import KEPT_MS, ReplayGuard, ReplayLog
+from exchange.keys import replays
+from exchange.keys.replays import KEPT_MS, ReplayLog
 from exchange.wire.session import RpcError
 from tests.unit.gateway.live import Live, live, rpc, signed_request
 from tests.unit.gateway.loopback import ManualClock
@@ -122,30 +122,6 @@ def test_what_cannot_be_written_is_not_taken(
         assert refusal(lambda: log.take("key", b"text"))[0] == 13028
     log.take("key", b"text")
     log.close()
-
-
-def test_the_log_is_on_disk_before_the_commit(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps: list[str] = []
-    log = ReplayLog(tmp_path, clock)
-    monkeypatch.setattr(os, "fdatasync", lambda _fd: steps.append("log"))
-
-    class Inner:
-        def commit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
-            work()
-            done(None)
-
-        def close(self) -> None:
-            steps.append("closed")
-
-    guard = ReplayGuard(Inner(), log)
-    guard.commit(lambda: steps.append("journal"), lambda _error: None)
-    log.take("key", b"text")
-    guard.commit(lambda: steps.append("journal"), lambda _error: None)
-    guard.commit(lambda: steps.append("journal"), lambda _error: None)
-    guard.close()
-    assert steps == ["journal", "log", "journal", "journal", "closed"]
 
 
 async def orders_of(venue: Live, account: int) -> int:

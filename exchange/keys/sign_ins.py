@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from exchange.gateway.sealing import Entropy
+from exchange.keys.sealing import Entropy
 from exchange.wire.session_methods import Clock
 
 REFRESH_TOKENS_PER_KEY_MAX: Final = 64

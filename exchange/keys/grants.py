@@ -11,19 +11,17 @@ from typing import Final, NamedTuple, Protocol
 
 from exchange.attest import grants as g
 from exchange.attest.eip712 import DEVELOPMENT, Domain
-from exchange.core import risk_queries
-from exchange.core.engine import Engine
 from exchange.domain import commands
 from exchange.domain import records as r
-from exchange.gateway.grant_store import ACTIVE as HOLDS
-from exchange.gateway.grant_store import PENDING, REVOKED, REVOKING, GrantStore, GrantStoreError, Row
-from exchange.gateway.handing_out import OnEvents
-from exchange.gateway.ports import Clock
-from exchange.gateway.replays import ReplayLog
-from exchange.gateway.verifier import InlineVerifier, Verifier, VerifierBusy
+from exchange.edge.pending import OnEvents
+from exchange.keys.grant_store import ACTIVE as HOLDS
+from exchange.keys.grant_store import PENDING, REVOKED, REVOKING, GrantStore, GrantStoreError, Row
+from exchange.keys.replays import ReplayLog
+from exchange.keys.verifier import InlineVerifier, Verifier, VerifierBusy
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param, other_reject
 from exchange.wire.session import RpcError
+from exchange.wire.session_methods import Clock
 
 GRANTS_MAX: Final = 256
 """Of one account, also those that are over."""
@@ -51,8 +49,9 @@ class GrantSetup(NamedTuple):
 class Host(Protocol):
     """What of the venue grants use."""
 
-    engine: Engine
     clock: Clock
+
+    def rules(self) -> int: ...
 
     def account_exists(self, account: int) -> bool: ...
 
@@ -174,7 +173,7 @@ class Grants:
 
     def must_have_rules(self) -> None:
         """Raises RpcError 13503: these rules have no records of what authorises."""
-        if risk_queries.rules(self._host.engine) < RULES:
+        if self._host.rules() < RULES:
             raise error(errors.UNAVAILABLE, reason=f"the venue is not under rules {RULES} yet")
 
     def must_have_account(self, account: int) -> None:

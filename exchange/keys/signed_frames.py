@@ -13,21 +13,16 @@ from typing import Final, NamedTuple, Protocol
 from exchange.attest import grants as g
 from exchange.attest.grant_scope import named
 from exchange.attest.keccak import keccak
-from exchange.core import queries
-from exchange.core.engine import Engine
 from exchange.domain import commands, lane
 from exchange.domain import records as r
 from exchange.edge import lane as packed_records
-from exchange.gateway.account_settings import MemorySettings
-from exchange.gateway.grant_checks import must_allow
-from exchange.gateway.grants import Grants
-from exchange.gateway.handing_out import OnEvents
-from exchange.gateway.ports import Clock
-from exchange.gateway.products import must_be_allowed
-from exchange.gateway.registry import Registry
-from exchange.gateway.replays import ReplayLog
+from exchange.edge.pending import OnEvents
+from exchange.keys.grant_checks import must_allow
+from exchange.keys.grants import Grants
+from exchange.keys.replays import ReplayLog
 from exchange.wire.errors import invalid_param, other_reject
 from exchange.wire.session import RpcError
+from exchange.wire.session_methods import Clock
 
 COMMANDS_MAX: Final = 20
 FRAME_MS: Final = 60_000
@@ -37,10 +32,13 @@ FRAME_MS: Final = 60_000
 class Host(Protocol):
     """What of the venue frames use."""
 
-    engine: Engine
     clock: Clock
-    registry: Registry
-    settings: MemorySettings
+
+    def underlying_of(self, instrument: int) -> int | None: ...
+
+    def instrument_of(self, order_id: int) -> int | None: ...
+
+    def must_be_tradable(self, account: int, instrument: int, *, reduce_only: bool) -> None: ...
 
     def submit_run(
         self, packed: bytes, count: int, on_events: OnEvents, *, is_cancel: bool = False
@@ -132,29 +130,18 @@ class SignedFrames:
 
     def _must_be_granted(self, frame: g.Frame, owned: bytes) -> bytes:
         """Raises RpcError where the commands are not allowed; whose signature the frame needs."""
-        views = self._host.registry.instruments
+        host = self._host
         for each in named(owned):
-            instrument = self._instrument_of(each.order_id) if each.order_id else each.instrument
-            if each.kind in (r.NEW_ORDER, r.AMEND) and instrument is not None and instrument < len(views):
-                must_be_allowed(
-                    self._host, frame.account, views[instrument], reduce_only=each.reduce_only
-                )
+            instrument = host.instrument_of(each.order_id) if each.order_id else each.instrument
+            if each.kind in (r.NEW_ORDER, r.AMEND) and instrument is not None:
+                host.must_be_tradable(frame.account, instrument, reduce_only=each.reduce_only)
         if not frame.grant:
             return self._grants.owner_of(frame.account)
         held = self._grants.get(frame.account, frame.grant)
         if not held.is_good:
             raise other_reject("grant_revoked", param="grant")
-        now_ms = self._host.clock.now_ms()
-        must_allow(held.grant, owned, now_ms, self._underlying_of, self._instrument_of)
+        must_allow(held.grant, owned, host.clock.now_ms(), host.underlying_of, host.instrument_of)
         return held.grant.session_key
-
-    def _underlying_of(self, instrument: int) -> int | None:
-        views = self._host.registry.instruments
-        return views[instrument].terms.underlying if instrument < len(views) else None
-
-    def _instrument_of(self, order_id: int) -> int | None:
-        record = queries.order_record(self._host.engine, order_id)
-        return int.from_bytes(record[20:24], "little") if record else None
 
     def _sequence(self, signed: Signed, owned: bytes, done: Done) -> None:
         frame = signed.frame

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange.gateway.credential_schema import CredentialsError
-from exchange.gateway.credentials import Credentials, Reconciliation
-from exchange.gateway.sign_ins import REFRESH_TOKENS_PER_KEY_MAX
+from exchange.keys.credential_schema import CredentialsError
+from exchange.keys.credentials import Credentials, Reconciliation
+from exchange.keys.sign_ins import REFRESH_TOKENS_PER_KEY_MAX
 from exchange.wire.auth import parse_scopes
 from tests.unit.gateway.loopback import ManualClock
 from tests.unit.gateway.risk_rig import SEALING_KEY

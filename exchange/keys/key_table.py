@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from exchange.gateway.credential_schema import CredentialsError, secret_context
-from exchange.gateway.sealing import Entropy, Sealer
-from exchange.gateway.sign_ins import SignIns, Transaction
+from exchange.keys.credential_schema import CredentialsError, secret_context
+from exchange.keys.sealing import Entropy, Sealer
+from exchange.keys.sign_ins import SignIns, Transaction
 from exchange.wire.auth import DEFAULT_SCOPES, parse_scopes, scope_text
 from exchange.wire.session_methods import Clock
 

@@ -16,10 +16,10 @@ from exchange.attest.keccak import keccak
 from exchange.attest.secp256k1 import Signer, recover
 from exchange.domain import commands as c
 from exchange.domain import records as r
-from exchange.gateway.grant_store import GrantStore, GrantStoreError
-from exchange.gateway.grants import GrantSetup
-from exchange.gateway.replays import ReplayLog
-from exchange.gateway.verifier import InlineVerifier, Recovered, VerifierBusy
+from exchange.keys.grant_store import GrantStore, GrantStoreError
+from exchange.keys.grants import GrantSetup
+from exchange.keys.replays import ReplayLog
+from exchange.keys.verifier import InlineVerifier, Recovered, VerifierBusy
 from tests.unit.gateway.rig import EXPIRY_MS, NOW_MS, CallFailed, Client, Rig
 from tests.unit.gateway.risk_rig import RiskRig
 
