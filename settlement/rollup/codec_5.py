@@ -89,7 +89,7 @@ class Codec5:
         """The payload. Call `reclass` with the batch's other chunks first."""
         prepared = self._prepared or prepare(self._sequencer, chunks, self._anchors)
         payload = pack_batch(prepared, chunks, self._before)
-        return Encoded(payload, hash_of(prepared.tables if prepared.data else None))
+        return Encoded(payload, hash_of(prepared.tables if prepared.data else self._before))
 
     def decode(self, header: Header, payload: bytes) -> list[Chunk]:
         """The chunks. Raises Undecodable."""
@@ -98,7 +98,7 @@ class Codec5:
         except DecodeError as error:
             culprit = first_undecodable(payload, self._before, self._dictionaries, self._anchors)
             raise Undecodable(str(error), culprit) from error
-        if header.tables_hash != hash_of(found.tables if found.fills.total else None):
+        if header.tables_hash != hash_of(found.tables):
             raise Undecodable("the tables are not those the header commits to")
         self._after = found.tables
         return list(found.chunks())
@@ -108,7 +108,7 @@ class Codec5:
 
 
 def hash_of(tables: Tables | None) -> bytes:
-    """The header's tables_hash of a batch whose fills are coded with these; None: it has no fills."""
+    """The header's tables_hash of a batch behind which these are in force; None: there were none yet."""
     return keccak(tables.data) if tables else NO_TABLES
 
 

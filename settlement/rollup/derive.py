@@ -18,7 +18,7 @@ from settlement.stf import steps as s
 from settlement.stf.chunks import Chunk, must_be_chunk
 from settlement.stf.commitment import Commitment
 from settlement.stf.errors import TransitionError
-from settlement.stf.header import Header
+from settlement.stf.header import BLOBS, NETTED, Header
 from settlement.stf.rules import apply
 from settlement.stf.state import State
 from settlement.stf.steps import Step
@@ -139,7 +139,8 @@ class Derivation:
     def _decoded(self, header: Header, payload: bytes | None) -> list[Chunk]:
         if payload is None or len(payload) > MAX_PAYLOAD_BYTES:
             raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "there is no data"))
-        if len(payload) != header.payload_bytes or keccak(payload) != header.data_hash:
+        is_hashed = header.layer & ~NETTED != BLOBS  # of blobs the inbox keeps the commitments
+        if len(payload) != header.payload_bytes or (is_hashed and keccak(payload) != header.data_hash):
             raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "the data is not what is committed to"))
         self.coding.begin(self.state)
         try:

@@ -56,6 +56,13 @@ def test_other_tables_than_the_header_s_are_refused(chain: Chain) -> None:
         coding.decode(chain.batches[0].header._replace(tables_hash=bytes(32)), chain.batches[0].payload)
 
 
+def test_a_header_names_the_tables_in_force_behind_its_batch() -> None:
+    codec = Codec5()
+    hashes = [batch.header.tables_hash for batch in chain_of(5, coding=codec).batches]
+    codec.begin(State())
+    assert codec.encode(()).tables_hash == hashes[-1] == keccak(codec.tables_data)
+
+
 def test_a_chain_is_taken_up_in_its_middle_with_the_last_tables(chain: Chain) -> None:
     first = Derivation(Codec5(), chain.bridge)
     for batch in chain.batches[:2]:

@@ -16,7 +16,7 @@ from settlement.stf import steps as s
 from settlement.stf.chunks import Chunk, ChunkBuilder
 from settlement.stf.commitment import Commitment
 from settlement.stf.errors import TransitionError
-from settlement.stf.header import Header
+from settlement.stf.header import BLOBS, Header
 from settlement.stf.steps import Step
 from settlement.stf.terms import terms_words
 from settlement.trees import binary
@@ -128,6 +128,11 @@ def test_a_header_that_says_something_else(changed: Header, wrong: Wrong) -> Non
 def test_data_that_is_not_there() -> None:
     assert finding_of(SECOND, None)[0] is Wrong.MISSING_DATA
     assert finding_of(SECOND, SECOND.payload[:-1])[0] is Wrong.MISSING_DATA
+
+
+def test_what_blobs_hold_is_the_payload_whatever_hash_the_header_says() -> None:
+    header = SECOND.header._replace(layer=BLOBS, blobs=1, data_hash=bytes(32))
+    assert derivation(1).take(header, SECOND.payload) == list(SECOND.chunks)
 
 
 def test_bytes_that_are_no_chunks() -> None:

@@ -47,7 +47,7 @@ CASES = {
     "a fill again": fill(CALL, ALICE, BOB, 5, 1, 1),
     "a fill of nobody": fill(CALL, 999, BOB, 5, 1, 900),
     "unknown flags": fill(CALL, ALICE, BOB, 5, 1, 900, 16),
-    "a taker that rests by its own order": fill(CALL, ALICE, BOB, 5, 1, 900, s.TAKER_RESTS | s.MAKER_BY_COMBO),
+    "a taker that rests by its own order": fill(CALL, ALICE, BOB, 5, 1, 90, s.TAKER_RESTS | s.MAKER_BY_COMBO),
     "an unknown class": fill(CALL, ALICE, BOB, 5, 1, 900, 0, 0x04),
     "a maker that is liquidated": fill(CALL, ALICE, BOB, 5, 1, 900, 0, 0x31),
     "half a block": fill(CALL, ALICE, BOB, 5, 1, 900, 0, 0x51),
