@@ -84,6 +84,18 @@ def cancel_many(w: World, flags: i64, who: i64, client: i64, label: i64) -> i64:
     return 0
 
 
+def cancel_all(w: World, account: i64, reason: i64) -> i64:
+    """Cancel whatever the account has open, in order_id order. Returns how many orders it was."""
+    affected: i64 = 0
+    slot = w.accounts[account * ACCOUNT_WORDS + A_ORDER_HEAD]
+    while slot != 0:
+        following = w.orders.data[slot * ORDER_WORDS + O_LIST] & r.U32
+        cancel(w, slot, reason)
+        affected += 1
+        slot = following
+    return affected
+
+
 def _matches(w: World, slot: i64, scope: i64, target: i64, kind: i64, which: i64, label: i64) -> bool:
     data = w.orders.data
     o = slot * ORDER_WORDS

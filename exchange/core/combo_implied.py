@@ -36,6 +36,8 @@ class Way:
         self.rank: i64 = 0
         self.limit: i64 = 0  # the price of that rank
         self.left: i64 = 0  # meetings
+        self.judged: i64 = 0  # losing makers that were judged
+        self.crossed: bool = False  # whether it has met an implied order
         # Of the step: whether `price` is that of its own book, which an implied order has to beat.
         self.beats: bool = False
         self.price: i64 = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from exchange.core import combo_implied, combo_losing, combo_trades, ledger, matching
+from exchange.core import combo_implied, combo_losing, combo_trades, ledger, losing, matching
 from exchange.core.book import Book
 from exchange.core.combo_implied import Way
 from exchange.core.combo_trades import Side
@@ -35,6 +35,7 @@ from exchange.core.layout import (
 )
 from exchange.core.looks import meetings_most
 from exchange.core.world import World
+from exchange.domain import limits
 from exchange.domain import records as r
 
 
@@ -152,7 +153,7 @@ def _own(w: World, book: Book, way: Way, slot: i64, level: i64) -> None:
         return
     if lots > w.rest:
         lots = w.rest
-    if combo_losing.loses(w, maker) and not combo_losing.keeps_maintenance(w, maker, lots):
+    if combo_losing.loses(w, maker) and not _own_keeps(w, way, maker, lots):
         matching.cancel(w, maker, r.CANCEL_MARGIN)
         return
     orders = w.orders.data
@@ -167,6 +168,20 @@ def _own(w: World, book: Book, way: Way, slot: i64, level: i64) -> None:
     w.rest -= lots
     w.value += orders[maker * ORDER_WORDS + O_PRICE] * lots
     _reduce(w, book, maker, lots)
+
+
+def _own_keeps(w: World, way: Way, maker: i64, lots: i64) -> bool:
+    """Whether a losing maker of the taker's own book is judged able to bear `lots`."""
+    if way.is_combo or way.crossed:
+        return _may_judge(w, way) and combo_losing.keeps_maintenance(w, maker, lots)
+    # Nothing but this book has traded on the way: what makers have elsewhere is as it was.
+    return losing.keeps_maintenance(w, maker * ORDER_WORDS, lots)
+
+
+def _may_judge(w: World, way: Way) -> bool:
+    """Count one more judgement over all seats of an account; from rules 6 on a way has so many."""
+    way.judged += 1
+    return w.rules < 6 or way.judged <= limits.LOSING_JUDGED
 
 
 def _side(w: World, slot: i64) -> Side:
@@ -188,6 +203,7 @@ def _both(w: World, way: Way) -> i64:
     """
     first = way.first
     second = way.second
+    way.crossed = True
     lots = _may(w, way, first)
     more: i64 = 0
     if lots != 0:
@@ -202,14 +218,17 @@ def _both(w: World, way: Way) -> i64:
     together = combo_losing.same_account(w, first, second)
     for maker in (first, second):
         if combo_losing.loses(w, maker):
-            if together:
+            keeps = _may_judge(w, way)
+            if keeps and together:
                 keeps = combo_losing.pair_keeps_maintenance(w, first, second, lots)
-            else:
+            elif keeps:
                 keeps = combo_losing.keeps_maintenance(w, maker, lots)
             if not keeps:
                 matching.cancel(w, maker, r.CANCEL_MARGIN)
                 way.left -= 1
                 return 0
+            if together:
+                break
     way.left -= 2
     return lots
 

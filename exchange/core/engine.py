@@ -97,6 +97,11 @@ class Engine:
         return self.world.last_block
 
     @property
+    def forced_through(self) -> int:
+        """The last request of the bridge's forced queue that was answered (rules 6)."""
+        return self.world.forced_through
+
+    @property
     def account_count(self) -> int:
         """The next account id."""
         return self.world.account_count

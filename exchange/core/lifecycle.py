@@ -59,17 +59,26 @@ def configure_account(w: World, account: i64, flags: i64) -> i64:
 
 def deposit(w: World, account: i64, amount: i64, deposit_id: i64) -> i64:
     """DEPOSIT. Returns a reject reason or 0."""
+    is_new = deposit_id > w.last_deposit
+    reason = _deposit_refused(w, account, amount, is_new)
+    if reason == 0:
+        w.last_deposit = deposit_id
+        _move_cash(w, account, r.CASH_DEPOSIT, amount, deposit_id)
+    elif is_new and w.rules >= 6:
+        # The bridge gives it back, so it is never to be credited later.
+        w.last_deposit = deposit_id
+        w.detail = deposit_id
+    return reason
+
+
+def _deposit_refused(w: World, account: i64, amount: i64, is_new: bool) -> i64:
     if not is_user(w, account) and (w.rules < 2 or account != limits.ACCOUNT_INSURANCE):
         return no.UNKNOWN_ACCOUNT
     if amount < 1 or amount > limits.MAX_DEPOSIT_MICRO:
         return no.BAD_VALUE
-    if deposit_id <= w.last_deposit:
+    if not is_new:
         return no.DUPLICATE
-    if w.deposits_net + amount > limits.MAX_TOTAL_DEPOSITS_MICRO:
-        return no.LIMIT_REACHED
-    w.last_deposit = deposit_id
-    _move_cash(w, account, r.CASH_DEPOSIT, amount, deposit_id)
-    return 0
+    return no.LIMIT_REACHED if w.deposits_net + amount > limits.MAX_TOTAL_DEPOSITS_MICRO else 0
 
 
 def withdraw(w: World, account: i64, amount: i64, withdrawal_id: i64) -> i64:

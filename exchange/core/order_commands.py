@@ -1,4 +1,4 @@
-"""The commands of rules 3 to 5 but for NEW_ORDER and AMEND: where they go (docs/rules-3.md … rules-5.md)."""
+"""The commands of rules 3 to 6 but for NEW_ORDER and AMEND: where they go (docs/rules-3.md … rules-6.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from librt.strings import read_i64_le
 from mypy_extensions import i64
 
-from exchange.core import blocks, combo_listing, emit, extended, firing, groups, moves, repricing
+from exchange.core import blocks, combo_listing, emit, extended, firing, forced, groups, moves, repricing
 from exchange.core.admission import is_user
 from exchange.core.world import World
 from exchange.domain import limits
@@ -40,6 +40,9 @@ def command(w: World, batch: bytes, at: i64, kind: i64, who: i64) -> i64:
         return blocks.block_trade(w, batch, at, who)
     if kind == r.MOVE_POSITIONS:
         return moves.move_positions(w, batch, at, who)
+    if kind == r.FORCED_WITHDRAWAL:
+        asked = read_i64_le(batch, at + _BODY)
+        return forced.forced_withdrawal(w, account, asked, read_i64_le(batch, at + _BODY + 8))
     fired = firing.fire(w)
     if kind == r.FIRE:
         emit.done(w, r.FIRE, who, read_i64_le(batch, at + 16), fired)

@@ -69,6 +69,7 @@ from exchange.core.state import (
     FORMAT_2,
     FORMAT_3,
     FORMAT_4,
+    FORMAT_5,
     ORDER_FIELDS,
     format_of,
     order_ids,
@@ -86,7 +87,7 @@ def read(data: bytes, reserve_orders: i64) -> World:
     """The world whose canonical bytes these are. Raises StateError."""
     reader = Reader(data)
     form = reader.word()
-    if form < FORMAT_1 or form > FORMAT_4:
+    if form < FORMAT_1 or form > FORMAT_5:
         raise StateError(f"unknown state format {form}")
     w = World(reader.word(), False, reserve_orders)
     w.rules = reader.word()
@@ -122,6 +123,10 @@ def read(data: bytes, reserve_orders: i64) -> World:
         restoring_extras.read(w, reader, in_books)
     if form >= FORMAT_4:
         state_combos.read(w, reader)
+    if form >= FORMAT_5:
+        w.forced_through = reader.word()
+        if w.forced_through < 0:
+            raise StateError("the last forced withdrawal is out of range")
     if reader.at != i64(len(data)):
         raise StateError("bytes follow the state")
     return w

@@ -36,6 +36,8 @@ def well_formed(batch: bytes, at: i64, units: i64, kind: i64, flags: i64, rules:
         return rules >= 5 and _grant(batch, at, units, flags)
     if kind == r.MOVE_POSITIONS:
         return rules >= 5 and flags == 0 and _moves(batch, at, units)
+    if kind == r.FORCED_WITHDRAWAL:
+        return rules >= 6 and units == 2 and flags == 0 and zero(batch, at + 48, 2)
     if kind > r.SET_LOCK:
         return rules >= 3 and _of_rules_3(batch, at, units, kind, flags, rules)
     if kind > r.SET_MODE:

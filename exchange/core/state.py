@@ -61,6 +61,11 @@ Format 4 (written while the rules are 4 or above; all are read) is format 3 but 
     3. a combo's terms name its legs; marked, the five words of its marks and tabled are 0
     16. count of combos ever listed, then by id: instrument, count of legs, each leg's instrument and ratio
 
+Format 5 (written while the rules are 6 or above; all are read) is format 4 but for:
+
+    1. the format is 5
+    17. the id of the last forced withdrawal that was answered (0: none)
+
 Counters (next_…) hold the counter without shard bits; order_id has them. `priority` numbers every queueing
 of an order (placing, requeueing after an amend or an iceberg's refresh) from 1: orders of one level
 stand in its order. Fields that follow from others (marks per lot, open lots and holds of seats,
@@ -150,6 +155,7 @@ FORMAT_1: Final = 1
 FORMAT_2: Final = 2
 FORMAT_3: Final = 3
 FORMAT_4: Final = 4
+FORMAT_5: Final = 5
 ORDER_FIELDS: Final = 17
 ACCOUNT_FIELDS: Final = (A_CASH, A_FLAGS, A_OWNER, A_OWNER + 1, A_OWNER + 2, A_CREATED)
 ACCOUNT_FIELDS_2: Final = (
@@ -203,13 +209,15 @@ def write(w: World) -> bytes:
         state_extras.write(w, b)
     if w.rules >= 4:
         state_combos.write(w, b)
+    if w.rules >= 6:
+        write_i64_le(b, w.forced_through)
     return b.getvalue()
 
 
 def format_of(rules: i64) -> i64:
     """The format a state is written in while these rules are in force."""
     if rules >= 4:
-        return FORMAT_4
+        return FORMAT_5 if rules >= 6 else FORMAT_4
     if rules >= 3:
         return FORMAT_3
     return FORMAT_2 if rules >= 2 else FORMAT_1

@@ -155,6 +155,9 @@ class World:
         self.combos_open: i64 = 0
         self.combo_quotes: dict[int, int] = {}  # see `combo_open`: resting quotes in combos
 
+        # Rules version 6.
+        self.forced_through: i64 = 0  # id of the last request of the bridge's forced queue that was answered
+
         # What one command's bookings add up to: zero, or the engine halts.
         self.cash_drift: i64 = 0
         self.size_drift: i64 = 0

@@ -55,7 +55,7 @@ def reduced() -> Iterator[bytes]:
         yield b"".join(c.cancel_many(account) for account in (ALICE, BOB, CAROL, DAVE))
 
 
-def _marks(feed: int, *marks_usdc: int) -> bytes:
+def usdc_marks(feed: int, *marks_usdc: int) -> bytes:
     units = [c.Mark(n, 0, mark * USDC, 0, INDEX_MICRO) for n, mark in enumerate(marks_usdc)]
     return c.marks(0, INDEX_MICRO, feed, units)
 
@@ -84,7 +84,7 @@ def _losing(model: int) -> Iterator[bytes]:
             yield cr.set_margin_model(account, model)
             account += 1
         feed += 2
-        yield _marks(feed, 1_000, 1_000)
+        yield usdc_marks(feed, 1_000, 1_000)
         price = 20 if number == 2 else 1_000
         yield order(maker, number, price, 1, side)
         if place == "in":
@@ -93,7 +93,7 @@ def _losing(model: int) -> Iterator[bytes]:
             yield order(ALICE, 1, 1_000, 1, SELL)
         elif place == "out":
             yield order(ALICE, 2, 20, 1, SELL)
-        yield _marks(feed + 1, *moved)
+        yield usdc_marks(feed + 1, *moved)
         if place == "combo":
             yield order(DAVE, 2, 20, 1, FOK | SELL - side) + order(DAVE, 2, 20, 1, IOC | SELL - side)
         elif place == "in":
@@ -116,10 +116,11 @@ def losing_twice() -> Iterator[bytes]:
     yield opening(OPTION, LATER) + combo(2, (0, 1), (1, 1))
     poor = FIRST_POOR
     yield ROOM + c.create_account(BANKER) + c.create_account(poor) + c.deposit(poor, 600 * USDC, 20_000)
-    yield order(poor, 0, 1_000, 1, SELL) + order(poor, 1, 1_000, 1, SELL) + _marks(FEED, 9_000, 9_000)
+    yield order(poor, 0, 1_000, 1, SELL) + order(poor, 1, 1_000, 1, SELL) + usdc_marks(FEED, 9_000, 9_000)
     yield order(DAVE, 2, 2_000, 1, IOC)
-    yield _marks(FEED + 1, 1_000, 1_000)
-    yield order(poor, 0, 1_000, 2, SELL) + order(poor, 1, 1_000, 2, SELL) + _marks(FEED + 2, 20_000, 20_000)
+    yield usdc_marks(FEED + 1, 1_000, 1_000)
+    yield order(poor, 0, 1_000, 2, SELL) + order(poor, 1, 1_000, 2, SELL)
+    yield usdc_marks(FEED + 2, 20_000, 20_000)
     yield order(DAVE, 2, 2_000, 2, IOC)
 
 

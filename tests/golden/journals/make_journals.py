@@ -19,6 +19,7 @@ from tests.reference.combo_margin_scenarios import ALL_COMBO_SCENARIOS
 from tests.reference.corner_scenarios import CORNER_SCENARIOS
 from tests.reference.differential import TrafficOf
 from tests.reference.engine import ReferenceEngine
+from tests.reference.forced_scenarios import FORCED_SCENARIOS
 from tests.reference.generator import Traffic
 from tests.reference.move_scenarios import MOVE_SCENARIOS
 from tests.reference.moves_generator import MOVE_PROFILES, MoveTraffic
@@ -105,6 +106,8 @@ def streams_of(version: int) -> dict[str, bytes]:
             for seed, profile in enumerate(MOVE_PROFILES)
         }
         return streams | {f"scripted_{name}": b"".join(MOVE_SCENARIOS[name]()) for name in SCRIPTED_MOVES}
+    if version == 6:
+        return {f"scripted_{name}": b"".join(made()) for name, made in FORCED_SCENARIOS.items()}
     streams = {profile.name: stream_of(seed, RiskTraffic) for seed, profile in enumerate(RISK_PROFILES)}
     return streams | {name: b"".join(SCENARIOS[name]()) for name in SCRIPTED}
 
