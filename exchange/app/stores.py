@@ -13,9 +13,9 @@ from exchange.app.key_file import KeyFile
 from exchange.app.ports import SystemClock, SystemEntropy
 from exchange.gateway.account_settings import FileSettings, SettingsError
 from exchange.gateway.archive import ThreadArchive
-from exchange.gateway.block_signatures import BlockSealer
-from exchange.gateway.block_store import BlockStore, BlockStoreError
-from exchange.gateway.blocks import BlockSetup
+from exchange.gateway.deals.block_signatures import BlockSealer
+from exchange.gateway.deals.block_store import BlockStore, BlockStoreError
+from exchange.gateway.deals.blocks import BlockSetup
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.ports import ThreadCommitter
 from exchange.history.past import Past

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from exchange.gateway.block_index import BlockIndex
+from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.read_records import read_trade
 from exchange.gateway.views import Views
 from exchange.wire.envelope import encode_json

@@ -6,11 +6,11 @@ from typing import Final
 
 from exchange.domain import records as r
 from exchange.domain.events_orders import Mmp
+from exchange.gateway.deals.rfq_limits import ALL as ALL_UNDERLYINGS
+from exchange.gateway.deals.rfq_protection import Tripped
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.group_names import GroupNames
 from exchange.gateway.registry import Registry
-from exchange.gateway.rfq_limits import ALL as ALL_UNDERLYINGS
-from exchange.gateway.rfq_protection import Tripped
 from exchange.wire.names import index_name
 from exchange.wire.objects import JsonObject
 

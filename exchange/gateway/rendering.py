@@ -9,8 +9,8 @@ from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
 from exchange.domain.limits import COUNTER_MASK
 from exchange.edge.own_fills import OwnFills
-from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
+from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.fixed_members import CONFIRMED, POSTED, SOFT, objects_of
 from exchange.gateway.history_ring import Fill, HistoryRing, fill_of
 from exchange.gateway.labels import Labels

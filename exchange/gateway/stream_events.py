@@ -15,8 +15,8 @@ from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain.combo_prints import with_prints
 from exchange.domain.limits import COUNTER_MASK
-from exchange.gateway.block_index import BlockIndex
 from exchange.gateway.combo_fields import combo_fields, own_combo_fields
+from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.notices import liquidation_step
 from exchange.gateway.order_json import OrderWriter

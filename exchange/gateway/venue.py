@@ -17,11 +17,11 @@ from exchange.gateway.account_maker import AccountMaker
 from exchange.gateway.account_settings import MemorySettings
 from exchange.gateway.announcements import Announcements, AnnouncementSource, NoAnnouncements
 from exchange.gateway.archive import Archive, NoArchive
-from exchange.gateway.block_index import BlockIndex
-from exchange.gateway.blocks import Blocks, BlockSetup
 from exchange.gateway.bus import Bus, NoBus
 from exchange.gateway.chain_feeds import ChainFeeds
 from exchange.gateway.chart_feeds import ChartFeeds
+from exchange.gateway.deals.block_index import BlockIndex
+from exchange.gateway.deals.blocks import Blocks, BlockSetup
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout

@@ -23,11 +23,11 @@ from exchange.attest import chain
 from exchange.core import invariants
 from exchange.core.engine import Engine
 from exchange.domain import commands, events
-from exchange.gateway.block_limits import BlockLimits
-from exchange.gateway.block_signatures import BlockSealer
-from exchange.gateway.block_store import BlockStore
-from exchange.gateway.blocks import BlockSetup
 from exchange.gateway.chain_keeper import ChainKeeper
+from exchange.gateway.deals.block_limits import BlockLimits
+from exchange.gateway.deals.block_signatures import BlockSealer
+from exchange.gateway.deals.block_store import BlockStore
+from exchange.gateway.deals.blocks import BlockSetup
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.opening import OPEN

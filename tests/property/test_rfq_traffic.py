@@ -10,7 +10,7 @@ import pytest
 
 from exchange.core import invariants
 from exchange.domain import commands_risk
-from exchange.gateway.rfq import OPEN
+from exchange.gateway.deals.rfq import OPEN
 from tests.unit.gateway.combo_rig import ComboRig
 from tests.unit.gateway.rfq_rig import HEDGE, LEGS, named
 from tests.unit.gateway.rig import Client

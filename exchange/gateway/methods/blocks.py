@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange.domain import rejects as rej
-from exchange.gateway import block_approvals as approvals
-from exchange.gateway.block_approvals import Approval, Side
-from exchange.gateway.block_desk import Deal, DealPart, Leg, Outcome, Refused
-from exchange.gateway.block_limits import SIGNATURE_WINDOW_MS
-from exchange.gateway.block_objects import approval_object, block_object
-from exchange.gateway.block_params import block_number, is_maker, nonce_of, terms_of
-from exchange.gateway.block_signatures import (
+from exchange.gateway.deals import block_approvals as approvals
+from exchange.gateway.deals.block_approvals import Approval, Side
+from exchange.gateway.deals.block_desk import Deal, DealPart, Leg, Outcome, Refused
+from exchange.gateway.deals.block_limits import SIGNATURE_WINDOW_MS
+from exchange.gateway.deals.block_objects import approval_object, block_object
+from exchange.gateway.deals.block_signatures import (
     SIGNATURE_CHARS_MAX,
     Signed,
     Term,
@@ -24,9 +23,10 @@ from exchange.gateway.block_signatures import (
     must_be_timely,
     nonce_digest,
 )
-from exchange.gateway.block_simulation import is_bearable
-from exchange.gateway.block_store import Part, PartQuery
+from exchange.gateway.deals.block_simulation import is_bearable
+from exchange.gateway.deals.block_store import Part, PartQuery
 from exchange.gateway.dispatch import Handler, account_of, answer_read, currency_of
+from exchange.gateway.methods.block_params import block_number, is_maker, nonce_of, terms_of
 from exchange.gateway.venue import Venue
 from exchange.history.past import MAX
 from exchange.keys.key_table import Key

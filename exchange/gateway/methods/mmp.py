@@ -17,7 +17,7 @@ from exchange.domain.commands_orders import MmpLimits
 from exchange.domain.limits import MAX_MMP_GROUPS, MAX_MMP_LIMIT
 from exchange.gateway.dispatch import Handler, account_of, answer_read, guarded
 from exchange.gateway.methods import rfq_mmp
-from exchange.gateway.mmp_params import ALL, E8, MICRO, limit, span_ms, underlying_named
+from exchange.gateway.methods.mmp_params import ALL, E8, MICRO, limit, span_ms, underlying_named
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue
 from exchange.wire import errors

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from exchange.gateway.block_desk import Deal, Refused
-from exchange.gateway.block_objects import block_object
-from exchange.gateway.block_params import DIRECTIONS
+from exchange.gateway.deals.block_desk import Deal, Refused
+from exchange.gateway.deals.block_objects import block_object
+from exchange.gateway.deals.rfq import CANCELLED, EXPIRED, FILLED, OPEN, UNTRIGGERED, Rfq, Trigger
+from exchange.gateway.deals.rfq_book import rating_text
+from exchange.gateway.deals.rfq_desk import Accepted
+from exchange.gateway.deals.rfq_objects import as_reply, trigger_object
 from exchange.gateway.dispatch import Handler, account_of, currency_of
+from exchange.gateway.methods.block_params import DIRECTIONS
 from exchange.gateway.methods.blocks import refusal
-from exchange.gateway.rfq import CANCELLED, EXPIRED, FILLED, OPEN, UNTRIGGERED, Rfq, Trigger
-from exchange.gateway.rfq_book import rating_text
-from exchange.gateway.rfq_desk import Accepted
-from exchange.gateway.rfq_objects import as_reply, trigger_object
-from exchange.gateway.rfq_params import (
+from exchange.gateway.methods.rfq_params import (
     allocations_of,
     amount_of,
     disclosed_of,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from exchange.gateway.deals.rfq_limits import ALL as ALL_UNDERLYINGS
+from exchange.gateway.deals.rfq_limits import Guard, RfqLimits
 from exchange.gateway.dispatch import account_of
-from exchange.gateway.mmp_params import ALL, E8, MICRO, limit, span_ms, underlying_named
-from exchange.gateway.rfq_limits import ALL as ALL_UNDERLYINGS
-from exchange.gateway.rfq_limits import Guard, RfqLimits
+from exchange.gateway.methods.mmp_params import ALL, E8, MICRO, limit, span_ms, underlying_named
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param

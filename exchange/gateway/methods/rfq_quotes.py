@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from exchange.gateway.block_params import DIRECTIONS
+from exchange.gateway.deals.rfq import Quote, Rfq
 from exchange.gateway.dispatch import Handler, account_of
+from exchange.gateway.methods.block_params import DIRECTIONS
 from exchange.gateway.methods.rfq import no_rfq, rfq_of
-from exchange.gateway.rfq import Quote, Rfq
-from exchange.gateway.rfq_params import amount_of, label_of, must_match_hedge, quoted_prices
+from exchange.gateway.methods.rfq_params import amount_of, label_of, must_match_hedge, quoted_prices
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param, other_reject

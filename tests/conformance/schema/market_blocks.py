@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exchange.gateway.block_limits import BlockLimits
-from exchange.gateway.blocks import BlockSetup
+from exchange.gateway.deals.block_limits import BlockLimits
+from exchange.gateway.deals.blocks import BlockSetup
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rig import AT_ONCE, OPTION, PERPETUAL, PUT, Client, Rig, block_setup
 

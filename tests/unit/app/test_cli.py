@@ -14,7 +14,7 @@ from exchange.app.calls import CallError, call
 from exchange.app.cli import main
 from exchange.app.options import add_venue_arguments, config_of
 from exchange.app.run import NotStarted, _read_keys
-from exchange.gateway.block_limits import BLOCK_LIMITS
+from exchange.gateway.deals.block_limits import BLOCK_LIMITS
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
 
 

@@ -11,7 +11,7 @@ import pytest
 from exchange.core import invariants
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.gateway.blocks import BlockSetup
+from exchange.gateway.deals.blocks import BlockSetup
 from tests.unit.gateway.fakes import ManualLoop
 from tests.unit.gateway.rig import CallFailed, Client, block_setup
 from tests.unit.gateway.risk_rig import RiskRig

@@ -11,10 +11,10 @@ from exchange.core.engine import Engine
 from exchange.domain import commands, events
 from exchange.domain import records as r
 from exchange.domain.commands import InstrumentTerms, Mark
-from exchange.gateway.block_limits import BlockLimits
-from exchange.gateway.block_signatures import BlockSealer
-from exchange.gateway.block_store import BlockStore
-from exchange.gateway.blocks import BlockSetup
+from exchange.gateway.deals.block_limits import BlockLimits
+from exchange.gateway.deals.block_signatures import BlockSealer
+from exchange.gateway.deals.block_store import BlockStore
+from exchange.gateway.deals.blocks import BlockSetup
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.ports import InlineCommitter

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from websockets.frames import Frame, Opcode
 
-from exchange.gateway.block_limits import BLOCK_LIMITS
-from exchange.gateway.block_store import BlockStore
-from exchange.gateway.blocks import BlockSetup
+from exchange.gateway.deals.block_limits import BLOCK_LIMITS
+from exchange.gateway.deals.block_store import BlockStore
+from exchange.gateway.deals.blocks import BlockSetup
 from exchange.gateway.dispatch import Handler
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.ports import InlineCommitter

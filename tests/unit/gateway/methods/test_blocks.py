@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from exchange.domain import commands
-from exchange.gateway.block_signatures import BlockSealer
 from exchange.gateway.bus import TRADES as TRADES_STREAM
 from exchange.gateway.bus import QueuedBus
+from exchange.gateway.deals.block_signatures import BlockSealer
 from tests.unit.gateway.block_rig import blocks_done, refused, sizes, sound, started
 from tests.unit.gateway.rig import OPTION, PERPETUAL, BlockNonces, Client
 from tests.unit.gateway.risk_rig import RiskRig

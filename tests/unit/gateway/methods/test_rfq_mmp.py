@@ -10,7 +10,7 @@ import pytest
 
 from exchange.core import invariants
 from exchange.gateway.account_settings import FileSettings
-from exchange.gateway.rfq_limits import UNTIL_RESET
+from exchange.gateway.deals.rfq_limits import UNTIL_RESET
 from tests.unit.gateway.rig import ETH_PERPETUAL, OPTION, PERPETUAL, CallFailed, Client
 from tests.unit.gateway.risk_rig import RiskRig
 

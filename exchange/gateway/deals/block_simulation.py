@@ -9,7 +9,7 @@ from exchange.core import fees, margin_queries, queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.core.margin_queries import MarginFigures
 from exchange.domain import records as r
-from exchange.gateway.block_signatures import Term
+from exchange.gateway.deals.block_signatures import Term
 from exchange.gateway.registry import Registry
 
 _E8: Final = 100_000_000

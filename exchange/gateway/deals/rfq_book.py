@@ -11,9 +11,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from exchange.gateway.block_limits import BlockLimits
-from exchange.gateway.block_store import RFQS_KEPT, BlockStore
-from exchange.gateway.rfq import CANCELLED, FILLED, OPEN, Quote, Rfq, decoded, encoded
+from exchange.gateway.deals.block_limits import BlockLimits
+from exchange.gateway.deals.block_store import RFQS_KEPT, BlockStore
+from exchange.gateway.deals.rfq import CANCELLED, FILLED, OPEN, Quote, Rfq, decoded, encoded
 from exchange.wire import errors
 from exchange.wire.errors import MESSAGES, error
 from exchange.wire.session import RpcError

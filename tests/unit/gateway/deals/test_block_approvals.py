@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.gateway.block_approvals import ACCEPTED, INITIAL, REQUESTS_MAX, Approvals, Side
-from exchange.gateway.block_signatures import Term
+from exchange.gateway.deals.block_approvals import ACCEPTED, INITIAL, REQUESTS_MAX, Approvals, Side
+from exchange.gateway.deals.block_signatures import Term
 from exchange.wire.session import RpcError
 from tests.unit.gateway.fakes import ManualClock
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from exchange.gateway.block_index import PREFIX
-from exchange.gateway.block_limits import NONCE_BYTES_MAX, TRADES_MAX
-from exchange.gateway.block_signatures import Term
+from exchange.gateway.deals.block_index import PREFIX
+from exchange.gateway.deals.block_limits import NONCE_BYTES_MAX, TRADES_MAX
+from exchange.gateway.deals.block_signatures import Term
 from exchange.gateway.order_params import instrument_named
 from exchange.gateway.products import must_be_allowed
 from exchange.gateway.risk_views import must_have_rules

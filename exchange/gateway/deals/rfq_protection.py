@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from exchange.core import queries
 from exchange.core.engine import Engine
 from exchange.domain import rejects as rej
-from exchange.gateway.block_desk import Deal, DealPart
+from exchange.gateway.deals.block_desk import Deal, DealPart
+from exchange.gateway.deals.rfq import Quote, Rfq
+from exchange.gateway.deals.rfq_limits import ALL, UNTIL_RESET, Guard, Key, RfqGuards, RfqLimits
 from exchange.gateway.registry import Registry
-from exchange.gateway.rfq import Quote, Rfq
-from exchange.gateway.rfq_limits import ALL, UNTIL_RESET, Guard, Key, RfqGuards, RfqLimits
 from exchange.wire.errors import reject_error
 
 _DELTA_ONE: Final = 10**9

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exchange.gateway.block_approvals import Approval
-from exchange.gateway.block_desk import unpack_trades
-from exchange.gateway.block_index import block_name
-from exchange.gateway.block_signatures import Term
-from exchange.gateway.block_store import Part
+from exchange.gateway.deals.block_approvals import Approval
+from exchange.gateway.deals.block_desk import unpack_trades
+from exchange.gateway.deals.block_index import block_name
+from exchange.gateway.deals.block_signatures import Term
+from exchange.gateway.deals.block_store import Part
 from exchange.gateway.read_records import read_trade
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering

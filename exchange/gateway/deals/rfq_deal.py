@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from exchange.gateway.block_desk import Deal, DealPart, Leg
+from exchange.gateway.deals.block_desk import Deal, DealPart, Leg
+from exchange.gateway.deals.rfq import Fill, Quote, Rfq, Trigger
+from exchange.gateway.deals.rfq_matching import Taken
 from exchange.gateway.registry import Registry
-from exchange.gateway.rfq import Fill, Quote, Rfq, Trigger
-from exchange.gateway.rfq_matching import Taken
 from exchange.wire.packages import leg_lots, share
 
 

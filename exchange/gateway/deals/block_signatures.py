@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from exchange.gateway.block_limits import SIGNATURE_WINDOW_MS
+from exchange.gateway.deals.block_limits import SIGNATURE_WINDOW_MS
 from exchange.keys.sealing import Entropy, Sealer, SealError
 from exchange.wire.errors import other_reject
 

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from exchange.core import queries
 from exchange.domain import records as r
-from exchange.gateway.block_limits import LEGS_MAX, RATIO_MAX, UNITS_MOST
-from exchange.gateway.block_params import DIRECTIONS, RULES, least_lots, must_be_large, outright
+from exchange.gateway.deals.block_limits import LEGS_MAX, RATIO_MAX, UNITS_MOST
+from exchange.gateway.deals.rfq import Allocation, Hedge, Rfq
+from exchange.gateway.deals.rfq_objects import E8
 from exchange.gateway.dispatch import account_of, must_be_main
+from exchange.gateway.methods.block_params import DIRECTIONS, RULES, least_lots, must_be_large, outright
 from exchange.gateway.order_params import instrument_named
-from exchange.gateway.rfq import Allocation, Hedge, Rfq
-from exchange.gateway.rfq_objects import E8
 from exchange.gateway.risk_views import must_have_rules
 from exchange.gateway.venue import Venue
 from exchange.wire import errors, packages

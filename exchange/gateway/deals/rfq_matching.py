@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from exchange.gateway.block_limits import AONS_WEIGHED
-from exchange.gateway.rfq import Quote
+from exchange.gateway.deals.block_limits import AONS_WEIGHED
+from exchange.gateway.deals.rfq import Quote
 
 
 class Want(NamedTuple):

@@ -10,9 +10,9 @@ from exchange.core import queries
 from exchange.core.engine import Engine
 from exchange.domain.commands import InstrumentTerms
 from exchange.gateway.combo_legs import book_of
+from exchange.gateway.deals.rfq import OPEN, Fill, Quote, Rfq, Trigger
+from exchange.gateway.deals.rfq_matching import Want, offered
 from exchange.gateway.registry import Registry
-from exchange.gateway.rfq import OPEN, Fill, Quote, Rfq, Trigger
-from exchange.gateway.rfq_matching import Want, offered
 from exchange.wire.instruments import usdc
 from exchange.wire.names import direction
 from exchange.wire.objects import JsonObject

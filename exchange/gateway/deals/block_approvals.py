@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from exchange.gateway.block_limits import SIGNATURE_WINDOW_MS
-from exchange.gateway.block_signatures import Term, digest_of
+from exchange.gateway.deals.block_limits import SIGNATURE_WINDOW_MS
+from exchange.gateway.deals.block_signatures import Term, digest_of
 from exchange.wire import errors
 from exchange.wire.errors import error
 

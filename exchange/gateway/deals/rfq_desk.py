@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from exchange.domain import rejects as rej
-from exchange.gateway.block_desk import BlockDesk, Deal, Outcome, Refused
-from exchange.gateway.block_limits import UNITS_MOST, BlockLimits
-from exchange.gateway.block_store import Part
-from exchange.gateway.registry import Registry
-from exchange.gateway.rfq import (
+from exchange.gateway.deals.block_desk import BlockDesk, Deal, Outcome, Refused
+from exchange.gateway.deals.block_limits import UNITS_MOST, BlockLimits
+from exchange.gateway.deals.block_store import Part
+from exchange.gateway.deals.rfq import (
     CANCELLED,
     EXPIRED,
     FILLED,
@@ -27,10 +26,11 @@ from exchange.gateway.rfq import (
     Rfq,
     Trigger,
 )
-from exchange.gateway.rfq_book import RfqBook
-from exchange.gateway.rfq_deal import deal_of
-from exchange.gateway.rfq_matching import Taken, Want, plan
-from exchange.gateway.rfq_protection import RfqProtection, Tripped
+from exchange.gateway.deals.rfq_book import RfqBook
+from exchange.gateway.deals.rfq_deal import deal_of
+from exchange.gateway.deals.rfq_matching import Taken, Want, plan
+from exchange.gateway.deals.rfq_protection import RfqProtection, Tripped
+from exchange.gateway.registry import Registry
 from exchange.wire import errors
 from exchange.wire.errors import error, other_reject
 from exchange.wire.session import RpcError

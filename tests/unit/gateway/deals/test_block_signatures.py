@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.gateway.block_signatures import (
+from exchange.gateway.deals.block_signatures import (
     BlockSealer,
     Signed,
     Term,

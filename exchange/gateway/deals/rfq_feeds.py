@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from exchange.gateway.block_approvals import Approval
+from exchange.gateway.deals.block_approvals import Approval
+from exchange.gateway.deals.rfq import OPEN, Quote, Rfq
+from exchange.gateway.deals.rfq_objects import RfqWriter
 from exchange.gateway.families import Families
 from exchange.gateway.fanout import PUBLIC, Fanout, Topic
 from exchange.gateway.registry import Registry
-from exchange.gateway.rfq import OPEN, Quote, Rfq
-from exchange.gateway.rfq_objects import RfqWriter
 from exchange.wire.objects import JsonObject
 
 TAKER: Final = "block_rfq_taker"

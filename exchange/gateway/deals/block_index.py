@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.gateway.block_store import BlockStore, Part
+from exchange.gateway.deals.block_store import BlockStore, Part
 from exchange.wire.objects import JsonObject
 
 PREFIX = "BLOCK-"

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway.block_store import IDS_AHEAD, RFQS_STORED, BlockStore, BlockStoreError, Part, PartQuery
+from exchange.gateway.deals.block_store import (
+    IDS_AHEAD,
+    RFQS_STORED,
+    BlockStore,
+    BlockStoreError,
+    Part,
+    PartQuery,
+)
 from exchange.wire.session import RpcError
 from tests.unit.gateway.fakes import ManualCommitter
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway.block_limits import BlockLimits
+from exchange.gateway.deals.block_limits import BlockLimits
 from exchange.gateway.methods import rfq
 from tests.unit.gateway.block_rig import refused, sound, started
 from tests.unit.gateway.fakes import ManualLoop

@@ -7,8 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.gateway.rfq import Quote
-from exchange.gateway.rfq_matching import Want, offered, plan
+from exchange.gateway.deals.rfq import Quote
+from exchange.gateway.deals.rfq_matching import Want, offered, plan
 
 NOW = 1_000
 

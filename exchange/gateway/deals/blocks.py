@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from exchange.core.engine import Engine
-from exchange.gateway.block_approvals import Approval, Approvals
-from exchange.gateway.block_desk import BlockDesk
-from exchange.gateway.block_limits import BLOCK_LIMITS, BlockLimits
-from exchange.gateway.block_objects import approval_object
-from exchange.gateway.block_signatures import BlockSealer
-from exchange.gateway.block_store import BlockStore
+from exchange.gateway.deals.block_approvals import Approval, Approvals
+from exchange.gateway.deals.block_desk import BlockDesk
+from exchange.gateway.deals.block_limits import BLOCK_LIMITS, BlockLimits
+from exchange.gateway.deals.block_objects import approval_object
+from exchange.gateway.deals.block_signatures import BlockSealer
+from exchange.gateway.deals.block_store import BlockStore
+from exchange.gateway.deals.rfq import Rfq
+from exchange.gateway.deals.rfq_book import RfqBook
+from exchange.gateway.deals.rfq_desk import RfqDesk
+from exchange.gateway.deals.rfq_feeds import RfqFeeds
+from exchange.gateway.deals.rfq_limits import RfqGuards
+from exchange.gateway.deals.rfq_objects import RfqWriter
+from exchange.gateway.deals.rfq_protection import RfqProtection
 from exchange.gateway.fanout import Fanout
 from exchange.gateway.figures import Figures
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.ports import Clock, InlineCommitter, Loop
 from exchange.gateway.registry import Registry
-from exchange.gateway.rfq import Rfq
-from exchange.gateway.rfq_book import RfqBook
-from exchange.gateway.rfq_desk import RfqDesk
-from exchange.gateway.rfq_feeds import RfqFeeds
-from exchange.gateway.rfq_limits import RfqGuards
-from exchange.gateway.rfq_objects import RfqWriter
-from exchange.gateway.rfq_protection import RfqProtection
 from exchange.gateway.views import Views
 from exchange.wire import errors
 from exchange.wire.errors import error

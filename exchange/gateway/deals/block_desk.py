@@ -20,8 +20,8 @@ from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain import rejects as rej
 from exchange.domain.commands_blocks import BlockTrade, block_trade
-from exchange.gateway.block_limits import BlockLimits
-from exchange.gateway.block_store import BlockStore, Part
+from exchange.gateway.deals.block_limits import BlockLimits
+from exchange.gateway.deals.block_store import BlockStore, Part
 from exchange.gateway.history_ring import HistoryRing, counter_of
 from exchange.gateway.registry import Registry
 from exchange.wire import errors
