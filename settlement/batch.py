@@ -171,7 +171,8 @@ class BatchBuilder:
         """Take in the next frame.
 
         Raises:
-            LedgerMismatch: it does not follow the last one, or the venue's figures are not ours.
+            LedgerMismatch: it does not follow the last one, the venue's figures are not ours, or it has
+                what this format does not know (a forced withdrawal).
             exchange.domain.events.EventError: events this version does not know.
         """
         if frame.first_seq != self.last_seq + 1 or frame.last_seq < frame.first_seq:
@@ -179,6 +180,8 @@ class BatchBuilder:
                 f"frame {frame.first_seq}…{frame.last_seq} does not follow sequence {self.last_seq}"
             )
         found = self._ledger.read(frame.events)
+        if any(isinstance(operation, op.ForcedWithdrawal) for operation in found):
+            raise LedgerMismatch("a forced withdrawal: batches of format 1 have no forced queue to answer")
         self.last_seq = frame.last_seq
         if found and not self._operations:
             self._opened_ms = now_ms

@@ -112,13 +112,15 @@ class Ledger:
             self._read_risk(event)
 
     def _read_risk(self, event: ev.Event) -> None:
-        """The events of rules version 2."""
+        """The events of rules version 2 and of those behind it."""
         if isinstance(event, ComboTrade):
             self._combos.begin(event)
         elif isinstance(event, ev.Liquidation):
             self._settling.liquidation(event)
         elif isinstance(event, ev.Moved):
             self._settling.moved(event)
+        elif isinstance(event, ev.Forced):
+            self._settling.forced(event)
         elif isinstance(event, ev.Fees):
             self._apply(op.FeesSet(event.tiers))
             if event.combo_discount_permille != self.state.combo_discount_permille:
@@ -164,6 +166,9 @@ class Ledger:
             return
         if cash.kind == r.CASH_MOVED:
             self._settling.moved_cash(cash)
+            return
+        if cash.kind == r.CASH_FORCED:
+            self._settling.forced_cash(cash)
             return
         counter, amount = ACCOUNT_BRIDGE, 0
         if cash.kind == r.CASH_DEPOSIT:

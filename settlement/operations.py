@@ -251,6 +251,21 @@ class PositionsMoved(NamedTuple):
     destination: int
 
 
+# --- from rules version 6 on --------------------------------------------------------------------------
+
+
+class ForcedWithdrawal(NamedTuple):
+    """A request of the bridge's forced queue answered: `paid_micro` of `asked_micro`, at once.
+
+    Batches of format 1 know none.
+    """
+
+    account: int
+    request_id: int
+    asked_micro: int
+    paid_micro: int
+
+
 FILLS = (Fill, ComboFill)
 
 Operation = (
@@ -280,4 +295,5 @@ Operation = (
     | ComboFill
     | DiscountSet
     | PositionsMoved
+    | ForcedWithdrawal
 )

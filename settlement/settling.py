@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.domain.limits import ACCOUNT_INSURANCE
+from exchange.domain.limits import ACCOUNT_BRIDGE, ACCOUNT_INSURANCE
 from settlement import operations as op
 from settlement import protection
 from settlement.guards import funds_micro, user
@@ -33,6 +33,7 @@ class Settling:
         self._cash: list[ev.Cash] = []
         self._passed: list[ev.Cash] = []
         self._parts = 0
+        self._forced: list[ev.Cash] = []
         self._shares: list[tuple[int, int]] = []
         self._deficit = 0
         self._ended: list[int] = []
@@ -41,7 +42,7 @@ class Settling:
         """Called with every command's number, 0 at the end. Raises LedgerMismatch for what is missing."""
         if seq == self._seq:
             return
-        waiting = (self._transfer, self._sold, self._cash, self._passed, self._parts)
+        waiting = (self._transfer, self._sold, self._cash, self._passed, self._parts, self._forced)
         left = [each for each in (*waiting, self._shares, self._ended, self._state.moved) if each]
         if left:
             raise LedgerMismatch(f"seq {self._seq}: its events end before their last: {left}")
@@ -96,6 +97,22 @@ class Settling:
         """The DONE of a MOVE_POSITIONS counts what has passed."""
         must_agree(done.head.seq, "positions moved", self._parts, done.affected)
         self._parts = 0
+
+    def forced_cash(self, cash: ev.Cash) -> None:
+        """Kept until the FORCED event that says what was asked."""
+        self._forced.append(cash)
+
+    def forced(self, told: ev.Forced) -> None:
+        """A request of the bridge's forced queue was answered; CASH came before where anything was paid."""
+        number, ident, paid = told.head.account, told.head.id, told.paid_micro
+        ours = [(number, ident, -paid, ACCOUNT_BRIDGE, 0)] if paid else []
+        theirs = [
+            (cash.head.account, cash.head.id, cash.delta_micro, cash.counter_account, cash.amount_micro)
+            for cash in self._forced
+        ]
+        must_agree(told.head.seq, f"cash of forced withdrawal {ident}", ours, theirs)
+        self._apply(op.ForcedWithdrawal(number, ident, told.asked_micro, paid))
+        self._must_have_the_balances(self._forced)
 
     def _must_have_the_balances(self, told: list[ev.Cash]) -> None:
         """CASH events that were kept tell what is there once they are booked."""

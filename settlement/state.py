@@ -93,6 +93,7 @@ class State:
         self.deposited_micro = 0
         self.withdrawn_micro = 0
         self.last_withdrawal_id = 0
+        self.forced_through = 0
         self.withdrawals: dict[int, tuple[int, int]] = {}
         """Held ones by id: (account, amount_micro)."""
         self.tiers: tuple[FeeTier, ...] = ()

@@ -18,7 +18,7 @@ from exchange.domain.limits import (
     ACCOUNT_INSURANCE,
     FIRST_USER_ACCOUNT,
 )
-from settlement import combos, protection
+from settlement import combos, forced, protection
 from settlement import operations as op
 from settlement.fees import ceil_div, fill_fees_micro, floor_div, trade_fee_micro
 from settlement.guards import TransitionError, account_of, open_instrument, user
@@ -232,6 +232,7 @@ _RULES: dict[type, Callable[[State, Any], None]] = {
     op.ComboListing: combos.combo_listing,
     op.ComboFill: _combo_fill,
     op.DiscountSet: combos.discount_set,
+    op.ForcedWithdrawal: forced.forced_withdrawal,
 }
 
 _WITH_MOVES = (op.Moved, op.Takeover, op.PositionsMoved)

@@ -26,6 +26,7 @@ def ledger_of(state: State, sharing: Sharing) -> LedgerState:
         account = Account(ours.owner, ours.flags, ours.cash_micro, dict(sorted(positions.items())), *family)
         ledger.adopt(number, account)
     ledger.last_deposit_id, ledger.last_withdrawal_id = money.last_deposit_id, money.last_withdrawal_id
+    ledger.forced_through = money.forced_through
     ledger.deposited_micro, ledger.withdrawn_micro = money.deposited_micro, money.withdrawn_micro
     ledger.withdrawals = {
         one.ident: (one.account, one.amount_micro)

@@ -223,6 +223,9 @@ _LOWERED: Final[dict[type, Callable[[Lowering, Any], Iterator[s.Step]]]] = {
             s.TRANSFER, first=o.source, second=o.destination, ident=o.transfer_id, p=o.amount_micro
         )
     ),
+    op.ForcedWithdrawal: _one(
+        lambda o: s.Step(s.FORCED, first=o.account, ident=o.request_id, p=o.asked_micro, q=o.paid_micro)
+    ),
     op.LiquidationSet: _one(lambda o: s.Step(s.LIQUIDATION, flags=o.under, first=o.account)),
     op.LiquidationFee: _one(
         lambda o: s.Step(s.LIQUIDATION_FEE, 0, 0, o.instrument, o.account, p=o.fee_micro, q=o.lots)

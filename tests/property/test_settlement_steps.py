@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from exchange.core.engine import Engine
 from settlement import operations as op
 from settlement.ledger import Ledger
 from settlement.state import State as OldState
@@ -20,6 +21,7 @@ from settlement.stf.steps import Step, unpack
 from settlement.stf.witness import Witnessing
 from tests.property.test_settlement_orders import STREAMS, told
 from tests.reference.engine import ReferenceEngine
+from tests.reference.forced_scenarios import FORCED_SCENARIOS
 from tests.reference.moves_generator import MOVE_PROFILES, MoveTraffic
 from tests.reference.risk_generator import RISK_PROFILES, RiskTraffic
 
@@ -130,6 +132,7 @@ def must_agree_on_parameters(state: State, old: OldState) -> None:
     parameters, money = state.parameters, state.parameters.money
     totals = (money.last_deposit_id, money.deposited_micro, money.withdrawn_micro, money.last_withdrawal_id)
     assert totals == (old.last_deposit_id, old.deposited_micro, old.withdrawn_micro, old.last_withdrawal_id)
+    assert money.forced_through == old.forced_through
     held = {w.ident: (w.account, w.amount_micro) for w in state.withdrawals.values() if w.status == 1}
     assert held == old.withdrawals
     assert tuple(parameters.fees.tiers) == tuple(old.tiers)
@@ -180,6 +183,21 @@ def test_days_of_later_rules_come_to_the_same_accounts(name: str) -> None:
     for chunks, executed in day.batches:
         assert replay(state, commitment, chunks) == (executed.new_root, executed.chunk_root)
     assert books_of(state) == books_of(day.state)
+
+
+@pytest.mark.parametrize("name", ["forced_paid", "forced_positions", "forced_in_need"])
+def test_forced_withdrawals_are_one_step_each(name: str) -> None:
+    """Paid whole, in part and not at all; what is paid is payable on the L1 at once."""
+    engine, day = Engine(), Day()
+    for batch in FORCED_SCENARIOS[name]():
+        day.take(engine.apply(batch))
+    money = day.state.parameters.money
+    assert money.forced_through == engine.forced_through > 5
+    every = [step for chunks, _ in day.batches for chunk in chunks for step in chunk.steps]
+    forced = [step for step in every if step.kind == s.FORCED]
+    leaves = [(w.ident, w.account, w.amount_micro) for w in day.state.withdrawals.values() if w.status == 3]
+    assert leaves == [(step.ident, step.first, step.q) for step in forced if step.q]
+    assert s.FORCED in set(day.proven(every=3))
 
 
 def test_losses_shared_by_cash_alone_have_no_steps() -> None:
