@@ -10,6 +10,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from tests.reference.combo_branches import COMBO_BRANCHES, RARE_COMBO_BRANCHES
+from tests.reference.forced_branches import FORCED_BRANCHES, RARE_FORCED_BRANCHES
 from tests.reference.move_branches import MOVE_BRANCHES
 from tests.reference.order_branches import ORDER_BRANCHES, RARE_BRANCHES
 from tests.reference.trigger_branches import RARE_TRIGGER_BRANCHES, TRIGGER_BRANCHES
@@ -199,6 +200,8 @@ _KNOWN = (
     COMBO_BRANCHES,
     RARE_COMBO_BRANCHES,
     MOVE_BRANCHES,
+    FORCED_BRANCHES,
+    RARE_FORCED_BRANCHES,
 )
 
 

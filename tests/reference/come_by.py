@@ -19,6 +19,7 @@ CASH = {
     r.CASH_TRANSFER: "transfer",
     r.CASH_TAKEOVER: "takeover",
     r.CASH_MOVED: "positions moved",
+    r.CASH_FORCED: "forced withdrawal",
 }
 TOLD = frozenset({r.EV_REJECTED, r.EV_LIQUIDATION, r.EV_CASH})
 

@@ -18,6 +18,7 @@ from tests.reference import (
     families,
     firing,
     following,
+    forced,
     lifecycle,
     liquidating,
     moves,
@@ -63,6 +64,7 @@ BY_WORDS: dict[int, ByWords] = {
     r.SHARE_LOSS: sharing.share_loss,
     r.SET_MMP: protecting.set_mmp,
     r.SET_ID_WINDOW: remembered.set_id_window,
+    r.FORCED_WITHDRAWAL: forced.forced_withdrawal,
 }
 BY_HEAD: dict[int, Callable[[World, Head], None]] = {
     r.CONFIGURE_ACCOUNT: lifecycle.configure_account,

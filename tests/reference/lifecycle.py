@@ -13,7 +13,7 @@ from tests.reference import cancelling, combos, families, following, funds, rest
 from tests.reference.accounts import Account
 from tests.reference.branches import note
 from tests.reference.instruments import Instrument, Underlying, listed, terms_acceptable
-from tests.reference.outcome import require
+from tests.reference.outcome import Reject, require
 from tests.reference.world import Head, World
 
 
@@ -43,8 +43,21 @@ def _move_cash(world: World, account: Account, delta_micro: int) -> None:
 
 
 def deposit(world: World, head: Head, words: tuple[int, ...]) -> None:
-    """DEPOSIT."""
-    amount_micro, deposit_id = words[:2]
+    """DEPOSIT. From rules 6 on one that is refused takes its id all the same, if that is new."""
+    deposit_id = words[1]
+    try:
+        _deposit(world, head, *words[:2])
+    except Reject as refused:
+        if not world.has_forced_rules:
+            raise
+        taken = deposit_id > world.last_deposit_id
+        note(world, f"deposit: refused, the id is {'taken' if taken else 'not taken'}")
+        if taken:
+            world.last_deposit_id = deposit_id
+        raise Reject(refused.reason, deposit_id if taken else 0) from refused
+
+
+def _deposit(world: World, head: Head, amount_micro: int, deposit_id: int) -> None:
     to_fund = world.has_risk_rules and head.account == limits.ACCOUNT_INSURANCE
     account = world.insurance if to_fund else world.user(head.account)
     require(1 <= amount_micro <= limits.MAX_DEPOSIT_MICRO, why.BAD_VALUE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from exchange.domain import limits
 from exchange.domain import records as r
 from tests.reference import implied, triggers, tripping
-from tests.reference.accounts import Order
+from tests.reference.accounts import Account, Order
 from tests.reference.branches import MODELS, note
 from tests.reference.groups import Group
 from tests.reference.implied import Offer
@@ -17,6 +19,20 @@ from tests.reference.trading import trade
 from tests.reference.world import World
 
 STOPS = "stops"  # the taker, at its own order
+
+
+@dataclass(slots=True)
+class Way:
+    """What one order's way through what is offered has come by (rules 6: Losing makers of combos)."""
+
+    judged: int = 0  # losing makers, where combos are about
+    met_implied: bool = False
+
+    def is_bounded(self, world: World, taker: Order, offer: Offer) -> bool:
+        """Are judgements of this offer's losing makers counted?"""
+        among_combos = taker.instrument.is_combo or offer.kind != r.COMBO_BOOK or self.met_implied
+        return world.has_forced_rules and among_combos
+
 
 def _note_stopped(world: World, order: Order, kind: int) -> None:
     if order.flags & r.FLAG_LIQUIDATION:
@@ -105,6 +121,7 @@ def match(world: World, taker: Order) -> int:
     """Trade while something is offered. Why the taker was stopped on the way, or 0."""
     routes = implied.routes_of(world, taker)
     meetings = 0
+    way = Way()
     cancelled: set[str] = set()
     while taker.open_lots:
         offer = implied.best_offer(world, taker, routes)
@@ -115,7 +132,8 @@ def match(world: World, taker: Order) -> int:
         if meetings + len(offer.makers) > limits.MEETINGS_MOST and world.has_risk_rules:
             _note_stop(world, offer, taker, cancelled)
             return r.CANCEL_MEETINGS
-        out = _out(world, taker, offer)
+        out = _out(world, taker, offer, way)
+        way.met_implied |= offer.kind != r.COMBO_BOOK
         if out == STOPS:
             return r.CANCEL_SELF_TRADE
         if out:
@@ -136,7 +154,7 @@ def _lots(taker: Order, offer: Offer) -> int:
     return min(lots, *caps, lots)
 
 
-def _out(world: World, taker: Order, offer: Offer) -> str:
+def _out(world: World, taker: Order, offer: Offer, way: Way) -> str:
     """Cancel the first maker that may not trade: what it is; STOPS: the taker itself may not; "": all may."""
     for maker in offer.makers:
         if maker.account is taker.account:
@@ -150,13 +168,42 @@ def _out(world: World, taker: Order, offer: Offer) -> str:
             _note_out(world, offer, maker, "reduce-only")
             cancel(world, maker, r.CANCEL_REDUCE_ONLY)
             return "reduce-only"
+    maker = _may_not_bear(world, taker, offer, way)
+    if maker is None:
+        return ""
+    _note_out(world, offer, maker, "losing")
+    cancel(world, maker, r.CANCEL_MARGIN)
+    return "losing"
+
+
+def _may_not_bear(world: World, taker: Order, offer: Offer, way: Way) -> Order | None:
+    """The first maker that loses and may not trade; under rules 6 so many are judged on a way among combos."""
     lots = _lots(taker, offer)
+    bounded = way.is_bounded(world, taker, offer)
+    passed: list[Account] = []
     for maker in offer.makers:
-        if is_losing(world, maker) and not _passes_losing(world, maker, offer, lots):
-            _note_out(world, offer, maker, "losing")
-            cancel(world, maker, r.CANCEL_MARGIN)
-            return "losing"
-    return ""
+        if not is_losing(world, maker):
+            continue
+        if bounded and maker.account in passed:
+            note(world, "losing maker: judged once for two of its account")
+            continue
+        if bounded and way.judged == limits.LOSING_JUDGED:
+            _note_unjudged(world, taker, offer)
+            return maker
+        way.judged += bounded
+        if not _passes_losing(world, maker, offer, lots):
+            return maker
+        passed.append(maker.account)
+    return None
+
+
+def _note_unjudged(world: World, taker: Order, offer: Offer) -> None:
+    where = "leg behind implied"
+    if offer.kind != r.COMBO_BOOK:
+        where = "implied"
+    elif taker.instrument.is_combo:
+        where = "combo"
+    note(world, f"losing maker: cancelled unjudged, {where}")
 
 
 def _note_out(world: World, offer: Offer, maker: Order, what: str) -> None:

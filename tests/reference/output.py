@@ -191,6 +191,12 @@ class Events:
         body = _CASH.pack(delta, account.cash_micro, kind, counter, now_ms, amount, 0, 0, 0)
         self._add(r.EV_CASH, account.id, 0, cash_id, body)
 
+    def forced(
+        self, account: Account, request_id: int, asked: int, paid: int, cancelled: int, now_ms: int
+    ) -> None:
+        """FORCED: what a request was answered with."""
+        self._add(r.EV_FORCED, account.id, 0, request_id, _WORDS_4.pack(asked, paid, now_ms, cancelled))
+
     def settled(
         self,
         account: Account,

@@ -47,12 +47,13 @@ UNITS = {
     r.SET_ID_WINDOW: 2,
     r.FIRE: 1,
     r.LIST_COMBO: 3,
+    r.FORCED_WITHDRAWAL: 2,
 }
 FROM_RULES_2 = frozenset(range(r.RISK, r.SET_LOCK + 1))
 FROM_RULES_3 = frozenset(range(r.SET_MMP, r.BLOCK_TRADE + 1))
 FROM_RULES_5 = frozenset({r.MOVE_POSITIONS, r.GRANT})
 # Commands of the venue alone: from rules 2 on no grant sends them.
-OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52, 53, 54})
+OF_THE_VENUE = frozenset({16, 18, *range(20, 34), *range(36, 42), 43, 44, 48, 49, 50, 51, 52, 53, 54, 55})
 HAVE_FLAGS = {
     r.NEW_ORDER,
     r.AMEND,
@@ -94,6 +95,7 @@ BODY_WORDS = {
     r.SHARE_LOSS: 1,
     r.SET_MMP: 6,
     r.SET_ID_WINDOW: 1,
+    r.FORCED_WITHDRAWAL: 2,
 }
 # The same from rules 3 on, where it differs.
 BODY_WORDS_3 = {r.AMEND: 8}
@@ -190,6 +192,7 @@ def well_formed(head: Head, record: bytes, rules: int) -> bool:
         and (rules >= 3 or head.type not in FROM_RULES_3)
         and (rules >= 4 or head.type != r.LIST_COMBO)
         and (rules >= 5 or head.type not in FROM_RULES_5)
+        and (rules >= 6 or head.type != r.FORCED_WITHDRAWAL)
         and _units_fit(head)
         and _reserved_zero(head, record, rules)
         and _time_limit_fits(head, record)

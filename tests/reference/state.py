@@ -12,7 +12,7 @@ from tests.reference.accounts import Account, Order
 from tests.reference.instruments import Instrument, Underlying
 from tests.reference.world import World
 
-FORMAT_4 = 4  # the newest: from rules 4 on
+FORMATS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 4, 6: 5}  # by rules version
 
 
 def pack(world: World, next_seq: int) -> bytes:
@@ -52,6 +52,8 @@ def pack(world: World, next_seq: int) -> bytes:
         parts.append(_words(state_orders.words(world)))
     if world.has_combo_rules:
         parts.append(_words(_combos(world)))
+    if world.has_forced_rules:
+        parts.append(_words((world.forced_through,)))
     return b"".join(parts)
 
 
@@ -75,7 +77,7 @@ def _word(value: int) -> bytes:
 
 def _scalars(world: World, next_seq: int) -> tuple[int, ...]:
     return (
-        min(world.rules_version, FORMAT_4),
+        FORMATS[world.rules_version],
         world.shard,
         world.rules_version,
         next_seq,

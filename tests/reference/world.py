@@ -81,6 +81,7 @@ class World:
     tripped: set[GroupKey] = field(default_factory=set)  # by the order that is trading
     due: list[Order] = field(default_factory=list)  # the queue of triggered orders
     last_block_id: int = 0
+    forced_through: int = 0  # the id of the last forced request that was answered: rules 6
     followed: list[Order] = field(default_factory=list)  # traded or ended; their links are to be looked at
     taken: Counter[str] = field(default_factory=Counter)  # branches.note: for tests, no part of the state
 
@@ -102,6 +103,11 @@ class World:
     def has_combo_rules(self) -> bool:
         """Rules version 4 is in force."""
         return self.rules_version >= 4
+
+    @property
+    def has_forced_rules(self) -> bool:
+        """Rules version 6 is in force."""
+        return self.rules_version >= 6
 
     @property
     def insurance(self) -> Account:
