@@ -16,6 +16,7 @@ from multiprocessing import get_context
 
 from tests.reference.combo_generator import ComboTraffic
 from tests.reference.differential import Disagreement, Run, TrafficOf, compare_stream
+from tests.reference.forced_generator import ForcedTraffic
 from tests.reference.generator import Traffic
 from tests.reference.moves_generator import MoveTraffic
 from tests.reference.orders_generator import OrderTraffic
@@ -23,13 +24,14 @@ from tests.reference.risk_generator import RiskTraffic
 from tests.reference.triggers_generator import TriggerTraffic
 
 STREAM_COMMANDS = 25_000
-TRIGGERS = 6  # rules 3 too: mostly orders with a trigger, linked ones, volatility
+TRIGGERS = 7  # rules 3 too: mostly orders with a trigger, linked ones, volatility
 TRAFFIC: dict[int, TrafficOf] = {
     1: Traffic,
     2: RiskTraffic,
     3: OrderTraffic,
     4: ComboTraffic,
     5: MoveTraffic,
+    6: ForcedTraffic,
     TRIGGERS: TriggerTraffic,
 }
 
@@ -49,7 +51,7 @@ def rules_of(seed: int) -> int:
 def run(seeds: Iterable[int], stream_commands: int, workers: int, rules: int = 1) -> Iterator[Run]:
     """Compare one stream a seed over worker processes, yielding each as it is done, in seed order.
 
-    `rules`: 1 stays there, 2 to 5 switch to them on the way, `TRIGGERS` to 3, 0 takes turns by seed.
+    `rules`: 1 stays there, 2 to 6 switch to them on the way, `TRIGGERS` to 3, 0 takes turns by seed.
 
     Raises:
         Disagreement: of the first stream that fails.

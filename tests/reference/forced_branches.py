@@ -13,7 +13,10 @@ FORCED_BRANCHES = frozenset(
         "forced: orders cancelled",
         "forced: in liquidation",
         "forced: locked",
-        *(f"losing maker: cancelled unjudged, {where}" for where in ("combo", "implied", "leg behind implied")),
+        *(
+            f"losing maker: cancelled unjudged, {where}"
+            for where in ("combo", "implied", "leg behind implied")
+        ),
         *(f"deposit: refused, the id is {what}" for what in ("taken", "not taken")),
     )
 )

@@ -83,7 +83,7 @@ class ForcedTraffic(MoveTraffic):
     # --- more losing makers than are judged ----------------------------------------------------------
 
     def _heap(self) -> Iterator[bytes]:
-        """Accounts rest many lots of a combo or of a leg one by one, the marks turn, and all are met at once."""
+        """Accounts rest lots of a combo or a leg one by one, the marks turn, and all are met at once."""
         rng, known = self.rng, self.world.instruments
         combos = [one for one in known if one.is_combo and is_open_combo(one) and len(one.legs) == 2]
         if not combos:
@@ -96,12 +96,11 @@ class ForcedTraffic(MoveTraffic):
         one, two, taker = range(self.world.next_account, self.world.next_account + 3)
         makers = [one, two] if rng.getrandbits(1) else [one]
         yield self._opened(combo) + b"".join(self._funded(account) for account in (one, two, taker))
+        rests = [(combo, sells)]
         if where == "in":
-            rests = [(own.instrument, own.sells(is_sell=sells)), (other.instrument, other.sells(is_sell=sells))]
+            rests = [(leg.instrument, leg.sells(is_sell=sells)) for leg in (own, other)]
         elif where in ("out", "leg"):
-            rests = [(combo, sells), (other.instrument, not other.sells(is_sell=sells))]
-        else:
-            rests = [(combo, sells)]
+            rests.append((other.instrument, not other.sells(is_sell=sells)))
         for instrument, side in rests:
             yield self._rows(makers, instrument, side=side, count=HEAP if where != "leg" else 2)
         if where == "leg":  # behind what is implied

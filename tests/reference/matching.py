@@ -168,16 +168,16 @@ def _out(world: World, taker: Order, offer: Offer, way: Way) -> str:
             _note_out(world, offer, maker, "reduce-only")
             cancel(world, maker, r.CANCEL_REDUCE_ONLY)
             return "reduce-only"
-    maker = _may_not_bear(world, taker, offer, way)
-    if maker is None:
+    loser = _may_not_bear(world, taker, offer, way)
+    if loser is None:
         return ""
-    _note_out(world, offer, maker, "losing")
-    cancel(world, maker, r.CANCEL_MARGIN)
+    _note_out(world, offer, loser, "losing")
+    cancel(world, loser, r.CANCEL_MARGIN)
     return "losing"
 
 
 def _may_not_bear(world: World, taker: Order, offer: Offer, way: Way) -> Order | None:
-    """The first maker that loses and may not trade; under rules 6 so many are judged on a way among combos."""
+    """The first maker that loses and may not trade; among combos so many are judged on a way (rules 6)."""
     lots = _lots(taker, offer)
     bounded = way.is_bounded(world, taker, offer)
     passed: list[Account] = []
