@@ -1,4 +1,4 @@
-"""The engine against the reference under rules 6: forced withdrawals, refused deposits, heaps of losing makers."""
+"""Engine against reference under rules 6: forced withdrawals, refused deposits, heaps of losing makers."""
 
 from __future__ import annotations
 
