@@ -13,7 +13,7 @@ from exchange.edge.boards import Board
 from exchange.edge.released import FILLS, NUMBER_SHIFT, UNIT_SHIFT
 from exchange.gateway.history_ring import Fill, HistoryRing
 from exchange.gateway.read_records import read_trade
-from exchange.gateway.stream_numbers import accounts_of
+from exchange.gateway.streams.numbers import accounts_of
 
 _COMBO_TRADE_UNITS: Final = r.EVENT_UNITS[r.EV_COMBO_TRADE]
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from exchange.domain import commands
 from exchange.domain import records as r
+from exchange.gateway.feeds.venue import VenueFeeds
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.notices import mode_name
 from exchange.gateway.ports import Clock
-from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.wire.session import RpcError
 
 _log = logging.getLogger(__name__)

@@ -18,23 +18,25 @@ from exchange.gateway.account_settings import MemorySettings
 from exchange.gateway.announcements import Announcements, AnnouncementSource, NoAnnouncements
 from exchange.gateway.archive import Archive, NoArchive
 from exchange.gateway.bus import Bus, NoBus
-from exchange.gateway.chain_feeds import ChainFeeds
-from exchange.gateway.chart_feeds import ChartFeeds
 from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.deals.blocks import Blocks, BlockSetup
 from exchange.gateway.disconnect_log import DisconnectLog
 from exchange.gateway.disconnects import Disconnects
 from exchange.gateway.fanout import Fanout
-from exchange.gateway.feeds import TICK_S, PublicFeeds
+from exchange.gateway.feeds.chain import ChainFeeds
+from exchange.gateway.feeds.charts import ChartFeeds
+from exchange.gateway.feeds.index import IndexFeeds, IndexSources, no_sources
+from exchange.gateway.feeds.mmp import MmpFeeds
+from exchange.gateway.feeds.private import PrivateFeeds
+from exchange.gateway.feeds.public import TICK_S, PublicFeeds
+from exchange.gateway.feeds.venue import VenueFeeds
 from exchange.gateway.figures import Figures
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
-from exchange.gateway.index_feeds import IndexFeeds, IndexSources, no_sources
 from exchange.gateway.key_host import KeyHost
 from exchange.gateway.labelling import Labelling, halt_error, refusal
 from exchange.gateway.labels import Labels
 from exchange.gateway.loading import load
-from exchange.gateway.mmp_feeds import MmpFeeds
 from exchange.gateway.money_ring import MoneyRing
 from exchange.gateway.opening import Opening
 from exchange.gateway.ports import (
@@ -54,7 +56,6 @@ from exchange.gateway.ports import (
     Timer,
     WithdrawalPort,
 )
-from exchange.gateway.private import PrivateFeeds
 from exchange.gateway.quotes_sent import QuotesSent
 from exchange.gateway.receipts import NoReceipts, Receipts
 from exchange.gateway.recent import Recent
@@ -62,12 +63,11 @@ from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
 from exchange.gateway.slices import Slices
-from exchange.gateway.stream_events import StreamWriter
-from exchange.gateway.stream_log import EventLog, NoEventLog
-from exchange.gateway.stream_snapshots import AccountSnapshots
-from exchange.gateway.streams import Streams
+from exchange.gateway.streams.events import StreamWriter
+from exchange.gateway.streams.log import EventLog, NoEventLog
+from exchange.gateway.streams.snapshots import AccountSnapshots
+from exchange.gateway.streams.streams import Streams
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerCaps, TriggerLimits
-from exchange.gateway.venue_feeds import VenueFeeds
 from exchange.gateway.views import Views
 from exchange.keys.authentication import CredentialAuthenticator
 from exchange.keys.grants import Grants, GrantSetup

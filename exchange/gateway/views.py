@@ -32,7 +32,7 @@ from exchange.gateway.notices import notice
 from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.ports import NoHistory
 from exchange.gateway.registry import Registry
-from exchange.gateway.stream_numbers import StreamSink, accounts_of
+from exchange.gateway.streams.numbers import StreamSink, accounts_of
 from exchange.gateway.touched import Touched
 from exchange.history.reader import Opening
 from exchange.wire.money import Funding

@@ -34,8 +34,8 @@ from exchange.gateway.opening import OPEN
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.server import Server
-from exchange.gateway.stream_log import JournalEventLog
-from exchange.gateway.stream_store import StreamStore
+from exchange.gateway.streams.log import JournalEventLog
+from exchange.gateway.streams.store import StreamStore
 from exchange.gateway.venue import Venue
 from exchange.journal import DiskStorage, Kind, recover, scan
 from exchange.keys.authentication import CredentialAuthenticator

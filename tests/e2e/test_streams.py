@@ -21,8 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from clients.rpc import RpcError
 from clients.stream import CHANNEL, TOO_OLD_CODE, StreamFollower
 from exchange.domain import commands, events
-from exchange.gateway import streams
-from exchange.gateway.stream_log import Tail
+from exchange.gateway.streams import streams
+from exchange.gateway.streams.log import Tail
 from exchange.journal import DiskStorage, EventReader
 from tests.e2e.stage import Stage, Trader
 from tests.e2e.test_restart import User

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from exchange.gateway.chain_feeds import underlying_of
 from exchange.gateway.dispatch import Handler, currency_of
+from exchange.gateway.feeds.chain import underlying_of
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange.gateway.dispatch import Handler, account_of
-from exchange.gateway.streams import FAMILY as STREAM
+from exchange.gateway.streams.streams import FAMILY as STREAM
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.auth import may_listen

@@ -11,7 +11,7 @@ import pytest
 from clients.local_book import BookBroken, LocalBook
 from exchange.core import queries
 from tests.unit.gateway.rig import OPTION, CallFailed, Client, Rig
-from tests.unit.gateway.test_venue_streams import random_order
+from tests.unit.gateway.streams.test_venue_streams import random_order
 
 RAW = f"book.{OPTION}.raw"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.gateway import feeds
+from exchange.gateway.feeds import public as public_feeds
 from exchange.gateway.methods import public
 from exchange.gateway.slices import Slices
 from tests.unit.gateway.fakes import ManualLoop
@@ -78,7 +78,7 @@ def test_nothing_is_written_for_a_session_that_has_left(monkeypatch: pytest.Monk
 def test_tickers_beyond_a_slice_come_in_later_turns_with_the_newest_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(feeds, "STATES_PER_SLICE", 1)
+    monkeypatch.setattr(public_feeds, "STATES_PER_SLICE", 1)
     rig = Rig().open()
     client = rig.client()
     names = [view.name for view in rig.venue.registry.instruments]

@@ -22,7 +22,7 @@ from exchange.gateway.notices import liquidation_step
 from exchange.gateway.order_json import OrderWriter
 from exchange.gateway.read_records import read_order, read_trade
 from exchange.gateway.registry import Registry
-from exchange.gateway.stream_numbers import accounts_of
+from exchange.gateway.streams.numbers import accounts_of
 from exchange.wire import names
 from exchange.wire.envelope import encode_json
 from exchange.wire.instruments import usdc

@@ -13,10 +13,10 @@ from clients.stream import CHANNEL, StreamFollower
 from exchange.domain import records as r
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.ports import InlineCommitter
-from exchange.gateway.stream_events import items_of
-from exchange.gateway.stream_log import Done, Found, JournalEventLog, Tail, find_back
-from exchange.gateway.stream_numbers import CountsError, count_events, pack_counts, unpack_counts
-from exchange.gateway.stream_store import StreamStore
+from exchange.gateway.streams.events import items_of
+from exchange.gateway.streams.log import Done, Found, JournalEventLog, Tail, find_back
+from exchange.gateway.streams.numbers import CountsError, count_events, pack_counts, unpack_counts
+from exchange.gateway.streams.store import StreamStore
 from exchange.journal import Cursor, Kind, MemoryStorage
 from exchange.journal.segments import EMPTY_TAIL, SegmentLog
 from tests.unit.gateway.fakes import ManualLoop

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from exchange.gateway.ports import Committer
-from exchange.gateway.stream_events import Item, items_of
+from exchange.gateway.streams.events import Item, items_of
 from exchange.journal import Kind, Storage
 from exchange.journal.reader import SegmentReader
 from exchange.journal.segments import list_segments

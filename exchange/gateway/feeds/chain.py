@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange.gateway.fanout import Fanout, Topic
-from exchange.gateway.feeds import TICKS_PER_AGG2
+from exchange.gateway.feeds.public import TICKS_PER_AGG2
 from exchange.gateway.figures import Figures
 from exchange.gateway.ports import OracleView
 from exchange.gateway.registry import Registry

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from exchange.gateway.stream_numbers import FILE_NAME, CountsError, count_events, pack_counts, unpack_counts
+from exchange.gateway.streams.numbers import FILE_NAME, CountsError, count_events, pack_counts, unpack_counts
 from exchange.journal import Cursor, Kind, Storage, scan
 from exchange.journal.segments import list_segments
 

@@ -13,7 +13,7 @@ from exchange.domain import records as r
 from exchange.gateway.figures import Figures
 from exchange.gateway.ports import Loop
 from exchange.gateway.rendering import Rendering
-from exchange.gateway.streams import Streams
+from exchange.gateway.streams.streams import Streams
 from exchange.gateway.views import Views
 from exchange.wire.accounts import portfolio_data
 from exchange.wire.objects import JsonObject

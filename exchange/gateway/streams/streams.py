@@ -1,6 +1,6 @@
 """`user.stream`: every event of one account, numbered without gaps, and told again to who comes back.
 
-The numbers are those of :mod:`exchange.gateway.stream_numbers`. While nobody listens an event costs one
+The numbers are those of :mod:`exchange.gateway.streams.numbers`. While nobody listens an event costs one
 addition. A frame is written once for all subscribers of an account. Who names the last number it has
 (`resume_from`) is sent what came since, a slice per turn of the loop, then goes live; the two never
 overlap because each session has one place, the last number it was sent, and everything is sent from there.
@@ -19,8 +19,8 @@ from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.ports import Loop
 from exchange.gateway.slices import Slices
-from exchange.gateway.stream_events import Item, StreamWriter
-from exchange.gateway.stream_log import EventLog, Found, Tail
+from exchange.gateway.streams.events import Item, StreamWriter
+from exchange.gateway.streams.log import EventLog, Found, Tail
 from exchange.wire import errors
 from exchange.wire.envelope import notification_frame
 from exchange.wire.errors import error
