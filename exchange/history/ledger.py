@@ -33,6 +33,7 @@ _CASH_TAGS: Final = {
     r.CASH_TRANSFER: TAG["transfer"],
     r.CASH_TAKEOVER: TAG["takeover"] | TAG["liquidation"],
     r.CASH_MOVED: TAG["transfer"],
+    r.CASH_FORCED: TAG["withdrawal"],
 }
 _SETTLED_TAGS: Final = {
     r.SETTLED_DELIVERY: TAG["delivery"],

@@ -25,7 +25,7 @@ _CATEGORIES: Final = 4
 # Of an ORDER: index, seq, account, instrument, order_id, filled, label, time.
 _CLOSED: Final = struct.Struct("<4xIQIIq16xq24xI12xq")
 _ORDER_STATE: Final = 69
-_TELLS_NOTHING: Final = (r.EV_DONE, r.EV_REJECTED, r.EV_REPEATED, r.EV_MMP, r.EV_DUE)
+_TELLS_NOTHING: Final = (r.EV_DONE, r.EV_REJECTED, r.EV_REPEATED, r.EV_MMP, r.EV_DUE, r.EV_FORCED)
 _ALIVE: Final = (r.ORDER_STATE_OPEN, r.ORDER_STATE_UNTRIGGERED)
 
 
