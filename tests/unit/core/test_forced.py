@@ -133,8 +133,8 @@ def test_beside_positions_it_is_what_a_withdrawal_may_take(model: int) -> None:
         while low < high:  # the most that WITHDRAW takes
             middle = (low + high + 1) // 2
             state = in_use(market).state_bytes()
-            asked = Engine.restore(state).apply(c.withdraw(ALICE, middle, 1))
-            fits = isinstance(e.read_event(asked), e.Cash)
+            told = Engine.restore(state).apply(c.withdraw(ALICE, middle, 1))
+            fits = isinstance(e.read_event(told), e.Cash)
             low, high = (middle, high) if fits else (low, middle - 1)
         assert 0 < low < MILLION
         for asked in (low - 1, low, low + 1, ALL):

@@ -104,5 +104,5 @@ def test_a_leg_s_own_book_counts_behind_the_first_implied_order(market: ComboMar
     market.rests(CAROL, 4_000, 1, SELL, at=FAR)
     sells(market, ALICE, 7_020, MANY, NEAR)
     market.mark_calls({NEAR: 8_000})
-    # Ten, then the implied order at 7,010 (whose maker of the combo loses: the first judgement), then the rest.
+    # Ten, then the implied order at 7,010, whose maker of the combo is the first judged, then the rest.
     assert taken(market, 7_020, NEAR, 500) == (10 + 1 + MOST - 1, MANY - MOST + 1)
