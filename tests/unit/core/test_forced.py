@@ -59,7 +59,8 @@ def force(market: Market | RiskMarket, account: int, asked_micro: int, ident: in
     events = market.send(forced_withdrawal(account, asked_micro, ident))
     told = last(events, e.Forced)
     assert (told.head.account, told.head.id, told.asked_micro) == (account, ident, asked_micro)
-    paid = [(x.head.account, x.head.id, -x.delta_micro, x.kind, x.counter_account) for x in of(events, e.Cash)]
+    cash = of(events, e.Cash)
+    paid = [(x.head.account, x.head.id, -x.delta_micro, x.kind, x.counter_account) for x in cash]
     here = (account, ident, told.paid_micro, r.CASH_FORCED, limits.ACCOUNT_BRIDGE)
     assert paid == ([here] if told.paid_micro else [])
     assert all(order.head.account == account for order in of(events, e.Order))
