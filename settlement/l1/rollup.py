@@ -183,9 +183,7 @@ class Rollup:
 
     def published(self, posted: Posted) -> Published:
         """What a post carried. Raises L1Unavailable; LookupError where its transaction does not show it."""
-        shown = self.ethereum.transaction(posted.transaction)
-        if shown is None:
-            raise L1Unavailable(f"the node does not show transaction {posted.transaction.hex()}")
+        shown = self._shown(posted.transaction)
         try:
             calldata = read_data(shown.get("input"))
             hashes = tuple(read_data(one, 32) for one in shown.get("blobVersionedHashes") or ())
@@ -197,6 +195,19 @@ class Rollup:
         if keccak(header) != posted.header_hash:
             raise LookupError(f"batch {posted.batch_id}: its transaction carries another header")
         return Published(header, payload, hashes)
+
+    def calldata(self, transaction: bytes) -> bytes:
+        """What a transaction called with. Raises L1Unavailable."""
+        try:
+            return read_data(self._shown(transaction).get("input"))
+        except HexError as error:
+            raise L1Unavailable(f"transaction {transaction.hex()}: {error}") from error
+
+    def _shown(self, transaction: bytes) -> dict[str, Any]:
+        shown = self.ethereum.transaction(transaction)
+        if shown is None:
+            raise L1Unavailable(f"the node does not show transaction {transaction.hex()}")
+        return shown
 
     # --- money -------------------------------------------------------------------------------------
 
@@ -226,7 +237,8 @@ class Rollup:
 
     def watched(self) -> tuple[bytes, ...]:
         """The addresses whose logs tell what happened."""
-        found = (self.addresses.inbox, self.addresses.bridge, self.addresses.dispute)
+        where = self.addresses
+        found = (where.inbox, where.bridge, where.dispute, where.demands)
         return tuple(address for address in found if address)
 
     def event(self, log: LogEntry) -> Posted | Voided | int | None:

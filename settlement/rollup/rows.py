@@ -8,7 +8,7 @@ from settlement.hashing import ZERO_HASH
 from settlement.stf import leaves
 from settlement.stf import sections as sc
 from settlement.stf.commitment import Commitment
-from settlement.stf.state import PAGE_SHIFT, Account, Parameters, State, Withdrawal
+from settlement.stf.state import PAGE_SHIFT, Account, Instrument, Parameters, State, Withdrawal
 
 AccountRow = tuple[int, bytes, bytes]
 """An account's id, its 128 bytes and the words of its positions, page after page."""
@@ -20,6 +20,11 @@ def account_row(number: int, commitment: Commitment) -> AccountRow:
     words = b"".join(leaves.page_words(account.pages[page]) for page in sorted(account.pages))
     preimage = leaves.account_preimage(account, commitment.positions.root(number) if words else ZERO_HASH)
     return number, preimage, words
+
+
+def instrument_row(instrument: Instrument) -> bytes:
+    """An instrument's 288 bytes."""
+    return leaves.instrument_preimage(instrument)
 
 
 def withdrawal_row(withdrawal: Withdrawal | None) -> bytes | None:
