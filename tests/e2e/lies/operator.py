@@ -165,7 +165,7 @@ class Operator:
         self, steps: Sequence[Step], lies: Sequence[Step] = (), *,
         lie: Lie | None = None, **changed: Any,
     ) -> Posted:  # fmt: skip
-        """Build and post. `lie` changes the header when all is known. Raises Reverted if the inbox refuses."""
+        """Build and post. `lie` changes the header when all is known. Raises Reverted where it is refused."""
         chunks, done, payload, tables = self.build(steps, lies)
         header = self.header(chunks, done, payload, tables, **changed)
         trace = list(done.trace)

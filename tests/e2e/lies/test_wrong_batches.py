@@ -15,7 +15,6 @@ from tests.unit.settlement.l1.backends import opened
 from tests.unit.settlement.stf import every_kind as day
 
 ANVIL = pytest.param("anvil", marks=pytest.mark.l1)
-FILL = day.fill(day.CALL, day.ALICE, day.BOB, 505, 2, 6)
 
 
 @pytest.fixture(params=["devnet", ANVIL])
@@ -54,7 +53,7 @@ def test_a_header_that_lies_about_the_state_costs_the_bond(town: Town, lie: Lie,
     operator.open()
     operator.post(day.TRADING[:5])
     watch, before = Watch(town), town.tokens(WATCHER.address)
-    operator.post([FILL, *day.TRADING[6:9], day.account(70)], lie=lie)
+    operator.post([*day.TRADING[5:9], day.account(70)], lie=lie)
     watch.until_void(3)
     assert code in watch.codes
     assert punished(town, watch, before)

@@ -29,27 +29,33 @@ class Watch:
         self.town = town
         self.said: list[Alarm] = []
         self._path, self._external, self._armed, self._rules = path, external, armed, rules
-        self.restart()
+        self.alarms = Alarms(self.said.append, lambda: 0)
+        self.store = self._open()
+        self.tower = self._tower()
 
     def restart(self) -> None:
-        """Begin (again) from the file."""
-        rollup = self.town.rollup
+        """As a process that was killed: everything again from the file."""
+        self.store.close()
+        self.alarms = Alarms(self.said.append, lambda: 0)
+        self.store = self._open()
+        self.tower = self._tower()
+
+    def _open(self) -> WatchStore:
+        where = self.town.rollup.addresses
+        return WatchStore(self._path, where.chain_id, where.inbox)
+
+    def _tower(self) -> Watchtower:
+        rollup, judges = self.town.rollup, self.town.judges
 
         def feed(marks: Sequence[Mark]) -> Feed:
             return Feed(rollup, shared_kzg(), external=self._external, marks=marks)
 
-        if hasattr(self, "store"):
-            self.store.close()
-        self.store = WatchStore(self._path, rollup.addresses.chain_id, rollup.addresses.inbox)
-        self.alarms = Alarms(self.said.append, lambda: 0)
         replica = Replica(rollup, self.store, feed, lambda _: True)
         means = None
         if self._armed:
-            challenger = Challenger(self.town.judges, WATCHER.address)
-            means = Means(Sender(rollup.ethereum, WATCHER), challenger)
-        lateness = Lateness(replica, self.alarms)
-        rules = self._rules(self.alarms)
-        self.tower = Watchtower(replica, self.town.judges, self.alarms, lateness, means, rules)
+            means = Means(Sender(rollup.ethereum, WATCHER), Challenger(judges, WATCHER.address))
+        lateness, rules = Lateness(replica, self.alarms), self._rules(self.alarms)
+        return Watchtower(replica, judges, self.alarms, lateness, means, rules)
 
     @property
     def codes(self) -> list[str]:
