@@ -25,7 +25,8 @@ from pathlib import Path
 
 import uvloop
 
-from exchange.app.attesting.link import AttestorLink, RingingJournal
+from exchange.app.attesting.handing import HandingJournal
+from exchange.app.attesting.link import AttestorLink
 from exchange.app.config import Config
 from exchange.app.key_file import KeyFile
 from exchange.app.ports import SystemClock, SystemEntropy
@@ -51,7 +52,7 @@ from exchange.keys.sealing import fixed_key
 from exchange.wire.auth import DEFAULT_SCOPES, Token, scope_text
 from exchange.wire.credits import CreditPolicy, Pool
 from loadtest.gateway_world import RESERVE_ORDERS, World, write_journal
-from loadtest.timing import keep_heap, pin
+from loadtest.timing import keep_heap, pin, unpinned
 
 _PLENTY = Pool(1 << 40, 1 << 40, 1)
 BUDGET = CreditPolicy(_PLENTY, _PLENTY, _PLENTY, (_PLENTY,))
@@ -123,10 +124,10 @@ async def run(world: World, data: Path, profile: Path | None = None, *, attested
     authenticator = CredentialAuthenticator(credentials, clock, replays)
     telemetry = Telemetry(clock)
     attestor = AttestorLink(Config(data), loop) if attested else None
-    journal = recovered.writer
+    handing = None if attestor is None else HandingJournal(recovered.writer, attestor.hand_over)
     venue = Venue(
         recovered.engine,
-        journal if attestor is None else RingingJournal(journal, attestor.ring),
+        handing or recovered.writer,
         ReplayGuard(ThreadCommitter(loop), replays),
         loop,
         clock,
@@ -136,7 +137,8 @@ async def run(world: World, data: Path, profile: Path | None = None, *, attested
     )
     if attestor is not None:
         KeyFile(Config(data).sealing_key)(False)
-        attestor.start()
+        with unpinned():
+            attestor.start()
     venue.sequencer.add_listener(telemetry.on_batch)
     config = ServerConfig(connections_of_loopback_max=0, connections_max=0, credits=BUDGET)
     server = Server(
@@ -150,6 +152,8 @@ async def run(world: World, data: Path, profile: Path | None = None, *, attested
         express=Express(venue),
         lane=FastLane(venue),
     )
+    if handing is not None:
+        handing.attach(venue.sequencer)
     venue.start()
     port = await server.start("127.0.0.1", 0)
     while venue.phase != "open":

@@ -36,6 +36,17 @@ def pin(core: int) -> None:
         raise ValueError(f"core {core} is not available to this process: {error}") from error
 
 
+@contextmanager
+def unpinned() -> Iterator[None]:
+    """Processes started meanwhile may use every core, as they may where nothing is measured."""
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, pinned)
+
+
 def keep_heap() -> None:
     """Tell glibc to keep freed memory, as the heap of a server that has run for a while does.
 

@@ -10,7 +10,8 @@ import asyncio
 from typing import Final
 
 from exchange.app.attesting.attestor import CONSUMER
-from exchange.app.attesting.link import AttestorLink, RingingJournal
+from exchange.app.attesting.handing import HandingJournal
+from exchange.app.attesting.link import AttestorLink
 from exchange.app.attesting.lock import ChainBusy, ChainLock
 from exchange.app.attesting.paths import Paths
 from exchange.app.attesting.process import LOCK_WAIT_S
@@ -20,6 +21,7 @@ from exchange.core.engine import Engine
 from exchange.gateway.chain_keeper import ChainKeeper
 from exchange.gateway.ports import ChainPort, JournalPort
 from exchange.gateway.receipts import NoReceipts, Receipts
+from exchange.gateway.sequencer import Sequencer
 from exchange.journal import Cursor, JournalWriter, Recovered, Retention, Storage, retain
 
 CONSUMERS: Final = ("settlement", "history", "streams")
@@ -51,7 +53,13 @@ class VenueChain:
         self._log = recovered.chain_log
         if self._link is None:
             return self._writer, ChainKeeper(self._log, self._writer)
-        return RingingJournal(self._writer, self._link.ring), None
+        self._handing = HandingJournal(self._writer, self._link.hand_over)
+        return self._handing, None
+
+    def attach(self, sequencer: Sequencer) -> None:
+        """The sequencer that writes to the journal of `ports`."""
+        if self._link is not None:
+            self._handing.attach(sequencer)
 
     @property
     def receipts(self) -> Receipts:

@@ -21,6 +21,7 @@ class ChildLink:
         self._loop = loop
         self._child: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
+        self._out = bytearray()  # what the socket has not taken yet
 
     def stop(self) -> None:
         """Hang up, and end it."""
@@ -56,6 +57,41 @@ class ChildLink:
         self._loop.add_reader(ours.fileno(), self._readable)
         return ours
 
+    def _send(self, data: bytes) -> None:
+        """Send what the socket takes now, and the rest when it takes more. Hangs up if the child is gone."""
+        if self._socket is None:
+            return
+        sent = 0
+        if not self._out:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._hang_up()
+                return
+            if sent == len(data):
+                return
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+        self._out += data[sent:]
+
+    def _writable(self) -> None:
+        assert self._socket is not None
+        try:
+            sent = self._socket.send(self._out)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._hang_up()
+            return
+        del self._out[:sent]
+        if not self._out:
+            self._loop.remove_writer(self._socket.fileno())
+            self._drained()
+
+    def _drained(self) -> None:
+        """What had to wait is sent."""
+
     def _heard(self, data: bytes) -> None:
         """What has come; never empty."""
         raise NotImplementedError
@@ -80,3 +116,4 @@ class ChildLink:
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
             self._socket = None
+        self._out.clear()

@@ -256,6 +256,7 @@ class VenueProcess:
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs by itself: marks, calendar, bridge, settlement's status, children."""
         config = self.config
+        self._chain.attach(self.venue.sequencer)  # behind everybody who answers
         self.calendar = Calendar(
             self.venue,
             self.oracle,

@@ -55,7 +55,7 @@ class ChildVerifier(ChildLink):
         super().__init__(loop)
         self._asked: dict[int, Recovered] = {}
         self._number = 0
-        self._out = bytearray()
+        self._asks: list[bytes] = []  # of this turn
         self._in = bytearray()
 
     def ask(self, digest: bytes, signature: bytes, done: Recovered) -> None:
@@ -70,28 +70,16 @@ class ChildVerifier(ChildLink):
         except OSError as error:
             _log.error("the verifier cannot be started: %s", error)
             raise VerifierBusy from None
-        if not self._out:
-            self._loop.call_soon(self._write)
+        if not self._asks:
+            self._loop.call_soon(self._ask_all)
         self._number += 1
         self._asked[self._number] = done
-        self._out += _ASK.pack(self._number, digest, signature)
+        self._asks.append(_ASK.pack(self._number, digest, signature))
 
-    def _write(self) -> None:
+    def _ask_all(self) -> None:
         """Send what was asked during this turn of the loop."""
-        if self._socket is None or not self._out:
-            return
-        try:
-            sent = self._socket.send(self._out)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._hang_up()
-            return
-        del self._out[:sent]
-        if self._out:
-            self._loop.add_writer(self._socket.fileno(), self._write)
-        else:
-            self._loop.remove_writer(self._socket.fileno())
+        asks, self._asks = self._asks, []
+        self._send(b"".join(asks))
 
     def _heard(self, data: bytes) -> None:
         self._in += data
@@ -106,7 +94,7 @@ class ChildVerifier(ChildLink):
     def _hang_up(self) -> None:
         """Close our end; nobody is known to have signed what was asked."""
         super()._hang_up()
-        self._out.clear()
+        self._asks.clear()
         self._in.clear()
         asked, self._asked = self._asked, {}
         for done in asked.values():

@@ -10,9 +10,10 @@ the next start, out of the segments.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
-from exchange.app.attesting.batches import Batch, BatchReader, Chained
+from exchange.app.attesting.batches import Batch, BatchSource, Chained
 from exchange.app.attesting.files import CommandChain, block_log, signed_log
 from exchange.app.attesting.guard import Guard, GuardError
 from exchange.attest import chain
@@ -56,9 +57,10 @@ class Attestor:
         self.heads = _opened(ChainLog(storage, chain, shard))
         self.log = self._command_log()
         self.signed = signed_log(storage)
+        self._newest = self.signed[len(self.signed) - 1] if len(self.signed) else None
         self.blocks = block_log(storage)
         self._cursor = Cursor(storage, CONSUMER, shard)
-        self._reader = BatchReader(storage, shard, self.heads.next_seq)
+        self.source = BatchSource(storage, shard, self.heads.next_seq)
         self._root = bytes(chain.HASH_BYTES)  # of the newest batch
         self._unsigned = 0  # batches since the last signature
         self._agreed = False  # the chain has been held against the guard
@@ -75,7 +77,7 @@ class Attestor:
     @property
     def signed_seq(self) -> int:
         """The highest sequence number that a signature covers; 0 before the first."""
-        return self.signed[len(self.signed) - 1].last_seq if len(self.signed) else 0
+        return self._newest.last_seq if self._newest is not None else 0
 
     def step(self) -> int:
         """Take what is there into the chain and sign where it ends; how many bytes of events there were.
@@ -86,7 +88,7 @@ class Attestor:
             JournalError, OSError: as they come; the process must end.
         """
         self.recent_signed = []
-        batches = self._reader.poll()
+        batches = self.source.poll()
         self.recent = []
         for batch in batches:
             self.recent.append(self._take(batch))
@@ -98,9 +100,9 @@ class Attestor:
 
     def close_block(self, now_ms: int) -> HeadBlock | None:
         """The next block, if it is time and there are signed heads for it."""
-        if not self._block_heads or now_ms - self._block_at_ms < BLOCK_MS or not len(self.signed):
+        newest = self._newest
+        if not self._block_heads or now_ms - self._block_at_ms < BLOCK_MS or newest is None:
             return None
-        newest = self.signed[len(self.signed) - 1]
         if newest.last_seq < self._block_heads[-1][0]:
             return None
         number = self.blocks[len(self.blocks) - 1].number + 1 if len(self.blocks) else 1
@@ -110,18 +112,33 @@ class Attestor:
         self._block_first, self._block_heads, self._block_at_ms = newest.last_seq + 1, [], now_ms
         return block
 
-    def sync(self) -> None:
-        """Make all files durable, publish how far they go, and forget what recovery needs no more.
+    def durable(self) -> Callable[[], None]:
+        """What makes the files durable as they stand now, and says how far they go: for another thread, while
+        this one goes on.
 
-        Raises StorageError.
+        It raises StorageError, as does calling it.
         """
-        for file in (self.heads, self.log, self.signed, self.blocks):
-            file.sync()
-        self._cursor.write(max(self._cursor.read(), min(self.heads.next_seq, self._guard.last.last_seq + 1)))
+        files = (self.heads, self.log, self.signed, self.blocks)
+        next_seq = max(self._cursor.read(), min(self.heads.next_seq, self._guard.last.last_seq + 1))
+
+        def work() -> None:
+            for file in files:
+                file.sync()
+            self._cursor.write(next_seq)
+
+        return work
+
+    def trim(self) -> None:
+        """Forget what recovery needs no more; not while the work of `durable` runs. Raises StorageError."""
         oldest = list_segments(self._storage, Kind.COMMANDS, self.shard)
         if oldest:
             for file in (self.heads, self.log, self.signed, self.blocks):
                 file.trim(oldest[0].first_seq)
+
+    def sync(self) -> None:
+        """Both, here and now. Raises StorageError."""
+        self.durable()()
+        self.trim()
 
     def _take(self, batch: Batch) -> Chained:
         before = self.heads.head
@@ -143,12 +160,15 @@ class Attestor:
         self._unsigned = 0
 
     def _sign_head(self, last_seq: int, head: bytes, root: bytes) -> None:
+        if last_seq <= self._guard.floor:
+            return  # the machine stopped: what was signed up to there is not known
         self._guard.admit(last_seq, head, root)
         plain = SignedHead(self.domain, self.shard, last_seq, head, root)
         signature = self._signer.sign(head_digest(self._separator, plain))
         head_signed = plain._replace(signature=signature)
         self.signed.append(head_signed)
         self.recent_signed.append(head_signed)
+        self._newest = head_signed
 
     def _sign_stored(self) -> None:
         """Sign what the chain log holds behind the last signature, as it would have been signed."""

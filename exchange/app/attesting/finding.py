@@ -92,6 +92,8 @@ class Finder:
             return None
         signed = self._signed[at]
         last = bisect_right(self._firsts, signed.last_seq)
+        if last - place - 1 > LINKS_MAX:
+            return None
         links = [Link(each.batch.first_seq, each.root) for each in self._kept[place + 1 : last]]
         return self._proof(chained, seq, tuple(links), signed)
 

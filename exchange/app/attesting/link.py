@@ -1,26 +1,25 @@
-"""The venue's end of the attestor: starts it, rings for it, asks it, and knows what it has published."""
+"""The venue's end of the attestor: starts it, asks it, and knows what it has published."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from exchange.app.attesting.files import unpack_block
 from exchange.app.attesting.process import REFUSED
 from exchange.app.attesting.service import HELLO_BLOCKS
-from exchange.app.attesting.talk import Answer, Ask, Block, Ear, Hello, Message, packed
+from exchange.app.attesting.talk import Answer, Ask, Block, Durable, Ear, Hello, Look, Message, packed
 from exchange.app.child_link import ChildLink
 from exchange.app.config import Config
 from exchange.attest.eip712 import Domain
 from exchange.attest.heads import HeadBlock
-from exchange.gateway.ports import JournalPort
 from exchange.gateway.receipts import Proof, ReceiptDone, ReceiptsBusy
 
+BACKLOG_BYTES_MAX: Final = 8 << 20
+"""Batches beyond it are not handed over: the attestor reads the segments."""
 _ASKED_MAX: Final = 16_384
 _log: Final = logging.getLogger(__name__)
 
@@ -31,27 +30,25 @@ class AttestorLink(ChildLink):
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._config = config
-        self._bell = -1
         self._ear = Ear()
+        self._skipped = False
         self._number = 0
         self._asked: dict[int, ReceiptDone] = {}
         self.signer = b""
         self.domain: Domain | None = None
         self.blocks: deque[HeadBlock] = deque(maxlen=HELLO_BLOCKS)
+        self.signed_after_us = (0, 0, 0, 0)
+        """Of the newest block's batches (`talk.Block`)."""
 
     # --- the process ---------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the process."""
-        heard, self._bell = os.pipe()
-        os.set_blocking(self._bell, False)
-        command = ["exchange.app.attesting", "--data", str(self._config.data), "--doorbell", str(heard)]
+        command = ["exchange.app.attesting", "--data", str(self._config.data)]
         command += ["--sealing-key", str(self._config.sealing_key), "--parent", str(os.getpid())]
         self._ear = Ear()
-        try:
-            self._spawn(command, (heard,))
-        finally:
-            os.close(heard)
+        self._skipped = False
+        self._spawn(command)
 
     def revive(self) -> None:
         """Start it again if it has ended, unless it refuses to sign."""
@@ -61,10 +58,21 @@ class AttestorLink(ChildLink):
         self._hang_up()
         self.start()
 
-    def ring(self) -> None:
-        """Events were written. Never blocks; a full pipe rings already."""
-        with contextlib.suppress(OSError):
-            os.write(self._bell, b"\0")
+    # --- what it is told -----------------------------------------------------------------------------
+
+    def hand_over(self, batch: Durable) -> None:
+        """A commit batch is durable and its results are out. Never waits: what does not fit is left to the
+        segments."""
+        if self._socket is None:
+            return
+        self._skipped = self._skipped or len(self._out) > BACKLOG_BYTES_MAX
+        if not self._skipped:
+            self._send(packed(batch))
+
+    def _drained(self) -> None:
+        if self._skipped:
+            self._skipped = False
+            self._send(packed(Look()))
 
     # --- what is asked of it -------------------------------------------------------------------------
 
@@ -73,11 +81,8 @@ class AttestorLink(ChildLink):
         if self._socket is None or len(self._asked) >= _ASKED_MAX:
             raise ReceiptsBusy
         self._number += 1
-        try:
-            self._socket.send(packed(Ask(self._number, seq)))
-        except OSError:
-            raise ReceiptsBusy from None
         self._asked[self._number] = done
+        self._send(packed(Ask(self._number, seq)))
 
     def _heard(self, data: bytes) -> None:
         for message in self._ear.hear(data):
@@ -93,31 +98,13 @@ class AttestorLink(ChildLink):
                 self.signer, self.domain = signer, Domain(chain_id, contract)
                 self.blocks.clear()
                 self.blocks.extend(unpack_block(block) for block in blocks)
-            case Block(block):
+            case Block(block, signed_after_us):
                 self.blocks.append(unpack_block(block))
+                self.signed_after_us = signed_after_us
 
     def _hang_up(self) -> None:
-        """Close our ends; whoever waits is told that there is nothing."""
+        """Close our end; whoever waits is told that there is nothing."""
         super()._hang_up()
-        if self._bell >= 0:
-            os.close(self._bell)
-            self._bell = -1
         asked, self._asked = self._asked, {}
         for done in asked.values():
             done(None)
-
-
-class RingingJournal:
-    """A journal that rings for the attestor whenever events were written."""
-
-    def __init__(self, inner: JournalPort, ring: Callable[[], None]) -> None:
-        self._inner = inner
-        self._ring = ring
-        self.append_commands = inner.append_commands
-        self.seal = inner.seal
-        self.commit: Callable[[Any], object] = inner.commit
-
-    def append_events(self, first_seq: int, count: int, event_count: int, events: bytes) -> None:
-        """As the journal's, and ring."""
-        self._inner.append_events(first_seq, count, event_count, events)
-        self._ring()

@@ -1,19 +1,22 @@
 """The attestor as a process beside the venue.
 
-It sleeps until the venue rings: one byte in a pipe when events were written. After each turn it rests for
-`REST_S`, in which what comes waits for one signature. The pipe's end is the venue's end: it stops then.
+It sleeps until the venue says something: a durable batch, a question. What came while it worked is one turn
+with one signature. The link's end is the venue's end: it stops then.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import logging
 import os
 import select
 import signal
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -26,19 +29,18 @@ from exchange.app.attesting.keys import SigningKeyError, signing_key
 from exchange.app.attesting.lock import ChainBusy, ChainLock
 from exchange.app.attesting.paths import Paths
 from exchange.app.attesting.service import Service
-from exchange.app.attesting.talk import Ask, Ear, Message, packed
+from exchange.app.attesting.talk import Ear, Message, packed
 from exchange.app.key_file import KeyFile
-from exchange.app.ports import SystemClock, SystemEntropy
+from exchange.app.ports import SystemEntropy
 from exchange.journal import DiskStorage, JournalError
 from exchange.keys.credential_schema import CredentialsError
 from exchange.keys.sealing import Sealer
 
-REST_S: Final = 0.002
 IDLE_S: Final = 0.05
 LOCK_WAIT_S: Final = 10.0
 REFUSED: Final = 3
 """The exit status of an attestor that must not sign: starting it again would not help."""
-_READ: Final = 1 << 16
+_READ: Final = 1 << 20
 _log: Final = logging.getLogger(__name__)
 
 
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(OSError):
         os.nice(options.nice)
     link = socket.socket(fileno=options.link)
-    stop = Stop(options.doorbell, options.parent)
+    stop = Stop(options.parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.ask())
     try:
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace, storage: DiskStorage, link: socket.socket, stop: Stop) -> None:
     paths = Paths(options.data)
-    entropy, clock = SystemEntropy(), SystemClock()
+    entropy = SystemEntropy()
     sealer = Sealer(KeyFile(options.sealing_key)(True), entropy)
     signer = signing_key(paths.key, sealer, entropy)
     fresh = not len(signed_log(storage))
@@ -81,63 +83,74 @@ def _serve(options: argparse.Namespace, storage: DiskStorage, link: socket.socke
         except OSError:  # the venue has hung up
             stop.ask()
 
-    service = Service(attestor, Finder(storage, attestor), lambda: round(clock.monotonic_s() * 1_000), send)
+    worker = Worker()
+    service = Service(attestor, Finder(storage, attestor), time.monotonic_ns, send, worker)
     service.greet(signer.address)
     attestor.sync()  # from here on retention knows of it
-    ear = Ear()
+    gc.collect()
+    gc.freeze()
+    ear, heard = Ear(), select.poll()
+    heard.register(link, select.POLLIN)
     while not stop.asked:
-        if not service.turn():
-            stop.wait(link, IDLE_S)
-        else:
-            stop.rest(REST_S)
-        for message in ear.hear(_received(link)):
-            if isinstance(message, Ask):
-                service.ask(message)
+        service.turn()
+        if heard.poll(IDLE_S * 1_000):
+            data = _received(link)
+            if not data:
+                stop.ask()
+            for message in ear.hear(data):
+                service.hear(message)
+        stop.look()
     service.finish()
+    worker.close()
     guard.close()
 
 
 def _received(link: socket.socket) -> bytes:
+    """What has come; nothing is the venue's end."""
     try:
-        return link.recv(_READ, socket.MSG_DONTWAIT)
-    except BlockingIOError:
+        return link.recv(_READ)
+    except ConnectionError:
         return b""
 
 
-class Stop:
-    """Waits for the venue's bell, and knows when to stop: asked to, the bell's end, or another parent."""
+class Worker:
+    """A thread for what waits for the disk (`service.Background`)."""
 
-    def __init__(self, doorbell: int, parent: int) -> None:
-        self._doorbell = doorbell
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._work: Future[None] | None = None
+
+    def start(self, work: Callable[[], None]) -> None:
+        """See `service.Background`."""
+        self._work = self._pool.submit(work)
+
+    def over(self, *, wait: bool = False) -> bool:
+        """See `service.Background`."""
+        if self._work is not None:
+            if not wait and not self._work.done():
+                return False
+            self._work.result()
+            self._work = None
+        return True
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pool.shutdown()
+
+
+class Stop:
+    """Knows when to stop: asked to, or another parent."""
+
+    def __init__(self, parent: int) -> None:
         self._parent = parent
-        self._rest = select.poll()
         self.asked = False
-        os.set_blocking(doorbell, False)
 
     def ask(self) -> None:
         """Stop after this turn."""
         self.asked = True
 
-    def wait(self, link: socket.socket, seconds: float) -> None:
-        """Until the bell rings, something is asked, or the time is over."""
-        poll = select.poll()
-        poll.register(self._doorbell, select.POLLIN)
-        poll.register(link, select.POLLIN)
-        poll.poll(seconds * 1_000)
-        self._quiet()
-
-    def rest(self, seconds: float) -> None:
-        """The time, whoever rings."""
-        self._rest.poll(seconds * 1_000)
-        self._quiet()
-
-    def _quiet(self) -> None:
-        """Take the rings; the pipe's end means that the venue is gone."""
-        try:
-            if not os.read(self._doorbell, _READ):
-                self.asked = True
-        except BlockingIOError:
-            pass
+    def look(self) -> None:
+        """Whether the parent is still there."""
         if self._parent and os.getppid() != self._parent:
             self.asked = True
 
@@ -149,7 +162,6 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="the venue's data directory")
     parser.add_argument("--sealing-key", type=Path, required=True, help="the key that seals secrets")
-    parser.add_argument("--doorbell", type=int, required=True, help="file descriptor of the venue's bell")
     parser.add_argument("--link", type=int, required=True, help="file descriptor of the venue's socket")
     parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
     parser.add_argument("--nice", type=int, default=5, help="lower this process's priority by so much")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from exchange.app.attesting.attestor import Attestor
+from exchange.app.attesting.batches import Batch
 from exchange.app.attesting.files import pack_block
 from exchange.app.attesting.finding import Finder
-from exchange.app.attesting.talk import Answer, Ask, Block, Hello, Message
+from exchange.app.attesting.talk import Answer, Ask, Block, Durable, Hello, Look, Message
 
 SYNC_MS: Final = 5_000
 HELLO_BLOCKS: Final = 1_000
@@ -18,22 +20,37 @@ MUCH_BYTES: Final = 1 << 18
 WAITING_MAX: Final = 65_536
 
 
+class Background(Protocol):
+    """One piece of work at a time, away from the turns."""
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Begin it."""
+
+    def over(self, *, wait: bool = False) -> bool:
+        """Whether none is under way. Raises what the last one raised."""
+
+
 class Service:
-    """`send` is told what the venue is to hear; `now_ms` is a clock that never steps back."""
+    """`send` is told what the venue is to hear; `now_ns` is the clock of `talk.Durable`."""
 
     def __init__(
         self,
         attestor: Attestor,
         finder: Finder,
-        now_ms: Callable[[], int],
+        now_ns: Callable[[], int],
         send: Callable[[Message], None],
+        background: Background,
     ) -> None:
         self._attestor = attestor
         self._finder = finder
-        self._now_ms = now_ms
+        self._now_ns = now_ns
         self._send = send
+        self._background = background
         self._waiting: list[tuple[int, int]] = []  # (seq, number), a heap
+        self._released: deque[tuple[int, int]] = deque()  # last sequence, when: handed over, not signed
+        self._delays_us: list[int] = []  # since the last block
         self._synced_ms = 0
+        self._trimmed = True
 
     def greet(self, signer: bytes) -> None:
         """Say who signs, and what was published last."""
@@ -41,35 +58,42 @@ class Service:
         newest = [blocks[at] for at in range(max(0, len(blocks) - HELLO_BLOCKS), len(blocks))]
         self._send(Hello(signer, domain.chain_id, domain.contract, [pack_block(block) for block in newest]))
 
-    def ask(self, ask: Ask) -> None:
-        """A receipt is wanted; it is answered in the turn in which it is there."""
-        if len(self._waiting) >= WAITING_MAX:
-            self._send(Answer(ask.number))
-        else:
-            heapq.heappush(self._waiting, (ask.seq, ask.number))
+    def hear(self, message: Message) -> None:
+        """What the venue says; a receipt that is wanted is answered in the turn in which it is there."""
+        match message:
+            case Durable(first_seq, count, commands, events, released_ns):
+                self._attestor.source.offer(Batch(first_seq, count, commands, events))
+                self._released.append((first_seq + count - 1, released_ns))
+            case Look():
+                self._attestor.source.look()
+            case Ask(number, seq) if len(self._waiting) < WAITING_MAX:
+                heapq.heappush(self._waiting, (seq, number))
+            case Ask(number):
+                self._send(Answer(number))
 
-    def turn(self) -> bool:
-        """One turn; whether anything was there to be signed. Raises as `Attestor.step`, `Finder.find`."""
+    def turn(self) -> None:
+        """One turn. Raises as `Attestor.step`, `Finder.find`."""
         taken = 0
         while (step := self._attestor.step()) > 0:
             taken += step
             self._finder.keep(self._attestor.recent, self._attestor.recent_signed)
             if step < MUCH_BYTES:
                 break
+        now_ns = self._now_ns()
         self._answer()
-        now_ms = self._now_ms()
+        self._measure(now_ns)
+        now_ms = now_ns // 1_000_000
         block = self._attestor.close_block(now_ms)
         if block is not None:
-            self._send(Block(pack_block(block)))
-        if now_ms - self._synced_ms >= SYNC_MS:
-            self._synced_ms = now_ms
-            self._attestor.sync()
-        return taken > 0
+            self._send(Block(pack_block(block), self._delays()))
+        self._keep(now_ms)
 
     def finish(self) -> None:
         """Take what is still there and make all of it durable. Raises as `turn`."""
+        self._attestor.source.look()  # the end of what was handed over may not have come
         while self._attestor.step():
             pass
+        self._background.over(wait=True)
         self._attestor.sync()
 
     def _answer(self) -> None:
@@ -78,3 +102,27 @@ class Service:
             seq, number = heapq.heappop(self._waiting)
             found = self._finder.find(seq)
             self._send(Answer(number) if found is None else Answer(number, *found))
+
+    def _measure(self, now_ns: int) -> None:
+        signed_seq = self._attestor.signed_seq
+        while self._released and self._released[0][0] <= signed_seq:
+            self._delays_us.append((now_ns - self._released.popleft()[1]) // 1_000)
+
+    def _delays(self) -> tuple[int, int, int, int]:
+        """How many, the median, the 99th of a hundred, the longest; from here on anew."""
+        order = sorted(self._delays_us)
+        self._delays_us.clear()
+        if not order:
+            return (0, 0, 0, 0)
+        return (len(order), order[len(order) // 2], order[len(order) * 99 // 100], order[-1])
+
+    def _keep(self, now_ms: int) -> None:
+        """Now and then make the files durable, beside the turns, and then forget what is old."""
+        if not self._background.over():
+            return
+        if not self._trimmed:
+            self._trimmed = True
+            self._attestor.trim()
+        if now_ms - self._synced_ms >= SYNC_MS:
+            self._synced_ms, self._trimmed = now_ms, False
+            self._background.start(self._attestor.durable())

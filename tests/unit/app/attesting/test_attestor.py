@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exchange.app.attesting import attestor as at
+from exchange.app.attesting import finding
 from exchange.app.attesting.attestor import Attestor
 from exchange.app.attesting.finding import Finder
 from exchange.app.attesting.guard import GuardError
@@ -272,3 +273,29 @@ def test_what_is_kept_in_memory_and_what_is_read_prove_the_same(tmp_path: Path) 
     for seq in range(1, 23):
         assert memory.find(seq) == disk.find(seq)
         assert proven(memory.find(seq)) == seq
+
+
+def test_after_the_machine_stopped_later_heads_cover_what_may_have_been_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Written(tmp_path)
+    attestor, _ = written.attestor()
+    for size in (2, 3):
+        written.batch(size)
+        attestor.step()
+    attestor._guard._boot = b"another boot".ljust(32)
+    attestor._guard._reserve_to(9)  # and the machine stops: up to 9 may have been signed
+    again, guard = written.attestor()
+    assert guard.floor == 9
+    memory, disk = finder(again, written), finder(again, written, 0)
+    for size in (2, 2, 1):
+        assert again.signed_seq == 5
+        written.batch(size)
+        again.step()
+        memory.keep(again.recent, again.recent_signed)
+    assert again.signed_seq == 10
+    assert [proven(disk.find(seq)) for seq in range(1, 11)] == list(range(1, 11))
+    monkeypatch.setattr(finding, "LINKS_MAX", 1)
+    for found in (memory, disk):  # too long a receipt is none
+        assert found.find(7) is None
+        assert proven(found.find(9)) == 9

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.app.attesting.guard import SLOT_BYTES, Guard, GuardError
+from exchange.app.attesting.guard import AHEAD, SLOT_BYTES, Guard, GuardError
 
 HEAD, ROOT, OTHER = b"h" * 32, b"r" * 32, b"o" * 32
 
@@ -55,6 +55,94 @@ def test_a_torn_write_leaves_the_slot_before(tmp_path: Path) -> None:
     raw[at + 20 : at + 200] = bytes(180)
     path.write_bytes(bytes(raw))
     assert Guard(path).last.last_seq == 6
+
+
+def admitted(guard: Guard, seq: int) -> bool:
+    """Whether a head is admitted there."""
+    try:
+        guard.admit(seq, OTHER, ROOT)
+    except GuardError:
+        return False
+    return True
+
+
+def test_after_the_machine_stopped_nothing_reserved_is_signed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sync = tmp_path / "guard", os.fdatasync
+    on_disk = []
+
+    def synced(fd: int) -> None:
+        sync(fd)
+        on_disk.append(path.read_bytes())
+
+    monkeypatch.setattr("os.fdatasync", synced)
+    first = Guard(path, fresh=True, boot=b"1" * 32)
+    for seq in (5, 6, 7):
+        first.admit(seq, HEAD, ROOT)
+    assert len(on_disk) == 1
+    path.write_bytes(on_disk[0])
+    second = Guard(path, fresh=True, boot=b"2" * 32)
+    assert (second.last.last_seq, second.floor) == (0, 5 + AHEAD)
+    assert not admitted(second, 7)
+    assert not admitted(second, 5 + AHEAD)
+    assert admitted(second, 6 + AHEAD)
+
+
+def test_a_kill_does_not_lift_the_floor(tmp_path: Path) -> None:
+    path = tmp_path / "guard"
+    Guard(path, fresh=True, boot=b"1" * 32).admit(5, HEAD, ROOT)
+    floor = Guard(path, boot=b"2" * 32).floor
+    second = Guard(path, boot=b"2" * 32)
+    second._reserve(floor + 1)  # killed before it wrote what it would sign
+    third = Guard(path, boot=b"2" * 32)
+    assert third.floor == floor == 5 + AHEAD
+    assert not admitted(third, floor)
+    assert admitted(third, floor + 1)
+    fourth = Guard(path, boot=b"2" * 32)
+    assert (fourth.floor, fourth.last.last_seq) == (0, floor + 1)
+    assert Guard(path, boot=b"3" * 32).floor == floor + 1 + AHEAD
+
+
+def test_an_orderly_end_gives_the_reserved_numbers_back(tmp_path: Path) -> None:
+    path = tmp_path / "guard"
+    first = Guard(path, fresh=True, boot=b"1" * 32)
+    first.admit(5, HEAD, ROOT)
+    first.close()
+    second = Guard(path, boot=b"2" * 32)
+    assert (second.floor, second.last.last_seq) == (0, 5)
+    assert not admitted(second, 5)
+    assert admitted(second, 6)
+
+
+def test_the_disk_is_asked_for_ranges_and_not_for_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, sync = [], os.fdatasync
+
+    def counted(fd: int) -> None:
+        synced.append(fd)
+        sync(fd)
+
+    monkeypatch.setattr("os.fdatasync", counted)
+    guard = Guard(tmp_path / "guard", fresh=True)
+    for seq in range(1, 3 * AHEAD, 4):
+        guard.admit(seq, HEAD, ROOT)
+        assert guard._reserved >= seq
+    guard.close()
+    assert 4 <= len(synced) <= 9
+
+
+def test_the_guard_of_before_is_taken_over(tmp_path: Path) -> None:
+    """Two slots and no range: each number was synced by itself."""
+    path = tmp_path / "guard"
+    Guard(path, fresh=True).admit(5, HEAD, ROOT)
+    path.write_bytes(path.read_bytes()[: 2 * SLOT_BYTES])
+    guard = Guard(path, boot=b"2" * 32)
+    assert (guard.floor, guard.last.last_seq) == (0, 5)
+    assert admitted(guard, 6)
+    guard.close()
+    assert Guard(path, boot=b"3" * 32).floor == 0
 
 
 _CHILD = """
