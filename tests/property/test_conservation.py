@@ -25,10 +25,11 @@ def test_cash_and_positions_are_conserved_with_triggers_links_protection_and_blo
         assert seen[kind] > 0, f"{kind} never happened"
 
 
-def test_cash_and_positions_are_conserved_with_combos_and_implied_orders() -> None:
-    done, seen = conservation.stream(4, 5_000, rules=4)
+def test_cash_and_positions_are_conserved_with_combos_moves_and_forced_withdrawals() -> None:
+    done, seen = conservation.stream(4, 5_000, rules=6)
     assert done >= 5_000
-    for kind in ("COMBO_TRADE 0", "COMBO_TRADE 1", "COMBO_TRADE 2", "LIQUIDATION ended"):
+    combos = ("COMBO_TRADE 0", "COMBO_TRADE 1", "COMBO_TRADE 2", "LIQUIDATION ended")
+    for kind in (*combos, "CASH 7", "CASH 8", "FORCED paid", "FORCED of nothing"):
         assert seen[kind] > 0, f"{kind} never happened"
 
 

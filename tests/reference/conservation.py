@@ -25,6 +25,7 @@ from exchange.domain import records as r
 from exchange.domain.events_combos import ComboTrade
 from exchange.domain.rejects import REJECT_NAMES
 from tests.reference.conservation_combos import ConservationCombos
+from tests.reference.conservation_forced import ConservationForced
 from tests.reference.conservation_orders import ConservationOrders
 from tests.reference.conservation_traffic import ConservationTraffic
 from tests.reference.invariants import must
@@ -32,7 +33,12 @@ from tests.reference.ledger import Ledger
 
 STREAM_COMMANDS: Final = 50_000
 COMPARE_EVERY: Final = 20  # batches
-TRAFFIC: Final = {2: ConservationTraffic, 3: ConservationOrders, 4: ConservationCombos}
+TRAFFIC: Final = {
+    2: ConservationTraffic,
+    3: ConservationOrders,
+    4: ConservationCombos,
+    6: ConservationForced,
+}
 
 
 def compare(engine: Engine, books: Ledger) -> None:
@@ -89,6 +95,10 @@ def _kind(event: e.Event) -> str:
         return f"{name} {event.kind}"
     if isinstance(event, e.Trade) and event.flags & r.TRADE_BLOCK:
         return f"{name} in a block"
+    if isinstance(event, e.Forced):
+        return f"{name} paid" if event.paid_micro else f"{name} of nothing"
+    if isinstance(event, e.Done):
+        return f"{name} {r.COMMAND_NAMES[event.command]}"
     return name
 
 
