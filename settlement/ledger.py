@@ -12,6 +12,7 @@ from typing import Final
 
 from exchange.domain import events as ev
 from exchange.domain import records as r
+from exchange.domain import rejects as no
 from exchange.domain.events_combos import ComboTrade
 from exchange.domain.limits import ACCOUNT_BRIDGE, ACCOUNT_WITHDRAWALS
 from settlement import operations as op
@@ -30,6 +31,8 @@ _IGNORED: Final = frozenset(
     (r.EV_REJECTED, r.EV_ORDER, r.EV_MARKED, r.EV_REPEATED, r.EV_MMP, r.EV_EXTENDED, r.EV_DUE)
 )
 _DONE_COMMAND: Final = r.UNIT_BYTES  # offset of the command's type in a DONE
+_REFUSAL: Final = struct.Struct("<II")
+_DEPOSIT_TO_NOBODY: Final = _REFUSAL.pack(no.UNKNOWN_ACCOUNT, r.DEPOSIT)
 _TOLD_BY_DONE: Final = frozenset((r.SHARE_LOSS, r.MOVE_POSITIONS))
 
 
@@ -39,8 +42,10 @@ class Ledger:
     After an error the state is half applied and the ledger is not to be used any more.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, tells_refusals: bool = False) -> None:
+        """`tells_refusals`: deposits that the venue refused, for want of an account, are operations too."""
         self.state = state
+        self._tells_refusals = tells_refusals
         self._done: list[op.Operation] = []
         self._settling = Settling(state, self._apply)
         self._combos = ComboMatches(state)
@@ -74,8 +79,9 @@ class Ledger:
         self._combos.must_be_done(0)
         return self._done
 
-    @staticmethod
-    def _moves_nothing(events: bytes, at: int, kind: int) -> bool:
+    def _moves_nothing(self, events: bytes, at: int, kind: int) -> bool:
+        if kind == r.EV_REJECTED and self._tells_refusals:
+            return events[at + r.UNIT_BYTES : at + _REFUSAL.size + r.UNIT_BYTES] != _DEPOSIT_TO_NOBODY
         if kind == r.EV_DONE and at + _DONE_COMMAND < len(events):
             return events[at + _DONE_COMMAND] not in _TOLD_BY_DONE
         return kind in _IGNORED
@@ -105,6 +111,8 @@ class Ledger:
         elif isinstance(event, ev.Underlying):
             if self.state.underlyings.get(event.head.instrument) != event.symbol:
                 self._apply(op.UnderlyingSet(event.head.instrument, event.symbol))
+        elif isinstance(event, ev.Rejected):
+            self._done.append(op.DepositRefused(event.head.account))
         elif isinstance(event, ev.Done):
             tell = self._settling.share_loss if event.command == r.SHARE_LOSS else self._settling.moved_done
             tell(event)

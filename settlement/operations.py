@@ -40,6 +40,21 @@ class Deposit(NamedTuple):
     deposit_id: int
 
 
+class DepositRefused(NamedTuple):
+    """A deposit for an account that does not exist: nothing happens but on the L1. Format 2 alone."""
+
+    account: int
+
+
+class DepositGivenBack(NamedTuple):
+    """What becomes of it: it leaves again, to who made it."""
+
+    account: int
+    amount_micro: int
+    deposit_id: int
+    depositor: bytes
+
+
 class Withdrawal(NamedTuple):
     """Cash to the bridge at once (rules version 1)."""
 
@@ -296,4 +311,6 @@ Operation = (
     | DiscountSet
     | PositionsMoved
     | ForcedWithdrawal
+    | DepositRefused
+    | DepositGivenBack
 )

@@ -1,8 +1,9 @@
 """What settlement tells the rest of the venue: one small JSON file, replaced whole.
 
 A reader opens it, reads it, and has one consistent view; an `updated_ms` that stands still for seconds
-means that the process is gone. A trade with sequence number `n` is confirmed if `n <= confirmed_seq`,
-posted if `n <= posted_seq` (it is in an L1 block), and soft otherwise. Fields: docs/settlement.md.
+means that the process is gone. A trade with sequence number `n` is final if `n <= final_seq`, else confirmed
+if `n <= confirmed_seq`, posted if `n <= posted_seq` (it is in an L1 block), and soft otherwise. Fields:
+docs/settlement.md and docs/posting.md.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ RECENT_BATCHES: Final = 8
 
 
 class BatchStatus(msgspec.Struct, frozen=True):
-    """One recent batch. Sequence numbers are counters; `state` is built, posted or confirmed."""
+    """One recent batch. Sequence numbers are counters; `state` is built, posted, confirmed or final.
+
+    From `layer` on format 2 alone: where its data is, its transaction (0x…, empty while none is in a block),
+    what that used and what it cost.
+    """
 
     batch_id: int
     first_seq: int
@@ -29,6 +34,12 @@ class BatchStatus(msgspec.Struct, frozen=True):
     closed_ms: int
     root: str
     state: str
+    layer: str = ""
+    l1_tx: str = ""
+    l1_block: int = 0
+    gas: int = 0
+    blob_gas: int = 0
+    wei: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -53,6 +64,11 @@ class Status(msgspec.Struct, frozen=True):
     alarm_code: str
     alarm: str
     batches: list[BatchStatus]
+    format: int = 1
+    final_seq: int = 0
+    final_batch_id: int = 0
+    backlog_bytes: int = 0
+    backlog_age_ms: int = 0
 
 
 def write_status(path: Path, status: Status) -> None:

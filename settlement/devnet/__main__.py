@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -35,6 +36,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--idle-block-ms", type=int, default=DEFAULTS.idle_block_ms)
     parser.add_argument("--confirmations", type=int, default=DEFAULTS.confirmations)
     parser.add_argument("--blob-retention-blocks", type=int, default=DEFAULTS.blob_retention_blocks)
+    parser.add_argument("--parent", type=int, default=0, help="end when this is not the parent any more")
+    parser.add_argument("--nice", type=int, default=0, help="lower this process's priority by so much")
     return parser.parse_args(argv)
 
 
@@ -52,7 +55,7 @@ async def serve(options: argparse.Namespace, now_ms: Callable[[], int], tell: Ca
         loop.add_signal_handler(number, stop.set)
     try:
         tell(f"listening on http://{HOST}:{await server.start(options.port)}")
-        while not stop.is_set():
+        while not stop.is_set() and options.parent in (0, os.getppid()):
             chain.tick()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK_S)
@@ -64,6 +67,8 @@ async def serve(options: argparse.Namespace, now_ms: Callable[[], int], tell: Ca
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status: 0 ended, 2 could not begin."""
     options = parse(sys.argv[1:] if argv is None else argv)
+    with contextlib.suppress(OSError):
+        os.nice(options.nice)
     try:
         asyncio.run(serve(options, lambda: time.time_ns() // 1_000_000, lambda text: print(text, flush=True)))
     except (StoreError, OSError) as error:

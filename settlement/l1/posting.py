@@ -94,6 +94,13 @@ class Posting:
         self._retry_ms, self._refusals = FIRST_RETRY_MS, 0
         return sent
 
+    def look(self) -> Head:
+        """See where the chain is, and send nothing. Raises L1Unavailable."""
+        head = self._rollup.ethereum.head()
+        included = self._rollup.inbox(head)
+        self.progress = Progress(head, included, self._confirmed(head, included))
+        return head
+
     def _later(self, why: str) -> int:
         self.waiting_for = why
         self._next_try_ms = self._now_ms() + self._retry_ms
@@ -101,9 +108,9 @@ class Posting:
         return 0
 
     def _step(self) -> int:
-        head = self._rollup.ethereum.head()
-        included = self._rollup.inbox(head)
-        self.progress = Progress(head, included, self._confirmed(head, included))
+        head = self.look()
+        assert self.progress is not None
+        included = self.progress.included
         self._must_know(included)
         wanted = self._wanted(included.batch_id)
         if not wanted:

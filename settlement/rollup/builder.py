@@ -17,6 +17,7 @@ from settlement.hashing import keccak
 from settlement.ledger import Ledger
 from settlement.mismatch import LedgerMismatch
 from settlement.rollup.coding import Coding, Encoded, Undecodable
+from settlement.rollup.refunds import Deposits, completed
 from settlement.state import State as LedgerState
 from settlement.stf.chunks import Chunk, ChunkBuilder, Executed
 from settlement.stf.commitment import Commitment
@@ -29,6 +30,8 @@ from settlement.stf.steps import FILL, Step
 Classes = Callable[[bytes], Mapping[int, int]]
 """The authorisation classes (maker's << 4 | taker's) of fills by trade id, out of a frame's events."""
 MAX_STEPS: Final = 1 << 16
+_FILL_BYTES: Final = 16
+_STEP_BYTES: Final = 64
 
 
 class Limits(NamedTuple):
@@ -79,7 +82,9 @@ class BatchBuilder:
         last_batch_id: int = 0,
         last_seq: int = 0,
         looked_at: int | None = None,
+        deposits: Deposits | None = None,
     ) -> None:
+        """`deposits` is the bridge's queue, out of which refused deposits are given back."""
         self.ledger_state = ledger_state
         self.state = state
         self.commitment = Commitment(state)
@@ -91,10 +96,12 @@ class BatchBuilder:
         self._coding = coding
         self._classes = classes
         self._shard = shard
-        self._ledger = Ledger(ledger_state)
+        self._deposits = deposits
+        self._ledger = Ledger(ledger_state, tells_refusals=True)
+        self._unfinished: list[op.Operation] | None = None
         self._chunks = ChunkBuilder(state, self.commitment)
         self._first_seq = last_seq + 1
-        self._steps = self._fills = self._opened_ms = 0
+        self._steps = self._fills = self._most_bytes = self._opened_ms = 0
         self._begin()
 
     @property
@@ -102,10 +109,36 @@ class BatchBuilder:
         """How many steps wait for the next batch."""
         return self._steps
 
+    @property
+    def fills(self) -> int:
+        """How many of them are fills."""
+        return self._fills
+
+    @property
+    def most_bytes(self) -> int:
+        """What they take in a payload at most, without tables."""
+        return self._most_bytes
+
+    @property
+    def first_seq(self) -> int:
+        """The first sequence counter of the next batch."""
+        return self._first_seq
+
+    @property
+    def can_close(self) -> bool:
+        """Whether a batch may end here: there are steps, and no frame is half taken in."""
+        return self._steps > 0 and self._unfinished is None
+
+    def age_ms(self, now_ms: int) -> int:
+        """How old the oldest step is."""
+        return now_ms - self._opened_ms if self._steps else 0
+
     def add(self, frame: Frame, now_ms: int) -> None:
         """Take in the next frame.
 
         Raises:
+            RefundUnknown, L1Unavailable: which deposit was refused can not be said now; give the same frame
+                again.
             LedgerMismatch: it does not follow the last one, the venue's figures are not ours, or the two
                 accounts of them differ.
             exchange.domain.events.EventError: events this version does not know.
@@ -114,7 +147,7 @@ class BatchBuilder:
             raise LedgerMismatch(
                 f"frame {frame.first_seq}…{frame.last_seq} does not follow sequence {self.last_seq}"
             )
-        operations = self._ledger.read(frame.events)
+        operations = self._read(frame)
         self.last_seq = frame.last_seq
         if not operations:
             return
@@ -127,14 +160,26 @@ class BatchBuilder:
         except (TransitionError, LoweringError) as error:
             raise LedgerMismatch(f"sequence {frame.last_seq}: {error}") from error
 
+    def _read(self, frame: Frame) -> list[op.Operation]:
+        if self._unfinished is None:
+            self._unfinished = self._ledger.read(frame.events)
+        last_deposit_id = self.state.parameters.money.last_deposit_id
+        operations = completed(self._unfinished, last_deposit_id, self._deposits)
+        self._unfinished = None
+        return operations
+
     def _add(self, step: Step) -> None:
         self._chunks.add(step)
         self._steps += 1
-        self._fills += step.kind == FILL
+        if step.kind == FILL:
+            self._fills += 1
+            self._most_bytes += _FILL_BYTES
+        else:
+            self._most_bytes += _STEP_BYTES + len(step.payload)
 
     def due(self, now_ms: int) -> bool:
         """Whether the batch is full or old enough. A batch without steps is never due."""
-        if not self._steps:
+        if not self.can_close:
             return False
         if self._fills >= self._limits.fills or self._steps >= MAX_STEPS:
             return True
@@ -174,7 +219,7 @@ class BatchBuilder:
         self._begin()
 
     def _begin(self) -> None:
-        self._steps = self._fills = 0
+        self._steps = self._fills = self._most_bytes = 0
         self._chunks.begin()
         self.commitment.changed.clear()
         self.ledger_state.begin_batch()

@@ -6,6 +6,8 @@ them, hashes everything again and compares the root. The ledger's account is mad
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -84,8 +86,14 @@ class RollupStore:
         """Close the file."""
         self._db.close()
 
-    def commit(self, batch: Batch, commitment: Commitment, ledger: LedgerState, looked_at: int) -> None:
-        """Store a batch with the state it leads to and move the cursor behind it; durable on return."""
+    def commit(
+        self, batch: Batch, commitment: Commitment, ledger: LedgerState, looked_at: int,
+        more: Mapping[str, list[tuple[object, ...]]] | None = None,
+    ) -> None:  # fmt: skip
+        """Store a batch with the state it leads to and move the cursor behind it; durable on return.
+
+        `more` are rows of other tables in the same transaction, by what follows INSERT OR REPLACE INTO.
+        """
         header, state, changed = batch.header, commitment.state, commitment.changed
         loss = msgspec.msgpack.encode(_Loss.of(ledger.sharing))
         next_seq = counter(header.ranges[0].last_seq) + 1
@@ -99,15 +107,22 @@ class RollupStore:
             "progress VALUES (1, ?, ?, ?, ?, ?)": [
                 (header.batch_id, next_seq, header.new_root, looked_at, loss)
             ],
+            **(more or {}),
         }
         slots = {n: rows_of.withdrawal_row(state.withdrawals.get(n)) for n in changed.withdrawals}
         places = {n: state.entries.get(n) for n in changed.entries}
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._writing():
             for into, values in rows.items():
                 self._db.executemany(f"INSERT OR REPLACE INTO {into}", values)
             self._replace("withdrawal", "slot", slots)
             self._replace("entry", "place", places)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All or nothing, durable at the end."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:

@@ -211,6 +211,11 @@ _LOWERED: Final[dict[type, Callable[[Lowering, Any], Iterator[s.Step]]]] = {
     op.ComboListing: _listing,
     op.AccountSet: _account,
     op.Deposit: _one(lambda o: s.Step(s.DEPOSIT, first=o.account, ident=o.deposit_id, p=o.amount_micro)),
+    op.DepositGivenBack: _one(
+        lambda o: s.Step(
+            s.DEPOSIT, 0, 1, 0, o.account, 0, o.deposit_id, o.amount_micro, word=o.depositor + _OWNER_TAIL
+        )
+    ),
     op.UnderlyingSet: _one(lambda o: s.Step(s.UNDERLYING, instrument=o.underlying, ident=o.symbol)),
     op.FamilySet: _one(lambda o: s.Step(s.FAMILY, flags=o.tier, first=o.account, second=o.main)),
     op.RiskSet: _one(lambda o: s.Step(s.RISK, instrument=o.underlying, p=o.liquidation_fee_ppm)),

@@ -1,0 +1,176 @@
+"""The settlement process of format 2: `python -m settlement.node --data DIR`.
+
+Reads the event segments in DIR/journal, keeps its database in DIR/rollup.sqlite, posts to the contracts of
+DIR/settlement-contracts.json through the node of DIR/settlement-l1.json, and tells its status in
+DIR/settlement-status.json. One process a directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from exchange.journal import DiskStorage
+from settlement.data.costs import Policy
+from settlement.node.limits import NodeLimits
+from settlement.node.places import Keys, Places, PlacesError
+from settlement.node.wiring import Build, Wire
+from settlement.status import Status, read_status, write_status
+from settlement.store import StoreError
+
+IDLE_WAIT_S: Final = 0.05
+_LAYERS: Final = ("calldata", "blobs", "external")
+
+
+class Ports(NamedTuple):
+    """What the process takes from outside. `wait` sleeps and says whether to stop; units in names."""
+
+    now_ms: Callable[[], int]
+    wait: Callable[[float], bool]
+    report: Callable[[str], None]
+
+
+class Options(NamedTuple):
+    """The command line, read."""
+
+    places: Places
+    limits: NodeLimits
+    policy: Policy
+    confirmations: int
+    shard: int
+    nice: int
+    parent: int
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Read the command line; SystemExit with a message for a wrong one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m settlement.node", description="Settle on an Ethereum chain, in format 2."
+    )
+    usual = NodeLimits()
+    parser.add_argument("--data", type=Path, required=True, help="the venue's data directory")
+    parser.add_argument("--batch-fills", type=int, default=usual.fills, help="close a batch at so many")
+    parser.add_argument(
+        "--batch-seconds", type=float, default=usual.interval_ms / 1_000, help="or so long after its first"
+    )
+    parser.add_argument(
+        "--latency-seconds", type=float, default=usual.latency_ms / 1_000,
+        help="or up to this age where fuller blobs would be cheaper",
+    )  # fmt: skip
+    parser.add_argument(
+        "--layers", default="calldata,blobs", help="where data may go, of calldata, blobs, external"
+    )
+    parser.add_argument("--confirmations", type=int, default=3, help="blocks until a batch is confirmed")
+    parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--nice", type=int, default=5, help="lower this process's priority by so much")
+    parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
+    found = parser.parse_args(argv)
+    layers = set(found.layers.split(","))
+    if not layers or not layers.issubset(_LAYERS):
+        parser.error(f"--layers is a list out of {', '.join(_LAYERS)}")
+    if found.batch_fills < 1 or found.batch_seconds <= 0 or found.confirmations < 1:
+        parser.error("batch size, batch time and confirmations must be positive")
+    interval_ms = round(found.batch_seconds * 1_000)
+    latency_ms = max(interval_ms, round(found.latency_seconds * 1_000))
+    return Options(
+        Places(found.data),
+        NodeLimits(found.batch_fills, interval_ms, latency_ms),
+        Policy(*(layer in layers for layer in _LAYERS)),
+        found.confirmations,
+        found.shard,
+        found.nice,
+        found.parent,
+    )
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the directory's settlement lock; it dies with the process. Raises BlockingIOError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def run(options: Options, ports: Ports) -> int:
+    """Settle until `ports.wait` says stop; returns the exit status."""
+    places = options.places
+    try:
+        with _locked(places.database.with_suffix(".lock")), DiskStorage(places.journal) as storage:
+            _run_locked(options, ports, storage)
+    except BlockingIOError:
+        ports.report(f"another process settles {places.data}")
+        return 1
+    except (StoreError, PlacesError, sqlite3.Error, OSError) as error:
+        ports.report(f"settlement can not start: {error}")
+        return 1
+    return 0
+
+
+def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> None:
+    places, address = options.places, options.places.address()
+    keys = Keys.of(address.devnet)
+    if keys.service is None:
+        ports.report("no service key: nobody here calls batches final or pays withdrawals out; anyone may")
+
+    def tell(status: Status) -> None:
+        # A full disk must not stop settlement; a status that stands still tells of it.
+        with contextlib.suppress(OSError):
+            write_status(places.status, status)
+
+    build = Build(
+        places, storage, address, keys, options.limits, options.policy, options.confirmations, ports.now_ms,
+        tell, options.shard, _last_status(places.status),
+    )  # fmt: skip
+    with Wire(build) as wire:
+        _loop(wire, ports)
+
+
+def _last_status(path: Path) -> Status | None:
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return read_status(path)
+    return None
+
+
+def _loop(wire: Wire, ports: Ports) -> None:
+    reported = ""
+    stop = False
+    while not stop:
+        worked = wire.building.step()
+        wire.reporting.step()
+        code, text = wire.reporting.alarm
+        if code != reported:
+            ports.report(f"ALARM {code}: {text}" if code else "the alarm is over")
+            reported = code
+        stop = ports.wait(0.0 if worked else IDLE_WAIT_S)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process with the system's clock, signals and standard error."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with contextlib.suppress(OSError):
+        os.nice(options.nice)
+
+    def wait(seconds: float) -> bool:
+        # Told, not asked for: whoever started this may be gone before the first line of it runs.
+        return stop.wait(seconds) or (options.parent != 0 and os.getppid() != options.parent)
+
+    def report(text: str) -> None:
+        print(f"settlement: {text}", file=sys.stderr, flush=True)
+
+    return run(options, Ports(lambda: time.time_ns() // 1_000_000, wait, report))
