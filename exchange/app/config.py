@@ -71,6 +71,20 @@ class Config:
     """Where the key that seals credentials is kept, if not beside them."""
     children: bool = True
     """Start settlement, history and snapshots as child processes (the simulation runs without)."""
+    settlement: int = 0
+    """The format asked for: 1 (mock L1), 2 (contracts on a chain); 0: the directory's, or the usual one."""
+    settlement_default: int = 1
+    """Of a new directory."""
+    l1_url: str = ""
+    """A node's JSON-RPC; without one a development chain of the directory's own is started."""
+    l1_port: int = 0
+    """The development chain's; 0: any free one."""
+    l1_confirmations: int = 0
+    """Blocks until what is on the L1 counts; 0: as few as are sensible there."""
+    batch_latency_seconds: float | None = None
+    """How old a batch may become where fuller blobs would be cheaper; None: 60 on a node's chain, on the
+    development chain no older than `batch_seconds`."""
+    data_layers: str = "calldata,blobs"
 
     @property
     def journal(self) -> Path:

@@ -78,6 +78,7 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-seconds", type=float, default=2.0, help="settle at least this often when there are fills"
     )
     parser.add_argument("--batch-fills", type=int, default=1_000, help="or after this many fills")
+    _add_l1(parser)
     parser.add_argument(
         "--snapshot-commands", type=int, default=200_000, help="commands between snapshots (%(default)s)"
     )
@@ -106,6 +107,44 @@ def add_venue_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-children", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+
+
+def _add_l1(parser: argparse.ArgumentParser) -> None:
+    usual = Config(Path())
+    parser.add_argument(
+        "--settlement", type=int, choices=(1, 2), default=0, metavar="FORMAT",
+        help="1: the mock L1; 2: contracts on an Ethereum chain (a new directory's: "
+        f"{usual.settlement_default}; later starts go on with what the directory has)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--l1", default="", metavar="URL",
+        help="settle on the chain of this node, with $STRIKEBOOK_L1_KEY; else on a development chain in DATA",
+    )  # fmt: skip
+    parser.add_argument(
+        "--l1-port", type=int, default=0, metavar="PORT", help="the development chain's; 0: any free one"
+    )
+    parser.add_argument(
+        "--l1-confirmations", type=int, default=0, metavar="N",
+        help="blocks until what is on the L1 counts; 0: 12, on the development chain 3 (deposits: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--batch-latency", type=float, default=None, metavar="SECONDS",
+        help="a batch may wait so long for fuller blobs where that is cheaper (60; development chain: not)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data-layers", default=usual.data_layers, metavar="LIST",
+        help="where batches' data may go, out of calldata, blobs, external (%(default)s)",
+    )  # fmt: skip
+
+
+def _l1_checked(options: argparse.Namespace) -> None:
+    """SystemExit with a hint for wrong values."""
+    if options.l1 and not options.l1.startswith(("http://", "https://")):
+        raise SystemExit(f"strikebook: --l1 {options.l1} is no address; write http://host:port")
+    if not 0 <= options.l1_port <= PORT_MAX or options.l1_confirmations < 0:
+        raise SystemExit("strikebook: --l1-port is 0 to 65535, --l1-confirmations is not negative")
+    if not set(options.data_layers.split(",")) <= {"calldata", "blobs", "external"}:
+        raise SystemExit("strikebook: --data-layers is a list out of calldata, blobs, external")
 
 
 def _add_counts(parser: argparse.ArgumentParser, counts: Iterable[tuple[str, int, str, str]]) -> None:
@@ -210,6 +249,7 @@ def config_of(options: argparse.Namespace) -> Config:
         raise SystemExit(
             "strikebook: --batch-seconds, --batch-fills and --snapshot-commands must be positive"
         )
+    _l1_checked(options)
     return dataclasses.replace(
         Config(options.data),
         host=options.host,
@@ -235,4 +275,10 @@ def config_of(options: argparse.Namespace) -> Config:
         credentials_key=options.credentials_key,
         quotes_need_cancel_on_disconnect=not options.lasting_quotes,
         children=not options.no_children,
+        settlement=options.settlement,
+        l1_url=options.l1,
+        l1_port=options.l1_port,
+        l1_confirmations=options.l1_confirmations,
+        batch_latency_seconds=options.batch_latency,
+        data_layers=options.data_layers,
     )

@@ -11,16 +11,26 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from exchange.domain import records as r
-from settlement.l1.mock import MockL1
-from settlement.l1.port import L1Rejected
+from settlement.l1.port import L1Rejected, Payout
 
 MAX_PER_TURN: Final = 64
 FINAL_REFUSALS: Final = frozenset(("no_owner",))
 NOTHING_BEGUN: Final = frozenset(("not_posted", "bridge_short"))
 _log = logging.getLogger(__name__)
+
+
+class PayingL1(Protocol):
+    """An L1 that pays withdrawals. In format 2 what stands in a confirmed batch counts as paid: the bridge
+    pays out of final states. Both raise L1Unavailable."""
+
+    def payout_of(self, withdrawal_id: int) -> Payout | None:
+        """A withdrawal's payment, waiting ones included; None if there is none."""
+
+    def pay(self, withdrawal_id: int) -> bytes:
+        """Pay it. Raises L1Rejected as `settlement.l1.port.Bridge.pay`."""
 
 
 class Resolution(NamedTuple):
@@ -67,7 +77,7 @@ class Payouts:
         with self._lock:
             self._given_up.discard(withdrawal_id)
 
-    def turn(self, l1: MockL1) -> list[Resolution]:
+    def turn(self, l1: PayingL1) -> list[Resolution]:
         """Pay what can be paid; returns what is decided. Raises L1Unavailable: ask again later."""
         with self._lock:
             now = self._wanted[:MAX_PER_TURN]
@@ -79,7 +89,7 @@ class Payouts:
                 found.append(Resolution(ident, outcome))
         return found
 
-    def _one(self, l1: MockL1, ident: int) -> int | None:
+    def _one(self, l1: PayingL1, ident: int) -> int | None:
         payout = l1.payout_of(ident)
         with self._lock:
             self._unknown.discard(ident)

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange.app.announcements import FileAnnouncements
-from exchange.app.attesting.domain import DomainError, domain_at
-from exchange.app.attesting.paths import Paths
 from exchange.app.bridge import L1Bridge
 from exchange.app.chain import VenueChain
 from exchange.app.children import Children
@@ -26,6 +24,8 @@ from exchange.app.page_files import static_files
 from exchange.app.ports import SystemClock
 from exchange.app.repricer import Repricer
 from exchange.app.risk_driver import RiskDriver
+from exchange.app.rollup.formats import format_of
+from exchange.app.rollup.standing import stand
 from exchange.app.settled import SettlementStatus
 from exchange.app.snapshots import VouchingCommitter, machine
 from exchange.app.stores import StartError, open_stores
@@ -55,8 +55,8 @@ from exchange.keys.authentication import CredentialAuthenticator
 from exchange.keys.grants import GrantSetup
 from exchange.keys.verifier import InlineVerifier
 from pricing import engines
-from settlement.l1.mock import MockL1
 
+FORCED_RULES: Final = 6
 RETAIN_S: Final = 600.0
 SYNC_LAG_S: Final = 5.0
 STREAMS_S: Final = 30.0
@@ -72,7 +72,6 @@ class VenueProcess:
         self.clock = SystemClock()
         self.settlement = SettlementStatus(config.settlement_status)
         self.telemetry = Telemetry(self.clock)
-        self._children = Children(config)
         self._timers: list[asyncio.TimerHandle] = []
 
     # --- start ---------------------------------------------------------------------------------------
@@ -86,6 +85,8 @@ class VenueProcess:
         config, loop = self.config, asyncio.get_running_loop()
         tls = self._checked()
         recovered = self._recover(loop)
+        self._standing = stand(config, self._format, self.clock.now_ms)
+        self._children = Children(config, self._standing.settles)
         on_recovered()
         engine = recovered.engine
         self._writer = recovered.writer
@@ -99,11 +100,12 @@ class VenueProcess:
         self._verifier = ChildVerifier(loop) if config.children else InlineVerifier()
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
-            self._open_l1,
+            self._standing.open_l1,
             loop,
             lambda command: self.venue.submit(command),
             engine.last_deposit_id,
             lambda: held_withdrawals(engine),
+            lambda: engine.forced_through if engine.rules_version >= FORCED_RULES else None,
         )
         self.venue = self._new_venue(recovered, loop)
         self._remember(engine)
@@ -136,10 +138,7 @@ class VenueProcess:
             raise StartError(
                 f"{config.data} cannot be a data directory: {error.strerror}; name another with --data"
             ) from None
-        try:
-            self._domain = domain_at(Paths(config.data).contracts)
-        except DomainError as error:
-            raise StartError(f"{error}; mend or remove it") from None
+        self._format = format_of(config)
         return tls
 
     def _new_venue(self, recovered: Recovered[Engine], loop: asyncio.AbstractEventLoop) -> Venue:
@@ -181,7 +180,7 @@ class VenueProcess:
             trigger_limits=config.triggers,
             blocks=stores.blocks,
             receipts=self._chain.receipts,
-            grants=GrantSetup(stores.grants, self._verifier, self._domain, stores.replays),
+            grants=GrantSetup(stores.grants, self._verifier, self._standing.domain, stores.replays),
         )
 
     def _remember(self, engine: Engine) -> None:
@@ -250,9 +249,6 @@ class VenueProcess:
             owner.abandon()
             raise
 
-    def _open_l1(self) -> MockL1:
-        return MockL1(self.config.l1, self.clock.now_ms)
-
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs by itself: marks, calendar, bridge, settlement's status, children."""
         config = self.config
@@ -283,8 +279,9 @@ class VenueProcess:
         if self.config.children:
             self._chain.start()
             self._children.start()
-            self._every(loop, REVIVE_S, self._children.revive_history)
+            self._every(loop, REVIVE_S, self._children.revive)
             self._every(loop, REVIVE_S, self._chain.revive)
+            self._every(loop, REVIVE_S, self._standing.revive)
 
     def _every(self, loop: asyncio.AbstractEventLoop, seconds: float, work: Callable[[], None]) -> None:
         def turn() -> None:
@@ -347,6 +344,7 @@ class VenueProcess:
             self._writer.sync_events()
         self._chain.stop(halted=self.venue.halted)
         self._children.stop()
+        self._standing.stop()
         if isinstance(self._verifier, ChildVerifier):
             self._verifier.stop()
         self._stores.close_readers()

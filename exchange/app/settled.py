@@ -32,6 +32,10 @@ class SettlementStatus:
         """Highest sequence counter inside a confirmed batch."""
         return self.status.confirmed_seq if self.status else 0
 
+    def final_seq(self) -> int:
+        """Highest sequence counter inside a final batch (format 2)."""
+        return self.status.final_seq if self.status else 0
+
     def start(self, loop: Loop, on_batch: Callable[[Mapping[str, object]], None]) -> None:
         """Read every half second; `on_batch` gets each batch when its state has changed."""
 
@@ -68,4 +72,6 @@ def batch_object(batch: BatchStatus) -> dict[str, object]:
         "fills": batch.fills,
         "bytes": batch.bytes,
         "timestamp": batch.closed_ms,
+        **({"layer": batch.layer, "gas": batch.gas, "blob_gas": batch.blob_gas} if batch.layer else {}),
+        **({"l1_tx": batch.l1_tx} if batch.l1_tx else {}),
     }

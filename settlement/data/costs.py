@@ -64,6 +64,7 @@ class Policy(NamedTuple):
     blobs: bool = True
     external: bool = False
     fill_percent: int = 75  # of its blobs, for a batch that still has time
+    least_fill_percent: int = 0  # emptier blobs are not taken where calldata can be: they are work, too
     latency_ms: int = 60_000
     external_above_wei: int = 1 << 62  # what a post may cost before the external store is taken
 
@@ -111,12 +112,18 @@ def choose(
         raise ValueError(f"no allowed layer takes {len(payload)} bytes")
     if not on_chain or (outside and on_chain[0].wei > policy.external_above_wei):
         return Choice((outside or on_chain)[0], "the chain is too expensive" if on_chain else "nothing else")
-    best = on_chain[0]
+    full = [q for q in on_chain if q.layer != BLOBS or _fill_percent(q, payload) >= policy.least_fill_percent]
+    best = (full or on_chain)[0]
     if best.layer == BLOBS and age_ms < policy.latency_ms:
-        fill_percent = 100 * len(payload) // (best.blobs * PAYLOAD_BYTES)  # rounds down
+        fill_percent = _fill_percent(best, payload)
         if fill_percent < policy.fill_percent:
             return Choice(None, f"the blobs would be {fill_percent} % full")
     return Choice(best, f"{best.name} is the cheapest")
+
+
+def _fill_percent(quote: Quote, payload: bytes) -> int:
+    """How full the blobs of a quote would be; rounds down."""
+    return 100 * len(payload) // (quote.blobs * PAYLOAD_BYTES)
 
 
 def micro_usd(wei: int, prices: Prices) -> int:

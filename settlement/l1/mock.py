@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from settlement.batch import unpack_header
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1 import claims, contracts
-from settlement.l1.port import Deposit, InboxHead, L1Rejected, L1Unavailable, Payout, Progress
+from settlement.l1.port import Deposit, InboxHead, L1Rejected, L1Unavailable, Payout, Progress, Request
 from settlement.state import NO_OWNER
 
 FORMAT: Final = 2
@@ -198,6 +198,11 @@ class MockL1:
         calldata = contracts.pack_faucet(account, amount_micro, owner)
         with self._call(write=True):
             return self._submit(KIND_FAUCET, calldata)
+
+    def requests(self, after_id: int) -> list[Request]:
+        """Nobody can force anything here."""
+        del after_id
+        return []
 
     def deposits(self, after_id: int, limit: int = 1_000, confirmations: int = 1) -> list[Deposit]:
         """See `Bridge`."""

@@ -52,6 +52,14 @@ class Deposit(NamedTuple):
     block: int
 
 
+class Request(NamedTuple):
+    """A withdrawal forced on the L1, in a block; `request_id` grows as a deposit's."""
+
+    request_id: int
+    account: int
+    amount_micro: int
+
+
 class Payout(NamedTuple):
     """A withdrawal paid, or about to be: `block` is None while the payment waits for one."""
 

@@ -15,7 +15,8 @@ from settlement.l1.onchain import OnChain
 from settlement.l1.port import L1Error, L1Unavailable
 from settlement.l1.rollup import Addresses, Rollup
 from settlement.l1.rpc import HttpRpc
-from settlement.node.places import GUARDIAN_ACCOUNT, Keys, NodeAddress, Places, PlacesError
+from settlement.node.places import NodeAddress, Places, PlacesError
+from settlement.node.signers import GUARDIAN_ACCOUNT, Keys, addresses_of
 from settlement.node.store import NodeStore
 from settlement.stf.commitment import Commitment
 from settlement.stf.state import State
@@ -85,7 +86,7 @@ def _has_batches(places: Places) -> bool:
 
 
 def _found(places: Places, address: NodeAddress, ethereum: Ethereum, tell: Tell) -> Addresses:
-    known = places.addresses()
+    known = addresses_of(places)
     try:
         chain_id, code = ethereum.chain_id(), ethereum.code(known.inbox)
     except L1Unavailable as error:

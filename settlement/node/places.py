@@ -1,24 +1,13 @@
-"""Where things are in a data directory of format 2, and who signs on its L1."""
+"""Where things are in a data directory of format 2. Light to import: every venue looks here."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 
 from settlement.data.files import write
-from settlement.devnet import accounts
-from settlement.l1.keys import Key, KeyRejected
-from settlement.l1.rollup import Addresses
-
-OPERATOR: Final = "STRIKEBOOK_L1_KEY"
-SERVICE: Final = "STRIKEBOOK_L1_SERVICE_KEY"
-FAUCET: Final = "STRIKEBOOK_L1_FAUCET_KEY"
-_DEVNET_ACCOUNTS: Final = {OPERATOR: 0, FAUCET: 1, SERVICE: 2}
-GUARDIAN_ACCOUNT: Final = 3
 
 
 class PlacesError(Exception):
@@ -77,13 +66,6 @@ class Places(NamedTuple):
         """The external store."""
         return self.data / "external"
 
-    def addresses(self) -> Addresses:
-        """The contracts. Raises PlacesError."""
-        try:
-            return Addresses.unpack(self.contracts.read_bytes())
-        except (OSError, ValueError) as error:
-            raise PlacesError(f"{self.contracts}: {error}") from None
-
     def address(self) -> NodeAddress:
         """The L1's node. Raises PlacesError."""
         try:
@@ -94,33 +76,3 @@ class Places(NamedTuple):
     def set_address(self, address: NodeAddress) -> None:
         """Say where the L1 is. Raises OSError."""
         write(self.node, msgspec.json.encode(address))
-
-
-def key_of(role: str, devnet: bool, environment: Mapping[str, str] = os.environ) -> Key:
-    """The key of a role: on the development chain one that everybody knows, else the environment's.
-
-    Raises:
-        KeyRejected: the environment has none, or it is none.
-    """
-    if devnet and role not in environment and f"{role}_FILE" not in environment:
-        return accounts.key(_DEVNET_ACCOUNTS[role])
-    return Key.from_environment(environment, role)
-
-
-class Keys(NamedTuple):
-    """Who signs. Without `service` nobody here calls batches final or pays out: anyone may."""
-
-    operator: Key
-    service: Key | None
-
-    @classmethod
-    def of(cls, devnet: bool, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises PlacesError without an operator's key."""
-        try:
-            operator = key_of(OPERATOR, devnet, environment)
-        except KeyRejected as error:
-            raise PlacesError(f"the operator's key: {error}") from None
-        try:
-            return cls(operator, key_of(SERVICE, devnet, environment))
-        except KeyRejected:
-            return cls(operator, None)

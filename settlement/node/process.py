@@ -25,7 +25,8 @@ import msgspec
 from exchange.journal import DiskStorage
 from settlement.data.costs import Policy
 from settlement.node.limits import NodeLimits
-from settlement.node.places import Keys, Places, PlacesError
+from settlement.node.places import Places, PlacesError
+from settlement.node.signers import Keys
 from settlement.node.wiring import Build, Wire
 from settlement.status import Status, read_status, write_status
 from settlement.store import StoreError
@@ -72,6 +73,9 @@ def parse(argv: Sequence[str]) -> Options:
     parser.add_argument(
         "--layers", default="calldata,blobs", help="where data may go, of calldata, blobs, external"
     )
+    parser.add_argument(
+        "--least-fill", type=int, default=0, help="percent: emptier blobs only where calldata can not be"
+    )
     parser.add_argument("--confirmations", type=int, default=3, help="blocks until a batch is confirmed")
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--nice", type=int, default=5, help="lower this process's priority by so much")
@@ -87,7 +91,7 @@ def parse(argv: Sequence[str]) -> Options:
     return Options(
         Places(found.data),
         NodeLimits(found.batch_fills, interval_ms, latency_ms),
-        Policy(*(layer in layers for layer in _LAYERS)),
+        Policy(**{layer: layer in layers for layer in _LAYERS})._replace(least_fill_percent=found.least_fill),
         found.confirmations,
         found.shard,
         found.nice,

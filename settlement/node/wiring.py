@@ -26,8 +26,9 @@ from settlement.node.limits import NodeLimits
 from settlement.node.outbox import Outbox
 from settlement.node.outside import Outside, Parts
 from settlement.node.paying import Paying
-from settlement.node.places import Keys, NodeAddress, Places
+from settlement.node.places import NodeAddress, Places
 from settlement.node.reporting import Reporting
+from settlement.node.signers import Keys, addresses_of
 from settlement.node.store import NodeStore
 from settlement.rollup.derive import QueuedDeposit
 from settlement.source import JournalSource
@@ -58,7 +59,7 @@ class Wire:
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._rollup = Rollup(Ethereum(HttpRpc(build.address.url)), build.places.addresses())
+        self._rollup = Rollup(Ethereum(HttpRpc(build.address.url)), addresses_of(build.places))
         self._store = NodeStore(build.places.database)
         loaded = self._store.load()
         # Its connections are made on its own thread.
@@ -100,7 +101,7 @@ class Wire:
     def _parts(self) -> Parts:
         build = self._build
         rpc: Rpc = HttpRpc(build.address.url)
-        rollup = Rollup(Ethereum(rpc), build.places.addresses())
+        rollup = Rollup(Ethereum(rpc), addresses_of(build.places))
         store, kzg = NodeStore(build.places.database), Kzg()
         outbox = Outbox(
             store, lambda: Queues(rollup, rollup.ethereum.head()), kzg, BlobArchive(build.places.blobs, kzg),
