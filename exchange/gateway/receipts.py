@@ -40,6 +40,10 @@ class Receipts(Protocol):
     def blocks(self) -> Sequence[HeadBlock]:
         """The newest blocks of signed heads, oldest first."""
 
+    @property
+    def signed_after_us(self) -> Sequence[int]:
+        """How long after their results had gone out the newest commit batches were signed."""
+
     def ask(self, seq: int, done: ReceiptDone) -> None:
         """The receipt of the command with the counter `seq`, as soon as a signature covers it; `done` on the
         loop.
@@ -55,6 +59,7 @@ class NoReceipts:
     signer = b""
     domain: Domain | None = None
     blocks: Sequence[HeadBlock] = ()
+    signed_after_us: Sequence[int] = ()
 
     def ask(self, seq: int, done: ReceiptDone) -> None:
         """Nobody can be asked."""

@@ -21,6 +21,7 @@ from exchange.gateway.receipts import Proof, ReceiptDone, ReceiptsBusy
 BACKLOG_BYTES_MAX: Final = 8 << 20
 """Batches beyond it are not handed over: the attestor reads the segments."""
 _ASKED_MAX: Final = 16_384
+_DELAYS: Final = 2_048
 _log: Final = logging.getLogger(__name__)
 
 
@@ -37,8 +38,7 @@ class AttestorLink(ChildLink):
         self.signer = b""
         self.domain: Domain | None = None
         self.blocks: deque[HeadBlock] = deque(maxlen=HELLO_BLOCKS)
-        self.signed_after_us = (0, 0, 0, 0)
-        """Of the newest block's batches (`talk.Block`)."""
+        self.signed_after_us: deque[int] = deque(maxlen=_DELAYS)
 
     # --- the process ---------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class AttestorLink(ChildLink):
                 self.blocks.extend(unpack_block(block) for block in blocks)
             case Block(block, signed_after_us):
                 self.blocks.append(unpack_block(block))
-                self.signed_after_us = signed_after_us
+                self.signed_after_us.extend(signed_after_us)
 
     def _hang_up(self) -> None:
         """Close our end; whoever waits is told that there is nothing."""

@@ -85,7 +85,8 @@ class Service:
         now_ms = now_ns // 1_000_000
         block = self._attestor.close_block(now_ms)
         if block is not None:
-            self._send(Block(pack_block(block), self._delays()))
+            self._send(Block(pack_block(block), self._delays_us))
+            self._delays_us = []
         self._keep(now_ms)
 
     def finish(self) -> None:
@@ -107,14 +108,6 @@ class Service:
         signed_seq = self._attestor.signed_seq
         while self._released and self._released[0][0] <= signed_seq:
             self._delays_us.append((now_ns - self._released.popleft()[1]) // 1_000)
-
-    def _delays(self) -> tuple[int, int, int, int]:
-        """How many, the median, the 99th of a hundred, the longest; from here on anew."""
-        order = sorted(self._delays_us)
-        self._delays_us.clear()
-        if not order:
-            return (0, 0, 0, 0)
-        return (len(order), order[len(order) // 2], order[len(order) * 99 // 100], order[-1])
 
     def _keep(self, now_ms: int) -> None:
         """Now and then make the files durable, beside the turns, and then forget what is old."""

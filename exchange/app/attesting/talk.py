@@ -54,11 +54,10 @@ class Hello(msgspec.Struct, tag="hello", array_like=True, frozen=True):
 
 class Block(msgspec.Struct, tag="block", array_like=True, frozen=True):
     """Attestor: one more block, and how long after their results had gone out the batches that were handed
-    over since the block before were signed: how many, and the median, the 99th of a hundred and the longest,
-    in microseconds."""
+    over since the block before were signed, one by one."""
 
     block: bytes
-    signed_after_us: tuple[int, int, int, int] = (0, 0, 0, 0)
+    signed_after_us: list[int] = []
 
 
 Message = Ask | Durable | Look | Answer | Hello | Block

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from exchange.attest.heads import HeadBlock
@@ -50,7 +51,7 @@ def get_receipt(venue: Venue, session: Session, request: Request) -> None:
 
 def get_signed_heads(venue: Venue, session: Session, request: Request) -> None:
     """`public/strikebook_get_signed_heads {count?}`: the newest blocks of signed heads, newest first, who
-    signed them, and for which chain and contract."""
+    signed them, for which chain and contract, and how soon."""
     count = integer(request.params, "count", 20, minimum=1, maximum=COUNT_MAX)
     receipts = venue.receipts
     domain = receipts.domain
@@ -64,6 +65,7 @@ def get_signed_heads(venue: Venue, session: Session, request: Request) -> None:
             "chain_id": domain.chain_id,
             "contract": _hex(domain.contract),
             "blocks": [_block(block) for block in blocks],
+            "signed_after_us": _quantiles(receipts.signed_after_us),
         },
     )
 
@@ -91,6 +93,13 @@ def _block(block: HeadBlock) -> JsonObject:
         "root": _hex(signed.root),
         "signature": _hex(signed.signature),
     }
+
+
+def _quantiles(measured: Sequence[int]) -> JsonObject:
+    """How many, the median, the 99th of a hundred and the largest; zeros for none."""
+    order = sorted(measured) or [0]
+    at = {"p50": len(order) // 2, "p99": len(order) * 99 // 100, "max": len(order) - 1}
+    return {"batches": len(measured), **{name: order[place] for name, place in at.items()}}
 
 
 def _hex(raw: bytes) -> str:

@@ -27,10 +27,21 @@ class HeadBlock(TypedDict):
     signature: str
 
 
+class SignedAfter(TypedDict):
+    """How long after their results had gone out the newest commit batches were signed: how many they are, and
+    quantiles in microseconds."""
+
+    batches: int
+    max: int
+    p50: int
+    p99: int
+
+
 class SignedHeads(TypedDict):
-    """The newest blocks, who signed them, and for which chain and contract."""
+    """The newest blocks, who signed them, for which chain and contract, and how soon."""
 
     blocks: list[HeadBlock]
     chain_id: int
     contract: str
+    signed_after_us: SignedAfter
     signer: str
