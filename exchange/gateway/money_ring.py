@@ -25,7 +25,7 @@ Row = TypeVar("Row", MarketRow, LossRow)
 DEPOSITS: Final = (movement_class(r.EV_CASH, r.CASH_DEPOSIT),)
 WITHDRAWALS: Final = tuple(
     movement_class(r.EV_CASH, kind)
-    for kind in (r.CASH_WITHDRAWAL, r.CASH_WITHDRAWAL_PAID, r.CASH_WITHDRAWAL_CANCELLED)
+    for kind in (r.CASH_WITHDRAWAL, r.CASH_WITHDRAWAL_PAID, r.CASH_WITHDRAWAL_CANCELLED, r.CASH_FORCED)
 )
 TRANSFERS: Final = (movement_class(r.EV_CASH, r.CASH_TRANSFER),)
 SETTLED: Final = tuple(

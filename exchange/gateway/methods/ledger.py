@@ -196,6 +196,8 @@ def _cash_info(event: ev.Cash, row: LedgerRow) -> JsonObject:
         return {"transfer_type": "position_move", "other_user_id": event.counter_account}
     if event.kind == r.CASH_TAKEOVER:
         return {"step": "taken_over", "other_user_id": event.counter_account}
+    if event.kind == r.CASH_FORCED:
+        return {"id": event.head.id, "state": "completed", "forced": True}
     state = "cancelled" if row.tags & TAG["cancelled"] else "completed"
     if event.kind == r.CASH_WITHDRAWAL:
         state = "unconfirmed"

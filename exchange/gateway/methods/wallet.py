@@ -237,6 +237,9 @@ def _withdrawals(venue: Venue, account: int) -> Iterator[JsonObject]:
     for event in venue.views.money.movements(account, WITHDRAWALS):
         if not isinstance(event, ev.Cash):
             continue
+        if event.kind == r.CASH_FORCED:
+            yield _forced(event, owner)
+            continue
         if event.kind != r.CASH_WITHDRAWAL:
             ends[event.head.id] = event
             continue
@@ -252,6 +255,14 @@ def _withdrawals(venue: Venue, account: int) -> Iterator[JsonObject]:
             end.time_ms,
             end.head.seq,
         )
+
+
+def _forced(event: ev.Cash, owner: str) -> JsonObject:
+    """A withdrawal forced on the L1, whose id is that of the request there: paid as it was answered."""
+    when = (event.time_ms, event.time_ms, event.head.seq)
+    found = withdrawal_object(event.head.id, -event.delta_micro, owner, WITHDRAWAL_PAID, *when)
+    found["forced"] = True
+    return found
 
 
 def get_deposits(venue: Venue, session: Session, request: Request) -> None:

@@ -38,6 +38,7 @@ _CASH_NAMES: Final = {
     r.CASH_TRANSFER: "transfer",
     r.CASH_TAKEOVER: "takeover",
     r.CASH_MOVED: "position_move",
+    r.CASH_FORCED: "forced_withdrawal",
 }
 _SETTLED_NAMES: Final = {
     r.SETTLED_DELIVERY: "delivery",
@@ -170,6 +171,8 @@ class StreamWriter:
             return b"mmp", self._mmp(event)
         if isinstance(event, eo.Extended):
             return b"order_terms", self._terms(event)
+        if isinstance(event, ev.Forced):
+            return b"forced_withdrawal", _forced(event)
         raise ev.EventError(f"an event of type {event.head.type} belongs to no stream")
 
     def _settled(self, event: ev.Settled) -> JsonObject:
@@ -229,6 +232,17 @@ def _cash(event: ev.Cash) -> JsonObject:
         "currency": names.QUOTE_CURRENCY,
         "change": usdc(event.delta_micro),
         "balance": usdc(event.balance_micro),
+        "timestamp": event.time_ms,
+    }
+
+
+def _forced(event: ev.Forced) -> JsonObject:
+    return {
+        "id": event.head.id,
+        "currency": names.QUOTE_CURRENCY,
+        "asked": usdc(event.asked_micro),
+        "paid": usdc(event.paid_micro),
+        "cancelled_orders": event.cancelled,
         "timestamp": event.time_ms,
     }
 

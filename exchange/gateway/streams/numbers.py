@@ -30,6 +30,7 @@ OF_ONE_ACCOUNT: Final = frozenset(
         r.EV_MOVED,
         r.EV_MMP,
         r.EV_EXTENDED,
+        r.EV_FORCED,
     }
 )
 _MAGIC: Final = b"SBSTREAM"

@@ -184,6 +184,7 @@ class Withdrawal(TypedDict):
     created_timestamp: int
     currency: str
     fee: float
+    forced: NotRequired[bool]
     id: int
     priority: float
     seq: int

@@ -72,6 +72,18 @@ class ProtectionChanged(TypedDict):
     vega: float
 
 
+class ForcedAnswered(TypedDict):
+    """A withdrawal asked for on the L1, and what of it was paid."""
+
+    asked: float
+    cancelled_orders: int
+    currency: str
+    id: int
+    paid: float
+    seq: int
+    timestamp: int
+
+
 class OrderTerms(TypedDict):
     """What an order waits for, or belongs to."""
 
@@ -94,6 +106,7 @@ class StreamEvent(TypedDict):
     account: NotRequired[AccountChanged]
     account_seq: int
     cash: NotRequired[CashMoved]
+    forced_withdrawal: NotRequired[ForcedAnswered]
     liquidation: NotRequired[LiquidationStep]
     mmp: NotRequired[ProtectionChanged]
     order: NotRequired[Order]
@@ -103,7 +116,7 @@ class StreamEvent(TypedDict):
     trade: NotRequired[Fill]
     type: Literal[
         "order", "trade", "cash", "settlement", "position_moved", "liquidation", "account", "mmp",
-        "order_terms",
+        "order_terms", "forced_withdrawal",
     ]  # fmt: skip
 
 
