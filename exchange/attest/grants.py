@@ -1,9 +1,9 @@
 """What owners and session keys sign so that commands are taken from them (docs/authorisation.md).
 
-Three messages, each under EIP-712: a grant and its revocation, signed by the owner of an account; a frame of
-commands, signed by the owner or by the key that a grant names. Packed as GRANT records hold them
-(docs/formats.md), integers little-endian: chain id u64 · contract (20) ‖ zero (4) · the fields · the
-signature (65).
+Four messages, each under EIP-712: a grant and its revocation, signed by the owner of an account; a frame of
+commands, signed by the owner or by the key that a grant names; that key's entry into a session. All but the
+last packed as GRANT records hold them (docs/formats.md), integers little-endian: chain id u64 · contract
+(20) ‖ zero (4) · the fields · the signature (65).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _REVOCATION_TYPE: Final = keccak(b"Revocation(uint32 account,uint32 number,uint6
 _FRAME_TYPE: Final = keccak(
     b"Frame(uint32 account,uint32 grant,uint64 nonce,uint64 validUntilMs,bytes32 commands)"
 )
+_ENTRY_TYPE: Final = keccak(b"Entry(uint32 account,uint32 grant,uint64 nonce,uint64 validUntilMs)")
 _DOMAIN: Final = struct.Struct("<Q20s4x")
 _GRANT: Final = struct.Struct("<IIIHHQQQ20s4x")
 _REVOCATION: Final = struct.Struct("<IIQ")
@@ -82,15 +83,25 @@ class Frame(NamedTuple):
         return self.grant or r.GRANT_OF_SIGNATURE | self.nonce & r.GRANT_OF_SIGNATURE - 1
 
 
+class Entry(NamedTuple):
+    """The session key of `grant` opens a session on a connection, until `valid_until_ms`, once."""
+
+    account: int
+    grant: int
+    nonce: int
+    valid_until_ms: int
+
+
 Message = Grant | Revocation | Frame
+"""What a GRANT record may hold."""
 
 
-def message_digest(domain: Domain, message: Message) -> bytes:
+def message_digest(domain: Domain, message: Message | Entry) -> bytes:
     """What is signed. Raises GrantFormatError for fields out of range."""
     return eip712.typed_digest(eip712.domain_separator(domain), struct_hash(message))
 
 
-def struct_hash(message: Message) -> bytes:
+def struct_hash(message: Message | Entry) -> bytes:
     """The hash of the message itself. Raises GrantFormatError for fields out of range."""
     must_fit(message)
     if isinstance(message, Grant):
@@ -112,11 +123,13 @@ def struct_hash(message: Message) -> bytes:
         )
     if isinstance(message, Revocation):
         return keccak(_REVOCATION_TYPE + b"".join(word(each) for each in message))
+    if isinstance(message, Entry):
+        return keccak(_ENTRY_TYPE + b"".join(word(each) for each in message))
     numbers = b"".join(word(each) for each in message[:4])
     return keccak(_FRAME_TYPE + numbers + message.commands)
 
 
-def must_fit(message: Message) -> None:
+def must_fit(message: Message | Entry) -> None:
     """Raises GrantFormatError for fields out of range."""
     narrow: tuple[int, ...]
     wide: tuple[int, ...]
@@ -132,7 +145,7 @@ def must_fit(message: Message) -> None:
         narrow, wide = (message.account, message.number), (message.nonce,)
     else:
         narrow, wide = (message.account, message.grant), (message.nonce, message.valid_until_ms)
-        if len(message.commands) != 32:
+        if isinstance(message, Frame) and len(message.commands) != 32:
             raise GrantFormatError("a hash has 32 bytes")
     if any(not 0 <= each <= _U32 for each in narrow) or any(not 0 <= each <= _U64 for each in wide):
         raise GrantFormatError("a field is out of range")

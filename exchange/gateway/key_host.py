@@ -8,7 +8,7 @@ from exchange.core import queries, risk_queries
 from exchange.core.engine import Engine
 from exchange.gateway.account_settings import MemorySettings
 from exchange.gateway.handing_out import OnEvents
-from exchange.gateway.ports import Clock
+from exchange.gateway.ports import Clock, Loop
 from exchange.gateway.products import must_be_allowed
 from exchange.gateway.registry import Registry
 
@@ -18,6 +18,7 @@ class Host(Protocol):
 
     engine: Engine
     clock: Clock
+    loop: Loop
     registry: Registry
     settings: MemorySettings
 
@@ -35,7 +36,7 @@ class Host(Protocol):
 
 
 class KeyHost:
-    """The host of `keys.grants` and of `keys.signed_frames`."""
+    """The host of `keys.grants`, `keys.signed_frames` and `keys.grant_sessions`."""
 
     def __init__(self, venue: Host) -> None:
         self._engine = venue.engine
@@ -47,6 +48,7 @@ class KeyHost:
         self.owner_of = venue.owner_of
         self.submit = venue.submit
         self.submit_run = venue.submit_run
+        self.call_later = venue.loop.call_later
 
     def rules(self) -> int:
         """The version of the rules the core is under."""

@@ -239,7 +239,9 @@ class Server:
                 return
             if self.authenticator is not None and has(request.params, "access_token"):
                 self.authenticator.by_token(session, text(request.params, "access_token"))
-            check_access(request.method, session.authenticated, session.scopes, request.params)
+            check_access(
+                request.method, session.authenticated, session.scopes, request.params, session.grant
+            )
             self._dispatcher(session, request)
         except RpcError as refused:
             session.fail(request, refused)

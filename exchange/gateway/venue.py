@@ -70,6 +70,7 @@ from exchange.gateway.streams.streams import Streams
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerCaps, TriggerLimits
 from exchange.gateway.views import Views
 from exchange.keys.authentication import CredentialAuthenticator
+from exchange.keys.grant_sessions import GrantSessions
 from exchange.keys.grants import Grants, GrantSetup
 from exchange.keys.sign_ups import GivenInMemory, SignUpLimits, SignUps
 from exchange.keys.signed_frames import SignedFrames
@@ -202,6 +203,7 @@ class Venue:
         key_host = KeyHost(self)
         self.grants = Grants(key_host, grant_setup)
         self.signed_frames = SignedFrames(key_host, self.grants, grant_setup.replays)
+        self.grant_sessions = GrantSessions(key_host, self.grants, grant_setup.replays)
 
     # --- life --------------------------------------------------------------------------------------
 
@@ -384,5 +386,6 @@ class Venue:
         """A session is over."""
         self.fanout.drop(session)
         self.disconnects.on_close(session)
+        self.grant_sessions.forget(session)
         if self._authenticator is not None:
             self._authenticator.live.forget(session)

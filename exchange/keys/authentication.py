@@ -85,6 +85,11 @@ class CredentialAuthenticator:
         profile = self.credentials.profile(account)
         return profile is not None and bool(profile.login) and not self.credentials.is_retired(account)
 
+    def cancels_on_disconnect(self, account: int) -> bool:
+        """Whether an account wants the orders of its connections cancelled when these end."""
+        profile = self.credentials.profile(account)
+        return profile is not None and bool(profile.cancel_on_disconnect)
+
     def by_header(
         self, session: Session, header: str, verb: str, target: bytes, body: bytes, method: str = ""
     ) -> None:
@@ -115,8 +120,7 @@ class CredentialAuthenticator:
         check_address(scopes, session.remote)
         before = session.client_id
         if session.is_websocket and (not session.authenticated or session.account != account):
-            profile = self.credentials.profile(account)
-            session.cancel_on_disconnect = profile is not None and bool(profile.cancel_on_disconnect)
+            session.cancel_on_disconnect = self.cancels_on_disconnect(account)
         session.authenticate(account, key.client_id, scopes, sid)
         self.live.bind(session, before)
 

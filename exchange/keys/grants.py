@@ -85,6 +85,8 @@ class Grants:
         self.domain = setup.domain
         self._held: dict[tuple[int, int], Held] = {}
         self._unrecorded: list[Row] = []
+        self.revoked: list[Callable[[int, int], None]] = []
+        """Told account and number of each grant that is taken back, at once."""
         for row in setup.store.rows:
             _, message, _ = g.unpack_signed(r.GRANT_ACTIVATED, row.body)
             assert isinstance(message, g.Grant)
@@ -147,8 +149,22 @@ class Grants:
         self.must_have_rules()
         self._take_back(g.Revocation(account, number, 0), b"", done)
 
+    def good(self, account: int, number: int) -> g.Grant:
+        """A grant that commands are taken under now. Raises RpcError 13020 no such grant; 11030
+        `grant_revoked`, `grant_expired`."""
+        held = self.get(account, number)
+        if not held.is_good:
+            raise other_reject("grant_revoked", param="grant")
+        if held.grant.expiry_ms <= self._host.clock.now_ms():
+            raise other_reject("grant_expired", param="grant")
+        return held.grant
+
     def verify(
-        self, message: g.Message, signature: bytes, judge: Callable[[bytes | None], None], done: Outcome
+        self,
+        message: g.Message | g.Entry,
+        signature: bytes,
+        judge: Callable[[bytes | None], None],
+        done: Outcome,
     ) -> None:
         """Have the signature recovered, then `judge(signer)`; what that raises `done` is told.
 
@@ -196,12 +212,15 @@ class Grants:
             raise error(errors.TOO_MANY_REQUESTS, reason=f"{GRANTS_MAX} grants of an account at most")
 
     def _take_back(self, revocation: g.Revocation, signature: bytes, done: Outcome) -> None:
-        held = self.get(revocation.account, revocation.number)
+        account, number = revocation.account, revocation.number
+        held = self.get(account, number)
         if held.state == REVOKED:
             done(None)
             return
         record = g.pack_signed(self.domain, revocation, signature)
-        self._keep(Row(*revocation[:2], REVOKING, held.body, record), held.grant, done)
+        self._keep(Row(account, number, REVOKING, held.body, record), held.grant, done)
+        for told in self.revoked:
+            told(account, number)
 
     def _keep(self, row: Row, grant: g.Grant, done: Outcome) -> None:
         """Make a row durable, then record it."""

@@ -21,7 +21,7 @@ import msgspec
 
 from exchange.wire import errors
 from exchange.wire.errors import error
-from exchange.wire.method_scopes import needed_scope
+from exchange.wire.method_scopes import UNDER_GRANT, needed_scope
 from exchange.wire.session import RpcError
 
 TIMESTAMP_WINDOW_MS: Final = 60_000
@@ -202,9 +202,13 @@ def allows(scopes: frozenset[str], area: str, *, write: bool) -> bool:
 
 
 def check_access(
-    method: str, authenticated: bool, scopes: frozenset[str], params: Mapping[str, object] = NO_PARAMS
+    method: str,
+    authenticated: bool,
+    scopes: frozenset[str],
+    params: Mapping[str, object] = NO_PARAMS,
+    grant: int = 0,
 ) -> None:
-    """Whether a session may call a method with these parameters.
+    """Whether a session may call a method with these parameters; `grant` is what it was opened under.
 
     Raises:
         RpcError: 13009 a private method without authentication; 13021 a scope is missing.
@@ -213,6 +217,8 @@ def check_access(
         return
     if not authenticated:
         raise unauthorized("authentication_required")
+    if grant and method in UNDER_GRANT:
+        return
     needed = needed_scope(method, params)
     if needed is not None and not allows(scopes, needed[0], write=needed[1]):
         right = "read_write" if needed[1] else "read"

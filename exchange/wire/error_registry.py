@@ -240,6 +240,8 @@ EDGE_REASONS: Final[tuple[Reason, ...]] = (
     Reason("not_the_signature_of_this_key", False, "signature", "neither the owner's nor the grant's key"),
     Reason("frame_expired", False, "valid_until", "the signed commands were good until then"),
     Reason("frame_too_far_ahead", False, "valid_until", "signed commands are good for a minute at most"),
+    Reason("entry_expired", False, "valid_until", "a session could be opened with it until then"),
+    Reason("entry_too_far_ahead", False, "valid_until", "an entry is good for a minute at most"),
     Reason("block_price", False, "price", "no prices of the legs on tick and in their bands give it"),
 )
 

@@ -64,6 +64,15 @@ _TABLE: Final = {
     ),
     "block_rfq:read": "get_block_rfq_makers get_block_rfq_quotes get_block_rfq_user_info get_block_rfqs",
 }
+UNDER_GRANT: Final = frozenset(
+    f"private/{name}"
+    for name in (
+        "buy", "sell", "close_position", "edit", "edit_by_label", "cancel", "cancel_by_label", "cancel_all",
+        "cancel_all_by_instrument", "cancel_all_by_currency", "cancel_all_by_currency_pair",
+        "cancel_all_by_kind_or_type",
+    )
+)  # fmt: skip
+"""What a session may change that a grant's key has opened: the grant is held against each command."""
 _BY_BLOCK_RFQ: Final = frozenset(
     f"private/{name}" for name in ("set_mmp_config", "reset_mmp", "get_mmp_config", "get_mmp_status")
 )

@@ -172,6 +172,19 @@ def text_list(params: Params, name: str, count_max: int, bytes_max: int = TEXT_B
     return value
 
 
+def integer_list(params: Params, name: str, count_max: int, maximum: int) -> list[int]:
+    """A list of integers of 0 … `maximum`, in a GET also as a string holding JSON; empty if absent."""
+    value = _unwrapped(params, name) if has(params, name) else []
+    if not isinstance(value, list):
+        raise invalid_param(name, "must be a list of integers")
+    if len(value) > count_max:
+        raise invalid_param(name, f"must hold at most {count_max} entries")
+    for entry in value:
+        if type(entry) is not int or not 0 <= entry <= maximum:
+            raise invalid_param(name, f"must be a list of integers of 0 to {maximum}")
+    return value
+
+
 def object_list(params: Params, name: str, count_max: int) -> list[dict[str, object]]:
     """A list of objects (the quotes of a mass quote), in a GET as a string holding JSON."""
     value = _unwrapped(params, name)

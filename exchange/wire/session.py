@@ -57,6 +57,7 @@ class Session(Caller):
         "close_reason",
         "context",
         "error_code",
+        "grant",
         "is_slow",
         "is_websocket",
         "logged_out",
@@ -83,6 +84,7 @@ class Session(Caller):
         self.remote = remote
         self.client_id = ""
         self.authenticated = False
+        self.grant = 0  # whose session key opened it; 0: somebody with an API key
         self.sid = ""  # what its tokens name; empty for a request that showed none
         self.logged_out = False  # its end was asked for, and is no disconnection
         self.subscriptions: set[str] = set()
@@ -187,8 +189,11 @@ class Session(Caller):
         self.outbox = []
         return frames
 
-    def authenticate(self, account: int, client_id: str, scopes: frozenset[str], sid: str = "") -> None:
-        """Bind the session to an account under the scopes that were granted."""
+    def authenticate(
+        self, account: int, client_id: str, scopes: frozenset[str], sid: str = "", grant: int = 0
+    ) -> None:
+        """Bind the session to an account under the scopes that were granted, or under a grant."""
+        self.grant = grant
         self.sid = sid
         self.account = account
         self.client_id = client_id
@@ -197,6 +202,7 @@ class Session(Caller):
 
     def deauthenticate(self) -> None:
         """Forget who is behind the session (logout)."""
+        self.grant = 0
         self.account = None
         self.client_id = ""
         self.scopes = frozenset()

@@ -148,6 +148,7 @@ def _cancel_run(venue: Venue, session: Session, request: Request, run: Sequence[
         _reply_cancelled(venue, session, request, packed, detailed=detailed)
 
     packed = b"".join(with_flags(command, more) for command in run)
+    packed = venue.grant_sessions.stamped(session, packed)
     venue.submit_run(packed, len(run), guarded(session, request, finish, venue), is_cancel=True)
 
 
@@ -191,7 +192,8 @@ def cancel_many(
         _reply_cancelled(venue, session, request, packed, detailed=detailed)
 
     command = commands.cancel_many(account, scope, target=target, kind=kind, which=which, label=label)
-    venue.submit(with_flags(command, more), guarded(session, request, finish, venue))
+    command = venue.grant_sessions.stamped(session, with_flags(command, more))
+    venue.submit(command, guarded(session, request, finish, venue))
 
 
 def cancel_each(
@@ -213,7 +215,8 @@ def cancel_each(
     def send() -> None:
         scope, target = left.pop()
         command = commands.cancel_many(account, scope, target=target, kind=of_kind)
-        venue.submit(with_flags(command, flags), guarded(session, request, finish, venue))
+        command = venue.grant_sessions.stamped(session, with_flags(command, flags))
+        venue.submit(command, guarded(session, request, finish, venue))
 
     def finish(packed: bytes) -> None:
         """One scope is done: the next, or the reply."""

@@ -94,6 +94,7 @@ def send_edit(
         volatility_e6=volatility,
         valid_until_ms=timestamp_ms(params, "valid_until", 0),
     )
+    command = venue.grant_sessions.stamped(session, command)
     venue.submit(command, order_reply(venue, session, request, account, view, wanted))
 
 

@@ -21,8 +21,9 @@ from exchange.keys.grants import Held, Outcome
 from exchange.keys.signed_frames import Answer, Signed
 from exchange.wire.errors import invalid_param, reject_error
 from exchange.wire.objects import JsonObject
-from exchange.wire.params import Params, has, integer, text
+from exchange.wire.params import Params, integer, integer_list, text
 from exchange.wire.session import Request, RpcError, Session
+from exchange.wire.session_methods import must_be_websocket
 
 _U32_MAX: Final = (1 << 32) - 1
 _COMMANDS_CHARS: Final = 8_192
@@ -40,8 +41,8 @@ def activate_grant(venue: Venue, session: Session, request: Request) -> None:
         integer(params, "grant", minimum=1, maximum=r.GRANT_OF_SIGNATURE - 1),
         _bytes(params, "session_key", 20),
         integer(params, "rights", minimum=1, maximum=g.SCOPE),
-        _ids(params, "underlyings"),
-        _ids(params, "instruments"),
+        tuple(integer_list(params, "underlyings", g.LISTED_MAX, _U32_MAX)),
+        tuple(integer_list(params, "instruments", g.LISTED_MAX, _U32_MAX)),
         integer(params, "max_order_lots", 0),
         integer(params, "expires_at", minimum=1),
         _nonce(params),
@@ -109,6 +110,32 @@ def submit_signed(venue: Venue, session: Session, request: Request) -> None:
             session.reply(request, {"grant": frame.number, "outcomes": outcomes})
 
     venue.signed_frames.submit(Signed(frame, packed, _bytes(params, "signature", 65)), done)
+
+
+def open_session(venue: Venue, session: Session, request: Request) -> None:
+    """`public/strikebook_open_session {account, grant, nonce, valid_until, signature}`: the key that a grant
+    names opens a session on this connection; its orders come under the grant, and need no signature more.
+
+    Raises:
+        RpcError: as `GrantSessions.open`; 10030 over HTTP.
+    """
+    must_be_websocket(session)
+    params = request.params
+    entry = g.Entry(
+        integer(params, "account", maximum=_U32_MAX),
+        integer(params, "grant", minimum=1, maximum=r.GRANT_OF_SIGNATURE - 1),
+        _nonce(params),
+        integer(params, "valid_until", minimum=1),
+    )
+
+    def opened(refused: RpcError | None) -> None:
+        if refused is None and venue.has_authenticator:
+            asked = venue.authenticator.cancels_on_disconnect(entry.account)
+            session.cancel_on_disconnect = session.cancel_on_disconnect or asked
+        done(refused)
+
+    done = _answering(venue, session, request, entry.account, entry.grant)
+    venue.grant_sessions.open(session, entry, _bytes(params, "signature", 65), opened)
 
 
 def _answering(venue: Venue, session: Session, request: Request, account: int, number: int) -> Outcome:
@@ -200,21 +227,11 @@ def _nonce(params: Params) -> int:
     return int(value)
 
 
-def _ids(params: Params, name: str) -> tuple[int, ...]:
-    if not has(params, name):
-        return ()
-    value = params[name]
-    if not isinstance(value, list) or len(value) > g.LISTED_MAX:
-        raise invalid_param(name, f"must be a list of at most {g.LISTED_MAX} ids")
-    if any(type(each) is not int or not 0 <= each <= _U32_MAX for each in value):
-        raise invalid_param(name, "must be ids")
-    return tuple(value)
-
-
 METHODS: Final[dict[str, Handler]] = {
     "public/strikebook_activate_grant": activate_grant,
     "public/strikebook_revoke_grant": revoke_signed,
     "private/strikebook_revoke_grant": revoke_own,
     "private/strikebook_get_grants": get_grants,
     "public/strikebook_submit_signed": submit_signed,
+    "public/strikebook_open_session": open_session,
 }

@@ -115,6 +115,7 @@ def close_position(venue: Venue, session: Session, request: Request) -> None:
         command = commands.new_order(
             account, view.instrument, price_ticks=ticks, size_lots=size, flags=flags
         )
+        command = venue.grant_sessions.stamped(session, command)
         reply = order_reply(venue, session, request, account, view)
         venue.submit(command, venue.disconnects.watched(session, account, reply))
 

@@ -22,6 +22,7 @@ from exchange.gateway.outcomes import missing_order, order_reply, rejected
 from exchange.gateway.products import must_be_allowed
 from exchange.gateway.venue import Venue
 from exchange.gateway.volatility_prices import price_ticks_of
+from exchange.wire.errors import other_reject
 from exchange.wire.instruments import InstrumentView
 from exchange.wire.params import order_id
 from exchange.wire.session import Request, Session
@@ -68,6 +69,7 @@ def place(venue: Venue, session: Session, request: Request, *, sell: bool) -> No
         order.display_lots,
         order.valid_until_ms,
     )
+    packed = venue.grant_sessions.stamped(session, packed)
     done = venue.disconnects.watched(
         session, account, order_reply(venue, session, request, account, view)
     )
@@ -83,6 +85,8 @@ def place_extended(venue: Venue, session: Session, request: Request, account: in
     def price_of(view: InstrumentView, volatility_e6: int, sells: bool) -> int:
         return price_ticks_of(venue.oracle, view, volatility_e6, sells)
 
+    if session.grant:
+        raise other_reject("out_of_scope", param="type")  # no grant is for these
     order = read_extended(request.params, venue.registry, price_of, sell=sell)
     view = order.view
     if account in venue.settings.restricted:
@@ -142,7 +146,8 @@ def cancel(venue: Venue, session: Session, request: Request) -> None:
             missing = event.reason == rejects.ORDER_NOT_FOUND
             raise missing_order(venue, account, wanted) if missing else rejected(event, None)
 
-    venue.submit(commands.cancel(account, wanted), guarded(session, request, finish, venue))
+    command = venue.grant_sessions.stamped(session, commands.cancel(account, wanted))
+    venue.submit(command, guarded(session, request, finish, venue))
 
 
 METHODS: Final[dict[str, Handler]] = {

@@ -279,6 +279,9 @@ _GRANTS: Final = {
     "public/strikebook_submit_signed": call(
         "account grant? commands nonce valid_until signature", g.SignedFrame, **g.PARAMETERS, commands=str
     ),
+    "public/strikebook_open_session": call(
+        "account grant nonce valid_until signature", g.Grant, **g.PARAMETERS
+    ),
 }
 _SESSION: Final = {
     "public/auth": call(

@@ -17,17 +17,19 @@ from tests.unit.attest.worlds import DOMAIN, SIGNER
 GRANT = g.Grant(64, 7, b"k" * 20, g.NEW | g.CANCEL, (0,), (3, 9), 500, 1_900_000_000_000, 1)
 REVOCATION = g.Revocation(64, 7, 2)
 FRAME = g.Frame(64, 0, 3, 1_900_000_000_000, b"c" * 32)
+ENTRY = g.Entry(64, 7, 4, 1_900_000_000_000)
 KINDS: dict[int, g.Message] = {r.GRANT_ACTIVATED: GRANT, r.GRANT_REVOKED: REVOCATION, r.GRANT_SIGNED: FRAME}
 _WORDS = {
     "Grant": "uint32 account,uint32 number,address sessionKey,uint32 scope,uint32[] underlyings,"
     "uint32[] instruments,uint64 maxOrderLots,uint64 expiryMs,uint64 nonce",
     "Revocation": "uint32 account,uint32 number,uint64 nonce",
     "Frame": "uint32 account,uint32 grant,uint64 nonce,uint64 validUntilMs,bytes32 commands",
+    "Entry": "uint32 account,uint32 grant,uint64 nonce,uint64 validUntilMs",
 }
 
 
-@pytest.mark.parametrize("message", [*KINDS.values(), GRANT._replace(underlyings=(), instruments=())])
-def test_digests_are_those_of_another_implementation(message: g.Message) -> None:
+@pytest.mark.parametrize("message", [*KINDS.values(), ENTRY, GRANT._replace(underlyings=(), instruments=())])
+def test_digests_are_those_of_another_implementation(message: g.Message | g.Entry) -> None:
     name = type(message).__name__
     fields = [word.split(" ") for word in _WORDS[name].split(",")]
     values = {
@@ -85,7 +87,7 @@ def test_any_bytes_are_refused_quietly(kind: int, raw: bytes) -> None:
         GRANT._replace(scope=8), GRANT._replace(session_key=b"short"), GRANT._replace(account=1 << 32),
         GRANT._replace(instruments=tuple(range(128))), GRANT._replace(nonce=1 << 64),
         GRANT._replace(underlyings=(-1,)), FRAME._replace(commands=b""), FRAME._replace(valid_until_ms=-1),
-        REVOCATION._replace(nonce=-1),
+        REVOCATION._replace(nonce=-1), ENTRY._replace(grant=1 << 32), ENTRY._replace(valid_until_ms=1 << 64),
     ],
 )  # fmt: skip
 def test_fields_out_of_range_are_not_signed(message: g.Message) -> None:

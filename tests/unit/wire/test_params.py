@@ -100,6 +100,15 @@ def test_lists_of_objects_survive_a_query_string() -> None:
         assert refused(partial(p.object_list, {"q": value}, "q", 5)).code == -32602
 
 
+def test_lists_of_integers_survive_a_query_string() -> None:
+    for asked in ([0, 7], "[0, 7]"):
+        assert p.integer_list({"q": asked}, "q", 2, 7) == [0, 7]
+    assert p.integer_list({}, "q", 2, 7) == p.integer_list({"q": "[]"}, "q", 2, 7) == []
+    wrong: list[object] = [[8], "[8]", [-1], [1.0], [True], "1", 1, "[1", "x", [0] * 3, {}, ["1"]]
+    for value in wrong:
+        assert refused(partial(p.integer_list, {"q": value}, "q", 2, 7)).code == -32602
+
+
 def test_optional_objects() -> None:
     assert p.optional_object({"bid": {"a": 1}}, "bid") == {"a": 1}
     assert p.optional_object({}, "bid") is None
@@ -234,6 +243,7 @@ def test_no_value_breaks_a_reader(value: object, terms: InstrumentTerms) -> None
         lambda: p.choice(params, "x", {"a"}),
         lambda: p.text_list(params, "x", 3),
         lambda: p.object_list(params, "x", 3),
+        lambda: p.integer_list(params, "x", 3, 9),
         lambda: p.optional_object(params, "x"),
         lambda: p.price_ticks(params, terms, "x"),
         lambda: p.amount_lots(params, terms, "x"),
