@@ -1,0 +1,1 @@
+"""A chain of batches from genesis, as posted."""
