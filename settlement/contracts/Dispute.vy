@@ -4,15 +4,22 @@
 @notice Proves a batch wrong by executing one of its chunks again. The header commits to the decoded chunks and to the
     state behind each, so neither the steps nor the state before them can be made up, and nobody has to answer.
 @dev begin, then steps through the contracts that execute them, then finish; any number of transactions. What runs is
-    kept as one hash. Whoever began is paid. The contracts of steps are fixed by the one call of `enlist`.
+    kept as one hash. Whoever began is paid, and who began first may alone end it for a quarter of the dispute time. What
+    is proven in one transaction is announced first. The contracts of steps are fixed by the one call of `enlist`.
 """
+import announcements
 import chunks
 import headers
+import precedence
 import trees
 import machine
 
 initializes: trees
 initializes: machine[trees := trees]
+initializes: announcements
+initializes: precedence
+
+exports: announcements.announce
 
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view
@@ -84,6 +91,7 @@ def __init__(inbox: address, dispute_s: uint256):
     @param inbox The chain of batches, dispute_s for how long a dispute begun keeps its batch open.
     """
     trees.__init__()
+    precedence.__init__(dispute_s // 4)
     INBOX = Inbox(inbox)
     DISPUTE_S = dispute_s
     DEPLOYER = msg.sender
@@ -139,6 +147,7 @@ def begin(header: Bytes[headers.HEADER], data: bytes32, chunk: chunks.Chunk, sta
     self.runs[name] = machine.progress_hash(
         machine.Progress(done=0, code=0, chain=empty(bytes32), state=state)
     )
+    precedence.take(keccak256(abi_encode(subject.header_hash, data, chunk.index)))
     batch: uint256 = headers.batch_id(header)
     self._keep_open(batch)
     log Begun(subject=name, batch=batch, chunk=chunk.index, challenger=msg.sender)
@@ -183,7 +192,8 @@ def finish(
     @param closing The fee account, where fees are booked behind the last step.
     @return Whether the batch was wrong. It is then void.
     @custom:errors PROGRESS: the dispute does not stand there; STEPS: not those of the chunk, or not those executed;
-        UNFINISHED: steps are missing; HEADER: of another batch; WITNESS: not the fee account.
+        UNFINISHED: steps are missing; HEADER: of another batch; WITNESS: not the fee account; FIRST: another began about
+        this chunk, and it is still his.
     """
     name: bytes32 = keccak256(abi_encode(subject))
     assert self.runs[name] == machine.progress_hash(progress), "PROGRESS"
@@ -195,11 +205,14 @@ def finish(
         links = keccak256(abi_encode(links, hashes[k]))
     assert links == progress.chain, "STEPS"
     self.runs[name] = empty(bytes32)
+    what: bytes32 = keccak256(abi_encode(subject.header_hash, subject.data, subject.chunk))
     if progress.code != machine.ALLOWED:
+        precedence.must_have(what, subject.challenger)
         self._prove(header, subject.data, subject.challenger, WRONG_STEP, progress.code)
         return True
     assert progress.done == subject.count, "UNFINISHED"
     if self._close(progress.state, closing) != subject.behind:
+        precedence.must_have(what, subject.challenger)
         self._prove(header, subject.data, subject.challenger, WRONG_STATE, 0)
         return True
     log Refuted(subject=name)
@@ -241,11 +254,15 @@ def _prove(header: Bytes[headers.HEADER], data: bytes32, challenger: address, wh
 
 
 @external
-def prove_end(header: Bytes[headers.HEADER], data: bytes32, last: bytes32, siblings: DynArray[bytes32, 32]):
+def prove_end(
+    salt: bytes32, header: Bytes[headers.HEADER], data: bytes32, last: bytes32, siblings: DynArray[bytes32, 32]
+):
     """
     @notice The new root is not the state root behind the last chunk.
-    @custom:errors BATCH; TRACE: the root given is not behind the last chunk; RIGHT: it is the new root.
+    @param salt Of the announcement, here and below.
+    @custom:errors ANNOUNCED: it was not, in an earlier block; BATCH; TRACE: the root given is not behind the last chunk; RIGHT: it is the new root.
     """
+    announcements.must_be_made(salt, keccak256(abi_encode(header, data, last, siblings)))
     self._must_stand(header, data)
     count: uint256 = headers.chunks(header)
     root: bytes32 = headers.trace_root(header)
@@ -256,6 +273,7 @@ def prove_end(header: Bytes[headers.HEADER], data: bytes32, last: bytes32, sibli
 
 @external
 def prove_through(
+    salt: bytes32,
     header: Bytes[headers.HEADER],
     data: bytes32,
     accounts: bytes32,
@@ -266,8 +284,10 @@ def prove_through(
     """
     @notice The header's deposits_through or forced_through are not those of the new state.
     @param money The two words of the parameters' section 0.
-    @custom:errors BATCH; STATE: not the new state; RIGHT: they are.
+    @custom:errors ANNOUNCED, BATCH; STATE: not the new state; RIGHT: they are.
     """
+    proof: bytes32 = keccak256(abi_encode(header, data, accounts, instruments, sections, money))
+    announcements.must_be_made(salt, proof)
     self._must_stand(header, data)
     parameters: bytes32 = keccak256(abi_encode(sections))
     state: machine.State = machine.State(
@@ -284,6 +304,7 @@ def prove_through(
 
 @external
 def prove_chunk(
+    salt: bytes32,
     header: Bytes[headers.HEADER],
     data: bytes32,
     chunk: chunks.Chunk,
@@ -295,8 +316,11 @@ def prove_chunk(
     """
     @notice A chunk of no steps, of too many, or of no kind; or one with a step of no kind, or not of the chunk's.
     @param index Of the step, whose record is step and more. Of no matter where the chunk alone is wrong.
-    @custom:errors BATCH, CHUNK, TRACE as in `begin`; STEPS: the step does not stand there; RIGHT: nothing is wrong.
+    @custom:errors ANNOUNCED; BATCH, CHUNK, TRACE as in `begin`; STEPS: the step does not stand there; RIGHT: nothing is
+        wrong.
     """
+    proof: bytes32 = keccak256(abi_encode(header, data, chunk, index, step, more, siblings))
+    announcements.must_be_made(salt, proof)
     self._must_stand(header, data)
     chunks.must_be_in(header, chunk)
     if chunk.count != 0 and chunk.count <= chunks.MOST_STEPS and chunk.kind <= 1:

@@ -2,11 +2,17 @@
 """
 @title Evidence
 @notice The sequencer's key signs one head for a sequence number. Who shows two, or one that a posted batch
-    contradicts, is paid out of the bond. Batches stand: what was said is punished, not what was done.
+    contradicts, is paid out of the bond. Batches stand: what was said is punished, not what was done. What is shown is
+    announced first, so that nobody copies it.
 @dev EIP-712: domain Strikebook, version 1, this chain, the inbox; docs/receipts.md.
 """
+import announcements
 import headers
 import trees
+
+initializes: announcements
+
+exports: announcements.announce
 
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view
@@ -78,11 +84,13 @@ def _punish(last_seq: uint256):
 
 
 @external
-def two_heads(one: SignedHead, other: SignedHead):
+def two_heads(salt: bytes32, one: SignedHead, other: SignedHead):
     """
     @notice Two signatures over one sequence number that differ in what they are over.
-    @custom:errors SAME: they do not contradict each other; SIGNATURE: not the sequencer's; USED: punished already.
+    @param salt Of the announcement, here and below.
+    @custom:errors ANNOUNCED: it was not, in an earlier block; SAME: they do not contradict each other; SIGNATURE: not the sequencer's; USED: punished already.
     """
+    announcements.must_be_made(salt, keccak256(abi_encode(one, other)))
     assert one.shard == other.shard and one.last_seq == other.last_seq, "SAME"
     assert one.head != other.head or one.root != other.root, "SAME"
     self._must_be_signed(one)
@@ -109,28 +117,52 @@ def _must_stand(root: bytes32, leaf: Leaf):
     assert trees.binary_root(leaf.index, hash, leaf.siblings) == root, "LEAF"
 
 
-@external
-def head_and_batch(
-    signed: SignedHead, header: Bytes[headers.HEADER], data: bytes32, range_index: uint256, leaf: Leaf
-):
+@internal
+@view
+def _heads_of(
+    signed: SignedHead, header: Bytes[headers.HEADER], data: bytes32, range_index: uint256
+) -> (bytes32, uint256, uint256):
     """
-    @notice A signed head, and a posted batch that has another head for its number.
-    @param range_index Which of the header's ranges is of the shard.
-    @custom:errors BATCH; RANGE: no such range; LEAF: not in the header's heads; SAME: it is the head signed;
-        SIGNATURE, USED as in `two_heads`.
+    @notice The heads root of a posted batch's range, and its first and last number. Reverts unless it is of the shard of
+        a head the sequencer's key signed.
     """
     self._must_be_signed(signed)
     self._must_be_posted(header, data)
     at: uint256 = headers.FIXED + range_index * headers.SHARD
-    assert at + headers.SHARD <= len(header), "RANGE"
-    assert headers.word(header, at) >> 192 == signed.shard, "RANGE"
-    self._must_stand(extract32(header, at + 56), leaf)
+    assert range_index < headers.MOST_SHARDS and at + headers.SHARD <= len(header), "RANGE"
+    word: uint256 = headers.word(header, at)
+    assert word >> 192 == signed.shard, "RANGE"
+    return extract32(header, at + 56), (word >> 128) & headers.LOW_64, (word >> 64) & headers.LOW_64
+
+
+@external
+def head_and_batch(
+    salt: bytes32,
+    signed: SignedHead,
+    header: Bytes[headers.HEADER],
+    data: bytes32,
+    range_index: uint256,
+    leaf: Leaf,
+):
+    """
+    @notice A signed head, and a posted batch that has another head for its number.
+    @param range_index Which of the header's ranges is of the shard.
+    @custom:errors ANNOUNCED; BATCH; RANGE: no such range; LEAF: not in the header's heads; SAME: it is the head signed;
+        SIGNATURE, USED as in `two_heads`.
+    """
+    announcements.must_be_made(salt, keccak256(abi_encode(signed, header, data, range_index, leaf)))
+    root: bytes32 = empty(bytes32)
+    first: uint256 = 0
+    last: uint256 = 0
+    root, first, last = self._heads_of(signed, header, data, range_index)
+    self._must_stand(root, leaf)
     assert leaf.last_seq == signed.last_seq and leaf.head != signed.head, "SAME"
     self._punish(signed.last_seq)
 
 
 @external
 def head_between(
+    salt: bytes32,
     signed: SignedHead,
     header: Bytes[headers.HEADER],
     data: bytes32,
@@ -142,14 +174,47 @@ def head_between(
     @notice A signed head, and a posted batch that has none for its number: two leaves beside each other lie around it.
     @custom:errors as `head_and_batch`; LEAF: the leaves are not neighbours around the number.
     """
-    self._must_be_signed(signed)
-    self._must_be_posted(header, data)
-    at: uint256 = headers.FIXED + range_index * headers.SHARD
-    assert at + headers.SHARD <= len(header), "RANGE"
-    assert headers.word(header, at) >> 192 == signed.shard, "RANGE"
-    root: bytes32 = extract32(header, at + 56)
+    announcements.must_be_made(salt, keccak256(abi_encode(signed, header, data, range_index, leaf, next)))
+    root: bytes32 = empty(bytes32)
+    first: uint256 = 0
+    last: uint256 = 0
+    root, first, last = self._heads_of(signed, header, data, range_index)
     self._must_stand(root, leaf)
     self._must_stand(root, next)
     assert next.index == leaf.index + 1 and len(next.siblings) == len(leaf.siblings), "LEAF"
     assert leaf.last_seq < signed.last_seq and signed.last_seq < next.last_seq, "LEAF"
+    self._punish(signed.last_seq)
+
+
+@external
+def head_outside(
+    salt: bytes32,
+    signed: SignedHead,
+    header: Bytes[headers.HEADER],
+    data: bytes32,
+    range_index: uint256,
+    leaf: Leaf,
+    behind: DynArray[bytes32, 32],
+):
+    """
+    @notice A signed head of the range, and a posted batch whose heads begin behind it or end before it, or that has none.
+    @param leaf The first leaf or the last one; of no matter where the heads root is zero.
+    @param behind Where the last leaf is not the tree's last place: the path of the zero word in the place behind it.
+    @custom:errors as `head_and_batch`; LEAF: not the first or last leaf, or the number is not outside.
+    """
+    announcements.must_be_made(salt, keccak256(abi_encode(signed, header, data, range_index, leaf, behind)))
+    root: bytes32 = empty(bytes32)
+    first: uint256 = 0
+    last: uint256 = 0
+    root, first, last = self._heads_of(signed, header, data, range_index)
+    assert signed.last_seq >= first and signed.last_seq <= last, "RANGE"
+    if root != empty(bytes32):
+        self._must_stand(root, leaf)
+        if signed.last_seq > leaf.last_seq:
+            next: uint256 = leaf.index + 1
+            if next >> len(leaf.siblings) == 0:
+                assert len(behind) == len(leaf.siblings), "LEAF"
+                assert trees.binary_root(next, empty(bytes32), behind) == root, "LEAF"
+        else:
+            assert signed.last_seq < leaf.last_seq and leaf.index == 0, "LEAF"
     self._punish(signed.last_seq)

@@ -71,3 +71,30 @@ def data_hash(header: Bytes[HEADER]) -> bytes32:
 @pure
 def chunks(header: Bytes[HEADER]) -> uint256:
     return (self.word(header, 216) >> 192) & LOW_32
+
+
+@internal
+@pure
+def steps(header: Bytes[HEADER]) -> uint256:
+    return (self.word(header, 216) >> 160) & LOW_32
+
+
+@internal
+@pure
+def payload_bytes(header: Bytes[HEADER]) -> uint256:
+    return self.word(header, 216) >> 224
+
+
+@internal
+@pure
+def layer(header: Bytes[HEADER]) -> uint256:
+    """
+    @notice Where the data is: 0 calldata, 1 blobs, 2 outside; 16 more if it is netted.
+    """
+    return (self.word(header, 216) >> 120) & 255
+
+
+@internal
+@pure
+def codec(header: Bytes[HEADER]) -> uint256:
+    return (self.word(header, 0) >> 192) & (2 ** 16 - 1)
