@@ -4,11 +4,15 @@
 @notice Executes steps about accounts as wholes (docs/protocol.md): ACCOUNT, FAMILY, LIQUIDATION, FUND_COVER, and the
     sharing of a loss: LOSS, DEFICIT, SHARE, LOSS_ENDED.
 """
-import trees
+import accounts
 import machine
+import paths
+import positions
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
+initializes: accounts[paths := paths]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -36,8 +40,8 @@ struct Work:
     code: uint256
     count: uint256
     numbers: uint256[2]
-    before: machine.Account[2]
-    behind: machine.Account[2]
+    before: accounts.Account[2]
+    behind: accounts.Account[2]
     positions: bytes32[2]
     sharing: uint256  # the section's word
 
@@ -63,15 +67,15 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     if code != machine.ALLOWED:
         return self._end(subject, progress, witness.step, witness.more, code, state)
     work: Work = empty(Work)
-    work.before[0] = machine.account_at(witness.fields, 0)
+    work.before[0] = accounts.account_at(witness.fields, 0)
     work.count, work.numbers = self._accounts(record, work.before[0])
     at: uint256 = 104
     if work.count == 2:
-        work.before[1] = machine.account_at(witness.fields, 104)
+        work.before[1] = accounts.account_at(witness.fields, 104)
         at = 208
     assert work.before[0].word_count == 0 and work.before[1].word_count == 0, "WITNESS"
-    work.positions[0] = machine.positions_root(witness.first_pages)
-    work.positions[1] = machine.positions_root(witness.second_pages)
+    work.positions[0] = accounts.positions_root(witness.first_pages)
+    work.positions[1] = accounts.positions_root(witness.second_pages)
     work.behind = work.before
     sections: bytes32[8] = empty(bytes32[8])
     sections, at = machine.sections_at(witness.fields, at)
@@ -99,7 +103,7 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     if work.code != machine.ALLOWED:
         work.behind = work.before
     used: uint256 = 0
-    state.accounts, used = machine.change_accounts(
+    state.accounts, used = accounts.change_accounts(
         state.accounts, work.count, work.numbers, work.before, work.behind, work.positions, witness.siblings
     )
     if work.code != machine.ALLOWED:
@@ -150,13 +154,13 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
         assert kind in [FUND_COVER, LOSS, DEFICIT, LOSS_ENDED], "KIND"
     if not machine.is_shaped(step, more, has, has_more):
         return machine.FIELD
-    if record.first < machine.FIRST_USER:
+    if record.first < accounts.FIRST_USER:
         return machine.ACCOUNT
     if kind == ACCOUNT and record.ident >= 2 ** 32 or kind == FAMILY and record.flags > 7:
         return machine.FIELD
     if kind == LIQUIDATION and record.flags > 1:
         return machine.FIELD
-    if kind == SHARE and (record.second < machine.FIRST_USER or record.second == record.first):
+    if kind == SHARE and (record.second < accounts.FIRST_USER or record.second == record.first):
         return machine.ACCOUNT
     if kind == FAMILY and record.second == record.first:
         return machine.ACCOUNT
@@ -167,13 +171,13 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
 
 @internal
 @pure
-def _accounts(record: machine.Record, first: machine.Account) -> (uint256, uint256[2]):
+def _accounts(record: machine.Record, first: accounts.Account) -> (uint256, uint256[2]):
     """
     @notice The accounts a step opens. A FAMILY that stays what it is opens one.
     """
     if record.kind == FAMILY:
         joins: bool = first.exists and first.family >> 224 != record.second
-        return 2 if joins and record.second >= machine.FIRST_USER else 1, [record.first, record.second]
+        return 2 if joins and record.second >= accounts.FIRST_USER else 1, [record.first, record.second]
     if record.kind == SHARE:
         return 2, [record.first, record.second]
     if record.kind == FUND_COVER:
@@ -183,8 +187,8 @@ def _accounts(record: machine.Record, first: machine.Account) -> (uint256, uint2
 
 @internal
 @pure
-def _with_liquidation(account: machine.Account, under: uint256) -> machine.Account:
-    changed: machine.Account = account
+def _with_liquidation(account: accounts.Account, under: uint256) -> accounts.Account:
+    changed: accounts.Account = account
     kept: uint256 = account.family & (max_value(uint256) - (255 << LIQUIDATION_AT))
     changed.family = kept | (under << LIQUIDATION_AT)
     return changed
@@ -194,7 +198,7 @@ def _with_liquidation(account: machine.Account, under: uint256) -> machine.Accou
 @pure
 def _account(record: machine.Record, work: Work, owner: uint256) -> Work:
     made: Work = work
-    before: machine.Account = work.before[0]
+    before: accounts.Account = work.before[0]
     if before.exists and (before.head >> 96) << 96 != owner:
         made.code = machine.ACCOUNT
         return made
@@ -220,12 +224,12 @@ def _family(record: machine.Record, work: Work) -> Work:
 
 @internal
 @pure
-def _missing(account: machine.Account) -> (int256, bool):
+def _missing(account: accounts.Account) -> (int256, bool):
     """
     @notice What an account without lots is missing, and whether it is one.
     """
-    has_lots: bool = (account.family >> machine.OPEN_AT) & machine.LOW_16 != 0
-    return max(0, unsafe_sub(machine.perpetual_entry(account), account.cash)), not has_lots
+    has_lots: bool = (account.family >> positions.OPEN_AT) & machine.LOW_16 != 0
+    return max(0, unsafe_sub(accounts.perpetual_entry(account), account.cash)), not has_lots
 
 
 @internal
@@ -235,7 +239,7 @@ def _deficit(record: machine.Record, work: Work) -> Work:
     @notice FUND_COVER, LOSS, DEFICIT and LOSS_ENDED.
     """
     made: Work = work
-    account: machine.Account = work.before[0]
+    account: accounts.Account = work.before[0]
     missing: int256 = 0
     is_flat: bool = False
     missing, is_flat = self._missing(account)
@@ -243,13 +247,13 @@ def _deficit(record: machine.Record, work: Work) -> Work:
     is_of: bool = work.sharing >> 224 == record.first
     if record.kind == FUND_COVER:
         paid: int256 = min(missing, max(0, work.before[1].cash))
-        made.behind[0] = machine.paid(account, paid)
-        made.behind[1] = machine.paid(work.before[1], -paid)
+        made.behind[0] = accounts.paid(account, paid)
+        made.behind[1] = accounts.paid(work.before[1], -paid)
         if not is_flat:
             made.code = machine.AMOUNT
     elif record.kind == LOSS:
         made.sharing = (record.first << 224) | (BEGUN << 192)
-        if not machine.in_liquidation(account):
+        if not accounts.in_liquidation(account):
             made.code = machine.ACCOUNT
     elif record.kind == DEFICIT:
         if not is_of or phase != BEGUN:
@@ -274,14 +278,14 @@ def _deficit(record: machine.Record, work: Work) -> Work:
 @pure
 def _share(record: machine.Record, work: Work) -> Work:
     made: Work = work
-    payer: machine.Account = work.before[0]
+    payer: accounts.Account = work.before[0]
     phase: uint256 = (work.sharing >> 192) & machine.LOW_32
     last: uint256 = (work.sharing >> 160) & machine.LOW_32
     left: uint256 = work.sharing & machine.LOW_64
     if work.sharing >> 224 != record.second or phase != COLLECTING or record.first <= last:
         made.code = machine.ORDER
         return made
-    if machine.in_liquidation(payer) or not work.before[1].exists:
+    if accounts.in_liquidation(payer) or not work.before[1].exists:
         made.code = machine.ACCOUNT
         return made
     if record.p > payer.cash or convert(record.p, uint256) > left:
@@ -289,6 +293,6 @@ def _share(record: machine.Record, work: Work) -> Work:
         return made
     kept: uint256 = work.sharing & ~((machine.LOW_32 << 160) | machine.LOW_64)
     made.sharing = kept | (record.first << 160) | (left - convert(record.p, uint256))
-    made.behind[0] = machine.paid(payer, -record.p)
-    made.behind[1] = machine.paid(work.before[1], record.p)
+    made.behind[0] = accounts.paid(payer, -record.p)
+    made.behind[1] = accounts.paid(work.before[1], record.p)
     return made

@@ -6,11 +6,11 @@
 @dev No owner and no upgrade. A guardian may pause deposits and withdrawals, each for a bounded time and with a
     pause between pauses; nobody can pause the queue or the escape.
 """
-import trees
+import accounts
 import machine
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
 
 interface Token:
     def transfer(receiver: address, amount: uint256) -> bool: nonpayable
@@ -215,7 +215,7 @@ def request(
     @custom:errors AMOUNT: zero or too much; OWNER: the account is another's; FINAL, PROOF as in `withdraw`.
     """
     assert amount != 0 and amount < 2 ** 63, "AMOUNT"
-    assert account >= machine.FIRST_USER and account < 2 ** 32, "OWNER"
+    assert account >= accounts.FIRST_USER and account < 2 ** 32, "OWNER"
     assert words[0] >> 96 == convert(msg.sender, uint256), "OWNER"
     self._must_be_final(opening)
     leaf: bytes32 = keccak256(abi_encode(words))

@@ -4,11 +4,14 @@
 @notice Executes steps that move cash alone (docs/protocol.md, Cash): DEPOSIT, HELD, RESOLVED, TRANSFER and FORCED.
 @dev What a DEPOSIT or FORCED says must be what the bridge's queue says.
 """
-import trees
+import accounts
 import machine
+import paths
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
+initializes: accounts[paths := paths]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -42,8 +45,8 @@ struct Work:
     code: uint256
     count: uint256
     numbers: uint256[2]
-    before: machine.Account[2]
-    behind: machine.Account[2]
+    before: accounts.Account[2]
+    behind: accounts.Account[2]
     positions: bytes32[2]
     money: uint256[2]
     new_leaf: bytes32  # of a withdrawal that is made, zero: none is
@@ -74,11 +77,11 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     work.count, work.numbers = self._accounts(record)
     at: uint256 = 0
     for k: uint256 in range(work.count, bound=2):
-        work.before[k] = machine.account_at(witness.fields, at)
+        work.before[k] = accounts.account_at(witness.fields, at)
         assert work.before[k].word_count == 0, "WITNESS"
         at = unsafe_add(at, 104)
-    work.positions[0] = machine.positions_root(witness.first_pages)
-    work.positions[1] = machine.positions_root(witness.second_pages)
+    work.positions[0] = accounts.positions_root(witness.first_pages)
+    work.positions[1] = accounts.positions_root(witness.second_pages)
     work.behind = work.before
     sections: bytes32[8] = empty(bytes32[8])
     sections, at = machine.sections_at(witness.fields, at)
@@ -119,12 +122,12 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     if work.code != machine.ALLOWED:
         work.behind = work.before
     used: uint256 = 0
-    state.accounts, used = machine.change_accounts(
+    state.accounts, used = accounts.change_accounts(
         state.accounts, work.count, work.numbers, work.before, work.behind, work.positions, witness.siblings
     )
     if has_slot and slot < 2 ** 32:
         new_leaf: bytes32 = work.new_leaf if work.code == machine.ALLOWED else old_leaf
-        sections[1], used = machine.change_one(
+        sections[1], used = paths.change_one(
             sections[1], slot, leaf[0], old_leaf, new_leaf, witness.siblings, used
         )
     if work.code != machine.ALLOWED:
@@ -176,15 +179,15 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
     if not machine.is_shaped(step, more, has, has_more) or record.flags > 1:
         return machine.FIELD
     if kind == DEPOSIT:
-        is_one: bool = record.first == INSURANCE or record.first >= machine.FIRST_USER
+        is_one: bool = record.first == INSURANCE or record.first >= accounts.FIRST_USER
         if record.flags == 0 and not is_one:
             return machine.ACCOUNT
     elif kind == RESOLVED:
-        if record.flags == 1 and record.first < machine.FIRST_USER:
+        if record.flags == 1 and record.first < accounts.FIRST_USER:
             return machine.ACCOUNT
-    elif record.first < machine.FIRST_USER:
+    elif record.first < accounts.FIRST_USER:
         return machine.ACCOUNT
-    if kind == TRANSFER and (record.second < machine.FIRST_USER or record.second == record.first):
+    if kind == TRANSFER and (record.second < accounts.FIRST_USER or record.second == record.first):
         return machine.ACCOUNT
     if kind != RESOLVED and record.p <= 0 or record.q < 0 and kind == FORCED:
         return machine.AMOUNT
@@ -200,7 +203,7 @@ def _accounts(record: machine.Record) -> (uint256, uint256[2]):
     if record.kind == DEPOSIT:
         if record.flags == 0:
             return 2, [record.first, BRIDGE_ACCOUNT]
-        may_be: bool = record.first == INSURANCE or record.first >= machine.FIRST_USER
+        may_be: bool = record.first == INSURANCE or record.first >= accounts.FIRST_USER
         return 1 if may_be else 0, [record.first, 0]
     if record.kind == HELD:
         return 2, [record.first, WITHDRAWALS]
@@ -248,8 +251,8 @@ def _withdrawn(work: Work, amount: int256) -> Work:
 
 @internal
 @pure
-def _with_nonce(account: machine.Account) -> (machine.Account, bool):
-    changed: machine.Account = account
+def _with_nonce(account: accounts.Account) -> (accounts.Account, bool):
+    changed: accounts.Account = account
     changed.head = unsafe_add(account.head, 1)
     return changed, account.head & machine.LOW_64 != machine.LOW_64
 
@@ -292,8 +295,8 @@ def _deposit(record: machine.Record, work: Work, more: uint256) -> Work:
     if not is_there:
         made.code = machine.ACCOUNT
         return made
-    made.behind[0] = machine.paid(work.before[0], record.p)
-    made.behind[1] = machine.paid(work.before[1], -record.p)
+    made.behind[0] = accounts.paid(work.before[0], record.p)
+    made.behind[1] = accounts.paid(work.before[1], -record.p)
     return made
 
 
@@ -316,8 +319,8 @@ def _held(record: machine.Record, work: Work, is_shared: bool) -> Work:
         made.code = machine.AMOUNT
         return made
     made.money[0] = (work.money[0] & ~(machine.LOW_64 << 128)) | (max(record.ident, last) << 128)
-    made.behind[0], fits = self._with_nonce(machine.paid(work.before[0], -record.p))
-    made.behind[1] = machine.paid(work.before[1], record.p)
+    made.behind[0], fits = self._with_nonce(accounts.paid(work.before[0], -record.p))
+    made.behind[1] = accounts.paid(work.before[1], record.p)
     owner: uint256 = (work.before[0].head >> 96) << 96
     made = self._made(made, record, IS_HELD, record.p, owner)
     if not fits:
@@ -333,8 +336,8 @@ def _resolved(record: machine.Record, work: Work, leaf: uint256[3], old_leaf: by
     if old_leaf == empty(bytes32) or record.p < 0 or leaf[1] != head | convert(record.p, uint256):
         made.code = machine.AMOUNT
         return made
-    made.behind[0] = machine.paid(work.before[0], -record.p)
-    made.behind[1] = machine.paid(work.before[1], record.p)
+    made.behind[0] = accounts.paid(work.before[0], -record.p)
+    made.behind[1] = accounts.paid(work.before[1], record.p)
     if record.flags == 0:
         made = self._withdrawn(made, record.p)
         paid: uint256 = (leaf[1] & ~(machine.LOW_32 << 128)) | (IS_PAID << 128)
@@ -348,18 +351,18 @@ def _resolved(record: machine.Record, work: Work, leaf: uint256[3], old_leaf: by
 @pure
 def _transfer(record: machine.Record, work: Work, is_shared: bool) -> Work:
     made: Work = work
-    source: machine.Account = work.before[0]
-    target: machine.Account = work.before[1]
+    source: accounts.Account = work.before[0]
+    target: accounts.Account = work.before[1]
     if not source.exists or not target.exists:
         made.code = machine.ACCOUNT
-    elif machine.family_of(record.first, source) != machine.family_of(record.second, target):
+    elif accounts.family_of(record.first, source) != accounts.family_of(record.second, target):
         made.code = machine.ACCOUNT
     elif record.p > source.cash:
         made.code = machine.AMOUNT
-    elif is_shared and (record.ident != 0 or not machine.in_liquidation(target)):
+    elif is_shared and (record.ident != 0 or not accounts.in_liquidation(target)):
         made.code = machine.PASSING
-    made.behind[0] = machine.paid(source, -record.p)
-    made.behind[1] = machine.paid(target, record.p)
+    made.behind[0] = accounts.paid(source, -record.p)
+    made.behind[1] = accounts.paid(target, record.p)
     return made
 
 
@@ -383,14 +386,14 @@ def _forced(record: machine.Record, work: Work, is_shared: bool) -> Work:
         return made
     most: int256 = min(record.p, max(work.before[0].cash, 0))
     is_free: bool = work.positions[0] == empty(bytes32) and not is_shared
-    is_free = is_free and not machine.in_liquidation(work.before[0])
+    is_free = is_free and not accounts.in_liquidation(work.before[0])
     if record.q > most or (is_free and record.q != most):
         made.code = machine.AMOUNT
         return made
     made.money[0] += 1 << 64
-    made.behind[0], fits = self._with_nonce(machine.paid(work.before[0], -record.q))
+    made.behind[0], fits = self._with_nonce(accounts.paid(work.before[0], -record.q))
     if record.q != 0:
-        made.behind[1] = machine.paid(work.before[1], record.q)
+        made.behind[1] = accounts.paid(work.before[1], record.q)
         made = self._withdrawn(made, record.q)
         owner: uint256 = (work.before[0].head >> 96) << 96
         made = self._made(made, record, IS_FORCED, record.q, owner)

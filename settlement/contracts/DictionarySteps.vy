@@ -3,11 +3,12 @@
 @title Dictionary steps
 @notice Executes RECLASS (docs/protocol.md): an entry of a dictionary moves to the end of another class, comes or goes.
 """
-import trees
 import machine
+import paths
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -91,7 +92,7 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
             put: Entry = self._entry(witness.fields, at)
             place: uint256 = base | (target << 16) | size
             leaf: bytes32 = convert(record.first + 1, bytes32)
-            root, used = machine.change_one(
+            root, used = paths.change_one(
                 root, place, put.bitmap, empty(bytes32), leaf, witness.siblings, used
             )
             sizes = self._with_size(sizes, target, size + 1)
@@ -146,20 +147,20 @@ def _cut(
     used: uint256 = 0
     after: bytes32 = empty(bytes32)
     if found.leaf != wanted:
-        after, used = machine.change_one(
+        after, used = paths.change_one(
             root, base | record.second, found.bitmap, found.leaf, found.leaf, siblings, 0
         )
         return machine.AMOUNT, root, 0, at
     if record.second == last:
-        after, used = machine.change_one(
+        after, used = paths.change_one(
             root, base | last, found.bitmap, found.leaf, empty(bytes32), siblings, 0
         )
         return machine.ALLOWED, after, used, at + 36
     moved: Entry = self._entry(fields, at + 36)
-    after, used = machine.change_one(
+    after, used = paths.change_one(
         root, base | record.second, found.bitmap, found.leaf, moved.leaf, siblings, 0
     )
-    after, used = machine.change_one(
+    after, used = paths.change_one(
         after, base | last, moved.bitmap, moved.leaf, empty(bytes32), siblings, used
     )
     return machine.ALLOWED, after, used, at + 72

@@ -10,16 +10,17 @@
 import announcements
 import chunks
 import headers
+import machine
+import paths
 import precedence
 import trees
-import machine
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
 initializes: announcements
 initializes: precedence
 
-exports: announcements.announce
+exports: (announcements.announce, announcements.made_at)
 
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view
@@ -238,7 +239,7 @@ def _close(state: machine.State, closing: Closing) -> bytes32:
         behind = keccak256(abi_encode(words))
     after: machine.State = state
     used: uint256 = 0
-    after.accounts, used = machine.change_one(
+    after.accounts, used = paths.change_one(
         state.accounts, ACCOUNT_FEES, closing.bitmap, before, behind, closing.siblings, 0
     )
     return machine.state_root(after)

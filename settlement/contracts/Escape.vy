@@ -9,11 +9,11 @@
     first, covers what losers owe and nobody shows), else in proportion. Deposits that no final batch took in go
     back whole.
 """
-import trees
+import accounts
 import machine
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
 
 interface Token:
     def transfer(receiver: address, amount: uint256) -> bool: nonpayable
@@ -175,7 +175,7 @@ def count(
         account of the frozen state; PAGE: not the next pages; MARK: an instrument whose mark was not shown.
     """
     self._must_take_claims()
-    assert account >= machine.FIRST_USER and account < 2 ** 32 and words[0] >> 96 != 0, "ACCOUNT"
+    assert account >= accounts.FIRST_USER and account < 2 ** 32 and words[0] >> 96 != 0, "ACCOUNT"
     assert not self.is_counted[account], "COUNTED"
     leaf: bytes32 = keccak256(abi_encode(words))
     assert trees.sparse_root(account, leaf, bitmap, siblings) == self.accounts_root, "PROOF"

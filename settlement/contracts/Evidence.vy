@@ -12,7 +12,7 @@ import trees
 
 initializes: announcements
 
-exports: announcements.announce
+exports: (announcements.announce, announcements.made_at)
 
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view

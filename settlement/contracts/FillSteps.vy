@@ -5,11 +5,15 @@
 @dev Whatever the rules forbid ends the dispute with a code; a witness that does not lead to the state's roots
     reverts.
 """
-import trees
+import accounts
+import instruments
 import machine
+import paths
+import positions
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -78,15 +82,15 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     if code != machine.ALLOWED:
         return self._end(subject, progress, witness.step, witness.more, code, state)
 
-    maker: machine.Account = machine.account_at(witness.fields, 0)
+    maker: accounts.Account = accounts.account_at(witness.fields, 0)
     at: uint256 = 104
-    maker_words: Bytes[machine.WORDS] = machine.words_at(witness.fields, at, maker.word_count)
+    maker_words: Bytes[machine.WORDS] = positions.words_at(witness.fields, at, maker.word_count)
     at = unsafe_add(at, 32 * maker.word_count)
-    taker: machine.Account = machine.account_at(witness.fields, at)
+    taker: accounts.Account = accounts.account_at(witness.fields, at)
     at = unsafe_add(at, 104)
-    taker_words: Bytes[machine.WORDS] = machine.words_at(witness.fields, at, taker.word_count)
+    taker_words: Bytes[machine.WORDS] = positions.words_at(witness.fields, at, taker.word_count)
     at = unsafe_add(at, 32 * taker.word_count)
-    instrument: machine.Instrument = machine.instrument_at(witness.fields, at)
+    instrument: instruments.Instrument = instruments.instrument_at(witness.fields, at)
     at = unsafe_add(at, 293)
 
     # Parameters: fees, underlyings, and the fills that await a liquidation fee.
@@ -112,25 +116,25 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     at = unsafe_add(at, 32 * count)
 
     # What it comes to.
-    worth: uint256 = fill.price * fill.size * machine.multiplier(instrument)
+    worth: uint256 = fill.price * fill.size * instruments.multiplier(instrument)
     size: int256 = convert(fill.size, int256)
     entry: int256 = convert(worth, int256)
     if fill.flags & TAKER_SELLS != 0:
         size = -size
         entry = -entry
     after: machine.State = state
-    mine: machine.Position = machine.move(
+    mine: positions.Position = positions.move(
         witness.first_pages, maker.page_at, maker_words, fill.instrument, -size, -entry
     )
-    theirs: machine.Position = machine.move(
+    theirs: positions.Position = positions.move(
         witness.second_pages, taker.page_at, taker_words, fill.instrument, size, entry
     )
     code = self._judge(fill, maker, taker, instrument, fees.index)
     if sections[5] != empty(bytes32):
         code = machine.PASSING
-    changed: machine.Instrument = instrument
-    maker_after: machine.Account = maker
-    taker_after: machine.Account = taker
+    changed: instruments.Instrument = instrument
+    maker_after: accounts.Account = maker
+    taker_after: accounts.Account = taker
     if code == machine.ALLOWED:
         maker_fee: int256 = 0
         taker_fee: int256 = 0
@@ -139,14 +143,14 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
         fits: bool = mine.fits and theirs.fits
         fine: bool = False
         family: uint256 = 0
-        family, fine = machine.count_position(maker, mine, -size, -entry, not is_option)
+        family, fine = positions.count_position(maker, mine, -size, -entry, not is_option)
         fits = fits and fine
         maker_after = self._book(maker, premium - maker_fee, family)
-        family, fine = machine.count_position(taker, theirs, size, entry, not is_option)
+        family, fine = positions.count_position(taker, theirs, size, entry, not is_option)
         fits = fits and fine
         taker_after = self._book(taker, -premium - taker_fee, family)
         after.fees = unsafe_add(state.fees, maker_fee + taker_fee)
-        changed.words[0], fine = machine.with_holders(instrument, machine.holders(mine) + machine.holders(theirs))
+        changed.words[0], fine = instruments.with_holders(instrument, positions.holders(mine) + positions.holders(theirs))
         fits = fits and fine
         changed.words[0] &= ~((machine.LOW_64 << 128) | machine.LOW_64)
         changed.words[0] |= (fill.price << 128) | (fill.flags & TAKER_SELLS)
@@ -176,27 +180,27 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
         theirs.root_after = theirs.root_before
         changed = instrument
     used: uint256 = 0
-    after.accounts, used = machine.change_two(
+    after.accounts, used = paths.change_two(
         state.accounts,
         [fill.maker, fill.taker],
         [maker.bitmap, taker.bitmap],
         [
-            machine.account_leaf(fill.maker, maker, mine.root_before),
-            machine.account_leaf(fill.taker, taker, theirs.root_before),
+            accounts.account_leaf(fill.maker, maker, mine.root_before),
+            accounts.account_leaf(fill.taker, taker, theirs.root_before),
         ],
         [
-            machine.account_leaf(fill.maker, maker_after, mine.root_after),
-            machine.account_leaf(fill.taker, taker_after, theirs.root_after),
+            accounts.account_leaf(fill.maker, maker_after, mine.root_after),
+            accounts.account_leaf(fill.taker, taker_after, theirs.root_after),
         ],
         witness.siblings,
         0,
     )
-    after.instruments, used = machine.change_one(
+    after.instruments, used = paths.change_one(
         state.instruments,
         fill.instrument,
         instrument.bitmap,
-        machine.instrument_leaf(instrument),
-        machine.instrument_leaf(changed),
+        instruments.instrument_leaf(instrument),
+        instruments.instrument_leaf(changed),
         witness.siblings,
         used,
     )
@@ -282,7 +286,7 @@ def _parse(step: uint256, more: uint256) -> (Fill, uint256):
         return fill, machine.FIELD
     if size <= 0 or size >= 2 ** 28:
         return fill, machine.FIELD
-    if fill.maker == fill.taker or fill.maker < machine.FIRST_USER or fill.taker < machine.FIRST_USER:
+    if fill.maker == fill.taker or fill.maker < accounts.FIRST_USER or fill.taker < accounts.FIRST_USER:
         return fill, machine.ACCOUNT
     if fill.maker_class > 5 or fill.maker_class in [3, 4] or fill.taker_class > 5 or fill.taker_class == 4:
         return fill, machine.AUTHORISATION
@@ -310,25 +314,25 @@ def _rate(fields: Bytes[machine.FIELDS], at: uint256, count: uint256, terms: uin
 
 @internal
 @pure
-def _charge(fill: Fill, fees: Fees, instrument: machine.Instrument, worth: uint256) -> (int256, int256):
+def _charge(fill: Fill, fees: Fees, instrument: instruments.Instrument, worth: uint256) -> (int256, int256):
     """
     @notice (maker's fee, taker's fee); the maker's is negative for a rebate.
     """
-    per_lot: uint256 = machine.ceil_div(fees.index * (instrument.words[4] >> 192), E8)
+    per_lot: uint256 = instruments.ceil_div(fees.index * (instrument.words[4] >> 192), E8)
     kept: uint256 = 1000 - fees.discount
-    full: uint256 = machine.fee(instrument, convert(max(fees.taker_rate, 0), uint256), per_lot, fill.size, worth)
+    full: uint256 = instruments.fee(instrument, convert(max(fees.taker_rate, 0), uint256), per_lot, fill.size, worth)
     taker_fee: uint256 = full
     if fill.flags & TAKER_BY_COMBO != 0:
-        taker_fee = machine.ceil_div(full * kept, 1000)
+        taker_fee = instruments.ceil_div(full * kept, 1000)
     if fees.maker_rate < 0:
         nano: uint256 = per_lot * convert(-fees.maker_rate, uint256) // 1000
         rebate: uint256 = min(nano * fill.size // 1000, full)
         if fill.flags & MAKER_BY_COMBO != 0:
             rebate = rebate * kept // 1000
         return -convert(min(rebate, taker_fee), int256), convert(taker_fee, int256)
-    maker_fee: uint256 = machine.fee(instrument, convert(fees.maker_rate, uint256), per_lot, fill.size, worth)
+    maker_fee: uint256 = instruments.fee(instrument, convert(fees.maker_rate, uint256), per_lot, fill.size, worth)
     if fill.flags & MAKER_BY_COMBO != 0:
-        maker_fee = machine.ceil_div(maker_fee * kept, 1000)
+        maker_fee = instruments.ceil_div(maker_fee * kept, 1000)
     return convert(maker_fee, int256), convert(taker_fee, int256)
 
 
@@ -347,14 +351,14 @@ def _slice(fill: Fill, before: uint256, worth: uint256) -> (uint256, bool):
     if before >> 192 == owner >> 192 and (earlier < 0) == (lots < 0) and before != 0:
         lots += earlier
         sum += before & machine.LOW_128
-    fits: bool = machine.is_size(lots) and sum <= machine.LOW_128
+    fits: bool = positions.is_size(lots) and sum <= machine.LOW_128
     return owner | ((machine.unsigned(lots) & machine.LOW_64) << 128) | (sum & machine.LOW_128), fits
 
 
 @internal
 @pure
-def _book(account: machine.Account, cash: int256, family: uint256) -> machine.Account:
-    changed: machine.Account = account
+def _book(account: accounts.Account, cash: int256, family: uint256) -> accounts.Account:
+    changed: accounts.Account = account
     changed.cash = unsafe_add(account.cash, cash)
     changed.family = family
     return changed
@@ -364,9 +368,9 @@ def _book(account: machine.Account, cash: int256, family: uint256) -> machine.Ac
 @pure
 def _judge(
     fill: Fill,
-    maker: machine.Account,
-    taker: machine.Account,
-    instrument: machine.Instrument,
+    maker: accounts.Account,
+    taker: accounts.Account,
+    instrument: instruments.Instrument,
     index: uint256,
 ) -> uint256:
     """
@@ -375,7 +379,7 @@ def _judge(
     if not maker.exists or not taker.exists:
         return machine.ACCOUNT
     kind: uint256 = (instrument.words[3] >> 192) & 255
-    if not machine.is_open(instrument) or kind < 1 or kind > 2:
+    if not instruments.is_open(instrument) or kind < 1 or kind > 2:
         return machine.INSTRUMENT
     if fill.price > (instrument.words[4] >> 64) & machine.LOW_64:
         return machine.FIELD
@@ -384,7 +388,7 @@ def _judge(
     if fill.ident <= (instrument.words[1] >> 64) & machine.LOW_64:
         return machine.ORDER
     if fill.maker_class == CLASS_BLOCK:
-        if machine.family_of(fill.maker, maker) == machine.family_of(fill.taker, taker):
+        if accounts.family_of(fill.maker, maker) == accounts.family_of(fill.taker, taker):
             return machine.AUTHORISATION
     if fill.taker_class == CLASS_LIQUIDATION and (taker.family >> 208) & 255 == 0:
         return machine.AUTHORISATION

@@ -6,6 +6,7 @@
 @dev There is no owner and no upgrade: what is fixed in the constructor and by the one call of `enlist` stays.
 """
 import headers
+import layers
 
 interface Token:
     def transfer(receiver: address, amount: uint256) -> bool: nonpayable
@@ -47,10 +48,6 @@ event Frozen:
     batch: uint256
 
 PAYLOAD: constant(uint256) = 131072
-LAYER_CALLDATA: constant(uint256) = 0
-LAYER_BLOBS: constant(uint256) = 1
-LAYER_EXTERNAL: constant(uint256) = 2
-MOST_BLOBS: constant(uint256) = 16
 CLOCK_MS: constant(uint256) = 900_000
 MOST_FINALISED: constant(uint256) = 256
 
@@ -219,7 +216,8 @@ def post(header: Bytes[headers.HEADER], payload: Bytes[PAYLOAD]):
     @custom:errors OPERATOR: another posts; SEALED: before `enlist`; FROZEN: the escape is open; BOND: too small;
         HEADER: not one of this version; BATCH: not the next; ROOT: it does not follow the head's; CLOSED: time
         runs back or ahead; RANGE: sequence ranges leave a gap; DATA: the payload is not the header's; BLOBS: the
-        blobs are not; EMPTY: no chunks and yet a change; DEPOSITS, FORCED: what the bridge says is skipped or made up.
+        blobs are not, or not as many as the payload takes; SIZE: more bytes than a payload has, or, kept outside, than
+        can be shown; EMPTY: no chunks and yet a change; DEPOSITS, FORCED: what the bridge says is skipped or made up.
     """
     self._post(header, len(payload), keccak256(payload))
 
@@ -248,7 +246,7 @@ def _post(header: Bytes[headers.HEADER], payload_bytes: uint256, payload_hash: b
         assert root == self.head_root, "EMPTY"
         assert headers.chunk_root(header) == empty(bytes32), "EMPTY"
         assert headers.trace_root(header) == empty(bytes32), "EMPTY"
-    data: bytes32 = self._data(counts, headers.data_hash(header), payload_bytes, payload_hash)
+    data: bytes32 = layers.kept_of(counts, headers.data_hash(header), payload_bytes, payload_hash)
     self._take_ranges(header, (counts >> 96) & (2 ** 16 - 1))
     deposits_through: uint256 = (counts >> 32) & headers.LOW_64
     forced_through: uint256 = headers.word(header, 220) & headers.LOW_64
@@ -264,35 +262,9 @@ def _post(header: Bytes[headers.HEADER], payload_bytes: uint256, payload_hash: b
 
 
 @internal
-@view
-def _data(counts: uint256, data_hash: bytes32, payload_bytes: uint256, payload_hash: bytes32) -> bytes32:
-    """
-    @notice Reverts unless the data is where the header says. Returns what is kept of blobs: keccak(last, versioned
-        hash) over all, from the zero word.
-    """
-    layer: uint256 = (counts >> 120) & 15
-    blobs: uint256 = (counts >> 112) & 255
-    assert (counts >> 124) & 15 <= 1 and layer <= LAYER_EXTERNAL, "HEADER"
-    assert blobs <= MOST_BLOBS and (layer == LAYER_BLOBS) == (blobs != 0), "BLOBS"
-    if layer == LAYER_CALLDATA:
-        assert payload_bytes == counts >> 224, "DATA"
-        assert payload_hash == data_hash, "DATA"
-    else:
-        assert payload_bytes == 0, "DATA"
-    kept: bytes32 = empty(bytes32)
-    if layer == LAYER_BLOBS:
-        for k: uint256 in range(blobs, bound=MOST_BLOBS):
-            hash: bytes32 = blobhash(k)
-            assert hash != empty(bytes32), "BLOBS"
-            kept = keccak256(abi_encode(kept, hash))
-        assert blobhash(blobs) == empty(bytes32), "BLOBS"
-    return kept
-
-
-@internal
 def _take_ranges(header: Bytes[headers.HEADER], shards: uint256):
     """
-    @notice Every shard's range begins behind its last one. A first range is taken as it comes.
+    @notice Every shard's range begins behind its last one, each shard once. A first range is taken as it comes.
     """
     assert shards <= headers.MOST_SHARDS, "HEADER"
     assert len(header) == headers.FIXED + shards * headers.SHARD, "HEADER"
@@ -302,6 +274,8 @@ def _take_ranges(header: Bytes[headers.HEADER], shards: uint256):
         first_seq: uint256 = (range_of >> 128) & headers.LOW_64
         last_seq: uint256 = (range_of >> 64) & headers.LOW_64
         wanted: uint256 = self.next_seq[shard]
+        for i: uint256 in range(k, bound=headers.MOST_SHARDS):
+            assert headers.word(header, headers.FIXED + i * headers.SHARD) >> 192 != shard, "RANGE"
         assert (wanted == 0 or first_seq == wanted) and last_seq >= first_seq, "RANGE"
         self.next_seq[shard] = last_seq + 1
 

@@ -4,11 +4,15 @@
 @notice Executes steps about one instrument (docs/protocol.md): LISTING, STATE, MARK, and the settlement of all who
     hold it: SETTLE, HOLDER one by one, SETTLED.
 """
-import trees
+import accounts
+import instruments
 import machine
+import paths
+import positions
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -66,32 +70,32 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     if code != machine.ALLOWED:
         return self._end(subject, progress, witness.step, witness.more, code, state)
     at: uint256 = 0
-    account: machine.Account = empty(machine.Account)
+    account: accounts.Account = empty(accounts.Account)
     words: Bytes[machine.WORDS] = b""
     if record.kind == HOLDER:
-        account = machine.account_at(witness.fields, 0)
-        words = machine.words_at(witness.fields, 104, account.word_count)
+        account = accounts.account_at(witness.fields, 0)
+        words = positions.words_at(witness.fields, 104, account.word_count)
         at = 104 + 32 * account.word_count
-    instrument: machine.Instrument = machine.instrument_at(witness.fields, at)
+    instrument: instruments.Instrument = instruments.instrument_at(witness.fields, at)
     at += 293
     sections: bytes32[8] = empty(bytes32[8])
     sections, at = machine.sections_at(witness.fields, at)
-    changed: machine.Instrument = instrument
-    account_after: machine.Account = account
-    position: machine.Position = empty(machine.Position)
+    changed: instruments.Instrument = instrument
+    account_after: accounts.Account = account
+    position: positions.Position = empty(positions.Position)
     if record.kind == LISTING:
         code, changed, sections[3] = self._listing(record, instrument, witness.fields, at, witness.more)
     elif record.kind == HOLDER:
         holding: Holding = empty(Holding)
-        position = machine.move(
+        position = positions.move(
             witness.first_pages, account.page_at, words, record.instrument, 0, 0
         )
         holding, changed = self._holder(record, account, instrument, position)
         code = holding.code
         if code == machine.ALLOWED:
             fits: bool = False
-            is_perpetual: bool = machine.kind_of(instrument) == PERPETUAL
-            position = machine.move(
+            is_perpetual: bool = instruments.kind_of(instrument) == PERPETUAL
+            position = positions.move(
                 witness.first_pages,
                 account.page_at,
                 words,
@@ -99,14 +103,14 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
                 holding.size,
                 holding.entry,
             )
-            account_after = machine.paid(account, holding.cash)
-            account_after.family, fits = machine.count_position(
+            account_after = accounts.paid(account, holding.cash)
+            account_after.family, fits = positions.count_position(
                 account, position, holding.size, holding.entry, is_perpetual
             )
             fits = fits and position.fits
             changed.words[0] = instrument.words[0]
             fine: bool = False
-            changed.words[0], fine = machine.with_holders(changed, machine.holders(position))
+            changed.words[0], fine = instruments.with_holders(changed, positions.holders(position))
             state.fees = unsafe_add(state.fees, holding.fees)
             if not fits or not fine:
                 code = machine.OVERFLOW
@@ -121,21 +125,21 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
         position.root_after = position.root_before
     used: uint256 = 0
     if record.kind == HOLDER:
-        state.accounts, used = machine.change_one(
+        state.accounts, used = paths.change_one(
             state.accounts,
             record.first,
             account.bitmap,
-            machine.account_leaf(record.first, account, position.root_before),
-            machine.account_leaf(record.first, account_after, position.root_after),
+            accounts.account_leaf(record.first, account, position.root_before),
+            accounts.account_leaf(record.first, account_after, position.root_after),
             witness.siblings,
             0,
         )
-    state.instruments, used = machine.change_one(
+    state.instruments, used = paths.change_one(
         state.instruments,
         record.instrument,
         instrument.bitmap,
-        machine.instrument_leaf(instrument),
-        machine.instrument_leaf(changed),
+        instruments.instrument_leaf(instrument),
+        instruments.instrument_leaf(changed),
         witness.siblings,
         used,
     )
@@ -199,15 +203,15 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
 @pure
 def _listing(
     record: machine.Record,
-    instrument: machine.Instrument,
+    instrument: instruments.Instrument,
     fields: Bytes[machine.FIELDS],
     at: uint256,
     hash: uint256,
-) -> (uint256, machine.Instrument, bytes32):
+) -> (uint256, instruments.Instrument, bytes32):
     """
     @notice LISTING: the instrument, and the hash of the underlyings.
     """
-    listed: machine.Instrument = empty(machine.Instrument)
+    listed: instruments.Instrument = empty(instruments.Instrument)
     listed.exists = True
     listed.bitmap = instrument.bitmap
     listed.words[0] = record.flags << 192
@@ -236,11 +240,11 @@ def _listing(
 
 @internal
 @pure
-def _are_terms(listed: machine.Instrument) -> bool:
+def _are_terms(listed: instruments.Instrument) -> bool:
     """
     @notice Whether terms are such that no later product leaves its field.
     """
-    kind: uint256 = machine.kind_of(listed)
+    kind: uint256 = instruments.kind_of(listed)
     option_type: uint256 = (listed.words[3] >> 200) & 255
     tick: uint256 = listed.words[3] & machine.LOW_64
     lot: uint256 = listed.words[4] >> 192
@@ -251,9 +255,9 @@ def _are_terms(listed: machine.Instrument) -> bool:
         return False
     if tick < 1 or tick > 2 ** 40 or lot < 1 or lot > 10 ** 10 or tick * lot % E8 != 0:
         return False
-    if machine.term(listed, 2) > 2 ** 42 or limit < 1 or limit > 2 ** 40:
+    if instruments.term(listed, 2) > 2 ** 42 or limit < 1 or limit > 2 ** 40:
         return False
-    if limit * machine.multiplier(listed) > 2 ** 45:
+    if limit * instruments.multiplier(listed) > 2 ** 45:
         return False
     if fees & machine.LOW_32 > MOST_FEE or fees >> 32 > MOST_FEE:
         return False
@@ -262,12 +266,12 @@ def _are_terms(listed: machine.Instrument) -> bool:
 
 @internal
 @pure
-def _change(record: machine.Record, instrument: machine.Instrument) -> (uint256, machine.Instrument):
+def _change(record: machine.Record, instrument: instruments.Instrument) -> (uint256, instruments.Instrument):
     """
     @notice STATE, MARK, SETTLE and SETTLED.
     """
-    changed: machine.Instrument = instrument
-    kind: uint256 = machine.kind_of(instrument)
+    changed: instruments.Instrument = instrument
+    kind: uint256 = instruments.kind_of(instrument)
     holders: uint256 = (instrument.words[0] >> 64) & machine.LOW_64
     if record.kind == SETTLED:
         under_way: bool = instrument.exists and instrument.words[2] >> 192 != 0
@@ -275,7 +279,7 @@ def _change(record: machine.Record, instrument: machine.Instrument) -> (uint256,
             return machine.ORDER, changed
         changed.words[2] = 0
         return machine.ALLOWED, changed
-    if not machine.is_open(instrument):
+    if not instruments.is_open(instrument):
         return machine.INSTRUMENT, changed
     if record.kind == STATE:
         if record.flags >= DELISTED and holders != 0:
@@ -309,15 +313,15 @@ def _change(record: machine.Record, instrument: machine.Instrument) -> (uint256,
 @pure
 def _holder(
     record: machine.Record,
-    account: machine.Account,
-    instrument: machine.Instrument,
-    position: machine.Position,
-) -> (Holding, machine.Instrument):
+    account: accounts.Account,
+    instrument: instruments.Instrument,
+    position: positions.Position,
+) -> (Holding, instruments.Instrument):
     """
     @notice HOLDER: what a settlement does to one who holds the instrument, whose place in line is taken.
     """
     made: Holding = empty(Holding)
-    changed: machine.Instrument = instrument
+    changed: instruments.Instrument = instrument
     told: uint256 = instrument.words[2]
     kind: uint256 = told >> 192
     left: uint256 = (told >> 128) & machine.LOW_64
@@ -328,7 +332,7 @@ def _holder(
     if not instrument.exists or kind == 0:
         made.code = machine.INSTRUMENT
         return made, changed
-    if not position.existed or (record.first >= machine.FIRST_USER and not account.exists):
+    if not position.existed or (record.first >= accounts.FIRST_USER and not account.exists):
         made.code = machine.ACCOUNT
         return made, changed
     if record.first <= last or left == 0:
@@ -343,7 +347,7 @@ def _holder(
         made.size = -size
         made.entry = -entry
     elif kind == PERPETUAL_SETTLEMENT:
-        after: int256 = price * size * convert(machine.multiplier(instrument), int256)
+        after: int256 = price * size * convert(instruments.multiplier(instrument), int256)
         made.cash = after - entry
         made.entry = after - entry
     elif kind == FUNDING:
@@ -357,19 +361,19 @@ def _holder(
 
 @internal
 @pure
-def _delivery(instrument: machine.Instrument, price: int256, size: int256) -> (int256, int256):
+def _delivery(instrument: instruments.Instrument, price: int256, size: int256) -> (int256, int256):
     """
     @notice (payoff, fee) of a position at delivery.
     """
-    inside: int256 = price - convert(machine.term(instrument, 2), int256)
+    inside: int256 = price - convert(instruments.term(instrument, 2), int256)
     if (instrument.words[3] >> 200) & 255 == PUT:
         inside = -inside
     lot: uint256 = instrument.words[4] >> 192
     lots: uint256 = convert(abs(size), uint256)
     payoff: uint256 = lots * (convert(max(inside, 0), uint256) * lot // E8)
-    per_lot: uint256 = machine.ceil_div(convert(price, uint256) * lot, E8)
+    per_lot: uint256 = instruments.ceil_div(convert(price, uint256) * lot, E8)
     rate: uint256 = (instrument.words[5] >> 160) & machine.LOW_32
-    fee: uint256 = machine.fee(instrument, rate, per_lot, lots, payoff)
+    fee: uint256 = instruments.fee(instrument, rate, per_lot, lots, payoff)
     if size < 0:
         return -convert(payoff, int256), convert(fee, int256)
     return convert(payoff, int256), convert(fee, int256)

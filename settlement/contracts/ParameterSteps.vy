@@ -4,11 +4,15 @@
 @notice Executes steps that change parameters (docs/protocol.md): UNDERLYING, FEES, RISK and DISCOUNT; and
     LIQUIDATION_FEE, which parameters bound.
 """
-import trees
+import accounts
+import instruments
 import machine
+import paths
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
+initializes: accounts[paths := paths]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -134,7 +138,7 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
             if rate < least or rate > MOST_RATE:
                 return machine.FIELD
     if kind == LIQUIDATION_FEE:
-        if record.first < machine.FIRST_USER:
+        if record.first < accounts.FIRST_USER:
             return machine.ACCOUNT
         if record.p < 0:
             return machine.AMOUNT
@@ -204,10 +208,10 @@ def _liquidation_fee(
     """
     @notice LIQUIDATION_FEE: of the fills just before it, to the insurance fund.
     """
-    account: machine.Account = machine.account_at(fields, 0)
-    fund: machine.Account = machine.account_at(fields, 104)
+    account: accounts.Account = accounts.account_at(fields, 0)
+    fund: accounts.Account = accounts.account_at(fields, 104)
     assert account.word_count == 0 and fund.word_count == 0, "WITNESS"
-    instrument: machine.Instrument = machine.instrument_at(fields, 208)
+    instrument: instruments.Instrument = instruments.instrument_at(fields, 208)
     sections: bytes32[8] = empty(bytes32[8])
     at: uint256 = 0
     count: uint256 = 0
@@ -234,26 +238,26 @@ def _liquidation_fee(
         code = machine.ORDER
     else:
         price: uint256 = (underlying >> 64) & machine.LOW_64
-        per_lot: uint256 = machine.ceil_div(price * (instrument.words[4] >> 192), E8)
+        per_lot: uint256 = instruments.ceil_div(price * (instrument.words[4] >> 192), E8)
         size: uint256 = convert(abs(record.q), uint256)
         worth: uint256 = told & machine.LOW_128
-        most: uint256 = machine.fee(instrument, underlying & machine.LOW_64, per_lot, size, worth)
+        most: uint256 = instruments.fee(instrument, underlying & machine.LOW_64, per_lot, size, worth)
         if convert(record.p, uint256) > most:
             code = machine.AMOUNT
     amount: int256 = record.p if code == machine.ALLOWED else 0
     after: machine.State = state
     used: uint256 = 0
-    after.accounts, used = machine.change_accounts(
+    after.accounts, used = accounts.change_accounts(
         state.accounts,
         2,
         [record.first, INSURANCE],
         [account, fund],
-        [machine.paid(account, -amount), machine.paid(fund, amount)],
-        [machine.positions_root(first_pages), machine.positions_root(second_pages)],
+        [accounts.paid(account, -amount), accounts.paid(fund, amount)],
+        [accounts.positions_root(first_pages), accounts.positions_root(second_pages)],
         siblings,
     )
-    leaf: bytes32 = machine.instrument_leaf(instrument)
-    after.instruments, used = machine.change_one(
+    leaf: bytes32 = instruments.instrument_leaf(instrument)
+    after.instruments, used = paths.change_one(
         state.instruments, record.instrument, instrument.bitmap, leaf, leaf, siblings, used
     )
     if code != machine.ALLOWED:

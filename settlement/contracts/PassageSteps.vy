@@ -4,11 +4,16 @@
 @notice Executes positions passing from one account to another (docs/protocol.md): takeovers (TAKEOVER, MOVED, TOPPED,
     TAKEN) and moves in a family (MOVING, MOVED, MOVING_ENDED).
 """
-import trees
+import accounts
+import instruments
 import machine
+import passages
+import paths
+import positions
+import trees
 
 initializes: trees
-initializes: machine[trees := trees]
+initializes: paths[trees := trees]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable
@@ -23,10 +28,6 @@ MOVING_ENDED: constant(uint256) = 32
 INSURANCE: constant(uint256) = 2
 SHARING: constant(uint256) = 4
 PASSAGE: constant(uint256) = 5
-OF_TAKEOVER: constant(uint256) = 1
-OF_MOVE: constant(uint256) = 2
-PART_MOVED: constant(uint256) = 1
-PART_OTHER: constant(uint256) = 2
 OPTION: constant(uint256) = 1
 PERPETUAL: constant(uint256) = 2
 PPM: constant(int256) = 1_000_000
@@ -34,27 +35,15 @@ LOTS_END: constant(int256) = 2 ** 28
 
 DISPUTE: immutable(Dispute)
 
-struct Passage:
-    kind: uint256
-    source: uint256
-    destination: uint256
-    fraction: uint256
-    left: uint256
-    next: uint256
-    flags: uint256
-    worth: int256
-    most: uint256
-    topped: uint256
-
 struct Work:
     code: uint256
     count: uint256
     numbers: uint256[2]
-    before: machine.Account[2]
-    behind: machine.Account[2]
+    before: accounts.Account[2]
+    behind: accounts.Account[2]
     roots: bytes32[2]  # of the positions before
     roots_behind: bytes32[2]
-    passage: Passage
+    passage: passages.Passage
 
 
 @deploy
@@ -86,21 +75,21 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     at: uint256 = 0
     words: Bytes[machine.WORDS] = b""
     more_words: Bytes[machine.WORDS] = b""
-    work.before[0] = machine.account_at(witness.fields, 0)
-    words = machine.words_at(witness.fields, 104, work.before[0].word_count)
+    work.before[0] = accounts.account_at(witness.fields, 0)
+    words = positions.words_at(witness.fields, 104, work.before[0].word_count)
     at = 104 + len(words)
     if work.count == 2:
-        work.before[1] = machine.account_at(witness.fields, at)
-        more_words = machine.words_at(witness.fields, at + 104, work.before[1].word_count)
+        work.before[1] = accounts.account_at(witness.fields, at)
+        more_words = positions.words_at(witness.fields, at + 104, work.before[1].word_count)
         at += 104 + len(more_words)
     work.behind = work.before
-    instrument: machine.Instrument = empty(machine.Instrument)
+    instrument: instruments.Instrument = empty(instruments.Instrument)
     if record.kind == MOVED:
-        instrument = machine.instrument_at(witness.fields, at)
+        instrument = instruments.instrument_at(witness.fields, at)
         at += 293
     else:
         work.roots = [
-            machine.positions_root(witness.first_pages), machine.positions_root(witness.second_pages)
+            accounts.positions_root(witness.first_pages), accounts.positions_root(witness.second_pages)
         ]
     sections: bytes32[8] = empty(bytes32[8])
     sections, at = machine.sections_at(witness.fields, at)
@@ -111,16 +100,16 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
             convert(extract32(witness.fields, at + 32), uint256),
             convert(extract32(witness.fields, at + 64), uint256),
         ]
-        work.passage = self._read(passed)
-        sections[PASSAGE] = self._hash(work.passage)
+        work.passage = passages.read(passed)
+        sections[PASSAGE] = passages.hash(work.passage)
     assert keccak256(abi_encode(sections)) == state.parameters, "WITNESS"
 
-    changed: machine.Instrument = instrument
+    changed: instruments.Instrument = instrument
     if record.kind == MOVED:
-        mine: machine.Position = machine.move(
+        mine: positions.Position = positions.move(
             witness.first_pages, work.before[0].page_at, words, record.instrument, -record.q, -record.p
         )
-        theirs: machine.Position = machine.move(
+        theirs: positions.Position = positions.move(
             witness.second_pages, work.before[1].page_at, more_words, record.instrument, record.q, record.p
         )
         work.roots = [mine.root_before, theirs.root_before]
@@ -137,18 +126,18 @@ def step(subject: bytes32, progress: machine.Progress, witness: machine.Witness)
     used: uint256 = 0
     state.accounts, used = self._change_accounts(state.accounts, work, witness.siblings)
     if record.kind == MOVED:
-        state.instruments, used = machine.change_one(
+        state.instruments, used = paths.change_one(
             state.instruments,
             record.instrument,
             instrument.bitmap,
-            machine.instrument_leaf(instrument),
-            machine.instrument_leaf(changed),
+            instruments.instrument_leaf(instrument),
+            instruments.instrument_leaf(changed),
             witness.siblings,
             used,
         )
     if work.code != machine.ALLOWED:
         return self._end(subject, progress, witness.step, witness.more, work.code, progress.state)
-    sections[PASSAGE] = self._hash(work.passage)
+    sections[PASSAGE] = passages.hash(work.passage)
     state.parameters = keccak256(abi_encode(sections))
     return self._end(subject, progress, witness.step, witness.more, machine.ALLOWED, state)
 
@@ -164,15 +153,15 @@ def _change_accounts(
     old: bytes32[2] = empty(bytes32[2])
     new: bytes32[2] = empty(bytes32[2])
     for k: uint256 in range(work.count, bound=2):
-        old[k] = machine.account_leaf(work.numbers[k], work.before[k], work.roots[k])
-        new[k] = machine.account_leaf(work.numbers[k], work.behind[k], work.roots_behind[k])
+        old[k] = accounts.account_leaf(work.numbers[k], work.before[k], work.roots[k])
+        new[k] = accounts.account_leaf(work.numbers[k], work.behind[k], work.roots_behind[k])
     after: bytes32 = empty(bytes32)
     at: uint256 = 0
     if work.count == 1:
-        after, at = machine.change_one(root, work.numbers[0], work.before[0].bitmap, old[0], new[0], siblings, 0)
+        after, at = paths.change_one(root, work.numbers[0], work.before[0].bitmap, old[0], new[0], siblings, 0)
     else:
         bitmaps: uint256[2] = [work.before[0].bitmap, work.before[1].bitmap]
-        after, at = machine.change_two(root, work.numbers, bitmaps, old, new, siblings, 0)
+        after, at = paths.change_two(root, work.numbers, bitmaps, old, new, siblings, 0)
     return after, at
 
 
@@ -218,7 +207,7 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
         if record.p <= 0:
             return machine.AMOUNT
         return machine.ALLOWED
-    if record.first < machine.FIRST_USER or record.second < machine.FIRST_USER:
+    if record.first < accounts.FIRST_USER or record.second < accounts.FIRST_USER:
         return machine.ACCOUNT
     if record.first == record.second:
         return machine.ACCOUNT
@@ -239,37 +228,6 @@ def _shape(record: machine.Record, step: uint256, more: uint256) -> uint256:
 
 @internal
 @pure
-def _read(words: uint256[3]) -> Passage:
-    return Passage(
-        kind=words[0] >> 224,
-        source=(words[0] >> 192) & machine.LOW_32,
-        destination=(words[0] >> 160) & machine.LOW_32,
-        fraction=(words[0] >> 128) & machine.LOW_32,
-        left=(words[0] >> 96) & machine.LOW_32,
-        next=(words[0] >> 32) & machine.LOW_64,
-        flags=words[0] & machine.LOW_32,
-        worth=machine.signed(words[1]) >> 128,
-        most=words[1] & machine.LOW_128,
-        topped=words[2],
-    )
-
-
-@internal
-@pure
-def _hash(passage: Passage) -> bytes32:
-    """
-    @notice Of the section: zero while nothing passes.
-    """
-    if passage.kind == 0:
-        return empty(bytes32)
-    head: uint256 = (passage.kind << 224) | (passage.source << 192) | (passage.destination << 160)
-    head |= (passage.fraction << 128) | (passage.left << 96) | (passage.next << 32) | passage.flags
-    sums: uint256 = (machine.unsigned(passage.worth) << 128) | passage.most
-    return keccak256(abi_encode(head, sums, passage.topped))
-
-
-@internal
-@pure
 def _begin(record: machine.Record, work: Work, passage: bytes32, sharing: bytes32) -> Work:
     """
     @notice TAKEOVER and MOVING.
@@ -281,22 +239,22 @@ def _begin(record: machine.Record, work: Work, passage: bytes32, sharing: bytes3
     if not work.before[0].exists or not work.before[1].exists:
         made.code = machine.ACCOUNT
         return made
-    mine: uint256 = machine.family_of(record.first, work.before[0])
-    of_one: bool = mine == machine.family_of(record.second, work.before[1])
+    mine: uint256 = accounts.family_of(record.first, work.before[0])
+    of_one: bool = mine == accounts.family_of(record.second, work.before[1])
     if record.kind == TAKEOVER:
-        if of_one or not machine.in_liquidation(work.before[1]):
+        if of_one or not accounts.in_liquidation(work.before[1]):
             made.code = machine.ACCOUNT
-        made.passage.kind = OF_TAKEOVER
+        made.passage.kind = passages.OF_TAKEOVER
         made.passage.source = record.second
         made.passage.destination = record.first
         made.passage.fraction = convert(record.p, uint256)
-        made.passage.left = (work.before[1].family >> machine.OPEN_AT) & machine.LOW_16
+        made.passage.left = (work.before[1].family >> positions.OPEN_AT) & machine.LOW_16
         return made
-    if not of_one or machine.in_liquidation(work.before[0]) or machine.in_liquidation(work.before[1]):
+    if not of_one or accounts.in_liquidation(work.before[0]) or accounts.in_liquidation(work.before[1]):
         made.code = machine.ACCOUNT
     elif sharing != empty(bytes32):
         made.code = machine.PASSING
-    made.passage.kind = OF_MOVE
+    made.passage.kind = passages.OF_MOVE
     made.passage.source = record.first
     made.passage.destination = record.second
     return made
@@ -304,34 +262,21 @@ def _begin(record: machine.Record, work: Work, passage: bytes32, sharing: bytes3
 
 @internal
 @pure
-def _part(size: int256, fraction: uint256, is_option: bool) -> int256:
-    """
-    @notice The part of a position a takeover moves: of an option held long rounded down, else away from zero.
-    """
-    lots: uint256 = convert(abs(size), uint256) * fraction
-    if size > 0 and is_option:
-        return convert(lots // 1_000_000, int256)
-    part: int256 = convert(machine.ceil_div(lots, 1_000_000), int256)
-    return part if size > 0 else -part
-
-
-@internal
-@pure
 def _moved(
     record: machine.Record,
     work: Work,
-    instrument: machine.Instrument,
-    mine: machine.Position,
-    theirs: machine.Position,
-) -> (Work, machine.Instrument):
+    instrument: instruments.Instrument,
+    mine: positions.Position,
+    theirs: positions.Position,
+) -> (Work, instruments.Instrument):
     """
     @notice MOVED: one part.
     """
     made: Work = work
-    changed: machine.Instrument = instrument
-    told: Passage = work.passage
-    is_option: bool = machine.kind_of(instrument) == OPTION
-    is_perpetual: bool = machine.kind_of(instrument) == PERPETUAL
+    changed: instruments.Instrument = instrument
+    told: passages.Passage = work.passage
+    is_option: bool = instruments.kind_of(instrument) == OPTION
+    is_perpetual: bool = instruments.kind_of(instrument) == PERPETUAL
     size: int256 = mine.size_before
     if told.kind == 0 or told.source != record.first or told.destination != record.second:
         made.code = machine.PASSING
@@ -339,14 +284,14 @@ def _moved(
     if not work.before[0].exists or not work.before[1].exists:
         made.code = machine.ACCOUNT
         return made, changed
-    if not machine.is_open(instrument):
+    if not instruments.is_open(instrument):
         made.code = machine.INSTRUMENT
         return made, changed
-    if told.kind == OF_TAKEOVER:
+    if told.kind == passages.OF_TAKEOVER:
         if record.instrument < told.next or told.left == 0:
             made.code = machine.ORDER
             return made, changed
-        if size == 0 or record.q != self._part(size, told.fraction, is_option):
+        if size == 0 or record.q != passages.part(size, told.fraction, is_option):
             made.code = machine.AMOUNT
             return made, changed
         made.passage.next = record.instrument + 1
@@ -360,24 +305,24 @@ def _moved(
         return made, changed
     fine: bool = False
     fits: bool = mine.fits and theirs.fits
-    made.behind[0].family, fine = machine.count_position(
+    made.behind[0].family, fine = positions.count_position(
         work.before[0], mine, -record.q, -record.p, is_perpetual
     )
     fits = fits and fine
-    made.behind[1].family, fine = machine.count_position(
+    made.behind[1].family, fine = positions.count_position(
         work.before[1], theirs, record.q, record.p, is_perpetual
     )
     fits = fits and fine
-    changed.words[0], fine = machine.with_holders(instrument, machine.holders(mine) + machine.holders(theirs))
+    changed.words[0], fine = instruments.with_holders(instrument, positions.holders(mine) + positions.holders(theirs))
     fits = fits and fine
-    made.passage.flags |= PART_MOVED
+    made.passage.flags |= passages.PART_MOVED
     if is_option:
         made.passage.worth += record.p
     if is_option and record.q > 0:
         made.passage.most += convert(record.p // 2, uint256)
     else:
-        made.passage.flags |= PART_OTHER
-    fits = fits and machine.is_entry(made.passage.worth) and made.passage.most <= machine.LOW_128
+        made.passage.flags |= passages.PART_OTHER
+    fits = fits and accounts.is_entry(made.passage.worth) and made.passage.most <= machine.LOW_128
     if not fits:
         made.code = machine.OVERFLOW
     return made, changed
@@ -390,33 +335,33 @@ def _close(record: machine.Record, work: Work) -> Work:
     @notice TOPPED, TAKEN and MOVING_ENDED.
     """
     made: Work = work
-    told: Passage = work.passage
-    wanted: uint256 = OF_MOVE if record.kind == MOVING_ENDED else OF_TAKEOVER
+    told: passages.Passage = work.passage
+    wanted: uint256 = passages.OF_MOVE if record.kind == MOVING_ENDED else passages.OF_TAKEOVER
     if told.kind != wanted:
         made.code = machine.PASSING
         return made
     if record.kind == TOPPED:
         if told.fraction != 1_000_000 or told.topped != 0 or record.p > work.before[0].cash:
             made.code = machine.AMOUNT
-        made.behind[0] = machine.paid(work.before[0], -record.p)
+        made.behind[0] = accounts.paid(work.before[0], -record.p)
         made.passage.topped = convert(record.p, uint256)
         return made
     ends: uint256[2] = [told.source, told.destination]
     if record.kind == TAKEN:
         ends = [told.destination, told.source]
-    if record.first != ends[0] or record.second != ends[1] or told.flags & PART_MOVED == 0:
+    if record.first != ends[0] or record.second != ends[1] or told.flags & passages.PART_MOVED == 0:
         made.code = machine.ORDER
         return made
-    made.passage = empty(Passage)
+    made.passage = empty(passages.Passage)
     if record.kind == MOVING_ENDED:
-        made.behind[0] = machine.paid(work.before[0], told.worth)
-        made.behind[1] = machine.paid(work.before[1], -told.worth)
+        made.behind[0] = accounts.paid(work.before[0], told.worth)
+        made.behind[1] = accounts.paid(work.before[1], -told.worth)
         return made
     gain: uint256 = convert(record.p, uint256) + told.topped
     if told.left != 0:
         made.code = machine.ORDER
-    elif record.p != 0 and told.topped != 0 or told.flags & PART_OTHER == 0 and gain > told.most:
+    elif record.p != 0 and told.topped != 0 or told.flags & passages.PART_OTHER == 0 and gain > told.most:
         made.code = machine.AMOUNT
-    made.behind[1] = machine.paid(work.before[1], told.worth - record.p)
-    made.behind[0] = machine.paid(work.before[0], convert(gain, int256) - told.worth)
+    made.behind[1] = accounts.paid(work.before[1], told.worth - record.p)
+    made.behind[0] = accounts.paid(work.before[0], convert(gain, int256) - told.worth)
     return made

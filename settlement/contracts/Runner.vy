@@ -7,7 +7,6 @@ import machine
 import trees
 
 initializes: trees
-initializes: machine[trees := trees]
 
 interface Dispute:
     def advance(subject: bytes32, before: bytes32, behind: bytes32): nonpayable

@@ -22,7 +22,11 @@ SOURCES: Final = Path(__file__).parent
 COMPILER: Final = "0.4.3"
 EVM_VERSION: Final = "cancun"
 CACHE_VARIABLE: Final = "STRIKEBOOK_CONTRACTS_CACHE"
+WIDE: Final = "Wide"
+"""What a name begins with that means a contract compiled with larger bounds (WideBounds.vy for bounds.vy)."""
 _IMPORT: Final = re.compile(rb"^import (\w+)$", re.MULTILINE)
+_BOUNDS: Final = "bounds.vy"
+_WIDE_BOUNDS: Final = "WideBounds.vy"
 _OUTPUTS: Final = ["abi", "bytecode", "bytecode_runtime"]
 
 
@@ -50,7 +54,10 @@ def cache_directory() -> Path:
 def sources_hash(name: str, directory: Path = SOURCES) -> str:
     """Of a contract's source and of all modules it imports, the compiler's version and the machine; hex."""
     parts = [COMPILER.encode(), EVM_VERSION.encode()]
-    seen, waiting = {name}, [name]
+    source = _source(name, directory)
+    if source != name:
+        parts.append(keccak((SOURCES / _WIDE_BOUNDS).read_bytes()))
+    seen, waiting = {source}, [source]
     while waiting:
         found = waiting.pop()
         path = directory / f"{found}.vy"
@@ -60,6 +67,12 @@ def sources_hash(name: str, directory: Path = SOURCES) -> str:
         seen.update(new)
         waiting += new
     return keccak(b"\0".join(parts)).hex()
+
+
+def _source(name: str, directory: Path) -> str:
+    """The contract whose source it is: `WideFillSteps` is FillSteps with larger bounds."""
+    is_wide = name.startswith(WIDE) and not (directory / f"{name}.vy").exists()
+    return name.removeprefix(WIDE) if is_wide else name
 
 
 @cache
@@ -83,7 +96,8 @@ def compiled(name: str, cache: Path | None = None, directory: Path = SOURCES) ->
 
 
 def _compile(directory: Path, name: str) -> dict[str, Any]:
-    path = directory / f"{name}.vy"
+    source_name = _source(name, directory)
+    path = directory / f"{source_name}.vy"
     text = path.read_text()
     try:
         version = metadata.version("vyper")
@@ -97,7 +111,12 @@ def _compile(directory: Path, name: str) -> dict[str, Any]:
     from vyper.compiler.settings import Settings
 
     source = FileInput(0, Path(path.name), path, text)
-    bundle = FilesystemInputBundle([SOURCES, directory])
+    places = [SOURCES, directory]
+    overlay = tempfile.TemporaryDirectory()
+    if source_name != name:
+        (Path(overlay.name) / _BOUNDS).write_bytes((SOURCES / _WIDE_BOUNDS).read_bytes())
+        places.append(Path(overlay.name))  # the last place is looked at first
+    bundle = FilesystemInputBundle(places)
     settings = Settings(evm_version=EVM_VERSION)
     collects = gc.isenabled()
     gc.disable()  # millions of objects that all live until the end: a third of the time
@@ -112,6 +131,7 @@ def _compile(directory: Path, name: str) -> dict[str, Any]:
             )
         )
     finally:
+        overlay.cleanup()
         if collects:
             gc.enable()
 

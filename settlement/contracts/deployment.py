@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from settlement.contracts.compiler import compiled
+from settlement.contracts.compiler import WIDE, compiled
 from settlement.contracts.evm import Contract, Evm, deploy
 from settlement.stf import steps as s
 
@@ -29,6 +30,8 @@ EXECUTORS: Final[dict[str, tuple[int, ...]]] = {
     "InstrumentSteps": (s.LISTING, s.STATE, s.MARK, s.SETTLE, s.HOLDER, s.SETTLED),
 }
 """Contracts of steps, and the kinds each executes."""
+WIDE_EXECUTORS: Final = ("FillSteps", "PassageSteps", "ParameterSteps", "InstrumentSteps")
+"""Those that also stand with larger bounds: they open page lists or the underlyings."""
 _WITH_QUEUE: Final = frozenset(("CashSteps",))
 """Those that ask the bridge what was deposited and requested."""
 
@@ -60,11 +63,54 @@ class Contracts:
     evidence: Contract
     escape: Contract
     runner: Contract
+    decoding: Contract
+    payloads: Contract
+    directory: Contract
+    tables: Contract
+    fills: Contract
+    others: Contract
     executors: dict[str, Contract]
+    """By name; the wide ones' begins with Wide."""
 
-    def executor(self, kind: int) -> Contract:
-        """The contract that executes steps of a kind. Raises KeyError."""
-        return self.executors[executor_of(kind)]
+    def executor(self, kind: int, *, wide: bool = False) -> Contract:
+        """The contract that executes steps of a kind; `wide`: whose witness is beyond the usual bounds. Raises KeyError."""
+        return self.executors[WIDE * wide + executor_of(kind)]
+
+    def addresses(self) -> dict[str, bytes]:
+        """Where they are, by the names of their sources."""
+        single = {name: getattr(self, field).address for field, name in SOURCES.items()}
+        return single | {name: each.address for name, each in self.executors.items()}
+
+    @classmethod
+    def at(cls, evm: Evm, addresses: Mapping[str, bytes], cache: Path | None = None) -> Contracts:
+        """Those that stand at these addresses already. Raises KeyError for one that is missing."""
+
+        def found(name: str) -> Contract:
+            return Contract(evm, compiled(name, cache), addresses[name])
+
+        executors = {name: found(name) for name in EXECUTOR_NAMES}
+        return cls(**{field: found(name) for field, name in SOURCES.items()}, executors=executors)
+
+
+SOURCES: Final = {
+    "token": "Token",
+    "bridge": "Bridge",
+    "inbox": "Inbox",
+    "dispute": "Dispute",
+    "demands": "Demands",
+    "evidence": "Evidence",
+    "escape": "Escape",
+    "runner": "Runner",
+    "decoding": "Decoding",
+    "payloads": "Payloads",
+    "directory": "Directory",
+    "tables": "TableChecks",
+    "fills": "FillDecoder",
+    "others": "OtherDecoder",
+}
+"""The sources of all contracts but those of steps, by their fields in `Contracts`."""
+EXECUTOR_NAMES: Final = (*EXECUTORS, *(WIDE + name for name in WIDE_EXECUTORS))
+assert {field.name for field in fields(Contracts)} == {*SOURCES, "executors"}
 
 
 def executor_of(kind: int) -> str:
@@ -120,7 +166,7 @@ def deploy_all(
     dispute = deploy(evm, deployer, compiled("Dispute", cache), inbox.address, told.dispute_s)
     executors = {
         name: deploy_executor(evm, deployer, name, dispute.address, bridge.address, cache)
-        for name in EXECUTORS
+        for name in EXECUTOR_NAMES
     }
     demands = deploy(
         evm,
@@ -146,6 +192,26 @@ def deploy_all(
     enlisted = [runner.address, *(each.address for each in executors.values())]
     dispute.transact(deployer, "enlist", enlisted)
     bridge.transact(deployer, "enlist", inbox.address, escape.address)
-    judges = [dispute.address, demands.address, evidence.address]
+    decoding = deploy(evm, deployer, compiled("Decoding", cache), inbox.address, told.dispute_s)
+    judges = [dispute.address, demands.address, evidence.address, decoding.address]
     inbox.transact(deployer, "enlist", judges, escape.address)
-    return Contracts(token, bridge, inbox, dispute, demands, evidence, escape, runner, executors)
+    decoders = _deploy_decoders(evm, deployer, inbox.address, decoding, cache)
+    return Contracts(
+        token, bridge, inbox, dispute, demands, evidence, escape, runner, decoding, *decoders, executors
+    )
+
+
+def _deploy_decoders(
+    evm: Evm, deployer: bytes, inbox: bytes, decoding: Contract, cache: Path | None
+) -> tuple[Contract, ...]:
+    """What decodes: Payloads, Directory, TableChecks, FillDecoder, OtherDecoder."""
+    at = decoding.address
+    payloads = deploy(evm, deployer, compiled("Payloads", cache), inbox, at)
+    directory = deploy(evm, deployer, compiled("Directory", cache), inbox, payloads.address, at)
+    tables = deploy(evm, deployer, compiled("TableChecks", cache), inbox, at)
+    arguments = payloads.address, directory.address, at
+    fills = deploy(evm, deployer, compiled("FillDecoder", cache), *arguments)
+    others = deploy(evm, deployer, compiled("OtherDecoder", cache), *arguments)
+    witnesses = [payloads.address, directory.address, tables.address]
+    decoding.transact(deployer, "enlist", [fills.address, others.address], witnesses)
+    return payloads, directory, tables, fills, others

@@ -111,6 +111,10 @@ class Contract:
     def _signature(entry: dict[str, Any]) -> str:
         return f"{entry['name']}({','.join(_type_of(each) for each in entry['inputs'])})"
 
+    def types(self, function: str) -> list[str]:
+        """The types a function takes. Raises KeyError for one it has not."""
+        return [_type_of(each) for each in self._functions[function]["inputs"]]
+
     def data(self, function: str, *values: Any) -> bytes:
         """The data of a call. Raises KeyError for a function it has not."""
         return abi.encode_call(self._signature(self._functions[function]), values)

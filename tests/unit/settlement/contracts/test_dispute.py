@@ -144,7 +144,7 @@ def test_a_new_root_that_is_not_the_last_of_the_trace_is_proven_alone(revm: Mach
     header = world.header(chunks, done, new_root=keccak(b"other"))
     world.post(header)
     dispute = world.contracts.dispute
-    dispute.transact(world.challenger, "prove_end", header.bound(), bytes(32), done.new_root, ())
+    world.prove(dispute, "prove_end", header.bound(), bytes(32), done.new_root, ())
     assert world.contracts.inbox.call("head") == 0
 
 

@@ -58,18 +58,18 @@ def test_two_heads_under_one_number_cost_the_bond_once(revm: Machine) -> None:
     one, other = signed(world, 77, keccak(b"one")), signed(world, 77, keccak(b"other"))
     for wrong, code in (((one, one), "SAME"), ((one, signed(world, 78, keccak(b"x"))), "SAME")):
         with pytest.raises(Reverted, match=code):
-            evidence.transact(world.challenger, "two_heads", *wrong)
+            world.prove(evidence, "two_heads", *wrong)
     for broken in ((*other[:2], keccak(b"made up"), *other[3:]), signed(world, 77, keccak(b"z"), chain=5)):
         with pytest.raises(Reverted, match="SIGNATURE"):
-            evidence.transact(world.challenger, "two_heads", one, broken)
+            world.prove(evidence, "two_heads", one, broken)
     before = world.contracts.token.call("balanceOf", world.challenger)
-    evidence.transact(world.challenger, "two_heads", one, other)
+    world.prove(evidence, "two_heads", one, other)
     assert inbox.call("bond") == 0
     assert world.contracts.token.call("balanceOf", world.challenger) > before
     world.contracts.token.transact(world.deployer, "mint", world.operator, 10)
     inbox.transact(world.operator, "add_bond", 10)
     with pytest.raises(Reverted, match="USED"):
-        evidence.transact(world.challenger, "two_heads", one, other)
+        world.prove(evidence, "two_heads", one, other)
 
 
 def test_a_posted_batch_with_another_head_costs_the_bond(revm: Machine) -> None:
@@ -79,18 +79,14 @@ def test_a_posted_batch_with_another_head_costs_the_bond(revm: Machine) -> None:
     right = signed(world, 25, LEAVES[2][1])
     bound = header.bound()
     with pytest.raises(Reverted, match="SAME"):
-        evidence.transact(
-            world.challenger, "head_and_batch", right, bound, bytes(32), 0, leaf(LEAVES, hashes, 2)
-        )
+        world.prove(evidence, "head_and_batch", right, bound, bytes(32), 0, leaf(LEAVES, hashes, 2))
     lie = signed(world, 25, keccak(b"what was told"))
     made_up = (2, 25, keccak(b"y"), leaf(LEAVES, hashes, 2)[3])
     with pytest.raises(Reverted, match="LEAF"):
-        evidence.transact(world.challenger, "head_and_batch", lie, bound, bytes(32), 0, made_up)
+        world.prove(evidence, "head_and_batch", lie, bound, bytes(32), 0, made_up)
     with pytest.raises(Reverted, match="RANGE"):
-        evidence.transact(
-            world.challenger, "head_and_batch", lie, bound, bytes(32), 1, leaf(LEAVES, hashes, 2)
-        )
-    evidence.transact(world.challenger, "head_and_batch", lie, bound, bytes(32), 0, leaf(LEAVES, hashes, 2))
+        world.prove(evidence, "head_and_batch", lie, bound, bytes(32), 1, leaf(LEAVES, hashes, 2))
+    world.prove(evidence, "head_and_batch", lie, bound, bytes(32), 0, leaf(LEAVES, hashes, 2))
     assert world.contracts.inbox.call("bond") == 0
 
 
@@ -102,6 +98,6 @@ def test_a_head_that_a_posted_batch_has_not_costs_the_bond(revm: Machine) -> Non
     around = leaf(LEAVES, hashes, 2), leaf(LEAVES, hashes, 3)
     wide = leaf(LEAVES, hashes, 1), leaf(LEAVES, hashes, 3)
     with pytest.raises(Reverted, match="LEAF"):
-        evidence.transact(world.challenger, "head_between", lie, bound, bytes(32), 0, *wide)
-    evidence.transact(world.challenger, "head_between", lie, bound, bytes(32), 0, *around)
+        world.prove(evidence, "head_between", lie, bound, bytes(32), 0, *wide)
+    world.prove(evidence, "head_between", lie, bound, bytes(32), 0, *around)
     assert world.contracts.inbox.call("bond") == 0

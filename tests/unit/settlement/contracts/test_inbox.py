@@ -54,6 +54,10 @@ def test_headers_that_do_not_follow_are_refused(revm: Machine) -> None:
     refused(world, "RANGE", ranges=(shard._replace(last_seq=shard.first_seq - 1),))
     refused(world, "BLOBS", layer=1)
     refused(world, "BLOBS", layer=1, blobs=1, payload=b"")
+    refused(world, "BLOBS", layer=1, blobs=2, payload=b"")
+    refused(world, "SIZE", layer=1, blobs=133, payload_bytes=2**24 + 1, payload=b"")
+    refused(world, "SIZE", layer=2, payload_bytes=131_073, payload=b"")
+    refused(world, "RANGE", ranges=(shard, shard._replace(first_seq=shard.last_seq + 1, last_seq=10**6)))
     refused(world, "HEADER", layer=3)
     refused(world, "DEPOSITS", deposits_through=1)
     refused(world, "FORCED", forced_through=1)
@@ -75,7 +79,7 @@ def test_blobs_are_kept_as_one_hash(revm: Machine) -> None:
     world = World(*revm, venue())
     chunks, done = world.batch(INDEX)
     hashes = [b"\x01" + bytes(30) + bytes([n]) for n in (1, 2)]
-    header = world.header(chunks, done, layer=1, blobs=2)
+    header = world.header(chunks, done, layer=1, blobs=2, payload_bytes=2 * 126_976)
     inbox = world.contracts.inbox
     for wrong in (hashes[:1], [*hashes, hashes[0]]):
         with pytest.raises(Reverted, match="BLOBS"):

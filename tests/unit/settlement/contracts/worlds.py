@@ -10,8 +10,9 @@ from typing import Any, Final
 from coincurve import PrivateKey
 
 from settlement.contracts import packing
+from settlement.contracts.announcing import announcement, proof_hash
 from settlement.contracts.deployment import Contracts, Settings, deploy_all
-from settlement.contracts.evm import Evm, Receipt
+from settlement.contracts.evm import Contract, Evm, Receipt
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.stf import steps as s
 from settlement.stf.chunks import Chunk, ChunkBuilder, Executed
@@ -183,6 +184,15 @@ class World:
         header = self.header(chunks, done, **changed)
         self.post(header)
         return header
+
+    def prove(self, contract: Contract, function: str, *proof: object) -> Receipt:
+        """Announce a proof, and a block later send it. Raises Reverted."""
+        salt = keccak(function.encode())
+        hash = announcement(self.challenger, salt, proof_hash(contract, function, *proof))
+        if not contract.call("made_at", hash):
+            contract.transact(self.challenger, "announce", hash)
+            self.evm.advance(1)
+        return contract.transact(self.challenger, function, salt, *proof)
 
     def make_final(self) -> None:
         """Let the window of everything posted pass."""
