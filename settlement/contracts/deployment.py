@@ -73,7 +73,10 @@ class Contracts:
     """By name; the wide ones' begins with Wide."""
 
     def executor(self, kind: int, *, wide: bool = False) -> Contract:
-        """The contract that executes steps of a kind; `wide`: whose witness is beyond the usual bounds. Raises KeyError."""
+        """The contract that executes steps of a kind, `wide` where the witness is beyond the usual bounds.
+
+        Raises KeyError.
+        """
         return self.executors[WIDE * wide + executor_of(kind)]
 
     def addresses(self) -> dict[str, bytes]:
@@ -197,14 +200,24 @@ def deploy_all(
     inbox.transact(deployer, "enlist", judges, escape.address)
     decoders = _deploy_decoders(evm, deployer, inbox.address, decoding, cache)
     return Contracts(
-        token, bridge, inbox, dispute, demands, evidence, escape, runner, decoding, *decoders, executors
+        token,
+        bridge,
+        inbox,
+        dispute,
+        demands,
+        evidence,
+        escape,
+        runner,
+        decoding,
+        **decoders,
+        executors=executors,
     )
 
 
 def _deploy_decoders(
     evm: Evm, deployer: bytes, inbox: bytes, decoding: Contract, cache: Path | None
-) -> tuple[Contract, ...]:
-    """What decodes: Payloads, Directory, TableChecks, FillDecoder, OtherDecoder."""
+) -> dict[str, Contract]:
+    """What decodes, by the fields of `Contracts`."""
     at = decoding.address
     payloads = deploy(evm, deployer, compiled("Payloads", cache), inbox, at)
     directory = deploy(evm, deployer, compiled("Directory", cache), inbox, payloads.address, at)
@@ -214,4 +227,6 @@ def _deploy_decoders(
     others = deploy(evm, deployer, compiled("OtherDecoder", cache), *arguments)
     witnesses = [payloads.address, directory.address, tables.address]
     decoding.transact(deployer, "enlist", [fills.address, others.address], witnesses)
-    return payloads, directory, tables, fills, others
+    return {
+        "payloads": payloads, "directory": directory, "tables": tables, "fills": fills, "others": others
+    }  # fmt: skip

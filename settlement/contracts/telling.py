@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from operator import index
 from typing import Final, NamedTuple, SupportsIndex, cast, overload
 
@@ -77,10 +78,9 @@ def told_of(data: bytes, extent: Extent, setting: Setting) -> Told:
             ids = setting.dictionaries.lists[number][kind]
             dictionaries.lists[number][kind] = _Noting(ids, entry_place(number, kind, 0), noted.append)
     rows: tuple[Row, ...] | None = None
-    try:
-        rows = tuple(decode_chunk(data, extent, Setting(setting.tables, dictionaries, Asked(*setting.anchors))))
-    except DecodeError:
-        pass
+    noting = Setting(setting.tables, dictionaries, Asked(*setting.anchors))
+    with suppress(DecodeError):
+        rows = tuple(decode_chunk(data, extent, noting))
     pairs = tuple(dict.fromkeys(noted))
     places = {pair: at for at, pair in enumerate(pairs)}
     return Told(pairs, bytes(places[pair] for pair in noted), tuple(dict.fromkeys(asked)), rows)

@@ -64,8 +64,8 @@ class Bench:
         sections = [*(keccak(bytes([n])) for n in range(7)), keccak(keccak(sizes) + entries)]
         root = leaves.state_root(keccak(b"a"), keccak(b"i"), sections)
         tables = setting.tables.data
-        roots = [root] * 4
-        header = Header(5, 1, 1, *roots, keccak(tables), ZERO_HASH, 1, 1, 1, 1, 0, 0, 0, 0, ())
+        counts = 1, 1, 1, 1, 0, 0, 0, 0
+        header = Header(5, 1, 1, root, root, root, root, keccak(tables), ZERO_HASH, *counts, ())
         state = keccak(b"a"), keccak(b"i"), sections, entries
         entry = 0, extent.steps, extent.first_trade_id, 0, len(data)
         asked = told.pairs, told.order, told.anchors
