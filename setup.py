@@ -1,8 +1,8 @@
-"""Build hook: compiles the matching core and, as a group of its own, the edge's hot modules with mypyc.
-Everything else is in pyproject.toml.
+"""Build hook: compiles the matching core and, as groups of their own, the edge's hot modules and settlement's
+state transition with mypyc. Everything else is in pyproject.toml.
 
-With gcc both are compiled twice: once to watch it work on `loadtest.training`, once with what was seen
-there (about a fifth faster; `STRIKEBOOK_PROFILE=0` leaves it out). `STRIKEBOOK_OPTIMIZE=1` asks the
+With gcc core and edge are compiled twice: once to watch them work on `loadtest.training`, once with what was
+seen there (about a fifth faster; `STRIKEBOOK_PROFILE=0` leaves it out). `STRIKEBOOK_OPTIMIZE=1` asks the
 compiler for less: minutes sooner done, for continuous integration. Without a working C compiler the build
 goes on and the core runs interpreted, with a notice.
 """
@@ -21,7 +21,13 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 NOT_COMPILED = ("__init__.py", "plain.py")
-GROUPS = {"strikebook_core": Path("exchange/core"), "strikebook_edge": Path("exchange/edge")}
+GROUPS = {
+    "strikebook_core": Path("exchange/core"),
+    "strikebook_edge": Path("exchange/edge"),
+    "strikebook_settlement": Path("settlement/stf"),
+}
+UNTRAINED = ("strikebook_settlement", "settlement.")
+"""Names of extensions that `loadtest.training` does not run: they are compiled once."""
 TRAINING_SECONDS_MAX = 300
 
 
@@ -39,8 +45,9 @@ class OptionalBuild(build_ext):
             print(f"strikebook: no compiled core ({error}); it will run interpreted", file=sys.stderr)
 
     def build_extension(self, ext: Any) -> None:
-        ext.extra_compile_args = [*ext.extra_compile_args, *self.profile_flags]
-        ext.extra_link_args = [*ext.extra_link_args, *self.profile_flags]
+        if is_trained(ext):
+            ext.extra_compile_args = [*ext.extra_compile_args, *self.profile_flags]
+            ext.extra_link_args = [*ext.extra_link_args, *self.profile_flags]
         super().build_extension(ext)
 
     def trained(self) -> list[str]:
@@ -63,22 +70,28 @@ class OptionalBuild(build_ext):
         (folder / "loadtest").mkdir()
         for name in ("__init__.py", "training.py"):
             shutil.copy(Path("loadtest", name), folder / "loadtest")
-        kept = self.inplace, self.build_lib, self.compiler
+        kept = self.inplace, self.build_lib, self.compiler, self.extensions
+        self.extensions = [ext for ext in self.extensions if is_trained(ext)]
         plain = [(ext.extra_compile_args, ext.extra_link_args) for ext in self.extensions]
         self.profile_flags = [f"-fprofile-generate={profile}", "-Wno-missing-profile"]
         self.inplace, self.force, self.build_lib = False, True, str(folder)
         try:
             super().run()
         finally:
-            self.inplace, self.build_lib, self.compiler = kept
             for ext, (compile_args, link_args) in zip(self.extensions, plain, strict=True):
                 ext.extra_compile_args, ext.extra_link_args = compile_args, link_args
+            self.inplace, self.build_lib, self.compiler, self.extensions = kept
         environment = {**os.environ, "PYTHONPATH": str(folder)}
         environment.pop("STRIKEBOOK_INTERPRETED", None)
         subprocess.run(
             [sys.executable, "-P", "-W", "error", "-m", "loadtest.training"],
             check=True, cwd=folder, env=environment, timeout=TRAINING_SECONDS_MAX,
         )  # fmt: skip
+
+
+def is_trained(ext: Any) -> bool:
+    """Whether the profile is of this extension."""
+    return not ext.name.startswith(UNTRAINED)
 
 
 def is_gcc() -> bool:

@@ -10,6 +10,7 @@ from settlement.stf.sections import Sharing, Slice
 from settlement.stf.state import Account, State
 from settlement.stf.steps import Step
 
+_DEFICIT_END = 1 << 64
 BEGUN = 1
 COLLECTING = 2
 
@@ -65,7 +66,9 @@ def deficit(state: State, step: Step) -> None:
     """DEFICIT."""
     sharing, account = state.parameters.sharing, state.user(step.first)
     need((sharing.account, sharing.phase) == (step.first, BEGUN), "a deficit of another account")
-    sharing.deficit_micro = sharing.remaining_micro = deficit_micro(account)
+    missing = deficit_micro(account)
+    need(missing < _DEFICIT_END, f"a deficit of {missing}")
+    sharing.deficit_micro = sharing.remaining_micro = missing
     sharing.phase = COLLECTING
 
 

@@ -19,6 +19,12 @@ NO_OWNER: Final = bytes(20)
 FLAT: Final = (0, 0)
 PAGE_SHIFT: Final = 4
 MAX_PAGES: Final = 2_048
+MAX_OPEN: Final = 65_535
+SLOTS: Final = 1 << 32
+_SIZE_END: Final = 1 << 63
+_ENTRY_END: Final = 1 << 127
+_USUAL: Final = 1 << 61
+"""Below it a figure fits its field, whichever it is."""
 
 Page = dict[int, tuple[int, int]]
 """Positions of one page: instrument to (size_lots, entry_value_micro)."""
@@ -90,6 +96,12 @@ class Parameters:
     passage: sc.Passage = field(default_factory=sc.Passage)
     slice: sc.Slice = field(default_factory=sc.Slice)
     dictionaries: sc.Dictionaries = field(default_factory=sc.Dictionaries)
+
+
+def _must_fit(figure: int, end: int) -> None:
+    """Raises TransitionError for a figure outside −end … end − 1."""
+    if not -end <= figure < end:
+        raise TransitionError(f"a figure of {figure} does not fit its field")
 
 
 class State:
@@ -177,7 +189,7 @@ class State:
         """Add (size_lots, entry_value_micro) to the holder's position in an instrument.
 
         Raises:
-            TransitionError: the account would have too many pages.
+            TransitionError: the account would have too many pages or positions, or a figure does not fit.
         """
         which = number >> PAGE_SHIFT
         pages = account.pages
@@ -190,6 +202,9 @@ class State:
                 account.page_count += 1
                 if account.page_count > MAX_PAGES:
                     raise TransitionError(f"account {holder} has positions in too many pages")
+            if not (-_USUAL < new_size < _USUAL and -_USUAL < new_entry < _USUAL):
+                _must_fit(new_size, _SIZE_END)
+                _must_fit(new_entry, _ENTRY_END)
             page[number] = (new_size, new_entry)
             if not old_size and not old_entry:
                 instrument.holders += 1
@@ -199,10 +214,14 @@ class State:
         if not old_size:
             if new_size:
                 account.open_positions += 1
+                if account.open_positions > MAX_OPEN:
+                    raise TransitionError(f"account {holder} has too many open positions")
         elif not new_size:
             account.open_positions -= 1
         if instrument.terms.is_perpetual:
             account.perpetual_entry_micro += entry
+            if not -_USUAL < account.perpetual_entry_micro < _USUAL:
+                _must_fit(account.perpetual_entry_micro, _ENTRY_END)
         self.touched_positions.add(holder << 32 | number)
         self.touched_instruments.add(number)
 
@@ -218,8 +237,10 @@ class State:
             account.page_count -= 1
 
     def add_withdrawal(self, withdrawal: Withdrawal) -> None:
-        """Make a withdrawal's leaf at the next slot."""
+        """Make a withdrawal's leaf at the next slot. Raises TransitionError when there is none left."""
         slot = self.parameters.money.withdrawals
+        if slot >= SLOTS:
+            raise TransitionError("no slot is left for a withdrawal")
         self.parameters.money.withdrawals = slot + 1
         self.set_withdrawal(slot, withdrawal)
 

@@ -79,6 +79,10 @@ class Terms:
         self.delivery_fee_ppm = t[9] >> 32 & _LOW
         self.multiplier_micro = self.tick_micro * self.lot_e8 // E8
 
+    def __reduce__(self) -> tuple[type[Terms], tuple[bytes]]:
+        """Copied and pickled by its words: all else follows from them."""
+        return Terms, (self.words,)
+
 
 def read_terms(words: bytes) -> Terms:
     """The terms of a LISTING, checked so that no later product passes its field.
