@@ -23,6 +23,9 @@ Strikebook, an options exchange on your machine.
   strikebook account create   an account with an API key, on a running venue
   strikebook surface          draw the volatility surface of a running venue, or of a file
   strikebook verify           rebuild every balance from the L1's data and compare roots
+  strikebook watch            follow the L1, raise alarms, challenge what is wrong
+  strikebook exit             withdraw, force a withdrawal or escape, with a node and your key alone
+  strikebook settlement       what a fill costs on each data layer
 
 Every command explains itself with --help.
 """

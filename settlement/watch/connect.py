@@ -169,6 +169,11 @@ class _Slots:
             raise L1Unavailable(f"the beacon node does not tell its genesis: {error!r:.100}") from error
 
 
+def has_key() -> bool:
+    """Whether the environment names a key."""
+    return "STRIKEBOOK_L1_KEY" in os.environ or "STRIKEBOOK_L1_KEY_FILE" in os.environ
+
+
 def key_of_user() -> Key:
     """The user's key. Raises SetupError."""
     try:

@@ -15,7 +15,7 @@ from settlement.l1.ethereum import L1Reorganised
 from settlement.l1.feed import Arrived, Feed
 from settlement.l1.feed import Final as BatchesFinal
 from settlement.l1.follower import Mark
-from settlement.l1.port import L1Error
+from settlement.l1.port import L1Error, L1Unavailable
 from settlement.l1.rollup import Posted, Queues, Rollup, Voided
 from settlement.rollup.derive import Fault, Finding
 from settlement.stf.chunks import Chunk
@@ -88,6 +88,8 @@ class Replica:
         self.wrong: WrongBatch | None = None
         self.missing: MissingData | None = None
         self.final_id = int.from_bytes(store.meta(_FINAL), "big")
+        self.stop_at: int | None = None
+        """No batch behind this one is taken; None: all are."""
         self._since_snapshot = 0
         self._restore(min(store.last_batch(), int.from_bytes(store.meta(_TAKEN), "big")))
 
@@ -166,7 +168,7 @@ class Replica:
 
     def advance(self) -> Iterator[Happening]:
         """Take the batches that are there."""
-        while self.wrong is None:
+        while self.wrong is None and self.batch_id != self.stop_at:
             kept = self._store.batch(self.batch_id + 1)
             if kept is None:
                 return
@@ -201,6 +203,16 @@ class Replica:
         if self._since_snapshot >= SNAPSHOT_BATCHES:
             self.snapshot()
         return Taken(kept.posted, header, chunks)
+
+    def go_back(self, batch_id: int) -> None:
+        """Stand behind an earlier batch. Raises L1Unavailable while data for it can not be had."""
+        self.wrong = self.missing = None
+        self._restore(batch_id)
+        self.stop_at = batch_id
+        for _ in self.advance():
+            pass
+        if self.batch_id != batch_id:
+            raise L1Unavailable(f"the state behind batch {batch_id} can not be rebuilt: data is missing")
 
     def supply(self, batch_id: int, payload: bytes) -> None:
         """Data of a batch that was published in another way; what is not the header's is not taken."""

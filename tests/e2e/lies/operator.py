@@ -129,20 +129,23 @@ class Operator:
         self, steps: Sequence[Step], lies: Sequence[Step] = ()
     ) -> tuple[list[Chunk], Executed, bytes, bytes]:
         """Chunks, what they come to, payload and tables hash. `lies` are steps behind the others that no rule
-        allows: the state behind their chunk is made up."""
+        allows: the states from their chunk on are made up."""
         self.coding.begin(self.state)
         builder = ChunkBuilder(self.state, self.commitment)
         for step in steps:
             builder.add(step)
         builder.close()
-        for step in self.coding.reclass(builder.chunks):
-            builder.add(step)
-        done, chunks = builder.close(), builder.chunks
+        if not lies:
+            for step in self.coding.reclass(builder.chunks):
+                builder.add(step)
+        done, chunks = builder.close(), list(builder.chunks)
         if lies:
-            chunk = Chunk(0 if lies[0].kind == s.FILL else 1, tuple(lies))
-            chunks = [*chunks, chunk]
+            chunks.append(Chunk(0 if lies[0].kind == s.FILL else 1, tuple(lies)))
+            learnt = tuple(self.coding.reclass(chunks))
+            chunks += [Chunk(1, learnt)] if learnt else []
             made_up = keccak(b"made up" + done.new_root)
-            done = Executed(made_up, (*done.leaves, chunk.leaf), (*done.trace, made_up))
+            unseen = len(chunks) - len(done.trace)
+            done = Executed(made_up, tuple(c.leaf for c in chunks), (*done.trace, *[made_up] * unseen))
         encoded = self.coding.encode(chunks)
         return chunks, done, encoded.payload, encoded.tables_hash
 
@@ -168,6 +171,7 @@ class Operator:
         """Build and post. `lie` changes the header when all is known. Raises Reverted where it is refused."""
         chunks, done, payload, tables = self.build(steps, lies)
         header = self.header(chunks, done, payload, tables, **changed)
+        assert self.coding.decode(header, payload) == chunks  # as the builder reads back what it made
         trace = list(done.trace)
         if lie is not None:
             header = lie(header, trace)
