@@ -105,12 +105,12 @@ def printed(costs: Costs) -> str:
         f"blob gas {costs.blob_gas_wei / WEI_A_GWEI:.6f} gwei",
         f"{'a fill':<10}{'posted':>8}{'bytes':>9}{'gas':>12}{'blob gas':>12}{'gwei':>14}{'micro-USD':>12}",
     ]
-    for row in costs.rows:
-        lines.append(
-            f"{row.layer:<10}{row.posted:>8,}{row.bytes_per_fill:>9.2f}{row.gas_per_fill:>12,.1f}"
-            f"{row.blob_gas_per_fill:>12,.1f}{row.wei_per_fill / WEI_A_GWEI:>14,.1f}"
-            f"{row.micro_usd_per_fill:>12,.1f}"
-        )
+    lines += (
+        f"{row.layer:<10}{row.posted:>8,}{row.bytes_per_fill:>9.2f}{row.gas_per_fill:>12,.1f}"
+        f"{row.blob_gas_per_fill:>12,.1f}{row.wei_per_fill / WEI_A_GWEI:>14,.1f}"
+        f"{row.micro_usd_per_fill:>12,.1f}"
+        for row in costs.rows
+    )
     return "\n".join(lines)
 
 
