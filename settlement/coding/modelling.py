@@ -114,7 +114,9 @@ class Model:
     def _instrument_contexts(self, kind: int) -> Contexts:
         number, rest = divmod(kind, ln.KIND_CLASSES)
         known, scales = self.learner.kinds[number], self._scales()
-        place = self._place(self.underlyings, known.underlying)
+        # Listed and never traded yet: it has no contexts of its own.
+        seen = known.underlying in self.underlyings
+        place = self.underlyings.index(known.underlying) if seen else 0
         scale = scales.index(known.step_ticks) if known.step_ticks in scales else 0
         tier, level = divmod(rest, ln.INSTRUMENT_LEVELS)
         return Contexts(place, place, tier, scale, *self._widths(tier, level))

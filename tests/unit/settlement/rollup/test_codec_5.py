@@ -78,3 +78,8 @@ def test_a_kind_has_the_step_its_price_stands_in() -> None:
     terms = OPTION._replace(underlying=3, tick_steps=((0, 1), (500, 5)))
     assert kind_of(terms_words(terms), 0) == (3, 1)
     assert kind_of(terms_words(terms), 500) == (3, 5)
+
+
+def test_what_was_listed_and_not_traded_yet_has_no_contexts_of_its_own() -> None:
+    # In this chain the second underlying has instruments long before its first fill.
+    assert len(chain_of(7, 40, 40, Codec5()).batches) == 2
