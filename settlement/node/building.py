@@ -9,18 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from exchange.attest.authorisation import frame_classes
+from exchange.attest.authorisation import Unauthorised, frame_classes
 from exchange.domain.events import EventError
 from exchange.journal.errors import JournalError, StorageError
-from settlement.attested import AttestedLog
+from settlement.attested import AttestedRange
 from settlement.batch import Frame
 from settlement.l1.port import L1Error
 from settlement.mismatch import LedgerMismatch
 from settlement.node.closing import Closing, NoLayer
 from settlement.node.store import NodeStore
-from settlement.rollup.builder import Attested, Batch, BatchBuilder
+from settlement.rollup.builder import Attested, Batch, BatchBuilder, Classes
 from settlement.rollup.codec_5 import Codec5
 from settlement.rollup.refunds import Deposits, RefundUnknown
 from settlement.rollup.store import Loaded
@@ -29,12 +29,20 @@ from settlement.source import EventSource
 FRAMES_PER_STEP: Final = 256
 
 
+class Attests(Protocol):
+    """What `settlement.attested.AttestedLog` says."""
+
+    def of(self, first_seq: int, last_seq: int) -> AttestedRange | None:
+        """Of the commands `first_seq` … `last_seq`; None while it is not there."""
+
+
 class Sources(NamedTuple):
     """What building reads: events, what the attestor says of them, the bridge's deposits."""
 
     events: EventSource
-    attested: AttestedLog
+    attested: Attests
     deposits: Deposits | None
+    classes: Classes = frame_classes
 
 
 class Building:
@@ -51,7 +59,7 @@ class Building:
         self._now_ms = now_ms
         self._waiting_batches = waiting_batches
         self._builder = BatchBuilder(
-            loaded.ledger_state, loaded.state, Codec5(), classes=frame_classes, shard=shard,
+            loaded.ledger_state, loaded.state, Codec5(), classes=sources.classes, shard=shard,
             last_batch_id=loaded.batch_id, last_seq=loaded.next_seq - 1, looked_at=loaded.looked_at,
             deposits=sources.deposits,
         )  # fmt: skip
@@ -84,6 +92,8 @@ class Building:
             return self._build()
         except LedgerMismatch as error:
             self.alarm = ("ledger_mismatch", str(error))
+        except Unauthorised as error:
+            self.alarm = ("unauthorised", str(error))
         except NoLayer as error:
             self.alarm = ("no_layer", str(error))
         except EventError as error:

@@ -135,10 +135,10 @@ def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> None:
             write_status(places.status, status)
 
     build = Build(
-        places, storage, address, keys, options.limits, options.policy, options.confirmations, ports.now_ms,
-        tell, options.shard, _last_status(places.status),
+        places, address, keys, options.limits, options.policy, options.confirmations, ports.now_ms,
+        options.shard,
     )  # fmt: skip
-    with Wire(build) as wire:
+    with Wire(build, storage, tell, _last_status(places.status)) as wire:
         _loop(wire, ports)
 
 

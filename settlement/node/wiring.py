@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from exchange.journal import DiskStorage
+from exchange.journal import Storage
 from settlement.attested import AttestedLog
 from settlement.data.archive import BlobArchive
 from settlement.data.costs import Policy
@@ -42,22 +42,39 @@ class Build(NamedTuple):
     """What a settlement process is made of."""
 
     places: Places
-    storage: DiskStorage
     address: NodeAddress
     keys: Keys
     limits: NodeLimits
     policy: Policy
     confirmations: int
     now_ms: Callable[[], int]
-    tell: Callable[[Status], None]
     shard: int = 0
-    before: Status | None = None
+
+
+def parts_of(build: Build, rpc: Rpc) -> Parts:
+    """What works on the L1's side, on a connection. Raises PlacesError, StoreError."""
+    rollup = Rollup(Ethereum(rpc), addresses_of(build.places))
+    store, kzg = NodeStore(build.places.database), Kzg()
+    outbox = Outbox(
+        store, lambda: Queues(rollup, rollup.ethereum.head()), kzg, BlobArchive(build.places.blobs, kzg),
+        ExternalStore(build.places.external, kzg) if build.policy.external else None,
+        cells=not build.address.devnet,
+    )  # fmt: skip
+    operator = Sender(rollup.ethereum, build.keys.operator)
+    posting = Posting(rollup, operator, outbox, build.now_ms, build.confirmations)
+    service = build.keys.service
+    paying = Paying(rollup, Sender(rollup.ethereum, service), store) if service else None
+    market = Market(rollup.ethereum, build.now_ms)
+    return Parts(rollup, posting, outbox, Hearing(rollup, store), paying, market, store)
 
 
 class Wire:
     """A context: inside it the L1's side runs. Raises StoreError, PlacesError, sqlite3.Error, OSError."""
 
-    def __init__(self, build: Build) -> None:
+    def __init__(
+        self, build: Build, storage: Storage, tell: Callable[[Status], None], before: Status | None = None
+    ) -> None:  # fmt: skip
+        """`before` is the status that the last life left."""
         self._build = build
         self._rollup = Rollup(Ethereum(HttpRpc(build.address.url)), addresses_of(build.places))
         self._store = NodeStore(build.places.database)
@@ -65,13 +82,13 @@ class Wire:
         # Its connections are made on its own thread.
         self.outside = Outside(self._parts, build.now_ms, self._postable)
         closing = Closing(build.limits, build.policy, lambda: self.outside.prices)
-        source = JournalSource(build.storage, build.shard, loaded.next_seq)
-        sources = Sources(source, AttestedLog(build.storage, build.shard), self._deposit)
+        source = JournalSource(storage, build.shard, loaded.next_seq)
+        sources = Sources(source, AttestedLog(storage, build.shard), self._deposit)
         self.building = Building(
             self._store, loaded, sources, closing, build.now_ms, self._waiting, build.shard
         )
         self.reporting = Reporting(
-            self._store, self.building, self.outside, build.now_ms, build.tell, build.shard, build.before
+            self._store, self.building, self.outside, build.now_ms, tell, build.shard, before
         )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="l1", daemon=True)
@@ -99,21 +116,7 @@ class Wire:
         return -1 if self.building.alarm[0] else self.building.batch_id
 
     def _parts(self) -> Parts:
-        build = self._build
-        rpc: Rpc = HttpRpc(build.address.url)
-        rollup = Rollup(Ethereum(rpc), addresses_of(build.places))
-        store, kzg = NodeStore(build.places.database), Kzg()
-        outbox = Outbox(
-            store, lambda: Queues(rollup, rollup.ethereum.head()), kzg, BlobArchive(build.places.blobs, kzg),
-            ExternalStore(build.places.external, kzg) if build.policy.external else None,
-            cells=not build.address.devnet,
-        )  # fmt: skip
-        operator = Sender(rollup.ethereum, build.keys.operator)
-        posting = Posting(rollup, operator, outbox, build.now_ms, build.confirmations)
-        service = build.keys.service
-        paying = Paying(rollup, Sender(rollup.ethereum, service), store) if service else None
-        market = Market(rollup.ethereum, build.now_ms)
-        return Parts(rollup, posting, outbox, Hearing(rollup, store), paying, market, store)
+        return parts_of(self._build, HttpRpc(self._build.address.url))
 
     def _run(self) -> None:
         self.outside.open()
