@@ -47,7 +47,7 @@ def test_batches_become_final_and_withdrawals_are_paid_once_through_kills_and_a_
     with rig.opened() as life:
         for _ in range(6):
             rig.turn(life)
-        assert 0 < rig.told[-1].posted_batch_id
+        assert rig.told[-1].posted_batch_id > 0
     with rig.opened() as life:  # killed with posts on their way
         assert life.building.batch_id > 0
         rig.turn(life)
@@ -191,5 +191,6 @@ def test_what_is_kept_of_a_batch_is_what_it_commits_to(tmp_path: Path) -> None:
             assert packed is not None
             header, records = unpack_header(packed[0]), life.store.records(number)
             kinds = [record[0] for _, steps in records for record in steps]
-            assert (len(records), len(kinds), kinds.count(s.FILL)) == (header.chunks, header.steps, header.fills)
+            told_of = (header.chunks, header.steps, header.fills)
+            assert (len(records), len(kinds), kinds.count(s.FILL)) == told_of
         assert counter(header.ranges[0].last_seq) == told.built_seq
