@@ -102,15 +102,13 @@ class Verifier:
     def run(self) -> Report:
         """Everything up to the L1's head of now. Raises L1Error, WatchStoreError."""
         rollup, replica = self.replica.rollup, self.replica
-        head = self._patience.of(rollup.ethereum.head)
-        inbox = self._patience.of(lambda: rollup.inbox(head))
         began_ms = self._clock.now_ms()
         while self._patience.of(self._turn):
             pass
         self.took_ms = self._clock.now_ms() - began_ms
         self._progress.end()
         replica.snapshot()
-        return self._report(inbox)
+        return self._report(self._patience.of(lambda: rollup.inbox(rollup.ethereum.head())))
 
     def _turn(self) -> bool:
         """Take what is there; whether there may be more."""
