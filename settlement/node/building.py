@@ -59,9 +59,9 @@ class Building:
         self._now_ms = now_ms
         self._waiting_batches = waiting_batches
         self._builder = BatchBuilder(
-            loaded.ledger_state, loaded.state, Codec5(), classes=sources.classes, shard=shard,
-            last_batch_id=loaded.batch_id, last_seq=loaded.next_seq - 1, looked_at=loaded.looked_at,
-            deposits=sources.deposits,
+            loaded.ledger_state, loaded.state, Codec5.restored(loaded.coding), classes=sources.classes,
+            shard=shard, last_batch_id=loaded.batch_id, last_seq=loaded.next_seq - 1,
+            looked_at=loaded.looked_at, deposits=sources.deposits,
         )  # fmt: skip
         last = store.header(loaded.batch_id)
         self._closed_ms = last.closed_ms if last else 0

@@ -51,12 +51,19 @@ class Attested(NamedTuple):
     log_root: bytes
 
 
+NOTHING_KEPT: Final[Mapping[str, bytes]] = {}
+
+
 class Batch(NamedTuple):
-    """A header and its payload, as posted, and the chunks they stand for."""
+    """A header and its payload, as posted, and the chunks they stand for.
+
+    `kept` is what the codec goes on with after a restart, as far as this batch changed it.
+    """
 
     header: Header
     payload: bytes
     chunks: tuple[Chunk, ...]
+    kept: Mapping[str, bytes] = NOTHING_KEPT
 
 
 def no_classes(_: bytes) -> Mapping[int, int]:
@@ -209,7 +216,7 @@ class BatchBuilder:
         roots = self._roots(executed, encoded)
         header = Header._make((*head, *roots, *counts, *through, (part,), 0, b""))
         self._must_read_back(header, encoded, chunks)
-        return Batch(header, encoded.payload, tuple(chunks))
+        return Batch(header, encoded.payload, tuple(chunks), self._coding.stored())
 
     def begin(self) -> None:
         """Start the next batch."""

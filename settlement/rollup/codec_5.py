@@ -1,15 +1,16 @@
 """Codec 5 (`settlement.coding`) as builders and derivers ask of it.
 
 A deriver needs nothing but the state in front of a batch and the last tables posted. A builder learns from
-what it codes; after a restart it learns anew and posts tables again.
+what it codes: `stored` says what its store keeps of that, `restored` goes on with it.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from settlement.coding import learnt
 from settlement.coding.anchors import Anchors
 from settlement.coding.batches import (
     Prepared,
@@ -34,6 +35,10 @@ from settlement.stf.steps import ACCOUNT, LISTING, Step
 
 FIRST_USER: Final = 64
 _WORDS: Final = struct.Struct(">24q")
+TABLES: Final = "tables"
+LEARNT: Final = "learnt"
+LEARNT_EVERY_FILLS: Final = 10_000
+"""So often what was learnt is stored; a restart forgets what was learnt since."""
 _STEPS: Final = 12
 """Where the tick steps begin among the words of the terms."""
 
@@ -55,6 +60,35 @@ class Codec5:
         self._before: Tables | None = None
         self._after: Tables | None = parse(tables) if tables else None
         self._prepared: Prepared | None = None
+        self._sequencer.tables = self._after
+        self._stored_tables, self._stored_fills = tables, 0
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, bytes]) -> Codec5:
+        """The codec of a builder that goes on with what was kept of `stored`; with nothing kept, a new one.
+
+        Raises:
+            DecodeError: kept bytes that are none.
+        """
+        codec = cls(kept.get(TABLES, b""))
+        if LEARNT in kept:
+            try:
+                learnt.restore(codec._sequencer, kept[LEARNT])
+            except learnt.LearntError as error:
+                raise DecodeError(str(error)) from error
+            codec._stored_fills = codec._sequencer.learner.fills
+        return codec
+
+    def stored(self) -> dict[str, bytes]:
+        """What a restart goes on with, as far as it is news since the last call."""
+        news: dict[str, bytes] = {}
+        if self.tables_data != self._stored_tables:
+            news[TABLES] = self._stored_tables = self.tables_data
+        fills = self._sequencer.learner.fills
+        if fills >= self._stored_fills + LEARNT_EVERY_FILLS or (fills and not self._stored_fills):
+            news[LEARNT] = learnt.pack(self._sequencer)
+            self._stored_fills = fills
+        return news
 
     @property
     def tables_data(self) -> bytes:

@@ -38,6 +38,9 @@ class Coding(Protocol):
 
     number: int
 
+    def stored(self) -> dict[str, bytes]:
+        """By name what a restarted builder goes on with, as far as it is news since the last call."""
+
     def begin(self, state: State) -> None:
         """Called with the state in front of every batch, before its first step."""
 
@@ -62,6 +65,10 @@ class RawCoding:
     """Per chunk: kind u8, steps u8, its records, the terms of its listings."""
 
     number = 0
+
+    def stored(self) -> dict[str, bytes]:
+        """Nothing is learnt."""
+        return {}
 
     def begin(self, state: State) -> None:
         """Nothing of the state is needed."""

@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS instrument (id INTEGER PRIMARY KEY, preimage BLOB NOT
 CREATE TABLE IF NOT EXISTS withdrawal (slot INTEGER PRIMARY KEY, preimage BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS entry (place INTEGER PRIMARY KEY, ident INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS section (number INTEGER PRIMARY KEY, words BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS coding (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, payload BLOB NOT NULL);
 """
 
@@ -73,6 +74,8 @@ class Loaded(NamedTuple):
     batch_id: int
     next_seq: int
     looked_at: int
+    coding: dict[str, bytes]
+    """What the codec goes on with (`Codec5.restored`)."""
 
 
 class RollupStore:
@@ -103,6 +106,7 @@ class RollupStore:
                 (n, leaves.instrument_preimage(state.instruments[n])) for n in changed.instruments
             ],
             "section VALUES (?, ?)": list(rows_of.section_rows(commitment).items()),
+            "coding VALUES (?, ?)": list(batch.kept.items()),
             "batch VALUES (?, ?, ?)": [(header.batch_id, header.pack(), batch.payload)],
             "progress VALUES (1, ?, ?, ?, ?, ?)": [
                 (header.batch_id, next_seq, header.new_root, looked_at, loss)
@@ -143,13 +147,14 @@ class RollupStore:
         """
         row = self._db.execute("SELECT * FROM progress").fetchone()
         if row is None:
-            return Loaded(LedgerState(), State(), 0, 1, FIRST_USER_ACCOUNT)
+            return Loaded(LedgerState(), State(), 0, 1, FIRST_USER_ACCOUNT, {})
         _, batch_id, next_seq, root, looked_at, loss = row
         state = self._state()
         if Commitment(state).root != root:
             raise StoreError(f"the stored state is not the one batch {batch_id} committed to")
         sharing = msgspec.msgpack.decode(loss, type=_Loss).sharing()
-        return Loaded(ledger_of(state, sharing), state, batch_id, next_seq, looked_at)
+        coding = dict(self._db.execute("SELECT * FROM coding").fetchall())
+        return Loaded(ledger_of(state, sharing), state, batch_id, next_seq, looked_at, coding)
 
     def _state(self) -> State:
         read = self._db.execute

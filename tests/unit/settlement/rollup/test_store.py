@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from exchange.domain.limits import FIRST_USER_ACCOUNT
 from settlement.batch import Frame
+from settlement.coding import learnt
+from settlement.coding.limits import DecodeError
 from settlement.rollup.builder import BatchBuilder, Limits
+from settlement.rollup.codec_5 import LEARNT, TABLES, Codec5
 from settlement.rollup.coding import RawCoding
 from settlement.rollup.store import RollupStore, StoreError
 from settlement.state import Account
@@ -112,3 +116,49 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version=9")
     with pytest.raises(StoreError, match="format 9"):
         RollupStore(tmp_path / "r.sqlite")
+
+
+def test_a_restarted_codec_writes_what_one_that_went_on_does(tmp_path: Path) -> None:
+    frames = Venue(3).frames(160)
+    went_on, restarted = Codec5(), Codec5()
+    one = BatchBuilder(LedgerState(), State(), went_on, LIMITS)
+    other = BatchBuilder(LedgerState(), State(), restarted, LIMITS)
+    store, batches = RollupStore(tmp_path / "r.sqlite"), 0
+    for frame in frames:
+        one.add(frame, TIME_MS)
+        other.add(frame, TIME_MS)
+        if not one.due(TIME_MS) and frame is not frames[-1]:
+            continue
+        batch, again = one.close(ATTESTED, TIME_MS), other.close(ATTESTED, TIME_MS)
+        assert again[:3] == batch[:3]
+        batches += 1
+        kept = {**again.kept, LEARNT: learnt.pack(restarted._sequencer)}
+        store.commit(again._replace(kept=kept), other.commitment, other.ledger_state, FIRST_USER_ACCOUNT)
+        loaded = store.load()
+        restarted = Codec5.restored(loaded.coding)
+        one.begin()
+        other = BatchBuilder(
+            loaded.ledger_state, loaded.state, restarted, LIMITS,
+            last_batch_id=loaded.batch_id, last_seq=loaded.next_seq - 1,
+        )  # fmt: skip
+    store.close()
+    assert batches > 4
+
+
+def test_a_codec_keeps_what_it_learns_now_and_then() -> None:
+    codec = Codec5()
+    builder = BatchBuilder(LedgerState(), State(), codec, LIMITS)
+    kept: list[set[str]] = []
+    for frame in Venue(3).frames(160):
+        builder.add(frame, TIME_MS)
+        if builder.due(TIME_MS):
+            kept.append(set(builder.close(ATTESTED, TIME_MS).kept))
+            builder.begin()
+    assert kept[0] == {TABLES, LEARNT}
+    assert LEARNT not in set().union(*kept[1:])
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x78\x9c", bytes(50)])
+def test_what_was_learnt_is_read_whole_or_not_at_all(damage: bytes) -> None:
+    with pytest.raises(DecodeError):
+        Codec5.restored({LEARNT: damage})
