@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from settlement.contracts import abi
+from settlement.contracts.announcing import announcement
 from settlement.contracts.deployment import executor_of
 from settlement.contracts.packing import FeeAccount, Packed, Progress, RunningRoots
 from settlement.hashing import ZERO_HASH, keccak
@@ -31,22 +32,26 @@ HEAD_LEAF: Final = "(uint256,uint256,bytes32,bytes32[])"
 
 BEGIN: Final = f"begin(bytes,bytes32,{CHUNK},{STATE})"
 FINISH: Final = f"finish(bytes,{SUBJECT},{PROGRESS},bytes32[],{CLOSING})"
-PROVE_END: Final = "prove_end(bytes,bytes32,bytes32,bytes32[])"
-PROVE_THROUGH: Final = "prove_through(bytes,bytes32,bytes32,bytes32,bytes32[8],uint256[2])"
-PROVE_CHUNK: Final = f"prove_chunk(bytes,bytes32,{CHUNK},uint256,uint256,uint256,bytes32[])"
+PROVE_END: Final = "prove_end(bytes32,bytes,bytes32,bytes32,bytes32[])"
+PROVE_THROUGH: Final = "prove_through(bytes32,bytes,bytes32,bytes32,bytes32,bytes32[8],uint256[2])"
+PROVE_CHUNK: Final = f"prove_chunk(bytes32,bytes,bytes32,{CHUNK},uint256,uint256,uint256,bytes32[])"
 STEP: Final = f"step(bytes32,{PROGRESS},{WITNESS})"
 STEPS: Final = f"steps(bytes32,{PROGRESS},address[],{WITNESS}[])"
 RUNS: Final = "runs(bytes32)"
+ANNOUNCE: Final = "announce(bytes32)"
 DEMAND: Final = "demand(bytes,bytes32,uint256)"
 ANSWER_CHUNK: Final = f"answer_chunk(uint256,bytes,{CHUNK},bytes32[])"
 ANSWER_DATA: Final = "answer_data(uint256,bytes,bytes)"
 EXPIRE: Final = "expire(uint256,bytes)"
-TWO_HEADS: Final = f"two_heads({SIGNED_HEAD},{SIGNED_HEAD})"
-HEAD_AND_BATCH: Final = f"head_and_batch({SIGNED_HEAD},bytes,bytes32,uint256,{HEAD_LEAF})"
-HEAD_BETWEEN: Final = f"head_between({SIGNED_HEAD},bytes,bytes32,uint256,{HEAD_LEAF},{HEAD_LEAF})"
+TWO_HEADS: Final = f"two_heads(bytes32,{SIGNED_HEAD},{SIGNED_HEAD})"
+HEAD_AND_BATCH: Final = f"head_and_batch(bytes32,{SIGNED_HEAD},bytes,bytes32,uint256,{HEAD_LEAF})"
+HEAD_BETWEEN: Final = f"head_between(bytes32,{SIGNED_HEAD},bytes,bytes32,uint256,{HEAD_LEAF},{HEAD_LEAF})"
 
 DATA: Final = 2**32
 """What is demanded where it is the data and not a chunk."""
+_WIDE: Final = "Wide"
+_FIELDS_USUAL: Final = 2_560
+_PAGES_USUAL: Final = 2_048  # bytes; beyond either a step takes the wide variant of its contract
 _ANSWERED: Final = keccak(b"Answered(uint256)")
 
 
@@ -112,6 +117,21 @@ def progress_hash(progress: Progress) -> bytes:
     return keccak(abi.encode([PROGRESS], [tuple(progress)]))
 
 
+class Proof(NamedTuple):
+    """What is proven in one transaction, and announced before: a function's arguments behind the salt."""
+
+    to: bytes
+    signature: str
+    values: tuple[Any, ...]
+    text: str
+
+    @property
+    def hash(self) -> bytes:
+        """What the announcement is over."""
+        types = abi.split_types(self.signature[self.signature.index("(") + 1 : -1])
+        return keccak(abi.encode(types[1:], self.values))
+
+
 class Demand(NamedTuple):
     """A demand that stands: `what` is a chunk's number or DATA, `until` the second it can be answered to."""
 
@@ -158,7 +178,23 @@ class Judges:
 
     def __init__(self, rollup: Rollup) -> None:
         self.rollup = rollup
-        self._executors = dict(rollup.addresses.executors)
+        self._others = dict(rollup.addresses.others)
+
+    def proving(self, proof: Proof, sender: bytes, secret: bytes, at: Head) -> Call:
+        """The announcement of a proof, or, once that is in a block, the proof.
+
+        `secret` makes the salt, so that nobody learns from the announcement what will be proven.
+        """
+        salt = keccak(secret + proof.hash)
+        announced = announcement(sender, salt, proof.hash)
+        if self.rollup.ask(proof.to, at, "made_at(bytes32)", "uint256", announced)[0] == 0:
+            return Call(proof.to, abi.encode_call(ANNOUNCE, (announced,)))
+        return Call(proof.to, abi.encode_call(proof.signature, (salt, *proof.values)))
+
+    def _executor(self, kind: int, witness: Packed) -> bytes:
+        pages = max(len(witness.first_pages), len(witness.second_pages))
+        is_wide = len(witness.fields) > _FIELDS_USUAL or pages > _PAGES_USUAL
+        return self._others[_WIDE * is_wide + executor_of(kind)]
 
     # --- disputes ----------------------------------------------------------------------------------
 
@@ -173,7 +209,7 @@ class Judges:
 
     def looked(self, kind: int, progress: Progress, witness: Packed, at: Head) -> Progress:
         """Where a dispute would stand behind a step, without changing anything. Raises Reverted."""
-        to = self._executors[executor_of(kind)]
+        to = self._executor(kind, witness)
         (found,) = self.rollup.ask(to, at, STEP, PROGRESS, bytes(32), tuple(progress), tuple(witness))
         return Progress(found[0], found[1], found[2], tuple(found[3]))
 
@@ -181,7 +217,8 @@ class Judges:
         self, subject: Subject, progress: Progress, kinds: Sequence[int], witnesses: Sequence[Packed]
     ) -> Call:
         """Execute the next steps of a dispute, of these kinds, in one transaction."""
-        executors = [self._executors[executor_of(kind)] for kind in kinds]
+        pairs = zip(kinds, witnesses, strict=True)
+        executors = [self._executor(kind, witness) for kind, witness in pairs]
         packed = [tuple(witness) for witness in witnesses]
         calldata = abi.encode_call(STEPS, (subject.name, tuple(progress), executors, packed))
         return Call(self.rollup.addresses.runner, calldata)
@@ -194,27 +231,31 @@ class Judges:
         arguments = (target.header.bound(), tuple(subject), tuple(progress), hashes, closing)
         return self._dispute(FINISH, *arguments)
 
-    def prove_end(self, target: Target, trace: Sequence[bytes]) -> Call:
+    def prove_end(self, target: Target, trace: Sequence[bytes]) -> Proof:
         """The new root is not the last of the trace."""
         siblings = binary.prove(trace, len(trace) - 1)
-        return self._dispute(PROVE_END, target.header.bound(), target.data, trace[-1], siblings)
+        values = (target.header.bound(), target.data, trace[-1], siblings)
+        return self._proof(PROVE_END, values, "that the new root is not the last of the trace")
 
     def prove_through(
         self, target: Target, accounts: bytes, instruments: bytes, sections: Sequence[bytes], money: bytes
-    ) -> Call:
+    ) -> Proof:
         """deposits_through or forced_through are not those of the new state; `money` are its two words."""
         words = [int.from_bytes(money[at : at + 32], "big") for at in (0, 32)]
-        bound = target.header.bound()
-        return self._dispute(PROVE_THROUGH, bound, target.data, accounts, instruments, list(sections), words)
+        values = (target.header.bound(), target.data, accounts, instruments, list(sections), words)
+        return self._proof(PROVE_THROUGH, values, "that the counts of the queues are wrong")
 
-    def prove_chunk(self, target: Target, opening: ChunkOpening, index: int, steps: Sequence[Step]) -> Call:
+    def prove_chunk(self, target: Target, opening: ChunkOpening, index: int, steps: Sequence[Step]) -> Proof:
         """A chunk that is none, or one whose step `index` is not of its kind."""
         step, siblings = bytes(64), tuple[bytes, ...]()
         if steps:
             step, siblings = steps[index].pack(), binary.prove([one.hash() for one in steps], index)
         words = int.from_bytes(step[:32], "big"), int.from_bytes(step[32:], "big")
-        arguments = (target.header.bound(), target.data, tuple(opening), index, *words, siblings)
-        return self._dispute(PROVE_CHUNK, *arguments)
+        values = (target.header.bound(), target.data, tuple(opening), index, *words, siblings)
+        return self._proof(PROVE_CHUNK, values, f"that chunk {opening.chunk} is none")
+
+    def _proof(self, signature: str, values: tuple[Any, ...], text: str) -> Proof:
+        return Proof(self.rollup.addresses.dispute, signature, values, text)
 
     def _dispute(self, signature: str, *values: Any) -> Call:
         return Call(self.rollup.addresses.dispute, abi.encode_call(signature, values))
@@ -281,30 +322,30 @@ class Judges:
 
     # --- evidence ----------------------------------------------------------------------------------
 
-    def two_heads(self, one: SignedHeadArgument, other: SignedHeadArgument) -> Call:
+    def two_heads(self, one: SignedHeadArgument, other: SignedHeadArgument) -> Proof:
         """Two signatures over one number that contradict each other."""
-        return self._evidence(TWO_HEADS, tuple(one), tuple(other))
+        return self._evidence(TWO_HEADS, (tuple(one), tuple(other)), "two heads under one number")
 
     def head_and_batch(
         self, signed: SignedHeadArgument, target: Target, range_index: int, leaf: LeafArgument
-    ) -> Call:
+    ) -> Proof:
         """A signed head, and a posted batch that has another for its number."""
-        bound = target.header.bound()
-        return self._evidence(HEAD_AND_BATCH, tuple(signed), bound, target.data, range_index, tuple(leaf))
+        values = (tuple(signed), target.header.bound(), target.data, range_index, tuple(leaf))
+        return self._evidence(HEAD_AND_BATCH, values, "a head that a posted batch contradicts")
 
     def head_between(
         self, signed: SignedHeadArgument, target: Target, range_index: int, leaf: LeafArgument,
         following: LeafArgument,
-    ) -> Call:  # fmt: skip
+    ) -> Proof:  # fmt: skip
         """A signed head, and a posted batch that has none for its number."""
         around = (tuple(leaf), tuple(following))
-        bound = target.header.bound()
-        return self._evidence(HEAD_BETWEEN, tuple(signed), bound, target.data, range_index, *around)
+        values = (tuple(signed), target.header.bound(), target.data, range_index, *around)
+        return self._evidence(HEAD_BETWEEN, values, "a head that a posted batch has not")
 
     def is_punished(self, last_seq: int, at: Head) -> bool:
         """Whether a sequence number (shard ‖ counter) was punished already."""
         evidence = self.rollup.addresses.evidence
         return bool(self.rollup.ask(evidence, at, "is_used(uint256)", "bool", last_seq)[0])
 
-    def _evidence(self, signature: str, *values: Any) -> Call:
-        return Call(self.rollup.addresses.evidence, abi.encode_call(signature, values))
+    def _evidence(self, signature: str, values: tuple[Any, ...], text: str) -> Proof:
+        return Proof(self.rollup.addresses.evidence, signature, values, text)

@@ -44,13 +44,13 @@ class ContractsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evidence: str = ""
     escape: str = ""
     runner: str = ""
-    executors: dict[str, str] = {}
+    others: dict[str, str] = {}
 
 
 class Addresses(NamedTuple):
     """Where the contracts are, and the block they were deployed in. What is not known is empty.
 
-    `executors`: the contracts of steps by name, as `settlement.contracts.deployment.EXECUTORS` has them.
+    `others`: the contracts of steps and of decoding, by the names of their sources.
     """
 
     chain_id: int
@@ -63,24 +63,25 @@ class Addresses(NamedTuple):
     evidence: bytes = b""
     escape: bytes = b""
     runner: bytes = b""
-    executors: tuple[tuple[str, bytes], ...] = ()
+    others: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def of(cls, contracts: Contracts, chain_id: int, first_block: int) -> Self:
         """Those of contracts that were just deployed."""
-        executors = tuple((name, each.address) for name, each in contracts.executors.items())
-        c = contracts
+        found = dict(contracts.addresses())
+        single = [found.pop(name.capitalize()) for name in _NAMED]
+        inbox, bridge, token, dispute, demands, evidence, escape, runner = single
         return cls(
-            chain_id, c.inbox.address, c.bridge.address, c.token.address, c.dispute.address, first_block,
-            c.demands.address, c.evidence.address, c.escape.address, c.runner.address, executors,
+            chain_id, inbox, bridge, token, dispute, first_block, demands, evidence, escape, runner,
+            tuple(found.items()),
         )  # fmt: skip
 
     def packed(self) -> bytes:
         """As the file holds it."""
         told = {name: data(getattr(self, name)) for name in _NAMED if getattr(self, name)}
-        executors = {name: data(address) for name, address in self.executors}
+        others = {name: data(address) for name, address in self.others}
         return msgspec.json.encode(
-            {"chain_id": self.chain_id, "first_block": self.first_block, **told, "executors": executors}
+            {"chain_id": self.chain_id, "first_block": self.first_block, **told, "others": others}
         )
 
     @classmethod
@@ -91,14 +92,14 @@ class Addresses(NamedTuple):
         except msgspec.DecodeError as error:
             raise ValueError(f"not a file of contracts: {error}") from error
         inbox, bridge, token = (read_data(text, 20) for text in (found.inbox, found.bridge, found.token))
-        others = (found.dispute, found.demands, found.evidence, found.escape, found.runner)
+        judges = (found.dispute, found.demands, found.evidence, found.escape, found.runner)
         dispute, demands, evidence, escape, runner = (
-            read_data(text, 20) if text else b"" for text in others
+            read_data(text, 20) if text else b"" for text in judges
         )
-        executors = tuple((name, read_data(text, 20)) for name, text in found.executors.items())
+        others = tuple((name, read_data(text, 20)) for name, text in found.others.items())
         return cls(
             found.chain_id, inbox, bridge, token, dispute, found.first_block, demands, evidence, escape,
-            runner, executors,
+            runner, others,
         )  # fmt: skip
 
 

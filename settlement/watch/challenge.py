@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from settlement.contracts import abi
 from settlement.contracts.packing import Progress
-from settlement.hashing import ZERO_HASH
+from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1.ethereum import Head
-from settlement.l1.judging import DATA, ChunkOpening, Demand, Judges, Subject, Target, progress_hash
+from settlement.l1.judging import (
+    ANNOUNCE,
+    DATA,
+    ChunkOpening,
+    Demand,
+    Judges,
+    Proof,
+    Subject,
+    Target,
+    progress_hash,
+)
+from settlement.l1.keys import Key
 from settlement.l1.sender import Call
 from settlement.rollup.derive import Wrong
 from settlement.stf.errors import TransitionError
@@ -31,11 +43,12 @@ class Move(NamedTuple):
 
 
 class Challenger:
-    """Drives cases for one account, whose address pays stakes and is paid."""
+    """Drives cases for one account, which pays stakes and is paid. `secret` hides what it announces."""
 
-    def __init__(self, judges: Judges, address: bytes) -> None:
+    def __init__(self, judges: Judges, address: bytes, secret: bytes) -> None:
         self._judges = judges
         self._address = address
+        self._secret = secret
         self._progress: dict[bytes, list[Progress]] = {}
 
     def next(self, case: Case, at: Head) -> Move:
@@ -44,39 +57,39 @@ class Challenger:
         if case.is_by_trace:
             malformed = case.malformed()
             if malformed is not None:
-                return self._chunk(case, *malformed)
+                return self._chunk(case, at, *malformed)
             return self._by_trace(case, at)
         if wrong is Wrong.NEW_ROOT:
-            return self._end(case)
+            return self.proving(self._judges.prove_end(case.target, case.own), at)
         if wrong is Wrong.COUNTS:
-            return self._counts(case)
+            return self._counts(case, at)
         if wrong in (Wrong.UNDECODABLE, Wrong.CHUNK_ROOT):
             return self._demanded(case, min(case.finding.chunk or 0, case.target.header.chunks - 1), at)
         return Move((), "nothing on the L1 proves this")
 
     # --- what needs no execution -------------------------------------------------------------------
 
-    def _end(self, case: Case) -> Move:
-        call = self._judges.prove_end(case.target, case.own)
-        return Move((call,), "proving that the new root is not the last of the trace")
+    def proving(self, proof: Proof, at: Head) -> Move:
+        """Announce a proof, then prove it."""
+        call = self._judges.proving(proof, self._address, self._secret, at)
+        verb = "announcing a proof" if call.data[:4] == abi.selector(ANNOUNCE) else "proving"
+        return Move((call,), f"{verb} {proof.text}")
 
-    def _counts(self, case: Case) -> Move:
+    def _counts(self, case: Case, at: Head) -> Move:
         trees = case.behind()
         header, money = case.target.header, trees.state.parameters.money
         if (header.deposits_through, header.forced_through) == (money.last_deposit_id, money.forced_through):
             return Move((), "the counts of steps and fills bind nobody")
-        words = money.words()
         roots = (trees.accounts.root, trees.instruments.root, trees.sections())
-        call = self._judges.prove_through(case.target, *roots, words)
-        return Move((call,), "proving that the counts of the queues are wrong")
+        return self.proving(self._judges.prove_through(case.target, *roots, money.words()), at)
 
-    def _chunk(self, case: Case, number: int, step: int) -> Move:
+    def _chunk(self, case: Case, at: Head, number: int, step: int) -> Move:
         trace = case.committed()
         if trace is None:
             return Move((), "the states around a chunk that is none are not known")
         opening = case.opened(trace, number)
-        call = self._judges.prove_chunk(case.target, opening, step, case.chunks[number].steps)
-        return Move((call,), f"proving that chunk {number} is none")
+        proof = self._judges.prove_chunk(case.target, opening, step, case.chunks[number].steps)
+        return self.proving(proof, at)
 
     # --- executing a chunk -------------------------------------------------------------------------
 
@@ -149,3 +162,9 @@ class Challenger:
 def demands_of(demands: Sequence[Demand], header: Header) -> list[Demand]:
     """Those of one batch."""
     return [demand for demand in demands if demand.header_hash == header.hash]
+
+
+def secret_of(key: Key) -> bytes:
+    """What hides a key's announcements: the same after a restart, known to nobody without the key."""
+    parity, r, s = key.sign(keccak(b"strikebook.watch.announcements"))
+    return keccak(r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([parity]))

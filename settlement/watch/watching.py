@@ -14,7 +14,7 @@ from settlement.l1.judging import Judges
 from settlement.l1.port import L1Error
 from settlement.l1.sender import Sender
 from settlement.watch.alarms import CRITICAL, NOTE, Alarm, Alarms
-from settlement.watch.challenge import Challenger
+from settlement.watch.challenge import Challenger, secret_of
 from settlement.watch.connect import (
     KEY_HELP,
     SetupError,
@@ -96,7 +96,7 @@ class Watch:
         connection = patience.of(lambda: connect(options))
         rollup = connection.rollup
         where = rollup.addresses
-        if not (where.dispute and where.demands and where.runner and where.executors and where.escape):
+        if not (where.dispute and where.demands and where.runner and where.others and where.escape):
             raise SetupError("the watchtower needs all contracts, the judges too: name --contracts")
         self._store = WatchStore(options.store or ":memory:", where.chain_id, where.inbox)
         alarms = Alarms(Teller(out, as_json=options.json, quiet=options.quiet), clock.now_ms)
@@ -104,7 +104,7 @@ class Watch:
         self._replica = replica
         judges, means = Judges(rollup), None
         if key is not None:
-            means = Means(Sender(rollup.ethereum, key), Challenger(judges, key.address))
+            means = Means(Sender(rollup.ethereum, key), Challenger(judges, key.address, secret_of(key)))
         lateness = Lateness(replica, alarms, options.late_s)
         self.tower = Watchtower(replica, judges, alarms, lateness, means)
 

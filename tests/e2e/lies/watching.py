@@ -11,7 +11,7 @@ from settlement.l1.feed import Feed
 from settlement.l1.follower import Mark
 from settlement.l1.sender import Sender
 from settlement.watch.alarms import Alarm, Alarms
-from settlement.watch.challenge import Challenger
+from settlement.watch.challenge import Challenger, secret_of
 from settlement.watch.lateness import Lateness
 from settlement.watch.replica import Replica
 from settlement.watch.store import WatchStore
@@ -53,7 +53,8 @@ class Watch:
         replica = Replica(rollup, self.store, feed, lambda _: True)
         means = None
         if self._armed:
-            means = Means(Sender(rollup.ethereum, WATCHER), Challenger(judges, WATCHER.address))
+            challenger = Challenger(judges, WATCHER.address, secret_of(WATCHER))
+            means = Means(Sender(rollup.ethereum, WATCHER), challenger)
         lateness, rules = Lateness(replica, self.alarms), self._rules(self.alarms)
         return Watchtower(replica, judges, self.alarms, lateness, means, rules)
 

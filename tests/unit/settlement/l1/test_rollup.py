@@ -144,7 +144,7 @@ def test_addresses_survive_their_file() -> None:
     assert Addresses.unpack(where.packed()) == where
     others = where._replace(
         demands=b"\4" * 20, evidence=b"\5" * 20, escape=b"\6" * 20, runner=b"\7" * 20,
-        executors=(("FillSteps", b"\x08" * 20),),
+        others=(("FillSteps", b"\x08" * 20),),
     )  # fmt: skip
     assert Addresses.unpack(others.packed()) == others
     with pytest.raises(ValueError, match="contracts"):
