@@ -85,13 +85,13 @@ class VenueProcess:
         config, loop = self.config, asyncio.get_running_loop()
         tls = self._checked()
         recovered = self._recover(loop)
+        self._stores = open_stores(config, self.clock, loop)
         self._standing = stand(config, self._format, self.clock.now_ms)
         self._children = Children(config, self._standing.settles)
         on_recovered()
         engine = recovered.engine
         self._writer = recovered.writer
         self._writer.set_rules_version(engine.rules_version)
-        self._stores = open_stores(config, self.clock, loop)
         self.credentials = self._stores.credentials
         fitter = ChildFitter() if config.children else None
         self.oracle = Oracle(engine, config.seed, self.clock, config.mark_interval_ms, fitter)

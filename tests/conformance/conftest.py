@@ -125,7 +125,7 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningVenue]:
     folder = tmp_path_factory.mktemp("venue")
     log = folder / "stderr.log"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    options = ["--port", "0", "--data", str(folder / "data")]
+    options = ["--port", "0", "--data", str(folder / "data"), "--settlement", "1"]
     command = [sys.executable, "-m", "exchange.app.cli", "serve", *options]
     with log.open("w") as stderr:
         process = subprocess.Popen(

@@ -91,7 +91,9 @@ class Venue:
         self.url = ""
         self.pid = 0
         # numpy starts sooner, and these tests start venues by the dozen.
-        fixed = ("--port", "0", "--pricing-engine", "numpy", "--lasting-quotes")
+        fixed = ["--port", "0", "--pricing-engine", "numpy", "--lasting-quotes"]
+        if "--settlement" not in arguments:
+            fixed += ["--settlement", "1"]  # the mock L1 needs no process and no contracts
         self._arguments = ["serve", *fixed, "--data", str(data), *arguments]
         self._forks = forks
         self._process: subprocess.Popen[bytes] | None = None

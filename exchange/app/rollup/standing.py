@@ -44,7 +44,12 @@ def stand(config: Config, settlement_format: int, now_ms: Callable[[], int]) -> 
 
     rollup = started(config)
     settles = rollup_settles(config, rollup.confirmations)
-    return Standing(settles, _domain(config), rollup.money, rollup.revive, rollup.stop)
+    try:
+        domain = _domain(config)
+    except StartError:
+        rollup.stop()
+        raise
+    return Standing(settles, domain, rollup.money, rollup.revive, rollup.stop)
 
 
 def _domain(config: Config) -> Domain:

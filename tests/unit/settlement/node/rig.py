@@ -1,4 +1,4 @@
-"""A settlement process on a development chain in this process: clock, blocks, events and crashes in the test's
+"""A settlement process on a development chain in this process: clock, blocks, events, crashes in the test's
 hand, contracts, database and transactions real."""
 
 from __future__ import annotations

@@ -1,0 +1,115 @@
+"""A venue that settles on a chain with contracts: deposited, traded, killed, withdrawn, final, paid out, and all
+of it derived again from the chain alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from settlement.l1.blobs import Kzg
+from settlement.l1.ethereum import Ethereum
+from settlement.l1.feed import Arrived, Feed
+from settlement.l1.rollup import Addresses, Queues, Rollup
+from settlement.l1.rpc import HttpRpc
+from settlement.node.deploying import DEVELOPMENT
+from settlement.node.paying import FINALISE_S
+from settlement.node.places import Places
+from settlement.rollup.codec_5 import Codec5
+from settlement.rollup.derive import Derivation
+from settlement.status import Status, read_status
+from tests.e2e.test_restart import PERPETUAL, User, children
+from tests.e2e.test_withdrawals import state_of
+from tests.e2e.venue import Venue, wait_until
+
+OPTIONS = ("--settlement", "2", "--batch-seconds", "0.2")
+
+
+class Chain:
+    """The venue's L1, asked from outside."""
+
+    def __init__(self, data: Path) -> None:
+        self.places = Places(data)
+        self.rpc = HttpRpc(self.places.address().url)
+        self.rollup = Rollup(Ethereum(self.rpc), Addresses.unpack(self.places.contracts.read_bytes()))
+
+    def status(self) -> Status:
+        found = read_status(self.places.status)
+        assert found is not None
+        assert found.alarm_code == "", found.alarm
+        return found
+
+    def balance_micro(self, owner: str) -> int:
+        """Test tokens of an address."""
+        token, address = self.rollup.addresses.token, bytes.fromhex(owner[2:])
+        return int(self.rollup.ask(token, None, "balanceOf(address)", "uint256", address)[0])
+
+    def derived(self) -> Derivation:
+        """The state that the chain's data lead to, judged by all a stranger can judge."""
+        feed = Feed(self.rollup, Kzg())
+        found = Derivation(Codec5(), Queues(self.rollup, self.rollup.ethereum.head()))
+        while items := feed.poll():
+            for item in items:
+                if isinstance(item, Arrived):
+                    assert item.header is not None, item.missing
+                    found.take(item.header, item.payload, with_trace=False)
+        return found
+
+
+def child(venue: Venue, module: bytes) -> int:
+    """The process id of a child."""
+
+    def found() -> int:
+        running = {n: Path(f"/proc/{n}/cmdline").read_bytes() for n in children(venue.pid)}
+        return next((n for n, line in running.items() if module in line), 0)
+
+    return int(wait_until(found, f"{module.decode()} to run"))
+
+
+def traded(seller: User, buyer: User) -> None:
+    """A fill between them."""
+    mark = seller.venue.call("public/ticker", instrument_name=PERPETUAL)["mark_price"]
+    seller.sell(float(round(mark)), "given")
+    assert buyer.buy(float(round(mark)), "taken")["filled_amount"] == 0.01
+
+
+def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with Venue(data, *OPTIONS) as venue:
+        venue.wait_open()
+        chain = Chain(data)
+        contracts = chain.places.contracts.read_bytes()
+        one, two = User(venue, "one"), User(venue, "two")
+        traded(one, two)
+        first = one.call("private/withdraw", currency="USDC", amount=100)
+        wait_until(lambda: state_of(one, first["id"]) == "completed", "the withdrawal in a confirmed batch")
+        # Everybody at once, and the venue starts again on what is there.
+        os.kill(child(venue, b"settlement.node"), signal.SIGKILL)
+        venue.kill()
+        venue.start()
+        venue.wait_open()
+        chain = Chain(data)
+        assert chain.places.contracts.read_bytes() == contracts
+        assert chain.status().format == 2
+        # Its L1 and its settlement alone: both come back, the chain at its address.
+        os.kill(child(venue, b"settlement.devnet"), signal.SIGKILL)
+        os.kill(child(venue, b"settlement.node"), signal.SIGKILL)
+        traded(two, one)
+        second = one.call("private/withdraw", currency="USDC", amount=23.5)
+        wait_until(lambda: state_of(one, second["id"]) == "completed", "a withdrawal behind the kills", 60)
+        last = chain.status().built_seq
+        wait_until(lambda: chain.status().confirmed_seq >= last, "all batches on the chain")
+        paid_before = chain.balance_micro(one.key["owner"])
+        chain.rpc.call("devnet_increaseTime", DEVELOPMENT.challenge_s + FINALISE_S)
+        chain.rpc.call("devnet_mine")
+        wait_until(lambda: chain.status().final_seq >= last, "what was confirmed to be final")
+        wait_until(lambda: chain.balance_micro(one.key["owner"]) == 123_500_000, "the bridge's payments")
+        assert paid_before == 0, "nothing leaves the bridge out of a state that is not final"
+        batch = chain.status().batches[0]
+        assert batch.gas > 21_000
+        assert batch.layer == "calldata"
+        cash = {user.account: user.summary()["balance"] for user in (one, two)}
+        found = chain.derived()
+        assert venue.interrupt() == 0
+    told = {number: found.state.account(number).cash_micro for number in cash}
+    assert told == {number: round(amount * 1_000_000) for number, amount in cash.items()}
