@@ -45,9 +45,14 @@ class Artifact(NamedTuple):
 
 
 def cache_directory() -> Path:
-    """Where artifacts are kept: $STRIKEBOOK_CONTRACTS_CACHE, else among the temporary files."""
+    """Where artifacts are kept: $STRIKEBOOK_CONTRACTS_CACHE, else beside the sources where this process may
+    write there, else among the temporary files."""
     told = os.environ.get(CACHE_VARIABLE)
-    return Path(told) if told else Path(tempfile.gettempdir()) / f"strikebook-contracts-{os.getuid()}"
+    if told:
+        return Path(told)
+    if os.access(SOURCES, os.W_OK):
+        return SOURCES / "compiled"
+    return Path(tempfile.gettempdir()) / f"strikebook-contracts-{os.getuid()}"
 
 
 @cache
@@ -75,6 +80,15 @@ def _source(name: str, directory: Path) -> str:
     return name.removeprefix(WIDE) if is_wide else name
 
 
+def _kept(name: str, cache: Path | None, directory: Path) -> Path:
+    return (cache or cache_directory()) / f"{name}-{sources_hash(name, directory)[:16]}.json"
+
+
+def is_compiled(name: str) -> bool:
+    """Whether one of our contracts need not be compiled any more."""
+    return _kept(name, None, SOURCES).exists()
+
+
 @cache
 def compiled(name: str, cache: Path | None = None, directory: Path = SOURCES) -> Artifact:
     """The contract of that name (`Inbox` is Inbox.vy), from `cache` or compiled into it.
@@ -85,7 +99,7 @@ def compiled(name: str, cache: Path | None = None, directory: Path = SOURCES) ->
         CompilerMissing: it is not there and vyper is not installed in the version needed.
         FileNotFoundError: there is no such contract.
     """
-    kept = (cache or cache_directory()) / f"{name}-{sources_hash(name, directory)[:16]}.json"
+    kept = _kept(name, cache, directory)
     try:
         found = json.loads(kept.read_bytes())
     except (FileNotFoundError, json.JSONDecodeError):
