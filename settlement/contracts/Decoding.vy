@@ -14,6 +14,8 @@ import precedence
 initializes: trees
 initializes: precedence
 
+exports: precedence.first
+
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view
     def void(header: Bytes[headers.HEADER], data: bytes32, challenger: address): nonpayable

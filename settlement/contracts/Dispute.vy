@@ -20,7 +20,7 @@ initializes: paths[trees := trees]
 initializes: announcements
 initializes: precedence
 
-exports: (announcements.announce, announcements.made_at)
+exports: (announcements.announce, announcements.made_at, precedence.first)
 
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view

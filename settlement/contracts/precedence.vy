@@ -7,7 +7,7 @@
 
 SECONDS: immutable(uint256)
 
-first: HashMap[bytes32, uint256]  # what: address 160 bits, until 64 bits
+first: public(HashMap[bytes32, uint256])  # what: address 160 bits, until 64 bits
 
 
 @deploy

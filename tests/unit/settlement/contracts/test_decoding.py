@@ -1,0 +1,255 @@
+"""A batch whose payload does not decode to what its header commits to is void, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from settlement.coding.payload import pack, unpack
+from settlement.columns import varint
+from settlement.contracts.decoding import Before, Unproven, plan
+from settlement.contracts.evm import Reverted
+from settlement.contracts.planning import Planned, Suspect, padding
+from settlement.hashing import ZERO_HASH, keccak
+from settlement.l1 import blobs
+from settlement.l1.openings import BlobOpenings
+from settlement.rollup.codec_5 import Codec5
+from settlement.stf import steps as s
+from settlement.stf.chunks import Chunk, Executed
+from settlement.stf.header import Header
+from settlement.trees import binary
+from tests.unit.settlement.contracts.conftest import Machine
+from tests.unit.settlement.contracts.worlds import World, fill, venue
+
+GAS_MOST = 10_000_000
+
+
+@dataclass
+class Town:
+    """A world whose batches are coded; `before` is what there was in front of the last one."""
+
+    world: World
+    before: Before
+    chunks: list[Chunk]
+    done: Executed
+    payload: bytes
+    header: Header
+    leaves: list[bytes] = field(default_factory=list)
+
+    def wrongly(self, chunk: int) -> Header:
+        """The last header, committed to another step in a chunk."""
+        steps = list(self.chunks[chunk].steps)
+        steps[0] = steps[0]._replace(p=steps[0].p + 1)
+        leaves = [each.leaf for each in self.chunks]
+        leaves[chunk] = Chunk(self.chunks[chunk].kind, tuple(steps)).leaf
+        self.leaves = leaves
+        return self.header._replace(chunk_root=binary.root(leaves))
+
+    def committed(self, chunk: int) -> tuple[bytes, Sequence[bytes]] | None:
+        """As the operator's chunks are known."""
+        return self.leaves[chunk], binary.prove(self.leaves, chunk)
+
+
+def coded(world: World, coding: Codec5, steps: list[s.Step]) -> tuple[list[Chunk], Executed, bytes, bytes]:
+    """The next batch: its chunks with those of its coding, what they come to, payload and tables hash."""
+    coding.begin(world.state)
+    world.builder.begin()
+    for step in steps:
+        world.builder.add(step)
+    world.builder.close()
+    for step in coding.reclass(world.builder.chunks):
+        world.builder.add(step)
+    done = world.builder.close()
+    found = coding.encode(world.builder.chunks)
+    return world.builder.chunks, done, found.payload, found.tables_hash
+
+
+def header_of(world: World, chunks: list[Chunk], done: Executed, payload: bytes, tables: bytes) -> Header:
+    data = {"data_hash": keccak(payload), "payload_bytes": len(payload)}
+    return world.header(chunks, done, tables_hash=tables, **data)
+
+
+def fills(count: int, start: int) -> list[s.Step]:
+    """Fills of a few makers and takers, with an index between them."""
+    found: list[s.Step] = [s.Step(s.INDEX, p=(60_000 + start) * 10**6)]
+    for n in range(start, start + count):
+        who = 64 + n % 3, 70 + n * 7 % 9
+        found.append(fill(*who, 1 + n * 5 % 4, price=1_000 + n % 50, lots=1 + n % 4, flags=n & 1, ident=n))
+    return found
+
+
+def town(machine: Machine) -> Town:
+    """A first batch that stands and a second one coded, not posted."""
+    world, coding = World(*machine, venue()), Codec5()
+    chunks, done, payload, tables = coded(world, coding, fills(100, 1))
+    first = header_of(world, chunks, done, payload, tables)
+    world.post(first, payload)
+    coding.decode(first, payload)
+    before = Before(copy.deepcopy(world.state), coding.tables_data, first)
+    chunks, done, payload, tables = coded(world, coding, [*fills(90, 101), s.Step(s.DISCOUNT, p=5)])
+    header = header_of(world, chunks, done, payload, tables)
+    return Town(world, before, chunks, done, payload, header)
+
+
+def carry_out(world: World, calls: list[Planned]) -> int:
+    """Do what is planned, each call once; the most gas of one."""
+    most = 0
+    for call in calls:
+        contract = getattr(world.contracts, call.contract)
+        asked = getattr(world.contracts, call.done.contract)
+
+        def is_done(of: Any = asked, told: Planned = call) -> bool:
+            return told.done.holds(of.call(told.done.function, *told.done.arguments))
+
+        assert not is_done(), call.function
+        most = max(most, contract.transact(world.challenger, call.function, *call.arguments).gas_used)
+        assert is_done(), call.function
+    return most
+
+
+def void(found: Town, header: Header, payload: bytes, *, data: bytes = ZERO_HASH) -> int:
+    """Plan against a batch that stands, and carry it out; the most gas of a call."""
+    suspect = Suspect(header, payload, data)
+    most = carry_out(found.world, plan(suspect, found.before, found.committed))
+    assert found.world.contracts.inbox.call("head") == 1
+    return most
+
+
+@pytest.mark.parametrize("chunk", [0, 2])
+def test_a_chunk_that_decodes_to_another(revm: Machine, chunk: int) -> None:
+    found = town(revm)
+    header = found.wrongly(chunk)
+    found.world.post(header, found.payload)
+    token = found.world.contracts.token
+    before = token.call("balanceOf", found.world.challenger)
+    assert void(found, header, found.payload) < GAS_MOST
+    assert token.call("balanceOf", found.world.challenger) == before + found.world.settings.bond_least // 2
+
+
+def test_a_right_batch_can_not_be_convicted(revm: Machine) -> None:
+    found = town(revm)
+    found.wrongly(0)
+    found.world.post(found.header, found.payload)
+    suspect = Suspect(found.header, found.payload)
+    right = [each.leaf for each in found.chunks]
+    with pytest.raises(Unproven):
+        plan(suspect, found.before, lambda chunk: (right[chunk], binary.prove(right, chunk)))
+    *others, judge = plan(suspect, found.before, found.committed)
+    carry_out(found.world, others)
+    arguments = (*judge.arguments[:-2], right[0], binary.prove(right, 0))
+    with pytest.raises(Reverted, match="RIGHT"):
+        found.world.contracts.decoding.transact(found.world.challenger, "judge", *arguments)
+    with pytest.raises(Reverted, match="CHUNK"):
+        found.world.contracts.decoding.transact(found.world.challenger, "judge", *judge.arguments)
+
+
+def with_payload(found: Town, payload: bytes, **changed: Any) -> Header:
+    """The last header over another payload, posted."""
+    told: dict[str, Any] = {"data_hash": keccak(payload), "payload_bytes": len(payload)} | changed
+    header = found.header._replace(**told)
+    found.world.post(header, payload)
+    return header
+
+
+def test_a_chunk_that_is_none(revm: Machine) -> None:
+    found = town(revm)
+    found.leaves = [each.leaf for each in found.chunks]
+    payload = unpack(found.payload)
+    for kind in (0, 1):
+        number = next(n for n, entry in enumerate(payload.entries) if entry.kind == kind)
+        start = len(found.payload) - sum(len(entry.data) for entry in payload.entries[number:])
+        broken = found.payload[:start] + b"\0" + found.payload[start + 1 :]
+        if kind:
+            broken = found.payload[:start] + b"\x7f" + found.payload[start + 1 :]
+        header = with_payload(found, broken)
+        assert void(found, header, broken) < GAS_MOST
+        go_back(found)
+
+
+def go_back(found: Town) -> None:
+    """The operator puts up his bond once more, behind the first batch."""
+    world, bond = found.world, found.world.settings.bond_least
+    world.contracts.token.transact(world.deployer, "mint", world.operator, bond)
+    world.contracts.token.transact(world.operator, "approve", world.contracts.inbox.address, bond)
+    world.contracts.inbox.transact(world.operator, "add_bond", bond)
+    world.root, world.batch_id = found.header.previous_root, 1
+    world.next_seq = found.header.ranges[-1].first_seq
+
+
+def varied(found: Town) -> dict[str, tuple[bytes, dict[str, Any]]]:
+    """Payloads that are none, or not the header's."""
+    payload, header = found.payload, found.header
+    whole = unpack(payload)
+    head = len(varint(len(whole.entries)))
+    usual = sorted(len(entry.data) for entry in whole.entries)[(len(whole.entries) - 1) // 2]
+    falling = (whole.tables or found.before.tables)[:-4] + b"\xff\xff\0\0"
+    strange = b"\x04" + falling[1:]
+    cases: dict[str, tuple[bytes, dict[str, Any]]] = {
+        "codec": (payload, {"codec": 4}),
+        "chunks": (payload, {"chunks": header.chunks + 1}),
+        "steps": (payload, {"steps": header.steps - 1}),
+        "tables": (payload, {"tables_hash": keccak(b"others")}),
+        "cut short": (payload[:-1], {}),
+        "a longer varint": (b"\x80" * 11 + payload, {}),
+        "not the middle": (payload[:head] + varint(usual + 1) + payload[head + len(varint(usual)) :], {}),
+        "nothing": (b"", {}),
+        "tables that fall": (pack(whole._replace(tables=falling)), {"tables_hash": keccak(falling)}),
+        "strange tables": (pack(whole._replace(tables=strange)), {"tables_hash": keccak(strange)}),
+        "tables not its own": (pack(whole._replace(tables=falling)), {"tables_hash": header.tables_hash}),
+    }
+    return cases
+
+
+def test_a_payload_that_is_none_or_another(revm: Machine) -> None:
+    found = town(revm)
+    for name, (payload, changed) in varied(found).items():
+        header = with_payload(found, payload, **changed)
+        assert void(found, header, payload) < GAS_MOST, name
+        go_back(found)
+
+
+def test_data_in_blobs_is_opened_element_by_element(revm: Machine) -> None:
+    found = town(revm)
+    kzg = blobs.shared_kzg()
+    openings = BlobOpenings(kzg, blobs.pack(found.payload))
+    header, world = found.wrongly(0)._replace(layer=1, blobs=1, data_hash=keccak(b"whatever")), found.world
+    world.contracts.inbox.transact(world.operator, "post", header.bound(), b"", blobs=openings.hashes)
+    suspect = Suspect(header, found.payload, openings.data, openings)
+    calls = plan(suspect, found.before, found.committed)
+    assert {"show_elements"} <= {call.function for call in calls}
+    assert carry_out(found.world, calls) < GAS_MOST
+    assert found.world.contracts.inbox.call("head") == 1
+
+
+def test_bytes_that_no_payload_has_in_a_blob(revm: Machine) -> None:
+    found = town(revm)
+    kzg, blob = blobs.shared_kzg(), bytearray(blobs.pack(found.payload)[0])
+    blob[31 + 32 * 4_000] = 1
+    openings = BlobOpenings(kzg, (bytes(blob),))
+    header = found.header._replace(layer=1, blobs=1)
+    world = found.world
+    world.contracts.inbox.transact(world.operator, "post", header.bound(), b"", blobs=openings.hashes)
+    (call,) = padding(Suspect(header, found.payload, openings.data, openings), 4_000, 1)
+    with pytest.raises(Reverted, match="PROOF"):
+        carry_out(world, [call._replace(arguments=(*call.arguments[:5], 2, call.arguments[6]))])
+    assert carry_out(world, [call]) < GAS_MOST
+    assert world.contracts.inbox.call("head") == 1
+
+
+def test_who_begins_first_ends_it_first(revm: Machine) -> None:
+    found = town(revm)
+    world = found.world
+    header = found.wrongly(2)
+    world.post(header, found.payload)
+    decoding = world.contracts.decoding
+    decoding.transact(world.user, "begin", header.bound(), ZERO_HASH, 2)
+    _, *others, judge = plan(Suspect(header, found.payload), found.before, found.committed)
+    carry_out(world, others)
+    with pytest.raises(Reverted, match="FIRST"):
+        decoding.transact(world.challenger, "judge", *judge.arguments)
+    world.evm.advance(world.settings.dispute_s // 4 + 1)
+    carry_out(world, [judge])
