@@ -15,6 +15,7 @@ from typing import Final
 from exchange.app.announcements import FileAnnouncements
 from exchange.app.bridge import L1Bridge
 from exchange.app.chain import VenueChain
+from exchange.app.child_link import ChildLink
 from exchange.app.children import Children
 from exchange.app.config import Config
 from exchange.app.fitter import ChildFitter
@@ -22,6 +23,7 @@ from exchange.app.lifecycle import Calendar
 from exchange.app.oracle import Oracle
 from exchange.app.page_files import static_files
 from exchange.app.ports import SystemClock
+from exchange.app.proving.link import ProverLink
 from exchange.app.repricer import Repricer
 from exchange.app.risk_driver import RiskDriver
 from exchange.app.rollup.formats import format_of
@@ -55,6 +57,7 @@ from exchange.keys.authentication import CredentialAuthenticator
 from exchange.keys.grants import GrantSetup
 from exchange.keys.verifier import InlineVerifier
 from pricing import engines
+from settlement.node.places import Places
 
 FORCED_RULES: Final = 6
 RETAIN_S: Final = 600.0
@@ -98,6 +101,7 @@ class VenueProcess:
         self._stream_store = StreamStore(self._storage, kept_bytes=config.resume_bytes)
         self._stream_reader = ThreadCommitter(loop)
         self._verifier = ChildVerifier(loop) if config.children else InlineVerifier()
+        self._prover = ProverLink(Places(config.data).database, loop) if config.children else None
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
             self._standing.open_l1,
@@ -180,6 +184,7 @@ class VenueProcess:
             trigger_limits=config.triggers,
             blocks=stores.blocks,
             receipts=self._chain.receipts,
+            fill_places=self._prover,
             grants=GrantSetup(stores.grants, self._verifier, self._standing.domain, stores.replays),
         )
 
@@ -345,8 +350,9 @@ class VenueProcess:
         self._chain.stop(halted=self.venue.halted)
         self._children.stop()
         self._standing.stop()
-        if isinstance(self._verifier, ChildVerifier):
-            self._verifier.stop()
+        for child in (self._verifier, self._prover):
+            if isinstance(child, ChildLink):
+                child.stop()
         self._stores.close_readers()
         self._storage.close()
 

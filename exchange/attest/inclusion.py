@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from exchange.attest.keccak import keccak
 from exchange.attest.merkle import proven_root
+from exchange.domain.limits import COUNTER_MASK, MAX_SHARD, SHARD_SHIFT
 
 STEP_BYTES: Final = 64
 _FILL: Final = 1
@@ -22,6 +23,7 @@ _CHUNK_ROOT_AT: Final = 88
 _CHUNKS_AT: Final = 220
 _RANGES_AT: Final = 234
 _STEPS_MOST: Final = 64
+_RANGE: Final = struct.Struct(">QQQ32s32s32s")
 
 
 class Fill(NamedTuple):
@@ -36,6 +38,18 @@ class Fill(NamedTuple):
     trade_id: int
     maker_class: int
     taker_class: int
+
+
+class Range(NamedTuple):
+    """What a batch holds of one shard: counters of the first and the last command, the chain's head behind
+    it, the root over the heads of its commit batches, the log of commands behind it."""
+
+    shard: int
+    first_seq: int
+    last_seq: int
+    chain_head: bytes
+    heads_root: bytes
+    log_root: bytes
 
 
 class InclusionProof(NamedTuple):
@@ -81,6 +95,18 @@ def read_fill(step: bytes) -> Fill | None:
         return None
     sells = bool(flags & _TAKER_SELLS)
     return Fill(instrument, maker, taker, sells, price, size, trade_id, classes >> 4, classes & 15)
+
+
+def ranges_of(header: bytes) -> tuple[Range, ...]:
+    """What a header (without its validity proof) says of each shard. Raises ValueError for other bytes."""
+    if not _is_header(header):
+        raise ValueError("not the bytes that a header's hash covers")
+    found = []
+    for shard, first, last, *roots in _RANGE.iter_unpack(header[_FIXED_BYTES:]):
+        if not shard <= MAX_SHARD or (first >> SHARD_SHIFT, last >> SHARD_SHIFT) != (shard, shard):
+            raise ValueError("a range of another shard's sequence numbers")
+        found.append(Range(shard, first & COUNTER_MASK, last & COUNTER_MASK, *roots))
+    return tuple(found)
 
 
 def _is_header(header: bytes) -> bool:

@@ -24,7 +24,7 @@ _TABLE: Final = {
         "get_user_trades_by_currency_and_time get_user_trades_by_order get_positions get_position "
         "get_margins get_settlement_history_by_currency get_settlement_history_by_instrument "
         "get_mmp_config get_mmp_status strikebook_get_liquidations strikebook_get_receipt "
-        "strikebook_get_order_state_by_client_order_id"
+        "strikebook_get_fill_proof strikebook_get_order_state_by_client_order_id"
     ),
     "account:read_write": (
         "set_self_trading_config change_margin_model create_subaccount change_subaccount_name "

@@ -145,8 +145,7 @@ class NodeStore(RollupStore):
 
     def posted(self, batch_id: int) -> PostedRow | None:
         """A batch as it stands on the L1."""
-        row = self._db.execute("SELECT * FROM posted WHERE batch_id = ?", (batch_id,)).fetchone()
-        return None if row is None else PostedRow._make((*row[:7], int(row[7]), row[8]))
+        return posted_of(self._db, batch_id)
 
     def payouts(self) -> dict[int, PayoutRow]:
         """All withdrawals that were paid, by slot."""
@@ -202,6 +201,12 @@ def read_records(stored: bytes) -> list[tuple[int, list[bytes]]]:
 def _leaf(state: State, slot: int) -> tuple[int, bytes]:
     found = state.withdrawals.get(slot)
     return (found.ident if found else 0), withdrawal_row(found) or b""
+
+
+def posted_of(db: sqlite3.Connection, batch_id: int) -> PostedRow | None:
+    """A batch as it stands on the L1."""
+    row = db.execute("SELECT * FROM posted WHERE batch_id = ?", (batch_id,)).fetchone()
+    return None if row is None else PostedRow._make((*row[:7], int(row[7]), row[8]))
 
 
 def reader(path: Path) -> sqlite3.Connection:

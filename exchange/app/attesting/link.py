@@ -11,9 +11,19 @@ from typing import Final
 from exchange.app.attesting.files import unpack_block
 from exchange.app.attesting.process import REFUSED
 from exchange.app.attesting.service import HELLO_BLOCKS
-from exchange.app.attesting.talk import Answer, Ask, Block, Durable, Ear, Hello, Look, Message, packed
+from exchange.app.attesting.talk import (
+    DECODER,
+    Answer,
+    Ask,
+    Block,
+    Durable,
+    Hello,
+    Look,
+    Message,
+)
 from exchange.app.child_link import ChildLink
 from exchange.app.config import Config
+from exchange.app.framing import Ear, packed
 from exchange.attest.eip712 import Domain
 from exchange.attest.heads import HeadBlock
 from exchange.gateway.receipts import Proof, ReceiptDone, ReceiptsBusy
@@ -31,7 +41,7 @@ class AttestorLink(ChildLink):
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._config = config
-        self._ear = Ear()
+        self._ear = Ear(DECODER)
         self._skipped = False
         self._number = 0
         self._asked: dict[int, ReceiptDone] = {}
@@ -46,7 +56,7 @@ class AttestorLink(ChildLink):
         """Start the process."""
         command = ["exchange.app.attesting", "--data", str(self._config.data)]
         command += ["--sealing-key", str(self._config.sealing_key), "--parent", str(os.getpid())]
-        self._ear = Ear()
+        self._ear = Ear(DECODER)
         self._skipped = False
         self._spawn(command)
 

@@ -29,7 +29,8 @@ from exchange.app.attesting.keys import SigningKeyError, signing_key
 from exchange.app.attesting.lock import ChainBusy, ChainLock
 from exchange.app.attesting.paths import Paths
 from exchange.app.attesting.service import Service
-from exchange.app.attesting.talk import Ear, Message, packed
+from exchange.app.attesting.talk import DECODER, Message
+from exchange.app.framing import Ear, packed
 from exchange.app.key_file import KeyFile
 from exchange.app.ports import SystemEntropy
 from exchange.journal import DiskStorage, JournalError
@@ -89,7 +90,7 @@ def _serve(options: argparse.Namespace, storage: DiskStorage, link: socket.socke
     attestor.sync()  # from here on retention knows of it
     gc.collect()
     gc.freeze()
-    ear, heard = Ear(), select.poll()
+    ear, heard = Ear(DECODER), select.poll()
     heard.register(link, select.POLLIN)
     while not stop.asked:
         service.turn()

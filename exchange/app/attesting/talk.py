@@ -1,14 +1,10 @@
-"""What the venue and the attestor say to each other, over a pair of sockets: length u32 ‖ msgpack."""
+"""What the venue and the attestor say to each other (`exchange.app.framing`)."""
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
 import msgspec
-
-_LENGTH: Final = struct.Struct("<I")
-MESSAGE_BYTES_MAX: Final = 64 << 20
 
 
 class Ask(msgspec.Struct, tag="ask", array_like=True, frozen=True):
@@ -61,38 +57,4 @@ class Block(msgspec.Struct, tag="block", array_like=True, frozen=True):
 
 
 Message = Ask | Durable | Look | Answer | Hello | Block
-_DECODER: Final = msgspec.msgpack.Decoder(Message)
-
-
-def packed(message: Message) -> bytes:
-    """A message as it is sent."""
-    body = msgspec.msgpack.encode(message)
-    return _LENGTH.pack(len(body)) + body
-
-
-class Ear:
-    """Cuts what arrives into messages."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def hear(self, data: bytes) -> list[Message]:
-        """The messages that are whole now.
-
-        Raises:
-            ValueError: what arrives is none.
-        """
-        self._buffer += data
-        found = []
-        at = 0
-        while len(self._buffer) - at >= _LENGTH.size:
-            (size,) = _LENGTH.unpack_from(self._buffer, at)
-            if size > MESSAGE_BYTES_MAX:
-                raise ValueError(f"a message of {size} bytes")
-            if len(self._buffer) - at - _LENGTH.size < size:
-                break
-            at += _LENGTH.size
-            found.append(_DECODER.decode(self._buffer[at : at + size]))
-            at += size
-        del self._buffer[:at]
-        return found
+DECODER: Final = msgspec.msgpack.Decoder(Message)

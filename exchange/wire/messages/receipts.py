@@ -45,3 +45,38 @@ class SignedHeads(TypedDict):
     contract: str
     signed_after_us: SignedAfter
     signer: str
+
+
+class FillPlace(TypedDict):
+    """A step in a posted batch: the header's bytes, the step's, the chunk's number, kind and count of steps,
+    the step's position in it, siblings from below."""
+
+    batch_id: int
+    chunk: int
+    chunk_path: list[str]
+    header: str
+    kind: int
+    position: int
+    step: str
+    step_path: list[str]
+    steps: int
+
+
+class FillPosting(TypedDict):
+    """Where the L1 has a batch; `data` is what its inbox keeps of blobs, `final_at` seconds since 1970."""
+
+    block: int
+    block_hash: str
+    chain_id: int
+    data: str
+    final_at: int
+    inbox: str
+    transaction: str
+
+
+class FillProof(TypedDict):
+    """Where a fill stands in settlement."""
+
+    batch: FillPlace
+    l1: FillPosting | None
+    trade_id: str

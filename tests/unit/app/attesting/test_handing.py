@@ -15,8 +15,9 @@ import pytest
 from exchange.app.attesting import link as links
 from exchange.app.attesting.handing import HandingJournal
 from exchange.app.attesting.link import AttestorLink
-from exchange.app.attesting.talk import Answer, Ask, Durable, Ear, Look, Message, packed
+from exchange.app.attesting.talk import DECODER, Answer, Ask, Durable, Look, Message
 from exchange.app.config import Config
+from exchange.app.framing import Ear, packed
 from exchange.domain import commands as c
 from exchange.gateway.receipts import Proof
 from exchange.gateway.sequencer import Sequencer
@@ -88,7 +89,7 @@ class Rig:
         monkeypatch.setattr("subprocess.Popen", started)
         self.link = AttestorLink(Config(folder), asyncio.get_running_loop())
         self.link.start()
-        self.ear = Ear()
+        self.ear = Ear(DECODER)
 
     async def heard(self, until: Callable[[list[Message]], bool]) -> list[Message]:
         """What the attestor hears, up to something."""

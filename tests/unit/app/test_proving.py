@@ -1,0 +1,64 @@
+"""The prover as a process: it finds fills in a database, and a new one comes after one that died."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from exchange.app.proving.__main__ import Prover
+from exchange.app.proving.link import ProverLink
+from exchange.app.proving.talk import Answer, Ask, Broken
+from exchange.attest.inclusion import included_in, read_fill
+from exchange.gateway.fill_places import PlacesBusy, Settled
+from tests.unit.clients.proofs.worlds import World
+
+Told = Settled | PlacesBusy | None
+
+
+async def asked(link: ProverLink, trade_id: int) -> Told:
+    told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+    link.ask(trade_id, told.set_result)
+    return await asyncio.wait_for(told, 30)
+
+
+async def test_fills_are_found_where_they_are(tmp_path: Path) -> None:
+    database = tmp_path / "rollup.sqlite"
+    link = ProverLink(database, asyncio.get_running_loop())
+    with pytest.raises(PlacesBusy):  # nobody settles yet
+        link.ask(1, lambda _: None)
+    world = World(database)
+    found = await asyncio.gather(*(asked(link, trade_id) for trade_id in (*world.trades, 10**9)))
+    assert found.pop() is None
+    for trade_id, settled in zip(world.trades, found, strict=True):
+        assert isinstance(settled, Settled)
+        assert included_in(settled.place, settled.step) is not None
+        fill = read_fill(settled.step)
+        assert fill is not None
+        assert fill.trade_id == trade_id
+        assert (settled.posting is None) == (settled.batch_id == 2)
+    child = link._child
+    assert child is not None
+    os.kill(child.pid, SIGKILL)
+    child.wait()
+    while not isinstance(await asked(link, min(world.trades)), Settled):  # those asked of the dead one
+        pass
+    link.stop()
+
+
+def test_a_database_that_cannot_be_read_is_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "rollup.sqlite"
+    prover = Prover(path)
+    assert prover.answer(Ask(1, 5)) == Broken(1)
+    path.write_bytes(b"no database at all" * 100)
+    assert prover.answer(Ask(2, 5)) == Broken(2)
+    path.unlink()
+    world = World(path)
+    trade_id = min(world.trades)
+    found = prover.answer(Ask(3, trade_id))
+    assert isinstance(found, Answer)
+    assert found.settled is not None
+    assert found.settled.place == world.place(trade_id).place
