@@ -14,14 +14,31 @@ initializes: announcements
 
 exports: (announcements.announce, announcements.made_at)
 
+interface Token:
+    def transfer(receiver: address, amount: uint256) -> bool: nonpayable
+    def transferFrom(sender: address, receiver: address, amount: uint256) -> bool: nonpayable
+
 interface Inbox:
     def is_posted(batch: uint256, header_hash: bytes32, data: bytes32, new_root: bytes32) -> bool: view
     def slash(challenger: address): nonpayable
+    def extend(batch: uint256, until: uint256): nonpayable
+    def times_of(batch: uint256) -> (uint256, uint256): view
+    def CHALLENGE_S() -> uint256: view
+    def RESPONSE_S() -> uint256: view
+    def OPERATOR() -> address: view
     def SEQUENCER() -> address: view
 
 event Equivocated:
     last_seq: indexed(uint256)
     challenger: indexed(address)
+
+event Asked:
+    question: indexed(uint256)
+    last_seq: indexed(uint256)
+    until: uint256
+
+event Answered:
+    question: indexed(uint256)
 
 struct SignedHead:
     shard: uint256
@@ -39,6 +56,14 @@ struct Leaf:
     head: bytes32
     siblings: DynArray[bytes32, 32]
 
+# What the operator is asked: the leaf of a signed head in a heads root.
+struct Question:
+    root: bytes32
+    last_seq: uint256
+    head: bytes32
+    asker: address
+    until: uint256
+
 DOMAIN_TYPE: constant(bytes32) = keccak256(
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
@@ -50,12 +75,21 @@ HALF_ORDER: constant(uint256) = (
 )
 
 INBOX: immutable(Inbox)
+TOKEN: immutable(Token)
+STAKE: public(immutable(uint256))
 is_used: public(HashMap[uint256, bool])  # sequence numbers punished
+question_count: public(uint256)
+questions: public(HashMap[uint256, Question])
 
 
 @deploy
-def __init__(inbox: address):
+def __init__(inbox: address, token: address, stake: uint256):
+    """
+    @param inbox The chain of batches; a question costs the stake in the token.
+    """
     INBOX = Inbox(inbox)
+    TOKEN = Token(token)
+    STAKE = stake
 
 
 @internal
@@ -76,11 +110,11 @@ def _must_be_signed(signed: SignedHead):
 
 
 @internal
-def _punish(last_seq: uint256):
+def _punish(last_seq: uint256, challenger: address):
     assert not self.is_used[last_seq], "USED"
     self.is_used[last_seq] = True
-    log Equivocated(last_seq=last_seq, challenger=msg.sender)
-    extcall INBOX.slash(msg.sender)
+    log Equivocated(last_seq=last_seq, challenger=challenger)
+    extcall INBOX.slash(challenger)
 
 
 @external
@@ -95,7 +129,7 @@ def two_heads(salt: bytes32, one: SignedHead, other: SignedHead):
     assert one.head != other.head or one.root != other.root, "SAME"
     self._must_be_signed(one)
     self._must_be_signed(other)
-    self._punish(one.last_seq)
+    self._punish(one.last_seq, msg.sender)
 
 
 @internal
@@ -157,7 +191,7 @@ def head_and_batch(
     root, first, last = self._heads_of(signed, header, data, range_index)
     self._must_stand(root, leaf)
     assert leaf.last_seq == signed.last_seq and leaf.head != signed.head, "SAME"
-    self._punish(signed.last_seq)
+    self._punish(signed.last_seq, msg.sender)
 
 
 @external
@@ -183,7 +217,7 @@ def head_between(
     self._must_stand(root, next)
     assert next.index == leaf.index + 1 and len(next.siblings) == len(leaf.siblings), "LEAF"
     assert leaf.last_seq < signed.last_seq and signed.last_seq < next.last_seq, "LEAF"
-    self._punish(signed.last_seq)
+    self._punish(signed.last_seq, msg.sender)
 
 
 @external
@@ -217,4 +251,71 @@ def head_outside(
                 assert trees.binary_root(next, empty(bytes32), behind) == root, "LEAF"
         else:
             assert signed.last_seq < leaf.last_seq and leaf.index == 0, "LEAF"
-    self._punish(signed.last_seq)
+    self._punish(signed.last_seq, msg.sender)
+
+
+# --- who has no leaves ----------------------------------------------------------------------------------------
+
+
+@external
+def ask(signed: SignedHead, header: Bytes[headers.HEADER], data: bytes32, range_index: uint256) -> uint256:
+    """
+    @notice Ask the operator for the leaf of a signed head in a posted batch whose range has its number: the leaves are not
+        on the L1, so whoever holds nothing but the receipt can show no other. It costs the stake.
+    @return The question's number.
+    @custom:errors BATCH, RANGE, SIGNATURE as in `head_and_batch`; USED: punished already; LATE: the batch's window has
+        passed; TOKEN: the stake was not moved.
+    """
+    root: bytes32 = empty(bytes32)
+    first: uint256 = 0
+    last: uint256 = 0
+    root, first, last = self._heads_of(signed, header, data, range_index)
+    assert signed.last_seq >= first and signed.last_seq <= last, "RANGE"
+    assert not self.is_used[signed.last_seq], "USED"
+    batch: uint256 = headers.batch_id(header)
+    posted_at: uint256 = 0
+    final_at: uint256 = 0
+    posted_at, final_at = staticcall INBOX.times_of(batch)
+    assert block.timestamp <= posted_at + staticcall INBOX.CHALLENGE_S(), "LATE"
+    response_s: uint256 = staticcall INBOX.RESPONSE_S()
+    until: uint256 = block.timestamp + response_s
+    number: uint256 = self.question_count + 1
+    self.question_count = number
+    self.questions[number] = Question(
+        root=root, last_seq=signed.last_seq, head=signed.head, asker=msg.sender, until=until
+    )
+    extcall INBOX.extend(batch, until + response_s)  # so that the bond stays
+    assert extcall TOKEN.transferFrom(msg.sender, self, STAKE), "TOKEN"
+    log Asked(question=number, last_seq=signed.last_seq, until=until)
+    return number
+
+
+@external
+def show(number: uint256, leaf: Leaf):
+    """
+    @notice Show the leaf asked for; the stake is the operator's. Anyone may.
+    @custom:errors QUESTION: there is none; LEAF: not in the heads, or not of the head that was signed.
+    """
+    asked: Question = self.questions[number]
+    assert asked.until != 0, "QUESTION"
+    self._must_stand(asked.root, leaf)
+    assert leaf.last_seq == asked.last_seq and leaf.head == asked.head, "LEAF"
+    self.questions[number] = empty(Question)
+    log Answered(question=number)
+    assert extcall TOKEN.transfer(staticcall INBOX.OPERATOR(), STAKE), "TOKEN"
+
+
+@external
+def expire(number: uint256):
+    """
+    @notice Nobody showed it in time: the bond is lost to who asked, unless the number was punished meanwhile, and the
+        stake goes back.
+    @custom:errors QUESTION: there is none; SOON: it can still be shown; BOND: there is nothing to lose; TOKEN: not moved.
+    """
+    asked: Question = self.questions[number]
+    assert asked.until != 0, "QUESTION"
+    assert block.timestamp > asked.until, "SOON"
+    self.questions[number] = empty(Question)
+    assert extcall TOKEN.transfer(asked.asker, STAKE), "TOKEN"
+    if not self.is_used[asked.last_seq]:
+        self._punish(asked.last_seq, asked.asker)

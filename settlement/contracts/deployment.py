@@ -180,7 +180,9 @@ def deploy_all(
         told.stake,
         told.dispute_s,
     )
-    evidence = deploy(evm, deployer, compiled("Evidence", cache), inbox.address)
+    evidence = deploy(
+        evm, deployer, compiled("Evidence", cache), inbox.address, token.address, told.stake
+    )
     escape = deploy(
         evm,
         deployer,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from settlement.contracts.announcing import announcement, proof_hash
 from settlement.contracts.evm import Reverted
 from settlement.hashing import keccak
 from settlement.stf import steps as s
@@ -101,3 +102,78 @@ def test_a_head_that_a_posted_batch_has_not_costs_the_bond(revm: Machine) -> Non
         world.prove(evidence, "head_between", lie, bound, bytes(32), 0, *wide)
     world.prove(evidence, "head_between", lie, bound, bytes(32), 0, *around)
     assert world.contracts.inbox.call("bond") == 0
+
+
+def test_a_head_outside_of_a_batch_s_heads_costs_the_bond(revm: Machine) -> None:
+    """Behind the last leaf, in front of the first, and where there are none at all."""
+    for count, seq, at in ((5, 100, 4), (4, 60, 3), (5, 5, 0), (0, 50, 0)):
+        world, leaves = World(*revm, venue()), LEAVES[:count]
+        evidence = world.contracts.evidence
+        header, hashes = posted(world, leaves)
+        bound, lie = header.bound(), signed(world, seq, keccak(b"hidden"))
+        told = leaf(leaves, hashes, at) if leaves else (0, 0, bytes(32), ())
+        padded = [*hashes, *[bytes(32)] * (8 - len(hashes))]
+        behind = binary.prove(padded, 5) if count == 5 and at == 4 else ()
+        if count == 5 and at == 4:
+            middle = leaf(leaves, hashes, 3)
+            with pytest.raises(Reverted, match="LEAF"):
+                world.prove(evidence, "head_outside", lie, bound, bytes(32), 0, middle, behind)
+        world.prove(evidence, "head_outside", lie, bound, bytes(32), 0, told, behind)
+        assert world.contracts.inbox.call("bond") == 0
+
+
+def test_a_number_that_is_not_of_the_range_proves_nothing(revm: Machine) -> None:
+    world = World(*revm, venue())
+    header, hashes = posted(world, LEAVES)
+    lie = signed(world, 101, keccak(b"of the next batch"))
+    told = leaf(LEAVES, hashes, 4)
+    behind = binary.prove([*hashes, *[bytes(32)] * 3], 5)
+    with pytest.raises(Reverted, match="RANGE"):
+        world.prove(world.contracts.evidence, "head_outside", lie, header.bound(), bytes(32), 0, told, behind)
+
+
+def test_what_was_not_announced_is_not_taken(revm: Machine) -> None:
+    """Nor what another announced, nor in the block it was announced in."""
+    world = World(*revm, venue())
+    evidence, salt = world.contracts.evidence, bytes(32)
+    proof = signed(world, 77, keccak(b"one")), signed(world, 77, keccak(b"other"))
+    told = announcement(world.challenger, salt, proof_hash(evidence, "two_heads", *proof))
+    evidence.transact(world.challenger, "announce", told)
+    with pytest.raises(Reverted, match="ANNOUNCED"):
+        evidence.transact(world.challenger, "two_heads", salt, *proof)
+    world.evm.advance(1)
+    with pytest.raises(Reverted, match="ANNOUNCED"):
+        evidence.transact(world.user, "two_heads", salt, *proof)
+    with pytest.raises(Reverted, match="ANNOUNCED"):
+        evidence.transact(world.challenger, "announce", told)
+    evidence.transact(world.challenger, "two_heads", salt, *proof)
+
+
+def test_the_operator_is_asked_for_the_leaf_of_a_receipt(revm: Machine) -> None:
+    world = World(*revm, venue())
+    evidence, token = world.contracts.evidence, world.contracts.token
+    header, hashes = posted(world, LEAVES)
+
+    def ask(seq: int, head: bytes) -> int:
+        arguments = signed(world, seq, head), header.bound(), bytes(32), 0
+        receipt = evidence.transact(world.challenger, "ask", *arguments)
+        return int(evidence.returned("ask", receipt.output))
+
+    true, lie = ask(25, LEAVES[2][1]), ask(40, keccak(b"what was told"))
+    before = token.call("balanceOf", world.operator)
+    evidence.transact(world.user, "show", true, leaf(LEAVES, hashes, 2))
+    assert token.call("balanceOf", world.operator) == before + world.settings.stake
+    with pytest.raises(Reverted, match="LEAF"):
+        evidence.transact(world.user, "show", lie, leaf(LEAVES, hashes, 3))
+    with pytest.raises(Reverted, match="SOON"):
+        evidence.transact(world.user, "expire", lie)
+    with pytest.raises(Reverted, match="QUESTION"):
+        evidence.transact(world.user, "expire", true)
+    world.evm.advance(world.settings.response_s + 1)
+    before = token.call("balanceOf", world.challenger)
+    evidence.transact(world.user, "expire", lie)
+    gained = world.settings.stake + world.settings.bond_least // 2
+    assert token.call("balanceOf", world.challenger) == before + gained
+    world.evm.advance(world.settings.challenge_s)
+    with pytest.raises(Reverted, match="LATE"):
+        ask(10, keccak(b"late"))

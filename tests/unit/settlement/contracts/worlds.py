@@ -132,6 +132,7 @@ class World:
             (self.operator, self.contracts.inbox),
             (self.user, self.contracts.bridge),
             (self.challenger, self.contracts.demands),
+            (self.challenger, self.contracts.evidence),
         ):
             token.transact(self.deployer, "mint", who, 2 * bond)
             token.transact(who, "approve", spender.address, 2 * bond)
