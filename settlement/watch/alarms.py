@@ -39,6 +39,7 @@ SEVERITY: Final[dict[str, str]] = {
     "request_overdue": WARNING,
     "l1_unavailable": WARNING,
     "log_unavailable": WARNING,
+    "heads_unavailable": WARNING,
     "no_key": WARNING,
     "challenge_waits": WARNING,
     # What happens.
@@ -46,6 +47,7 @@ SEVERITY: Final[dict[str, str]] = {
     "batch_voided": NOTE,
     "final": NOTE,
     "challenge": NOTE,
+    "punished": NOTE,
     "settled": NOTE,
 }
 

@@ -20,11 +20,13 @@ from settlement.l1.rollup import Posted
 
 FORMAT: Final = 1
 KEPT_SNAPSHOTS: Final = 4
+KEPT_HEADS: Final = 1 << 18
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS mark (number INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
     id INTEGER PRIMARY KEY, block INTEGER NOT NULL, posted BLOB NOT NULL, header BLOB, payload BLOB);
+CREATE TABLE IF NOT EXISTS head (seq BLOB PRIMARY KEY, packed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS snapshot (
     batch_id INTEGER PRIMARY KEY, header_hash BLOB NOT NULL, packed BLOB NOT NULL);
 """
@@ -137,6 +139,19 @@ class WatchStore:
         """The first batch that was posted behind a block."""
         row = self._db.execute("SELECT MIN(id) FROM batch WHERE block > ?", (block,)).fetchone()
         return None if row[0] is None else int(row[0])
+
+    # --- signed heads ------------------------------------------------------------------------------
+
+    def head(self, seq: int) -> bytes | None:
+        """The signed head known for a sequence number (shard ‖ counter)."""
+        row = self._db.execute("SELECT packed FROM head WHERE seq = ?", (seq.to_bytes(8, "big"),)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def add_head(self, seq: int, packed: bytes) -> None:
+        """Keep a signed head; the oldest of very many go."""
+        self._db.execute("INSERT OR IGNORE INTO head VALUES (?, ?)", (seq.to_bytes(8, "big"), packed))
+        asked = "DELETE FROM head WHERE seq <= (SELECT seq FROM head ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+        self._db.execute(asked, (KEPT_HEADS,))
 
     # --- snapshots ---------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from settlement.watch.connect import (
     has_key,
     key_of_user,
 )
+from settlement.watch.heads import HeadFolder, HeadRule, HeadSource, VenueHeads
 from settlement.watch.lateness import LATE_S, Lateness
 from settlement.watch.patience import Clock, Patience
 from settlement.watch.progress import Progress
@@ -57,6 +58,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     add_arguments(parser)
     add = parser.add_argument
+    heads: list[Path] = []
+    venues: list[str] = []
+    add("--heads", action="append", default=heads, type=Path, metavar="DIR", help="signed heads, receipts")
+    add("--venue", action="append", default=venues, metavar="URL", help="ask it for its signed heads")
     add("--no-challenge", action="store_true", help="only tell, also where there is a key")
     add("--store", type=Path, metavar="FILE", help="keep what was read, and go on there next time")
     add("--late-s", type=int, default=LATE_S, metavar="S", help="alarm without a batch for so long")
@@ -106,7 +111,8 @@ class Watch:
         if key is not None:
             means = Means(Sender(rollup.ethereum, key), Challenger(judges, key.address, secret_of(key)))
         lateness = Lateness(replica, alarms, options.late_s)
-        self.tower = Watchtower(replica, judges, alarms, lateness, means)
+        rule = HeadRule(_sources(options), self._store, judges, alarms, means.challenger if means else None)
+        self.tower = Watchtower(replica, judges, alarms, lateness, means, [rule])
 
     def _is_open(self, batch_id: int) -> bool:
         """Whether a batch can still be challenged: then every root of its trace is compared."""
@@ -133,6 +139,15 @@ class Watch:
 
     def _status(self) -> int:
         return ALARMED if self.tower.alarms.standing or self.tower.alarms.worst == CRITICAL else NOTHING_WRONG
+
+
+def _sources(options: argparse.Namespace) -> list[HeadSource]:
+    """Where signed heads come from. Raises SetupError."""
+    found: list[HeadSource] = [HeadFolder(folder) for folder in options.heads]
+    try:
+        return [*found, *map(VenueHeads, options.venue)]
+    except ValueError as error:
+        raise SetupError(f"--venue: {error}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

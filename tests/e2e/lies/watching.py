@@ -24,7 +24,7 @@ class Watch:
 
     def __init__(
         self, town: Town, path: str | Path = ":memory:", *, external: Reader | None = None,
-        armed: bool = True, rules: Callable[[Alarms], Sequence[Rule]] = lambda _: (),
+        armed: bool = True, rules: Callable[[Alarms, WatchStore], Sequence[Rule]] = lambda alarms, store: (),
     ) -> None:  # fmt: skip
         self.town = town
         self.said: list[Alarm] = []
@@ -55,7 +55,7 @@ class Watch:
         if self._armed:
             challenger = Challenger(judges, WATCHER.address, secret_of(WATCHER))
             means = Means(Sender(rollup.ethereum, WATCHER), challenger)
-        lateness, rules = Lateness(replica, self.alarms), self._rules(self.alarms)
+        lateness, rules = Lateness(replica, self.alarms), self._rules(self.alarms, self.store)
         return Watchtower(replica, judges, self.alarms, lateness, means, rules)
 
     @property
