@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from exchange.attest.heads import heads_root
+from exchange.domain.limits import COUNTER_MASK
 from exchange.journal import ChainEntry, Storage
 from exchange.journal.chainlog import CHAIN_LOG, COMMAND_LOG, ENTRY_BYTES, unpack_entry
 
@@ -44,6 +46,15 @@ class AttestedLog:
             return None
         root = heads_root(self._shard, [(entry.next_seq - 1, entry.head) for entry in heads])
         return AttestedRange(heads[-1].head, root, logs[-1].head)
+
+    def entries(self, from_seq: int, count: int) -> list[ChainEntry]:
+        """At most `count` entries of the chain, from the one that holds `from_seq`, or the first that is
+        kept, on.
+
+        Raises:
+            StorageError: the device refused.
+        """
+        return list(islice(self._between(CHAIN_LOG, from_seq, COUNTER_MASK), count))
 
     def _between(self, name: str, first_seq: int, last_seq: int) -> Iterator[ChainEntry]:
         """The entries from the one that holds `first_seq` to the one that holds `last_seq`."""

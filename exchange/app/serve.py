@@ -101,7 +101,7 @@ class VenueProcess:
         self._stream_store = StreamStore(self._storage, kept_bytes=config.resume_bytes)
         self._stream_reader = ThreadCommitter(loop)
         self._verifier = ChildVerifier(loop) if config.children else InlineVerifier()
-        self._prover = ProverLink(Places(config.data).database, loop) if config.children else None
+        self._prover = ProverLink(Places(config.data), loop) if config.children else None
         self._bus: Bus = redis_bus(config.redis_url) if config.redis_url else NoBus()
         self.bridge = L1Bridge(
             self._standing.open_l1,
@@ -184,7 +184,7 @@ class VenueProcess:
             trigger_limits=config.triggers,
             blocks=stores.blocks,
             receipts=self._chain.receipts,
-            fill_places=self._prover,
+            prover=self._prover,
             grants=GrantSetup(stores.grants, self._verifier, self._standing.domain, stores.replays),
         )
 

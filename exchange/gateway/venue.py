@@ -31,7 +31,6 @@ from exchange.gateway.feeds.private import PrivateFeeds
 from exchange.gateway.feeds.public import TICK_S, PublicFeeds
 from exchange.gateway.feeds.venue import VenueFeeds
 from exchange.gateway.figures import Figures
-from exchange.gateway.fill_places import FillPlaces, NoFillPlaces
 from exchange.gateway.handing_out import OnEvents
 from exchange.gateway.history_ring import HistoryRing
 from exchange.gateway.key_host import KeyHost
@@ -57,6 +56,7 @@ from exchange.gateway.ports import (
     Timer,
     WithdrawalPort,
 )
+from exchange.gateway.prover import NoProver, Prover
 from exchange.gateway.quotes_sent import QuotesSent
 from exchange.gateway.receipts import NoReceipts, Receipts
 from exchange.gateway.recent import Recent
@@ -120,7 +120,7 @@ class Venue:
         trigger_limits: TriggerLimits = TRIGGER_LIMITS,
         blocks: BlockSetup | None = None,
         receipts: Receipts | None = None,
-        fill_places: FillPlaces | None = None,
+        prover: Prover | None = None,
         grants: GrantSetup | None = None,
     ) -> None:
         self.engine = engine
@@ -130,7 +130,7 @@ class Venue:
         self.settlement: SettlementView = settlement or NoSettlement()
         self.history: HistoryView = history or NoHistory()
         self.receipts: Receipts = receipts or NoReceipts()
-        self.fill_places: FillPlaces = fill_places or NoFillPlaces()
+        self.prover: Prover = prover or NoProver()
         self.archive: Archive = archive or NoArchive(loop)
         self.unfilled_kept_ms = unfilled_kept_ms
         """How long orders that closed without a fill are shown."""

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from exchange.app.framing import Ear, packed
-from exchange.app.proving.talk import ASKED, Answer, Ask, Broken, Said
-from exchange.gateway.fill_places import Posting, Settled
+from exchange.app.proving.talk import ASKED, Asked, Broken, Chain, Found, Links, Said
+from exchange.gateway.prover import Link, Posting, Settled
+from exchange.journal import DiskStorage, JournalError
+from settlement.attested import AttestedLog
 from settlement.node.fill_proofs import FillProof, FillProofs
+from settlement.node.places import Places
 
 _READ: Final = 1 << 16
 _NICE: Final = 10
@@ -25,23 +28,33 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Prover:
-    """Answers out of a database that may not be there yet."""
+    """Answers out of files that others write, and that may not be there yet."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._proofs: FillProofs | None = None
 
-    def answer(self, ask: Ask) -> Said:
+    def answer(self, asked: Asked) -> Said:
         """Never raises."""
         try:
-            if self._proofs is None:
-                self._proofs = FillProofs(self._database)
-            found = self._proofs.of(ask.trade_id)
-        except sqlite3.Error as error:
-            _log.warning("%s: %s", self._database, error)
+            if isinstance(asked, Chain):
+                return Links(asked.number, self._links(asked.seq, asked.count))
+            return Found(asked.number, self._settled(asked.trade_id))
+        except (sqlite3.Error, JournalError, OSError) as error:
+            _log.warning("%s: %s", self._places.data, error)
             self._proofs = None
-            return Broken(ask.number)
-        return Answer(ask.number, None if found is None else _settled(found))
+            return Broken(asked.number)
+
+    def _settled(self, trade_id: int) -> Settled | None:
+        if self._proofs is None:
+            self._proofs = FillProofs(self._places.database)
+        found = self._proofs.of(trade_id)
+        return None if found is None else _settled(found)
+
+    def _links(self, seq: int, count: int) -> list[Link]:
+        with DiskStorage(self._places.journal) as storage:
+            entries = AttestedLog(storage).entries(seq, count)
+        return [Link(each.first_seq, each.next_seq - 1, each.root, each.head) for each in entries]
 
 
 def _settled(proof: FillProof) -> Settled:
@@ -54,16 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Answer until the venue has gone."""
     parser = argparse.ArgumentParser(prog="python -m exchange.app.proving")
     parser.add_argument("--link", type=int, required=True, help="file descriptor of the venue's socket")
-    parser.add_argument("--database", type=Path, required=True, help="settlement's database")
+    parser.add_argument("--data", type=Path, required=True, help="the venue's data directory")
     options = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(_NICE)
-    prover, ear, link = Prover(options.database), Ear(ASKED), socket.socket(fileno=options.link)
+    prover, ear, link = Prover(Places(options.data)), Ear(ASKED), socket.socket(fileno=options.link)
     with contextlib.suppress(OSError):  # the venue is gone
         while data := link.recv(_READ):
-            for ask in ear.hear(data):
-                link.sendall(packed(prover.answer(ask)))
+            for asked in ear.hear(data):
+                link.sendall(packed(prover.answer(asked)))
     return 0
 
 

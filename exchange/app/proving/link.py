@@ -4,59 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from exchange.app.child_link import ChildLink
 from exchange.app.framing import Ear, packed
-from exchange.app.proving.talk import SAID, Ask, Broken
-from exchange.gateway.fill_places import PlaceDone, PlacesBusy
+from exchange.app.proving.talk import SAID, Asked, Broken, Chain, Place
+from exchange.gateway.prover import ChainDone, PlaceDone, ProverBusy
+from settlement.node.places import Places
 
 _ASKED_MAX: Final = 256
 _log: Final = logging.getLogger(__name__)
 
 
 class ProverLink(ChildLink):
-    """A `gateway.fill_places.FillPlaces` whose work a child process does: it is started when it is first
-    asked, and again when it has ended. All of it on the loop's thread."""
+    """A `gateway.prover.Prover` whose work a child process does: it is started when it is first asked, and
+    again when it has ended. All of it on the loop's thread."""
 
-    def __init__(self, database: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, places: Places, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self._database = database
+        self._places = places
         self._ear = Ear(SAID)
         self._number = 0
-        self._asked: dict[int, PlaceDone] = {}
+        self._asked: dict[int, Callable[[Any], None]] = {}
 
-    def ask(self, trade_id: int, done: PlaceDone) -> None:
-        """See `gateway.fill_places.FillPlaces`."""
-        if len(self._asked) >= _ASKED_MAX or not self._database.exists():
-            raise PlacesBusy
+    def place_of(self, trade_id: int, done: PlaceDone) -> None:
+        """See `gateway.prover.Prover`."""
+        if not self._places.database.exists():
+            raise ProverBusy
+        self._ask(Place(self._number + 1, trade_id), done)
+
+    def chain_from(self, seq: int, count: int, done: ChainDone) -> None:
+        """See `gateway.prover.Prover`."""
+        self._ask(Chain(self._number + 1, seq, count), done)
+
+    def _ask(self, asked: Asked, done: Callable[[Any], None]) -> None:
+        if len(self._asked) >= _ASKED_MAX:
+            raise ProverBusy
         try:
             if self._socket is None:
                 if self._child is not None:
                     self._child.poll()  # it has ended
                 self._ear = Ear(SAID)
-                self._spawn(["exchange.app.proving", "--database", str(self._database)])
+                self._spawn(["exchange.app.proving", "--data", str(self._places.data)])
         except OSError as error:
             _log.error("the prover cannot be started: %s", error)
-            raise PlacesBusy from None
-        self._number += 1
-        self._asked[self._number] = done
-        self._send(packed(Ask(self._number, trade_id)))
+            raise ProverBusy from None
+        self._number = asked.number
+        self._asked[asked.number] = done
+        self._send(packed(asked))
 
     def _heard(self, data: bytes) -> None:
         for said in self._ear.hear(data):
             done = self._asked.pop(said.number, None)
-            if done is None:
-                continue
-            if isinstance(said, Broken):
-                done(PlacesBusy())
-            else:
-                done(said.settled)
+            if done is not None:
+                done(ProverBusy() if isinstance(said, Broken) else said.answer)
 
     def _hang_up(self) -> None:
         super()._hang_up()
         asked, self._asked = self._asked, {}
         for done in asked.values():
-            done(PlacesBusy())
+            done(ProverBusy())
 

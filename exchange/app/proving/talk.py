@@ -6,29 +6,45 @@ from typing import Final
 
 import msgspec
 
-from exchange.gateway.fill_places import Settled
+from exchange.gateway.prover import Link, Settled
 
 
-class Ask(msgspec.Struct, tag="ask", array_like=True, frozen=True):
+class Place(msgspec.Struct, tag="place", array_like=True, frozen=True):
     """Venue: where is the fill with this trade id?"""
 
     number: int
     trade_id: int
 
 
-class Answer(msgspec.Struct, tag="answer", array_like=True, frozen=True):
+class Chain(msgspec.Struct, tag="chain", array_like=True, frozen=True):
+    """Venue: how does the chain go from this counter on?"""
+
+    number: int
+    seq: int
+    count: int
+
+
+class Found(msgspec.Struct, tag="found", array_like=True, frozen=True):
     """Prover: there; None: in no batch yet."""
 
     number: int
-    settled: Settled | None
+    answer: Settled | None
+
+
+class Links(msgspec.Struct, tag="links", array_like=True, frozen=True):
+    """Prover: so."""
+
+    number: int
+    answer: list[Link]
 
 
 class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
-    """Prover: the database cannot be read now."""
+    """Prover: the files cannot be read now."""
 
     number: int
 
 
-Said = Answer | Broken
-ASKED: Final = msgspec.msgpack.Decoder(Ask)
+Asked = Place | Chain
+Said = Found | Links | Broken
+ASKED: Final = msgspec.msgpack.Decoder(Asked)
 SAID: Final = msgspec.msgpack.Decoder(Said)

@@ -1,4 +1,4 @@
-"""A fill's place in a batch of settlement (docs/receipts.md, "A fill's proof")."""
+"""What proofs are made of: a fill's place in a batch, and the sequencer's chain (docs/receipts.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from exchange.attest.inclusion import read_fill
 from exchange.gateway.dispatch import Handler, account_of
-from exchange.gateway.fill_places import PlacesBusy, Settled
+from exchange.gateway.prover import Link, ProverBusy, Settled
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error
@@ -14,7 +14,8 @@ from exchange.wire.objects import JsonObject
 from exchange.wire.params import integer
 from exchange.wire.session import Request, RpcError, Session
 
-_BUSY: Final = "nobody proves fills here now"
+LINKS_MAX: Final = 1_000
+_BUSY: Final = "nobody proves this here now"
 
 
 def get_fill_proof(venue: Venue, session: Session, request: Request) -> None:
@@ -27,7 +28,7 @@ def get_fill_proof(venue: Venue, session: Session, request: Request) -> None:
     account = account_of(session)
     trade_id = integer(request.params, "trade_id", minimum=1)
 
-    def done(found: Settled | PlacesBusy | None) -> None:
+    def done(found: Settled | ProverBusy | None) -> None:
         if session.closed:
             return
         try:
@@ -36,13 +37,47 @@ def get_fill_proof(venue: Venue, session: Session, request: Request) -> None:
             session.fail(request, refused)
 
     try:
-        venue.fill_places.ask(trade_id, done)
-    except PlacesBusy:
+        venue.prover.place_of(trade_id, done)
+    except ProverBusy:
         raise error(errors.UNAVAILABLE, reason=_BUSY) from None
 
 
-def _reply(venue: Venue, account: int, trade_id: int, found: Settled | PlacesBusy | None) -> JsonObject:
-    if isinstance(found, PlacesBusy):
+def get_commit_batches(venue: Venue, session: Session, request: Request) -> None:
+    """`public/strikebook_get_commit_batches {from_seq, count?}`: commit batches of the sequencer's chain from
+    the one that holds `from_seq` on, or from the oldest that is kept: what the heads root of a posted header
+    is made of.
+
+    Raises:
+        RpcError: 13503 nobody knows now.
+    """
+    seq = integer(request.params, "from_seq", minimum=1)
+    count = integer(request.params, "count", LINKS_MAX, minimum=1, maximum=LINKS_MAX)
+
+    def done(found: list[Link] | ProverBusy) -> None:
+        if session.closed:
+            return
+        if isinstance(found, ProverBusy):
+            session.fail(request, error(errors.UNAVAILABLE, reason=_BUSY))
+        else:
+            session.reply(request, {"batches": [_link(each) for each in found]})
+
+    try:
+        venue.prover.chain_from(seq, count, done)
+    except ProverBusy:
+        raise error(errors.UNAVAILABLE, reason=_BUSY) from None
+
+
+def _link(link: Link) -> JsonObject:
+    return {
+        "first_seq": link.first_seq,
+        "last_seq": link.last_seq,
+        "root": _hex(link.root),
+        "head": _hex(link.head),
+    }
+
+
+def _reply(venue: Venue, account: int, trade_id: int, found: Settled | ProverBusy | None) -> JsonObject:
+    if isinstance(found, ProverBusy):
         raise error(errors.UNAVAILABLE, reason=_BUSY)
     if found is None:
         raise error(errors.NOT_FOUND, param="trade_id", reason="is in no batch yet")
@@ -86,4 +121,7 @@ def _hex(raw: bytes) -> str:
     return "0x" + raw.hex()
 
 
-METHODS: Final[dict[str, Handler]] = {"private/strikebook_get_fill_proof": get_fill_proof}
+METHODS: Final[dict[str, Handler]] = {
+    "private/strikebook_get_fill_proof": get_fill_proof,
+    "public/strikebook_get_commit_batches": get_commit_batches,
+}

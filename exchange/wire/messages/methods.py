@@ -320,6 +320,7 @@ _VENUE: Final = {
     "public/strikebook_venue_commands": call("count?", list[v.VenueCommand]),
     "private/strikebook_get_receipt": call("seq", p.SignedReceipt, seq=Id),
     "private/strikebook_get_fill_proof": call("trade_id", p.FillProof, trade_id=Id),
+    "public/strikebook_get_commit_batches": call("from_seq count?", p.CommitBatches, from_seq=Id),
     "public/strikebook_get_signed_heads": call("count?", p.SignedHeads),
     "public/strikebook_get_auctions": call("", list[v.Auction]),
     "public/strikebook_get_errors": call("code?", v.ErrorRegistry),

@@ -80,3 +80,18 @@ class FillProof(TypedDict):
     batch: FillPlace
     l1: FillPosting | None
     trade_id: str
+
+
+class CommitBatch(TypedDict):
+    """A commit batch of the sequencer's chain."""
+
+    first_seq: int
+    head: str
+    last_seq: int
+    root: str
+
+
+class CommitBatches(TypedDict):
+    """Some of the chain, ascending."""
+
+    batches: list[CommitBatch]
