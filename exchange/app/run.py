@@ -15,14 +15,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from exchange.app.calls import CallError, call
 from exchange.app.options import add_venue_arguments, config_of
 from exchange.app.ports import SystemClock
 from exchange.core import is_compiled
+from settlement.node.places import Places, PlacesError
 
 PATIENCE_S: Final = 10.0
 STATUS_S: Final = 1.0
@@ -33,8 +34,8 @@ SECRET_VARIABLE: Final = "STRIKEBOOK_CLIENT_SECRET"
 
 DESCRIPTION: Final = """\
 Start the exchange with everything around it: a simulated market, a market maker quoting the whole chain,
-a taker, settlement to the embedded L1, and a page to watch. Stop with Ctrl-C; the next start goes on
-where this one ended (delete the data directory to begin anew).
+a taker, settlement on a development chain of its own (or that of --l1), and a page to watch. Stop with
+Ctrl-C; the next start goes on where this one ended (delete the data directory to begin anew).
 """
 
 
@@ -211,17 +212,45 @@ def _us(value: object) -> str:
     return f"{value / 1000:.1f} ms" if isinstance(value, int | float) else "–"
 
 
-def status_line(status: dict[str, object]) -> str:
+def status_line(status: Mapping[str, Any]) -> str:
     """One line for the terminal."""
-    batch = status["last_batch"]
-    settled = "no batch yet"
-    if isinstance(batch, dict):
-        settled = f"batch {batch['id']} {batch['state']} root {str(batch['root'])[:10]}…"
     return (
         f"{status['mode']}  {status['orders_per_s']} order events/s  {status['fills']} fills"
         f"  ack p50 {_us(status['ack_us_p50'])} p99 {_us(status['ack_us_p99'])}"
-        f"  open interest {status['open_interest']}  {settled}"
+        f"  open interest {status['open_interest']}  {settled_text(status)}"
     )
+
+
+def settled_text(status: Mapping[str, Any]) -> str:
+    """The newest batch that is on the L1, or the newest: where its data is, what a fill of it takes."""
+    batches = status["batches"]
+    if not batches:
+        return "no batch yet"
+    shown = next((batch for batch in batches if batch["state"] != "built"), batches[0])
+    text = f"batch {shown['id']} {shown['state']}"
+    if "layer" not in shown:  # the mock L1 knows no gas
+        return f"{text} root {str(shown['root'])[:10]}…"
+    text += f" {shown['layer']}"
+    if shown["fills"]:
+        text += f" {shown['fills']} fills"
+        text += f" {shown['bytes'] / shown['fills']:.1f} B/fill"
+        text += f" {shown['gas'] / shown['fills']:,.0f} gas/fill" if shown["gas"] else ""
+    else:
+        text += f" {shown['bytes']:,} B {shown['gas']:,} gas"
+    if shown.get("blob_gas"):
+        text += f" {shown['blob_gas']:,} blob gas"
+    text += f"  final to {status['final_batch']}"
+    if status["waiting_batches"] > 1:
+        text += f"  {status['waiting_batches']} wait"
+    return text + (f"  ALARM {status['settlement_alarm']}" if status["settlement_alarm"] else "")
+
+
+def _l1_text(data: Path) -> str:
+    """Where batches go; for `strikebook verify`, `watch` and `exit`."""
+    try:
+        return f"  L1         {Places(data).address().url}"
+    except PlacesError:
+        return f"  L1         {data / 'l1.sqlite'} (mock)"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -247,7 +276,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"  page       {demo.url}/")
         print(f"  REST       {demo.url}/api/v2/public/get_instruments?currency=BTC")
         print(f"  WebSocket  {demo.url.replace('http', 'ws', 1)}/ws/api/v2")
-        print(f"  your key   {you['client_id']}   secret {you['client_secret']}", flush=True)
+        print(f"  your key   {you['client_id']}   secret {you['client_secret']}")
+        print(_l1_text(options.data), flush=True)
         status = demo.watch()
     except (CallError, NotStarted) as error:
         demo.stop()

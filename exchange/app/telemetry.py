@@ -74,6 +74,9 @@ class Telemetry:
             "open_interest": open_interest(venue),
             "posted_seq": settlement.posted_seq(),
             "confirmed_seq": settlement.confirmed_seq(),
+            "final_seq": settlement.final_seq(),
+            "final_batch": status.final_batch_id if status else 0,
+            "waiting_batches": status.backlog_batches if status else 0,
             "last_batch": batches[0] if batches else None,  # newest first
             "batches": batches,
             "settlement_alarm": status.alarm if status else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Final
 
 from settlement.contracts import evm
@@ -55,7 +56,14 @@ def contracts_of(
         DeploymentError: the chain has forgotten the contracts, or none can be deployed.
         PlacesError: the file, or a key.
     """
-    ethereum = Ethereum(HttpRpc(address.url))
+    with closing(HttpRpc(address.url)) as rpc:
+        return _contracts_of(places, address, Ethereum(rpc), sequencer, tell, pause)
+
+
+def _contracts_of(
+    places: Places, address: NodeAddress, ethereum: Ethereum, sequencer: Callable[[], bytes], tell: Tell,
+    pause: Callable[[float], None],
+) -> Addresses:  # fmt: skip
     if places.contracts.exists():
         return _found(places, address, ethereum, tell)
     if places.database.exists() and _has_batches(places):

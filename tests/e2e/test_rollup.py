@@ -1,10 +1,11 @@
-"""A venue that settles on a chain with contracts: deposited, traded, killed, withdrawn, final, paid out, and all
-of it derived again from the chain alone."""
+"""A venue that settles on a chain with contracts: deposited, traded, killed, withdrawn, final, paid out, and
+all of it derived again from the chain alone."""
 
 from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from settlement.l1.blobs import Kzg
@@ -15,9 +16,12 @@ from settlement.l1.rpc import HttpRpc
 from settlement.node.deploying import DEVELOPMENT
 from settlement.node.paying import FINALISE_S
 from settlement.node.places import Places
+from settlement.node.store import reader
 from settlement.rollup.codec_5 import Codec5
 from settlement.rollup.derive import Derivation
 from settlement.status import Status, read_status
+from settlement.stf.leaves import read_withdrawal
+from settlement.stf.state import WITHDRAWAL_PAID
 from tests.e2e.test_restart import PERPETUAL, User, children
 from tests.e2e.test_withdrawals import state_of
 from tests.e2e.venue import Venue, wait_until
@@ -33,6 +37,9 @@ class Chain:
         self.rpc = HttpRpc(self.places.address().url)
         self.rollup = Rollup(Ethereum(self.rpc), Addresses.unpack(self.places.contracts.read_bytes()))
 
+    def close(self) -> None:
+        self.rpc.close()
+
     def status(self) -> Status:
         found = read_status(self.places.status)
         assert found is not None
@@ -43,6 +50,14 @@ class Chain:
         """Test tokens of an address."""
         token, address = self.rollup.addresses.token, bytes.fromhex(owner[2:])
         return int(self.rollup.ask(token, None, "balanceOf(address)", "uint256", address)[0])
+
+    def paid_in_a_confirmed_batch(self, withdrawal_id: int) -> bool:
+        """Whether the withdrawal's last leaf says so."""
+        with closing(reader(self.places.database)) as database:
+            query = "SELECT batch_id, preimage FROM change WHERE ident = ? ORDER BY batch_id DESC"
+            batch_id, preimage = database.execute(query, (withdrawal_id,)).fetchone()
+        is_paid = read_withdrawal(preimage).status == WITHDRAWAL_PAID
+        return is_paid and batch_id <= self.status().confirmed_batch_id
 
     def derived(self) -> Derivation:
         """The state that the chain's data lead to, judged by all a stranger can judge."""
@@ -75,9 +90,9 @@ def traded(seller: User, buyer: User) -> None:
 
 def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with Venue(data, *OPTIONS) as venue:
+    with ExitStack() as chains, Venue(data, *OPTIONS) as venue:
         venue.wait_open()
-        chain = Chain(data)
+        chain = chains.enter_context(closing(Chain(data)))
         contracts = chain.places.contracts.read_bytes()
         one, two = User(venue, "one"), User(venue, "two")
         traded(one, two)
@@ -88,7 +103,7 @@ def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -
         venue.kill()
         venue.start()
         venue.wait_open()
-        chain = Chain(data)
+        chain = chains.enter_context(closing(Chain(data)))
         assert chain.places.contracts.read_bytes() == contracts
         assert chain.status().format == 2
         # Its L1 and its settlement alone: both come back, the chain at its address.
@@ -97,8 +112,8 @@ def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -
         traded(two, one)
         second = one.call("private/withdraw", currency="USDC", amount=23.5)
         wait_until(lambda: state_of(one, second["id"]) == "completed", "a withdrawal behind the kills", 60)
-        last = chain.status().built_seq
-        wait_until(lambda: chain.status().confirmed_seq >= last, "all batches on the chain")
+        wait_until(lambda: chain.paid_in_a_confirmed_batch(second["id"]), "its end on the chain")
+        last = chain.status().confirmed_seq
         paid_before = chain.balance_micro(one.key["owner"])
         chain.rpc.call("devnet_increaseTime", DEVELOPMENT.challenge_s + FINALISE_S)
         chain.rpc.call("devnet_mine")
