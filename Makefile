@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 STAMP  := $(VENV)/.installed
-CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/edge/*.py) $(wildcard exchange/domain/*.py) setup.py mypyc.ini loadtest/training.py
+CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/edge/*.py) $(wildcard exchange/domain/*.py) $(wildcard settlement/stf/*.py) setup.py mypyc.ini loadtest/training.py
 BUILT  := $(VENV)/.core-built
+VYPER  := $(VENV)/.contracts-compiled
 ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+# Modules become bytecode once, not anew in each of the many processes the tests start; kept in .venv.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: help setup core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
+.PHONY: help setup checked core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
         bench-gateway bench-receipts bench-settlement test-l1 margin-campaign attack-campaign conservation-campaign diff-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
 
 help:  ## this list
@@ -29,7 +33,17 @@ $(BUILT): $(STAMP) $(CORE)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-setup: $(BUILT)  ## install everything into .venv and compile the core
+# One process a processor; what is compiled already is kept in settlement/contracts/compiled. Interpreted: the
+# core may be under way beside it.
+$(VYPER): $(STAMP) $(wildcard settlement/contracts/*.vy) settlement/contracts/compiler.py
+	@STRIKEBOOK_INTERPRETED=1 $(PY) -m settlement.contracts
+	@touch $@
+
+setup: $(STAMP)  ## install everything into .venv, compile the core and the contracts
+	@$(MAKE) --no-print-directory -j2 $(BUILT) $(VYPER)
+
+# Lint needs nothing compiled: all at once keeps every processor at work.
+checked: $(BUILT) $(VYPER) lint
 
 core: ## compile the core again
 	@$(PY) setup.py -q build_ext --inplace --force
@@ -40,14 +54,15 @@ run: setup  ## the exchange, live: venue, settlement, bots, page (ARGS="--port 9
 serve: setup  ## the venue alone
 	@$(PY) -m exchange.app.cli serve $(ARGS)
 
-test: setup lint  ## everything that guards the code: lint, types, imports, all tests
+test: $(STAMP)  ## everything that guards the code: lint, types, imports, all tests
+	@$(MAKE) --no-print-directory -j3 checked
 	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not l1" $(ARGS)
 
 test-slow: setup  ## the larger counts that make test leaves out (an hour or so)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
 	@$(PY) -m pytest -q -m slow $(ARGS)
 
-lint: setup  ## ruff, mypy strict, import contracts
+lint: $(STAMP)  ## ruff, mypy strict, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > .lint-imports.log 2>&1 || (cat .lint-imports.log; exit 1)
@@ -119,4 +134,4 @@ lock:  ## pin what is installed now
 	@$(PY) -m pip freeze --all --exclude-editable --exclude strikebook --exclude pip > requirements.lock
 
 clean:  ## remove builds (not .venv, not data)
-	@rm -rf build dist *.egg-info exchange/core/*.so exchange/edge/*.so strikebook_*__mypyc*.so $(BUILT)
+	@rm -rf build dist *.egg-info exchange/core/*.so exchange/edge/*.so settlement/stf/*.so strikebook_*__mypyc*.so settlement/contracts/compiled $(BUILT) $(VYPER)
