@@ -1,7 +1,7 @@
 # pragma version 0.4.3
 """
 @title Bounds, wide
-@notice In place of `bounds`: all 1,024 underlyings beside the rest of a witness, and 2,048 pages an account.
+@notice In place of `bounds`: a witness with all 1,024 underlyings, and accounts of 2,048 pages.
 """
 
 FIELDS: constant(uint256) = 35328  # bytes of the packed part of a witness

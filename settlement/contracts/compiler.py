@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import re
+import shutil
 import tempfile
 from functools import cache
 from importlib import metadata
@@ -125,11 +126,12 @@ def _compile(directory: Path, name: str) -> dict[str, Any]:
     from vyper.compiler.settings import Settings
 
     source = FileInput(0, Path(path.name), path, text)
-    places = [SOURCES, directory]
     overlay = tempfile.TemporaryDirectory()
+    places = [SOURCES, directory]
     if source_name != name:
-        (Path(overlay.name) / _BOUNDS).write_bytes((SOURCES / _WIDE_BOUNDS).read_bytes())
-        places.append(Path(overlay.name))  # the last place is looked at first
+        places = [_widened(Path(overlay.name))]
+        path = places[0] / path.name
+        source = FileInput(0, Path(path.name), path, text)
     bundle = FilesystemInputBundle(places)
     settings = Settings(evm_version=EVM_VERSION)
     collects = gc.isenabled()
@@ -148,6 +150,15 @@ def _compile(directory: Path, name: str) -> dict[str, Any]:
         overlay.cleanup()
         if collects:
             gc.enable()
+
+
+def _widened(place: Path) -> Path:
+    """A directory with all sources, the larger bounds in place of the usual: a module's imports are looked for
+    beside it first."""
+    for each in SOURCES.glob("*.vy"):
+        shutil.copy(each, place / each.name)
+    shutil.copy(SOURCES / _WIDE_BOUNDS, place / _BOUNDS)
+    return place
 
 
 def _write(path: Path, text: str) -> None:

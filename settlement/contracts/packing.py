@@ -21,6 +21,9 @@ from settlement.trees.sparse import Proof
 RunningRoots = tuple[bytes, bytes, bytes, int]
 FeeAccount = tuple[tuple[int, ...], int, tuple[bytes, ...]]
 
+FIELDS_MOST: Final = 2_560
+PAGE_LIST_MOST: Final = 2_048
+"""What the usual contracts of steps take (bounds.vy): 32 pages an account."""
 _ACCOUNT: Final = struct.Struct(">BHBI")
 _LEAF: Final = struct.Struct(">BI")
 _ENTRY_BYTES: Final = 64
@@ -70,6 +73,12 @@ class Packed(NamedTuple):
     first_pages: bytes
     second_pages: bytes
     siblings: tuple[bytes, ...]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes the wide contract of the step, by its own `step` (`Runner` has the usual bounds)."""
+        pages = max(len(self.first_pages), len(self.second_pages))
+        return len(self.fields) > FIELDS_MOST or pages > PAGE_LIST_MOST
 
 
 def running(before: Running) -> RunningRoots:

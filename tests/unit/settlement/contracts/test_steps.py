@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from settlement.contracts import packing
-from settlement.contracts.compiler import compiled
-from settlement.contracts.deployment import EXECUTORS, deploy_executor, executor_of
+from settlement.contracts.compiler import WIDE, compiled
+from settlement.contracts.deployment import EXECUTOR_NAMES, EXECUTORS, deploy_executor, executor_of
 from settlement.contracts.evm import Contract, Reverted, deploy
 from settlement.contracts.packing import Packed, Progress
 from settlement.contracts.revm import Revm
 from settlement.stf import steps as s
 from settlement.stf.commitment import Commitment
 from settlement.stf.rules import apply
-from settlement.stf.state import State
+from settlement.stf.sections import Underlying
+from settlement.stf.state import Instrument, State
 from settlement.stf.steps import Step
 from settlement.stf.witness import Running, Witnessing
+from tests.unit.settlement.contracts.worlds import fill, hold, terms, venue
 from tests.unit.settlement.stf.every_kind import BATCHES
 from tests.unit.settlement.stf.test_onestep import mutants, tampered, verdict
 
@@ -35,18 +37,20 @@ class Bench:
         self.evm = Revm()
         self.queue = deploy(self.evm, WHO, compiled("Queue", directory=Path(__file__).parent))
         self.executors = {
-            name: deploy_executor(self.evm, WHO, name, bytes(20), self.queue.address) for name in EXECUTORS
+            name: deploy_executor(self.evm, WHO, name, bytes(20), self.queue.address)
+            for name in EXECUTOR_NAMES
         }
 
-    def of(self, kind: int) -> Contract:
-        return self.executors[executor_of(kind)]
+    def of(self, kind: int, *, wide: bool = False) -> Contract:
+        return self.executors[WIDE * wide + executor_of(kind)]
 
     def execute(self, step: Step, packed: Packed, before: Running) -> Progress:
         """Where the contract stands behind the step. Raises Reverted."""
         if step.kind in (s.DEPOSIT, s.FORCED):
             owner = step.word[:20] if step.word else bytes(20)
             self.queue.transact(WHO, "tell", owner, step.first, max(0, step.p))
-        return Progress(*self.of(step.kind).call("step", bytes(32), packing.start(before), packed))
+        contract = self.of(step.kind, wide=packed.is_wide)
+        return Progress(*contract.call("step", bytes(32), packing.start(before), packed))
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +113,37 @@ def test_a_witness_that_is_changed_proves_nothing(bench: Bench) -> None:
                     assert found == right, (step, broken)
         apply(state, step)
     assert count > 150
+
+
+def full_venue(pages: int, underlyings: int) -> State:
+    """Two accounts with a position on every page, and so many underlyings."""
+    state = venue(20, 0)
+    listed = terms()
+    for page in range(pages):
+        state.instruments[16 * page] = Instrument(listed, 0)
+        hold(state, 70, 16 * page, 3, 30)
+        hold(state, 75, 16 * page, -3, -30)
+    for number in range(4, underlyings):
+        state.parameters.underlyings.by_id[number] = Underlying(number, 10**9, 1_000)
+    return state
+
+
+def test_accounts_of_many_pages_and_all_underlyings_are_executed_by_the_wide_contracts(bench: Bench) -> None:
+    state = full_venue(200, 1_024)
+    steps = [
+        fill(70, 75, 16 * 5, lots=2, ident=1),
+        Step(s.RISK, instrument=1_000, p=7),
+        Step(s.SETTLE, flags=1, instrument=16 * 9, p=10**6),
+        Step(s.HOLDER, instrument=16 * 9, first=70),
+    ]
+    witnessing = Witnessing(state, Commitment(state))
+    for step in steps:
+        witness = witnessing.of(step)
+        packed = packing.pack(step, witness)
+        assert packed.is_wide or step.kind == s.SETTLE
+        contract = bench.of(step.kind, wide=packed.is_wide)
+        receipt = contract.transact(WHO, "step", bytes(32), packing.start(witness.before), packed)
+        assert receipt.gas_used < 10_000_000
+        apply(state, step)
+        found = Progress(*contract.returned("step", receipt.output))
+        assert (found.code, found.state) == (0, packing.running(witnessing.running()))
