@@ -11,11 +11,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from loadtest import settlement_compression, settlement_gas, settlement_netted, settlement_speed
+from loadtest import (
+    settlement_beside,
+    settlement_compression,
+    settlement_gas,
+    settlement_netted,
+    settlement_speed,
+)
 from loadtest.command_line import positive, run_and_finish
 from loadtest.settlement_rows import MEASURES, Row, Scale
 
-MEASURED: Final = (settlement_compression, settlement_netted, settlement_speed, settlement_gas)
+MEASURED: Final = (
+    settlement_compression,
+    settlement_netted,
+    settlement_speed,
+    settlement_gas,
+    settlement_beside,
+)
 """The modules with measures: importing them registers these."""
 
 HELP: Final = """\
@@ -35,6 +47,8 @@ how fast batches are coded and decoded.
   speed        processor time of the fastest of three runs
   batch        a batch of 10,000 fills from the venue's events to a blob with commitment and proof, on disk
   replay       from headers and payloads to every position and the state's root, as verify and watch do it
+  beside       the engine on one core while settlement builds batches on another, and without; judged where
+               there are two cores
   gas          a post in a blob three quarters full, and one step of a dispute, on the development chain
 """
 
