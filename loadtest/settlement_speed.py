@@ -20,6 +20,7 @@ from loadtest.settlement_rows import Row, Scale, measure
 from loadtest.settlement_venue import ATTESTED, TIME_MS, SettledVenue
 from loadtest.streams import options_v1
 from loadtest.streams.generator import generate
+from settlement.batch import Frame
 from settlement.l1 import blobs
 from settlement.rollup.builder import Batch, BatchBuilder
 from settlement.rollup.codec_5 import Codec5
@@ -31,6 +32,9 @@ BATCH_S_MOST: Final = 1.0
 REPLAYED_LEAST: Final = 100_000.0
 WARM: Final = 2
 TIMED: Final = 4
+BLOB_FILLS: Final = 28_000
+"""About what three quarters of a blob hold: the batches that are replayed."""
+REPLAYED: Final = 3
 
 
 class Took(NamedTuple):
@@ -55,8 +59,9 @@ class Settled(NamedTuple):
 
 @cache
 def settled() -> Settled:
-    """Build batches of a venue and time the last ones."""
-    venue = SettledVenue(generate(options_v1.LAWS, (WARM + TIMED) * LARGE))
+    """Build batches of a venue and time those that are warm; the last ones are for who replays them."""
+    sizes = [*[LARGE] * (WARM + TIMED), *[BLOB_FILLS] * REPLAYED]
+    venue = SettledVenue(generate(options_v1.LAWS, sum(sizes)))
     builder = venue.builder(Codec5())
     builder.add(venue.opening(), 0)
     batches = [builder.close(ATTESTED, TIME_MS)]
@@ -66,18 +71,17 @@ def settled() -> Settled:
     took: list[Took] = []
     with tempfile.TemporaryDirectory() as folder:
         store = RollupStore(Path(folder, "rollup.sqlite"))
-        for _ in range(WARM + TIMED):
-            batch, one = _batch(venue, builder, kzg, store)
+        for fills in sizes:
+            batch, one = _batch(list(venue.frames(fills)), builder, kzg, store)
             batches.append(batch)
             took.append(one)
         store.close()
-    return Settled(tuple(batches), tuple(took[WARM:]))
+    return Settled(tuple(batches), tuple(took[WARM : WARM + TIMED]))
 
 
 def _batch(
-    venue: SettledVenue, builder: BatchBuilder, kzg: blobs.Kzg, store: RollupStore
+    frames: list[Frame], builder: BatchBuilder, kzg: blobs.Kzg, store: RollupStore
 ) -> tuple[Batch, Took]:
-    frames = list(venue.frames(LARGE))
     marks = [time.process_time()]
     for frame in frames:
         builder.add(frame, 0)
@@ -120,8 +124,9 @@ def replay_rows(_: Scale) -> Iterator[Row]:
             took.append(time.process_time() - started_s)
     finally:
         gc.unfreeze()
-    speed = LARGE / min(took[WARM:])
-    yield Row("replay", f"with positions and roots ({_form()})", speed, "fills/s", None, REPLAYED_LEAST)
+    speed = BLOB_FILLS / min(took[-REPLAYED:])
+    name = f"batches of {BLOB_FILLS:,}: positions and root ({_form()})"
+    yield Row("replay", name, speed, "fills/s", None, REPLAYED_LEAST)
 
 
 def _form() -> str:

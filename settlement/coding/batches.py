@@ -6,7 +6,8 @@ all others. They take effect from the next batch on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -57,14 +58,9 @@ class Decoded(NamedTuple):
 
     def chunks(self) -> Iterable[Chunk]:
         """The chunks, one after another."""
-        at = 0
-        others = iter(self.others)
+        others, fills = iter(self.others), iter(steps_of(self.fills))
         for kind, count in self.order:
-            if kind == OTHER_CHUNK:
-                yield Chunk(kind, next(others))
-            else:
-                yield Chunk(kind, tuple(map(step_of, self.fills.part(at, at + count).rows())))
-                at += count
+            yield Chunk(kind, next(others) if kind == OTHER_CHUNK else tuple(islice(fills, count)))
 
 
 def row_of(step: Step) -> Row:
@@ -82,6 +78,16 @@ def step_of(row: Row) -> Step:
     classes = row.maker_class << 4 | row.taker_class
     who = row.instrument, row.maker, row.taker
     return Step(row.kind, classes, flags, *who, row.trade_id, row.price_ticks, row.size_lots)
+
+
+def steps_of(fills: Fills) -> Iterator[Step]:
+    """The steps of all rows at once: `step_of` of columns."""
+    flags = fills.combo_sides << 1 | fills.taker_sells
+    classes = fills.maker_class << 4 | fills.taker_class
+    who = fills.instrument, fills.maker, fills.taker
+    columns = (fills.kind, classes, flags, *who, fills.trade_id, fills.price_ticks, fills.size_lots)
+    lists = [column.tolist() for column in columns]
+    return map(Step._make, zip(*lists, repeat(b""), repeat(b"")))
 
 
 def reclass_step(step: Reclass) -> Step:

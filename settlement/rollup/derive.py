@@ -15,9 +15,9 @@ from typing import NamedTuple, Protocol
 from settlement.hashing import keccak
 from settlement.rollup.coding import MAX_PAYLOAD_BYTES, Coding, Undecodable
 from settlement.stf import steps as s
-from settlement.stf.chunks import Chunk, must_be_chunk
+from settlement.stf.chunks import FILL_CHUNK, Chunk, apply_steps, must_be_chunk
 from settlement.stf.commitment import Commitment
-from settlement.stf.errors import TransitionError
+from settlement.stf.errors import StepError, TransitionError
 from settlement.stf.header import BLOBS, NETTED, Header
 from settlement.stf.rules import apply
 from settlement.stf.state import State
@@ -170,20 +170,30 @@ class _Run:
         self._leaves = [one.leaf for one in chunks]
         if binary.root(self._leaves) != self._header.chunk_root or len(chunks) != self._header.chunks:
             raise self._fault(Wrong.CHUNK_ROOT, f"{len(chunks)} chunks come to another root")
-        state = self._of.state
         for number, chunk in enumerate(chunks):
-            at = 0
             try:
-                must_be_chunk(chunk)
-                for at, step in enumerate(chunk.steps):
-                    if step.kind in (s.DEPOSIT, s.FORCED):
-                        self._queued(step, number, at)
-                    apply(state, step)
-                state.end_chunk()
+                self._apply(chunk, number)
+                self._of.state.end_chunk()
                 if self._with_trace:
                     self._trace.append(self._of.commitment.update())
+            except StepError as error:
+                raise self._fault(Wrong.NOT_ALLOWED, str(error), number, error.at) from error
             except TransitionError as error:
-                raise self._fault(Wrong.NOT_ALLOWED, str(error), number, at) from error
+                last = max(len(chunk.steps) - 1, 0)
+                raise self._fault(Wrong.NOT_ALLOWED, str(error), number, last) from error
+
+    def _apply(self, chunk: Chunk, number: int) -> None:
+        must_be_chunk(chunk)
+        if chunk.kind == FILL_CHUNK:
+            apply_steps(self._of.state, chunk.steps)
+            return
+        for at, step in enumerate(chunk.steps):
+            if step.kind in (s.DEPOSIT, s.FORCED):
+                self._queued(step, number, at)
+            try:
+                apply(self._of.state, step)
+            except TransitionError as error:
+                raise StepError(str(error), at) from error
 
     def _queued(self, step: Step, chunk: int, at: int) -> None:
         """A deposit or a forced request must be the bridge's next."""

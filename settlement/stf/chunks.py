@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from settlement.hashing import keccak
 from settlement.stf.commitment import Commitment
-from settlement.stf.errors import TransitionError
+from settlement.stf.errors import StepError, TransitionError
 from settlement.stf.rules import apply
 from settlement.stf.state import State
 from settlement.stf.steps import FILL, INDEX, Step, step_hashes
@@ -64,6 +64,17 @@ def must_be_chunk(chunk: Chunk) -> None:
         raise TransitionError("a fill chunk with other steps")
 
 
+def apply_steps(state: State, steps: Sequence[Step]) -> None:
+    """Apply steps one after another. Raises StepError, which says which of them is not allowed."""
+    at = 0
+    try:
+        for step in steps:
+            apply(state, step)
+            at += 1
+    except TransitionError as error:
+        raise StepError(str(error), at) from error
+
+
 def apply_chunk(state: State, chunk: Chunk) -> None:
     """Apply a chunk, its end included.
 
@@ -71,8 +82,7 @@ def apply_chunk(state: State, chunk: Chunk) -> None:
         TransitionError: the chunk or a step is not allowed; the state is then not to be used any more.
     """
     must_be_chunk(chunk)
-    for step in chunk.steps:
-        apply(state, step)
+    apply_steps(state, chunk.steps)
     state.end_chunk()
 
 
