@@ -21,7 +21,7 @@ from settlement.coding.plain import Extent, Setting
 from settlement.coding.tables import Tables, parse
 from settlement.contracts import abi
 from settlement.contracts.falling import falls_at
-from settlement.contracts.planning import Check, Planned, Suspect, shown
+from settlement.contracts.planning import Check, Planned, Span, Suspect, shown
 from settlement.contracts.telling import OF_INSTRUMENT, Told, told_of
 from settlement.contracts.walking import NO_CHUNK, Entry, Stage, walked
 from settlement.hashing import ZERO_HASH, keccak
@@ -153,10 +153,15 @@ def _last(suspect: Suspect, contract: str, function: str, *arguments: Any) -> Pl
 
 
 def _walk(
-    suspect: Suspect, chunk: int, stages: Sequence[Stage], *, voids: bool = False
+    suspect: Suspect,
+    chunk: int,
+    stages: Sequence[Stage],
+    *,
+    voids: bool = False,
+    more: Sequence[Span] = (),
 ) -> list[Planned]:
-    """The bytes of a directory shown, and the walk over them, whose end voids the batch or does not."""
-    found = shown(suspect, [(stage.start, stage.length) for stage in stages])
+    """The bytes of a directory (and `more`) shown, and the walk over them; its end voids the batch or not."""
+    found = shown(suspect, [*((stage.start, stage.length) for stage in stages), *more])
     name = keccak(abi.encode(["bytes32", "bytes32", "uint256"], (*suspect.named, chunk)))
     hashes = [stage.behind.hash() for stage in stages if stage.behind is not None]
     for at, stage in enumerate(stages):
@@ -173,10 +178,9 @@ def _wrong_tables(
     suspect: Suspect, before: Before, stages: Sequence[Stage], place: tuple[int, int]
 ) -> list[Planned]:
     """The payload's tables are not the header's, or there are none and the header's are not the last ones."""
-    found = [_begin(suspect, NO_CHUNK), *_walk(suspect, NO_CHUNK, stages)]
+    more = [place] if place[1] else []
+    found = [_begin(suspect, NO_CHUNK), *_walk(suspect, NO_CHUNK, stages, more=more)]
     last = b"" if place[1] or before.header is None else before.header.bound()
-    if place[1]:
-        found += shown(suspect, [place])
     arguments = (*suspect.posted, last, before.data if last else ZERO_HASH)
     return [*found, _last(suspect, "directory", "prove_tables", *arguments)]
 
@@ -197,7 +201,7 @@ def _chunk(
     if entry is None:
         raise Unproven(f"there is no chunk {number}")
     span = entry.start, entry.length
-    found = [_begin(suspect, number), *_walk(suspect, number, stages), *shown(suspect, [span])]
+    found = [_begin(suspect, number), *_walk(suspect, number, stages, more=[span])]
     data = suspect.payload[entry.start : entry.start + entry.length]
     if told is None:
         result = Result(leaf, ZERO_HASH, ZERO_HASH, ZERO_HASH)
