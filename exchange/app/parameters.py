@@ -25,7 +25,7 @@ from pricing.scenarios import DeribitParameters
 
 RULES: Final = 2
 """The version that knows of risk parameters."""
-DEFAULT_RULES: Final = 5
+DEFAULT_RULES: Final = 6
 COMBO_RULES: Final = 4
 """The version from which the discount on combos matters."""
 _USDC: Final = 1_000_000

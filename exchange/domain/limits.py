@@ -136,6 +136,6 @@ MAX_COMBOS: Final = 4_096  # open ones of the shard
 LOSING_JUDGED: Final = 64  # losing makers an order has judged where combos are about (rules 6)
 
 RULES_VERSION: Final = 6  # the newest; an engine starts at 1 and moves on by SET_RULES
-RELEASED_RULES: Final = 5  # the newest that golden journals hold to; no venue moves on to a newer one
+RELEASED_RULES: Final = 6  # the newest that golden journals hold to; no venue moves on to a newer one
 FIRST_RULES: Final = 1
 RECORD_VERSION: Final = 1
