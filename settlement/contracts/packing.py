@@ -76,7 +76,7 @@ class Packed(NamedTuple):
 
     @property
     def is_wide(self) -> bool:
-        """Whether it takes the wide contract of the step, by its own `step`: `Runner` has the usual bounds."""
+        """Whether it takes the wide contract of the step, by its own `step`: `Runner` has usual bounds."""
         pages = max(len(self.first_pages), len(self.second_pages))
         return len(self.fields) > FIELDS_MOST or pages > PAGE_LIST_MOST
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from settlement.contracts import packing
+from settlement.contracts.decoding import plan
 from settlement.contracts.evm import Contract, floor_gas
 from settlement.contracts.packing import Progress
+from settlement.contracts.planning import Suspect
 from settlement.hashing import ZERO_HASH
 from settlement.stf import leaves
 from settlement.stf import steps as s
@@ -22,11 +24,14 @@ from settlement.stf.state import Account, State
 from settlement.stf.witness import Witnessing
 from settlement.trees.sparse import prove
 from tests.unit.settlement.contracts.machines import machine
+from tests.unit.settlement.contracts.towns import carry_out, town
 from tests.unit.settlement.contracts.worlds import (
     E6,
+    FULL,
     World,
     chunk_argument,
     fill,
+    full_venue,
     hold,
     opening,
     venue,
@@ -161,6 +166,31 @@ def of_a_chunk() -> int:
         return max(receipt.gas_used, floor_gas(runner.data("steps", *arguments)))
 
 
+def of_wide_fill() -> int:
+    """A FILL between accounts with positions on all of 2,048 pages, and 1,024 underlyings."""
+    with machine("revm") as (evm, senders):
+        world = World(evm, senders, full_venue(2_048, 1_024))
+        step, witnessing = fill(FULL[0], FULL[1], 16 * 5, ident=1), Witnessing(world.state, world.commitment)
+        witness = witnessing.of(step)
+        packed, progress = packing.pack(step, witness), packing.start(witness.before)
+        executor = world.contracts.executor(s.FILL, wide=packed.is_wide)
+        arguments = (bytes(32), progress, packed)
+        receipt = executor.transact(world.challenger, "step", *arguments)
+        assert packed.is_wide
+        assert Progress(*executor.returned("step", receipt.output)).code == 0
+        return max(receipt.gas_used, floor_gas(executor.data("step", *arguments)))
+
+
+def of_decoding() -> Table:
+    """A chunk of 64 fills proven to be decoded wrongly, its data in calldata."""
+    with machine("revm") as one:
+        found = town(one)
+        header = found.wrongly(0)
+        found.world.post(header, found.payload)
+        calls = plan(Suspect(header, found.payload), found.before, found.committed)
+        return {DECODING[name]: gas for name, gas in carry_out(found.world, calls).items()}
+
+
 def kept() -> Table:
     """The table of docs/gas.md."""
     return {name: int(figure.replace(",", "")) for name, figure in ROW.findall(TABLE.read_text())}
@@ -168,13 +198,23 @@ def kept() -> Table:
 
 def main() -> None:
     """Write the table anew."""
-    rows = "\n".join(f"| {name} | {figure:,} |" for name, figure in measure().items())
-    chunk = f"| {CHUNK} | {of_a_chunk():,} |"
+    table = measure() | {CHUNK: of_a_chunk(), WIDE: of_wide_fill()} | of_decoding()
+    rows = "\n".join(f"| {name} | {figure:,} |" for name, figure in table.items())
     head, _, _ = TABLE.read_text().partition("| function |")
-    TABLE.write_text(f"{head}| function | gas |\n|---|---|\n{rows}\n{chunk}\n")
+    TABLE.write_text(f"{head}| function | gas |\n|---|---|\n{rows}\n")
 
 
 CHUNK: Final = "Runner.steps, a chunk of 64 FILLs"
+WIDE: Final = "WideFillSteps.step, both accounts with 2,048 pages, 1,024 underlyings"
+DECODING: Final = {
+    "Decoding.begin": "Decoding.begin",
+    "Payloads.show_payload": "Payloads.show_payload, 2 ranges of 7 kB",
+    "Directory.go_on": "Directory.go_on, 3 chunks",
+    "FillDecoder.decode": "FillDecoder.decode, 64 fills",
+    "Decoding.prove": "Decoding.prove, 20 look-ups",
+    "Decoding.judge": "Decoding.judge",
+}
+"""What the rows of a decoding dispute are called, by function."""
 
 if __name__ == "__main__":
     main()

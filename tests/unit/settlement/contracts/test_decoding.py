@@ -122,7 +122,7 @@ def test_a_payload_that_is_none_or_another(revm: Machine) -> None:
 
 
 def test_data_in_blobs_is_opened_element_by_element(revm: Machine) -> None:
-    found = town(revm)
+    found = town(revm, 12, 6)
     kzg = blobs.shared_kzg()
     openings = BlobOpenings(kzg, blobs.pack(found.payload))
     header, world = found.wrongly(0)._replace(layer=1, blobs=1, data_hash=keccak(b"whatever")), found.world

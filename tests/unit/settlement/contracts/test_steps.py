@@ -17,11 +17,10 @@ from settlement.contracts.revm import Revm
 from settlement.stf import steps as s
 from settlement.stf.commitment import Commitment
 from settlement.stf.rules import apply
-from settlement.stf.sections import Underlying
-from settlement.stf.state import Instrument, State
+from settlement.stf.state import State
 from settlement.stf.steps import Step
 from settlement.stf.witness import Running, Witnessing
-from tests.unit.settlement.contracts.worlds import fill, hold, terms, venue
+from tests.unit.settlement.contracts.worlds import FULL, fill, full_venue
 from tests.unit.settlement.stf.every_kind import BATCHES
 from tests.unit.settlement.stf.test_onestep import mutants, tampered, verdict
 
@@ -115,26 +114,13 @@ def test_a_witness_that_is_changed_proves_nothing(bench: Bench) -> None:
     assert count > 150
 
 
-def full_venue(pages: int, underlyings: int) -> State:
-    """Two accounts with a position on every page, and so many underlyings."""
-    state = venue(20, 0)
-    listed = terms()
-    for page in range(pages):
-        state.instruments[16 * page] = Instrument(listed, 0)
-        hold(state, 70, 16 * page, 3, 30)
-        hold(state, 75, 16 * page, -3, -30)
-    for number in range(4, underlyings):
-        state.parameters.underlyings.by_id[number] = Underlying(number, 10**9, 1_000)
-    return state
-
-
 def test_accounts_of_many_pages_and_all_underlyings_are_executed_by_the_wide_contracts(bench: Bench) -> None:
     state = full_venue(200, 1_024)
     steps = [
-        fill(70, 75, 16 * 5, lots=2, ident=1),
+        fill(*FULL, 16 * 5, lots=2, ident=1),
         Step(s.RISK, instrument=1_000, p=7),
         Step(s.SETTLE, flags=1, instrument=16 * 9, p=10**6),
-        Step(s.HOLDER, instrument=16 * 9, first=70),
+        Step(s.HOLDER, instrument=16 * 9, first=FULL[0]),
     ]
     witnessing = Witnessing(state, Commitment(state))
     for step in steps:

@@ -30,6 +30,8 @@ SHORT: Final = Settings(
 OPTION: Final = 1
 PERPETUAL: Final = 2
 E6: Final = 10**6
+FULL: Final = (70, 75)
+"""The accounts with a position on every page of `full_venue`."""
 
 
 SEQUENCER: Final = PrivateKey(b"\x07" * 32)
@@ -81,6 +83,19 @@ def venue(accounts: int = 20, instruments: int = 40, seed: int = 1) -> State:
 def hold(state: State, account: int, instrument: int, size: int, entry: int) -> None:
     """Give an account a position, out of nowhere."""
     state.move(account, state.accounts[account], instrument, state.instruments[instrument], size, entry)
+
+
+def full_venue(pages: int, underlyings: int) -> State:
+    """Two accounts with a position on every page, and so many underlyings."""
+    state = venue(20, 0)
+    listed = terms()
+    for page in range(pages):
+        state.instruments[16 * page] = Instrument(listed, 0)
+        hold(state, FULL[0], 16 * page, 3, 30)
+        hold(state, FULL[1], 16 * page, -3, -30)
+    for number in range(4, underlyings):
+        state.parameters.underlyings.by_id[number] = Underlying(number, 10**9, 1_000)
+    return state
 
 
 def fill(
