@@ -84,6 +84,7 @@ async def run_whole(world: World, data: Path) -> None:
             reserve_orders=RESERVE_ORDERS,
             quotes_need_cancel_on_disconnect=False,
             server=server,
+            settlement=1,  # the journal's deposits were never made on a chain
         )
     )
     port = await process.start()

@@ -73,7 +73,7 @@ class Config:
     """Start settlement, history and snapshots as child processes (the simulation runs without)."""
     settlement: int = 0
     """The format asked for: 1 (mock L1), 2 (contracts on a chain); 0: the directory's, or the usual one."""
-    settlement_default: int = 1
+    settlement_default: int = 2
     """Of a new directory."""
     l1_url: str = ""
     """A node's JSON-RPC; without one a development chain of the directory's own is started."""
