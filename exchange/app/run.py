@@ -90,7 +90,7 @@ class Demo:
             except queue.Empty:
                 if clock.monotonic_s() - told_s >= PATIENCE_S:
                     told_s = clock.monotonic_s()
-                    print("still replaying the journal …", flush=True)
+                    print("still starting (a long journal, or the first start) …", flush=True)
                 continue
             if line.startswith("listening on "):
                 return line.split()[2]

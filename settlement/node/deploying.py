@@ -7,7 +7,8 @@ from contextlib import closing
 from typing import Any, Final
 
 from settlement.contracts import evm
-from settlement.contracts.deployment import Settings, deploy_all
+from settlement.contracts.compiler import is_compiled
+from settlement.contracts.deployment import EXECUTOR_NAMES, SOURCES, Settings, deploy_all
 from settlement.data.files import write
 from settlement.devnet import accounts
 from settlement.l1.ethereum import Ethereum
@@ -44,32 +45,36 @@ class DeploymentError(Exception):
 
 
 def contracts_of(
-    places: Places, address: NodeAddress, sequencer: Callable[[], bytes], tell: Tell,
+    places: Places, address: NodeAddress, sequencer: Callable[[], bytes], tell: Tell, warn: Tell,
     pause: Callable[[float], None],
 ) -> Addresses:  # fmt: skip
     """The directory's contracts: those its file names, or new ones.
 
-    `sequencer` is asked for the address whose signatures count on the chain. An L1 other than the development
-    chain that does not answer is believed to have the contracts still.
+    `sequencer` is asked for the address whose signatures count on the chain. `tell` hears of progress, `warn`
+    of what takes long or goes wrong. An L1 other than the development chain that does not answer is believed to
+    have the contracts still.
 
     Raises:
         DeploymentError: the chain has forgotten the contracts, or none can be deployed.
         PlacesError: the file, or a key.
     """
     with closing(HttpRpc(address.url)) as rpc:
-        return _contracts_of(places, address, Ethereum(rpc), sequencer, tell, pause)
+        return _contracts_of(places, address, Ethereum(rpc), sequencer, tell, warn, pause)
 
 
 def _contracts_of(
     places: Places, address: NodeAddress, ethereum: Ethereum, sequencer: Callable[[], bytes], tell: Tell,
-    pause: Callable[[float], None],
+    warn: Tell, pause: Callable[[float], None],
 ) -> Addresses:  # fmt: skip
     if places.contracts.exists():
-        return _found(places, address, ethereum, tell)
+        return _found(places, address, ethereum, warn)
     if places.database.exists() and _has_batches(places):
         raise DeploymentError(
             f"{places.database} has batches and {places.contracts} is gone: restore it, or begin anew"
         )
+    missing = [name for name in (*SOURCES.values(), *EXECUTOR_NAMES) if not is_compiled(name)]
+    if missing:
+        warn(f"{len(missing)} contracts are compiled first, once; it takes a minute or two")
     keys = Keys.of(address.devnet)
     guardian = accounts.key(GUARDIAN_ACCOUNT).address if address.devnet else keys.operator.address
     settings = DEVELOPMENT if address.devnet else Settings()

@@ -76,7 +76,7 @@ def started(config: Config) -> Rollup:
     tell = _log.info if devnet else _log.warning
     try:
         places.set_address(address)
-        found = contracts_of(places, address, lambda: _sequencer(config), tell, time.sleep)
+        found = contracts_of(places, address, lambda: _sequencer(config), tell, _log.warning, time.sleep)
     except (DeploymentError, PlacesError, SigningKeyError, CredentialsError, L1Error, OSError) as error:
         if devnet is not None:
             devnet.stop()
