@@ -153,8 +153,10 @@ def _compile(directory: Path, name: str) -> dict[str, Any]:
 
 
 def _widened(place: Path) -> Path:
-    """A directory with all sources, the larger bounds in place of the usual: a module's imports are looked for
-    beside it first."""
+    """A directory with all sources, the larger bounds in place of the usual.
+
+    What a module imports is looked for beside it first, so a single file to be preferred would not do.
+    """
     for each in SOURCES.glob("*.vy"):
         shutil.copy(each, place / each.name)
     shutil.copy(SOURCES / _WIDE_BOUNDS, place / _BOUNDS)

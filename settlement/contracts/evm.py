@@ -88,10 +88,11 @@ class Event(NamedTuple):
     fields: dict[str, Any]
 
 
-def _type_of(entry: dict[str, Any]) -> str:
+def type_of(entry: dict[str, Any]) -> str:
+    """The type of an input or output of an ABI."""
     if not entry["type"].startswith("tuple"):
         return str(entry["type"])
-    inner = ",".join(_type_of(part) for part in entry["components"])
+    inner = ",".join(type_of(part) for part in entry["components"])
     return f"({inner}){entry['type'][5:]}"
 
 
@@ -109,11 +110,11 @@ class Contract:
 
     @staticmethod
     def _signature(entry: dict[str, Any]) -> str:
-        return f"{entry['name']}({','.join(_type_of(each) for each in entry['inputs'])})"
+        return f"{entry['name']}({','.join(type_of(each) for each in entry['inputs'])})"
 
     def types(self, function: str) -> list[str]:
         """The types a function takes. Raises KeyError for one it has not."""
-        return [_type_of(each) for each in self._functions[function]["inputs"]]
+        return [type_of(each) for each in self._functions[function]["inputs"]]
 
     def data(self, function: str, *values: Any) -> bytes:
         """The data of a call. Raises KeyError for a function it has not."""
@@ -132,7 +133,7 @@ class Contract:
 
     def returned(self, function: str, output: bytes) -> Any:
         """Decode what a function gave back."""
-        found = abi.decode([_type_of(each) for each in self._functions[function]["outputs"]], output)
+        found = abi.decode([type_of(each) for each in self._functions[function]["outputs"]], output)
         return found[0] if len(found) == 1 else found
 
     def events(self, receipt: Receipt) -> list[Event]:
@@ -144,10 +145,10 @@ class Contract:
         indexed = [each for each in entry["inputs"] if each["indexed"]]
         others = [each for each in entry["inputs"] if not each["indexed"]]
         fields = {
-            each["name"]: abi.decode([_type_of(each)], topic)[0]
+            each["name"]: abi.decode([type_of(each)], topic)[0]
             for each, topic in zip(indexed, log.topics[1:], strict=True)
         }
-        plain = abi.decode([_type_of(each) for each in others], log.data)
+        plain = abi.decode([type_of(each) for each in others], log.data)
         fields |= {each["name"]: value for each, value in zip(others, plain, strict=True)}
         return Event(entry["name"], fields)
 
@@ -155,5 +156,5 @@ class Contract:
 def deploy(evm: Evm, sender: bytes, artifact: Artifact, *values: Any) -> Contract:
     """Deploy a compiled contract with its constructor's arguments. Raises Reverted."""
     inputs = [part for each in artifact.abi if each["type"] == "constructor" for part in each["inputs"]]
-    arguments = abi.encode([_type_of(each) for each in inputs], values)
+    arguments = abi.encode([type_of(each) for each in inputs], values)
     return Contract(evm, artifact, evm.deploy(sender, artifact.bytecode + arguments).address)
