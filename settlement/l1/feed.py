@@ -18,6 +18,7 @@ from settlement.l1.beacon import BlobsMissing
 from settlement.l1.blobs import BlobError, Kzg
 from settlement.l1.ethereum import Head
 from settlement.l1.follower import Follower, Mark
+from settlement.l1.openings import BlobOpenings
 from settlement.l1.port import L1Unavailable
 from settlement.l1.rollup import Posted, Published, Rollup, Voided
 from settlement.stf.header import BLOBS, EXTERNAL, NETTED, Header, HeaderError, unpack_header
@@ -90,7 +91,9 @@ class Feed:
             payload = self._payload(posted, published, header)
         except (DataMissing, BlobsMissing, BlobError) as error:
             return Arrived(posted, header, None, str(error))
-        if keccak(payload) != header.data_hash or len(payload) != header.payload_bytes:
+        # Of blobs the inbox keeps the commitments: what they hold is the payload, whatever data_hash says.
+        is_hashed = header.layer & ~NETTED != BLOBS
+        if len(payload) != header.payload_bytes or (is_hashed and keccak(payload) != header.data_hash):
             return Arrived(posted, header, None, f"the data of batch {posted.batch_id} is another's")
         return Arrived(posted, header, payload, "")
 
@@ -104,7 +107,17 @@ class Feed:
             return fetch(self._external, header.data_hash, self._kzg)
         return published.payload
 
+    def openings(self, posted: Posted) -> BlobOpenings:
+        """A batch's blobs, as proofs on the chain open them. Raises L1Unavailable where they are missing."""
+        try:
+            return BlobOpenings(self._kzg, self._blobs_of(posted, self._rollup.published(posted)))
+        except LookupError as error:
+            raise L1Unavailable(f"the blobs of batch {posted.batch_id}: {error}") from error
+
     def _from_blobs(self, posted: Posted, published: Published, header: Header) -> bytes:
+        return packing.unpack(self._blobs_of(posted, published), header.payload_bytes)
+
+    def _blobs_of(self, posted: Posted, published: Published) -> tuple[bytes, ...]:
         kept = ZERO_HASH
         for digest in published.blob_hashes:
             kept = keccak(kept + digest)
@@ -112,8 +125,7 @@ class Feed:
             raise BlobsMissing(f"batch {posted.batch_id}: its transaction names other blobs")
         if self._blobs is None:
             raise BlobsMissing("no source of blobs is known")
-        blobs = self._blobs.blobs(self._block(posted), published.blob_hashes)
-        return packing.unpack(blobs, header.payload_bytes)
+        return self._blobs.blobs(self._block(posted), published.blob_hashes)
 
     def _block(self, posted: Posted) -> Head:
         head = self._rollup.ethereum.block(posted.block_hash)

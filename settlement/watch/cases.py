@@ -15,6 +15,7 @@ from settlement.contracts import packing
 from settlement.contracts.packing import FeeAccount, Packed, RunningRoots
 from settlement.l1.judging import ChunkOpening, Target, chunk_opening
 from settlement.rollup.challenge import prove_chunk
+from settlement.rollup.codec_5 import Codec5
 from settlement.rollup.derive import Finding, Wrong
 from settlement.stf.chunks import Chunk, apply_chunk, must_be_chunk
 from settlement.stf.commitment import Commitment
@@ -22,6 +23,7 @@ from settlement.stf.errors import TransitionError
 from settlement.stf.state import State
 from settlement.stf.steps import Step, step_hashes
 from settlement.trees import binary
+from settlement.watch.undecodable import Decoding
 
 _BY_TRACE = frozenset((Wrong.NOT_ALLOWED, Wrong.TRACE, Wrong.DEPOSIT, Wrong.REQUEST))
 _BY_STEP = frozenset((Wrong.NOT_ALLOWED, Wrong.DEPOSIT, Wrong.REQUEST))
@@ -49,6 +51,8 @@ class Case:
     chunks: Sequence[Chunk]
     state: Callable[[], State]
     shown: dict[int, ChunkOpening] = field(default_factory=dict)
+    decoding: Decoding | None = None
+    """Where the payload does not decode to what is committed to."""
     _own: list[bytes] | None = None
 
     @property
@@ -160,3 +164,9 @@ class Case:
         for chunk in self.chunks:
             apply_chunk(state, chunk)
         return Commitment(state)
+
+
+def is_of_decoding(case: Case) -> bool:
+    """Whether the decoders judge it: bytes that are not what is committed to, or a codec that is none."""
+    by_bytes = case.finding.wrong in (Wrong.UNDECODABLE, Wrong.CHUNK_ROOT)
+    return by_bytes or case.target.header.codec != Codec5.number

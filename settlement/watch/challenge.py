@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from settlement.contracts import abi
+from settlement.contracts.decoding import Unproven
 from settlement.contracts.packing import Progress
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1.ethereum import Head
@@ -29,7 +30,8 @@ from settlement.l1.sender import Call
 from settlement.rollup.derive import Wrong
 from settlement.stf.errors import TransitionError
 from settlement.stf.header import EXTERNAL, NETTED, Header
-from settlement.watch.cases import Case, ChunkProof
+from settlement.watch.cases import Case, ChunkProof, is_of_decoding
+from settlement.watch.undecodable import Plans, to_demand
 
 STEPS_AT_ONCE: Final = 24
 """Of 64 fills about 8 million gas; a transaction may have 16."""
@@ -49,11 +51,14 @@ class Challenger:
         self._judges = judges
         self._address = address
         self._secret = secret
+        self._plans = Plans(judges.rollup)
         self._progress: dict[bytes, list[Progress]] = {}
 
     def next(self, case: Case, at: Head) -> Move:
         """The next move in a case whose batch stands. Raises L1Error."""
         wrong = case.finding.wrong
+        if is_of_decoding(case):
+            return self._decoding(case, at)
         if case.is_by_trace:
             malformed = case.malformed()
             if malformed is not None:
@@ -63,8 +68,6 @@ class Challenger:
             return self.proving(self._judges.prove_end(case.target, case.own), at)
         if wrong is Wrong.COUNTS:
             return self._counts(case, at)
-        if wrong in (Wrong.UNDECODABLE, Wrong.CHUNK_ROOT):
-            return self._demanded(case, min(case.finding.chunk or 0, case.target.header.chunks - 1), at)
         return Move((), "nothing on the L1 proves this")
 
     # --- what needs no execution -------------------------------------------------------------------
@@ -136,6 +139,23 @@ class Challenger:
                     break
             self._progress[subject.name] = known
         return known
+
+    # --- decoding ----------------------------------------------------------------------------------
+
+    def _decoding(self, case: Case, at: Head) -> Move:
+        header = case.target.header
+        if case.decoding is None:
+            return Move((), "the bytes are not at hand")
+        try:
+            call = self._plans.next(case.decoding, case.shown, at)
+        except Unproven as error:
+            wanted = to_demand(case.chunks, header.chunks, case.shown)
+            if wanted is None:
+                return Move((), f"nothing the decoders could prove: {error}")
+            return self._demanded(case, wanted, at)
+        if call is None:
+            return Move((), "every proof of the decoding is made")
+        return Move((call,), f"proving that the payload of batch {header.batch_id} decodes to something else")
 
     # --- demanding ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from settlement.contracts.planning import Openings
 from settlement.hashing import keccak
 from settlement.l1.ethereum import L1Reorganised
 from settlement.l1.feed import Arrived, Feed
@@ -19,7 +20,7 @@ from settlement.l1.port import L1Error, L1Unavailable
 from settlement.l1.rollup import Posted, Queues, Rollup, Voided
 from settlement.rollup.derive import Fault, Finding
 from settlement.stf.chunks import Chunk
-from settlement.stf.header import Header, unpack_header
+from settlement.stf.header import BLOBS, NETTED, Header, unpack_header
 from settlement.watch.snapshots import Following, SnapshotError
 from settlement.watch.store import Kept, WatchStore, WatchStoreError
 
@@ -214,6 +215,10 @@ class Replica:
         if self.batch_id != batch_id:
             raise L1Unavailable(f"the state behind batch {batch_id} can not be rebuilt: data is missing")
 
+    def openings(self, posted: Posted, header: Header) -> Openings | None:
+        """Proofs over a batch's blobs; None where its data is elsewhere. Raises L1Unavailable."""
+        return self._feed.openings(posted) if header.layer & ~NETTED == BLOBS else None
+
     def supply(self, batch_id: int, payload: bytes) -> None:
         """Data of a batch that was published in another way; what is not the header's is not taken."""
         kept = self._store.batch(batch_id)
@@ -227,7 +232,6 @@ class Replica:
     def _take(self, header: Header, payload: bytes, with_trace: bool) -> Sequence[Chunk]:
         """Apply a batch. Raises Fault; what the L1 says of its queues is asked as of its head."""
         one = self.following
-        one.derivation.coding = one.codings.of(header.codec)
         one.ask(Queues(self.rollup, self.rollup.ethereum.head()))
         before = one.derivation.batch_id
         try:
@@ -267,7 +271,6 @@ class Replica:
             if kept is None or kept.header is None or kept.payload is None:
                 return
             header, one = unpack_header(kept.header + _NO_PROOF), self.following.derivation
-            one.coding = self.following.codings.of(header.codec)
             one.bridge = None  # it was asked when the batch was taken first
             try:
                 one.take(header, kept.payload, with_trace=False)

@@ -11,7 +11,6 @@ import zstandard
 from settlement.coding.limits import DecodeError
 from settlement.rollup import rows
 from settlement.rollup.codec_5 import Codec5
-from settlement.rollup.coding import Coding, RawCoding
 from settlement.rollup.derive import Bridge, Derivation
 from settlement.stf.errors import TransitionError
 
@@ -37,15 +36,10 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Codings:
-    """The codecs this version reads, by number: one of each for one chain of batches."""
+    """The codecs that the contracts judge by: codec 5 alone. A batch of another is wrong."""
 
     def __init__(self, tables: bytes = b"") -> None:
         self.codec_5 = Codec5(tables)
-        self._by_number: dict[int, Coding] = {0: RawCoding(), self.codec_5.number: self.codec_5}
-
-    def of(self, number: int) -> Coding:
-        """The codec of a number; of one that is not known the newest, which will not do."""
-        return self._by_number.get(number, self.codec_5)
 
 
 class Following:

@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from settlement.contracts.decoding import Before
+from settlement.contracts.planning import Suspect
 from settlement.l1.ethereum import Head, Reverted
 from settlement.l1.judging import Answer, Judges, Target
 from settlement.l1.port import L1Rejected, L1Unavailable
 from settlement.l1.sender import Call, Sender
 from settlement.rollup.coding import Undecodable
 from settlement.stf.chunks import Chunk
+from settlement.stf.header import Header, unpack_header
 from settlement.stf.state import State
 from settlement.watch.alarms import Alarms
-from settlement.watch.cases import Case
+from settlement.watch.cases import Case, is_of_decoding
 from settlement.watch.challenge import Challenger, Move, demands_of
 from settlement.watch.lateness import Lateness
 from settlement.watch.replica import (
@@ -31,6 +34,7 @@ from settlement.watch.replica import (
     WrongBatch,
 )
 from settlement.watch.snapshots import Following
+from settlement.watch.undecodable import Decoding
 
 REFUSALS_BELIEVED: Final = 3
 
@@ -113,7 +117,10 @@ class Watchtower:
         self._case, self._refusals = None, _Refusals()
         if wrong.header is not None:
             target = Target(wrong.header, wrong.posted.data)
-            self._case = Case(target, finding, self._chunks(wrong), self._state_in_front())
+            front = StateInFront(self.replica.following.pack())
+            self._case = Case(target, finding, self._chunks(wrong), front)
+            if is_of_decoding(self._case):
+                self._case.decoding = self._decoding(wrong, wrong.header, front())
 
     def _chunks(self, wrong: WrongBatch) -> Sequence[Chunk]:
         """The batch's chunks, as far as its data can be decoded."""
@@ -121,15 +128,24 @@ class Watchtower:
         if kept is None or kept.payload is None or header is None:
             return ()
         following = Following.unpack(self.replica.following.pack())
-        coding = following.codings.of(header.codec)
+        coding = following.codings.codec_5
         coding.begin(following.derivation.state)
         try:
             return coding.decode(header, kept.payload)
         except Undecodable:
             return ()
 
-    def _state_in_front(self) -> StateInFront:
-        return StateInFront(self.replica.following.pack())
+    def _decoding(self, wrong: WrongBatch, header: Header, state: State) -> Decoding | None:
+        """What the decoders are told; None without the batch's bytes."""
+        kept, last = self.replica.kept(header.batch_id), self.replica.kept(header.batch_id - 1)
+        if kept is None or kept.payload is None:
+            return None
+        tables = self.replica.following.codings.codec_5.tables_data
+        before = Before(state, tables)
+        if last is not None and last.header is not None:
+            before = Before(state, tables, unpack_header(last.header + bytes(6)), last.posted.data)
+        openings = self.replica.openings(wrong.posted, header)
+        return Decoding(Suspect(header, kept.payload, wrong.posted.data, openings), before)
 
     def _closed(self, back: TakenBack) -> None:
         code = "reorganised" if "reorganised" in back.why else "batch_voided"

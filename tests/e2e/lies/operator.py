@@ -116,6 +116,7 @@ class Operator:
         self.batch_id, self.root, self.next_seq = 0, self.commitment.root, 1
         self.store = store
         self.posted: list[Posted] = []
+        self.building: list[Chunk] = []
 
     def open(self) -> Posted:
         """Deposits on the L1, and the first batch."""
@@ -149,30 +150,32 @@ class Operator:
         encoded = self.coding.encode(chunks)
         return chunks, done, encoded.payload, encoded.tables_hash
 
-    def header(
-        self, chunks: list[Chunk], done: Executed, payload: bytes, tables: bytes, **changed: Any
-    ) -> Header:
-        """The header of what was built; fields may be told otherwise."""
+    def header(self, chunks: list[Chunk], done: Executed, payload: bytes, tables: bytes) -> Header:
+        """The header of what was built."""
         money = self.state.parameters.money
         kinds = [step.kind for chunk in chunks for step in chunk.steps]
         seq = self.next_seq
         part = ShardRange(1, 1 << 56 | seq, 1 << 56 | seq + 9, keccak(b"c"), keccak(b"h"), keccak(b"l"))
-        made = Header(
+        return Header(
             self.coding.number, self.batch_id + 1, self.town.chain.now() * 1000, self.root, done.new_root,
             done.chunk_root, done.trace_root, tables, keccak(payload), len(payload), len(chunks), len(kinds),
             kinds.count(s.FILL), CALLDATA, 0, money.last_deposit_id, money.forced_through, (part,),
         )  # fmt: skip
-        return made._replace(**changed)
 
     def post(
         self, steps: Sequence[Step], lies: Sequence[Step] = (), *,
-        lie: Lie | None = None, **changed: Any,
+        lie: Lie | None = None, spoil: Callable[[bytes], bytes] | None = None, **changed: Any,
     ) -> Posted:  # fmt: skip
-        """Build and post. `lie` changes the header when all is known. Raises Reverted where it is refused."""
+        """Build and post; `spoil` changes the payload, with its hash and length, `lie` the header when all is
+        known. Raises Reverted where it is refused."""
         chunks, done, payload, tables = self.build(steps, lies)
-        header = self.header(chunks, done, payload, tables, **changed)
+        self.building = chunks
+        header = self.header(chunks, done, payload, tables)
         assert self.coding.decode(header, payload) == chunks  # as the builder reads back what it made
-        trace = list(done.trace)
+        if spoil is not None:
+            payload = spoil(payload)
+            header = header._replace(data_hash=keccak(payload), payload_bytes=len(payload))
+        header, trace = header._replace(**changed), list(done.trace)
         if lie is not None:
             header = lie(header, trace)
         self.send(header, payload)
