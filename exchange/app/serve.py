@@ -73,7 +73,7 @@ class VenueProcess:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.clock = SystemClock()
-        self.settlement = SettlementStatus(config.settlement_status)
+        self.settlement = SettlementStatus(config.settlement_status, Places(config.data).database)
         self.telemetry = Telemetry(self.clock)
         self._timers: list[asyncio.TimerHandle] = []
 

@@ -27,7 +27,7 @@ FixedOrder = Callable[[bytes], bytes]
 """What an ORDER's object has besides what is written here, as JSON members."""
 FixedTrade = Callable[[bytes, bytes, bool, int, int], bytes]
 """The same of a TRADE: the TRADE, its owner's ORDER or nothing, whether that is the maker, tick direction,
-finality (soft, posted, confirmed)."""
+finality (soft, posted, confirmed, final)."""
 Average = Callable[[int, int, int], bytes]
 """The average price of (instrument, Σ ticks · lots, lots) as JSON."""
 

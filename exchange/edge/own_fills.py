@@ -27,16 +27,25 @@ class OwnFills:
         self._past = past
         self._called = called
 
-    def write(self, account: int, places: list[int], posted_seq: int, confirmed_seq: int) -> list[bytes]:
+    def write(
+        self, account: int, places: list[int], posted_seq: int, confirmed_seq: int, final_seq: int
+    ) -> list[bytes]:
         """The account's sides of the TRADEs at places that are kept; commands up to `posted_seq` are in a
-        batch on the L1, those up to `confirmed_seq` final. Empty where it is of a combo or of a block, or its
-        numbers are too large to be written here."""
+        batch on the L1, those up to `confirmed_seq` in one behind enough blocks, those up to `final_seq` in
+        one beyond dispute. Empty where it is of a combo or of a block, or its numbers are too large to be
+        written here."""
         found: list[bytes] = []
         for place in places:
             events = self._past.buffers[place >> NUMBER_SHIFT]
             at = ((place >> UNIT_SHIFT) & UNIT_MASK) * r.UNIT_BYTES
             counter = read_i64_le(events, at + 8) & limits.COUNTER_MASK
-            finality = 0 if counter > posted_seq else 2 if counter <= confirmed_seq else 1
+            finality = 0
+            if counter <= final_seq:
+                finality = 3
+            elif counter <= confirmed_seq:
+                finality = 2
+            elif counter <= posted_seq:
+                finality = 1
             found.append(self._written(account, events, at, place & DIRECTION_MASK, finality))
         return found
 

@@ -26,6 +26,7 @@ WHOLE_STATE: Final = frozenset(
         "perpetual",
         "user_portfolio",
         "chain",
+        "authorisation",
     }
 )
 Key = tuple[int, str]

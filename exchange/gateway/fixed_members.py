@@ -17,7 +17,8 @@ from exchange.wire.objects import order_object, user_trade_object
 SOFT: Final = "soft"
 POSTED: Final = "posted"
 CONFIRMED: Final = "confirmed"
-FINALITIES: Final = (SOFT, POSTED, CONFIRMED)
+FINAL: Final = "final"
+FINALITIES: Final = (SOFT, POSTED, CONFIRMED, FINAL)
 _OF_ORDERS: Final = (
     "order_id",
     "instrument_name",

@@ -219,28 +219,6 @@ class NoOracle:
         return None
 
 
-class SettlementView(Protocol):
-    """How far settlement has come: highest counters of the shard's sequence."""
-
-    def posted_seq(self) -> int:
-        """Highest seq inside a batch posted to the L1."""
-
-    def confirmed_seq(self) -> int:
-        """Highest seq inside a confirmed batch."""
-
-
-class NoSettlement:
-    """Nothing is ever posted."""
-
-    def posted_seq(self) -> int:
-        """Zero."""
-        return 0
-
-    def confirmed_seq(self) -> int:
-        """Zero."""
-        return 0
-
-
 class DepositPort(Protocol):
     """The L1 side of a faucet: the coins arrive later as a sequenced DEPOSIT command."""
 

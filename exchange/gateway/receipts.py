@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from exchange.attest.eip712 import Domain
 from exchange.attest.heads import HeadBlock
+from exchange.wire.objects import JsonObject
 
 
 class Proof(NamedTuple):
@@ -65,3 +66,24 @@ class NoReceipts:
         """Nobody can be asked."""
         del seq, done
         raise ReceiptsBusy
+
+
+def block_object(block: HeadBlock) -> JsonObject:
+    """A block of signed heads as clients see it (`exchange.wire.messages.receipts.HeadBlock`)."""
+    signed = block.signed
+    return {
+        "number": block.number,
+        "shard": signed.shard,
+        "first_seq": block.first_seq,
+        "last_seq": signed.last_seq,
+        "batches": block.batches,
+        "heads_root": hex_text(block.root),
+        "head": hex_text(signed.head),
+        "root": hex_text(signed.root),
+        "signature": hex_text(signed.signature),
+    }
+
+
+def hex_text(raw: bytes) -> str:
+    """Bytes as clients see them."""
+    return "0x" + raw.hex()

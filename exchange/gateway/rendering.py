@@ -7,18 +7,18 @@ from typing import Final
 
 from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
-from exchange.domain.limits import COUNTER_MASK
 from exchange.edge.own_fills import OwnFills
 from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
 from exchange.gateway.deals.block_index import BlockIndex
-from exchange.gateway.fixed_members import CONFIRMED, POSTED, SOFT, objects_of
+from exchange.gateway.fixed_members import objects_of
 from exchange.gateway.history_ring import Fill, HistoryRing, fill_of
 from exchange.gateway.labels import Labels
 from exchange.gateway.order_extras import OrderExtras
 from exchange.gateway.order_json import OrderWriter
-from exchange.gateway.ports import SettlementView, StoredTrade
+from exchange.gateway.ports import StoredTrade
 from exchange.gateway.read_records import read_order, read_trade
 from exchange.gateway.registry import Registry
+from exchange.gateway.settlement import SettlementView, finality_of
 from exchange.gateway.trade_json import TradeWriter
 from exchange.wire.envelope import encode_json
 from exchange.wire.extended import OrderExtra, extra_of
@@ -143,7 +143,8 @@ class Rendering:
     def fills_at(self, account: int, places: list[int]) -> list[bytes]:
         """As `fill_json`, of the TRADEs at places of the ring."""
         settled = self._settlement
-        found = self._own_fills.write(account, places, settled.posted_seq(), settled.confirmed_seq())
+        reached = settled.posted_seq(), settled.confirmed_seq(), settled.final_seq()
+        found = self._own_fills.write(account, places, *reached)
         for number, written in enumerate(found):
             if not written:
                 found[number] = self.fill_json(fill_of(self._ring.past, places[number]), account)
@@ -209,8 +210,5 @@ class Rendering:
         return found if self._blocks is None else self._blocks.add_own(found, trade, account)
 
     def finality(self, seq: int) -> str:
-        """soft (sequenced and durable), posted (in a batch on the L1), confirmed (that batch is final)."""
-        counter = seq & COUNTER_MASK
-        if counter > self._settlement.posted_seq():
-            return SOFT
-        return CONFIRMED if counter <= self._settlement.confirmed_seq() else POSTED
+        """How far settlement has come with a command; see `gateway.settlement.finality_of`."""
+        return finality_of(self._settlement, seq)

@@ -29,6 +29,7 @@ from exchange.gateway.feeds.index import IndexFeeds, IndexSources, no_sources
 from exchange.gateway.feeds.mmp import MmpFeeds
 from exchange.gateway.feeds.private import PrivateFeeds
 from exchange.gateway.feeds.public import TICK_S, PublicFeeds
+from exchange.gateway.feeds.settlement import SettlementFeeds
 from exchange.gateway.feeds.venue import VenueFeeds
 from exchange.gateway.figures import Figures
 from exchange.gateway.handing_out import OnEvents
@@ -49,10 +50,8 @@ from exchange.gateway.ports import (
     Loop,
     NoHistory,
     NoOracle,
-    NoSettlement,
     NoWithdrawals,
     OracleView,
-    SettlementView,
     Timer,
     WithdrawalPort,
 )
@@ -63,6 +62,7 @@ from exchange.gateway.recent import Recent
 from exchange.gateway.registry import Registry
 from exchange.gateway.rendering import Rendering
 from exchange.gateway.sequencer import HALTED, Halted, QueueFull, Sequencer
+from exchange.gateway.settlement import NoSettlement, SettlementView
 from exchange.gateway.slices import Slices
 from exchange.gateway.streams.events import StreamWriter
 from exchange.gateway.streams.log import EventLog, NoEventLog
@@ -173,6 +173,7 @@ class Venue:
         self.feeds = PublicFeeds(self.views, self.figures, self.fanout, self.slices, clock.now_ms, index)
         self.chain_feeds = ChainFeeds(self.views, self.figures, self.oracle, self.fanout, clock.now_ms)
         self.venue_feeds = VenueFeeds(self.views, self.figures, self.fanout, clock.now_ms)
+        self.settlement_feeds = SettlementFeeds(self.settlement, self.receipts, self.fanout, clock.now_ms)
         self.index_feeds = IndexFeeds(
             self.views, self.figures, self.oracle, index_sources, self.fanout, clock.now_ms
         )
@@ -183,6 +184,7 @@ class Venue:
         self.sequencer = Sequencer(engine, journal, committer, loop, clock, chain=chain)
         self.sequencer.add_listener(self.views.on_batch)
         self.sequencer.add_listener(self.streams.on_batch)
+        self.sequencer.add_listener(self.settlement_feeds.rates.on_batch)
         parts = (self.streams, self.figures, self.rendering, self.views)
         self.snapshots = AccountSnapshots(engine, *parts, self.read, loop, lambda: self.halted)
         self.streams.connect(self.snapshots.take)
@@ -256,6 +258,7 @@ class Venue:
         self.chain_feeds.tick()
         self.venue_feeds.tick()
         self.index_feeds.tick()
+        self.settlement_feeds.tick()
         self.announcements.tick()
         self.chart_feeds.tick()
         self.private.tick()

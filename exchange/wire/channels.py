@@ -38,7 +38,12 @@ _OF_BLOCKS: Final = {
     "block_rfq.trades": "block_rfq_trades",
     "block_trade_confirmations": "block_confirmations",
 }
-VENUE_CHANNEL: Final = "strikebook.venue"
+_OURS: Final = {
+    "strikebook.venue": "venue",
+    "strikebook.batches": "batches",
+    "strikebook.signed_heads": "signed_heads",
+    "strikebook.authorisation": "authorisation",
+}
 STREAM_CHANNEL: Final = "user.stream"
 
 
@@ -50,9 +55,9 @@ class Channel(NamedTuple):
     user_portfolio, user_lock, user_access_log, user_mmp_trigger, user_stream (our own), instrument_state,
     instrument_creation, platform_state, public_methods, announcements, estimated_price, perpetual, chart
     (`group` is its resolution), volatility_index, block_rfq_maker, block_rfq_quotes, block_rfq_taker,
-    block_rfq_trades, block_confirmations, venue and chain (our own). `instrument` is a name; `kind` is
-    option, future, option_combo, combo, any, or one the venue lists nothing of; `currency` is upper case or
-    `any`.
+    block_rfq_trades, block_confirmations, venue, batches, signed_heads, authorisation and chain (our own).
+    `instrument` is a name; `kind` is option, future, option_combo, combo, any, or one the venue lists nothing
+    of; `currency` is upper case or `any`.
     """
 
     name: str
@@ -108,7 +113,7 @@ def parse_channel(name: str) -> Channel | None:
         case "user":
             return _user(name, parts)
         case "strikebook":
-            return Channel(name, "venue") if name == VENUE_CHANNEL else None
+            return Channel(name, _OURS[name]) if name in _OURS else None
         case _:
             return _of_index(name) or _of_blocks(name)
     return None

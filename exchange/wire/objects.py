@@ -133,7 +133,7 @@ def public_trade_object(
     iv: float | None = None,
     finality: str | None = None,
 ) -> JsonObject:
-    """`<public_trade>`; `iv` in percent, `finality` one of soft, posted, confirmed."""
+    """`<public_trade>`; `iv` in percent, `finality` one of soft, posted, confirmed, final."""
     amount = view.amount(trade.size_lots)
     found: JsonObject = {
         "trade_id": str(trade.trade_id),

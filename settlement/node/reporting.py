@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 from settlement.batch import counter
-from settlement.data.costs import NAMES
 from settlement.l1.posting import Progress
+from settlement.node.batches import Reached, batch_status
 from settlement.node.building import Building
 from settlement.node.limits import ALARM_AGE_MS, ALARM_BATCHES, ALARM_BYTES
 from settlement.node.outside import Outside
 from settlement.node.store import NodeStore
 from settlement.status import RECENT_BATCHES, STATUS_VERSION, BatchStatus, Status
-from settlement.stf.header import NETTED, Header
+from settlement.stf.header import Header
 
 HEARTBEAT_MS: Final = 1_000
 LOOK_MS: Final = 100
@@ -140,21 +140,4 @@ class Reporting:
         if header is None:
             return None
         row = self._store.posted(batch_id) if batch_id <= posted else None
-        reached = ((final, "final"), (confirmed, "confirmed"), (posted, "posted"))
-        return BatchStatus(
-            batch_id=batch_id,
-            first_seq=counter(header.ranges[0].first_seq),
-            last_seq=counter(header.ranges[0].last_seq),
-            operations=header.steps,
-            fills=header.fills,
-            bytes=header.payload_bytes + len(header.bound()),
-            closed_ms=header.closed_ms,
-            root=header.new_root.hex(),
-            state=next((name for through, name in reached if batch_id <= through), "built"),
-            layer=NAMES[header.layer & ~NETTED],
-            l1_tx="0x" + row.tx.hex() if row else "",
-            l1_block=row.block if row else 0,
-            gas=row.gas if row else 0,
-            blob_gas=row.blob_gas if row else 0,
-            wei=str(row.wei) if row else "",
-        )
+        return batch_status(header, row, Reached(posted, confirmed, final))

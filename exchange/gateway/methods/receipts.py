@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from exchange.attest.heads import HeadBlock
 from exchange.domain.limits import FIRST_USER_ACCOUNT
 from exchange.gateway.dispatch import Handler, account_of
 from exchange.gateway.methods.public import COUNT_MAX
-from exchange.gateway.receipts import Proof, ReceiptsBusy
+from exchange.gateway.receipts import Proof, ReceiptsBusy, block_object, hex_text
 from exchange.gateway.venue import Venue
 from exchange.wire import errors
 from exchange.wire.errors import error, invalid_param
@@ -61,10 +60,10 @@ def get_signed_heads(venue: Venue, session: Session, request: Request) -> None:
     session.reply(
         request,
         {
-            "signer": _hex(receipts.signer),
+            "signer": hex_text(receipts.signer),
             "chain_id": domain.chain_id,
-            "contract": _hex(domain.contract),
-            "blocks": [_block(block) for block in blocks],
+            "contract": hex_text(domain.contract),
+            "blocks": [block_object(block) for block in blocks],
             "signed_after_us": _quantiles(receipts.signed_after_us),
         },
     )
@@ -73,25 +72,10 @@ def get_signed_heads(venue: Venue, session: Session, request: Request) -> None:
 def _receipt(seq: int, proof: Proof, signer: bytes) -> JsonObject:
     return {
         "seq": seq,
-        "signer": _hex(signer),
-        "receipt": _hex(proof.receipt),
-        "command": _hex(proof.command),
-        "events": _hex(proof.events),
-    }
-
-
-def _block(block: HeadBlock) -> JsonObject:
-    signed = block.signed
-    return {
-        "number": block.number,
-        "shard": signed.shard,
-        "first_seq": block.first_seq,
-        "last_seq": signed.last_seq,
-        "batches": block.batches,
-        "heads_root": _hex(block.root),
-        "head": _hex(signed.head),
-        "root": _hex(signed.root),
-        "signature": _hex(signed.signature),
+        "signer": hex_text(signer),
+        "receipt": hex_text(proof.receipt),
+        "command": hex_text(proof.command),
+        "events": hex_text(proof.events),
     }
 
 
@@ -100,10 +84,6 @@ def _quantiles(measured: Sequence[int]) -> JsonObject:
     order = sorted(measured) or [0]
     at = {"p50": len(order) // 2, "p99": len(order) * 99 // 100, "max": len(order) - 1}
     return {"batches": len(measured), **{name: order[place] for name, place in at.items()}}
-
-
-def _hex(raw: bytes) -> str:
-    return "0x" + raw.hex()
 
 
 METHODS: Final[dict[str, Handler]] = {

@@ -9,6 +9,8 @@ from exchange.wire.messages import blocks as b
 from exchange.wire.messages import market as m
 from exchange.wire.messages import orders as o
 from exchange.wire.messages import pushes as p
+from exchange.wire.messages import receipts as q
+from exchange.wire.messages import settlement as x
 from exchange.wire.messages import stream as t
 from exchange.wire.messages import venue as v
 from exchange.wire.messages.parameters import Currency, IndexName, InstrumentName, Kind, Resolution
@@ -51,6 +53,9 @@ CHANNELS: Final[dict[str, Any]] = {
     "platform_state": p.PlatformState,
     "platform_state.public_methods_state": p.PublicMethods,
     "quote.{instrument_name}": p.Quote,
+    "strikebook.authorisation": x.Authorisation,
+    "strikebook.batches": x.Batch,
+    "strikebook.signed_heads": q.HeadBlock,
     "strikebook.venue": v.VenueCommand,
     "ticker.{instrument_name}.{interval}": m.Ticker,
     "trades.{instrument_name}.{interval}": list[m.Trade],

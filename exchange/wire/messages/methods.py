@@ -12,6 +12,7 @@ from exchange.wire.messages import money as w
 from exchange.wire.messages import orders as o
 from exchange.wire.messages import receipts as p
 from exchange.wire.messages import session as s
+from exchange.wire.messages import settlement as x
 from exchange.wire.messages import stream as t
 from exchange.wire.messages import venue as v
 from exchange.wire.messages.parameters import (
@@ -322,6 +323,9 @@ _VENUE: Final = {
     "private/strikebook_get_fill_proof": call("trade_id", p.FillProof, trade_id=Id),
     "public/strikebook_get_commit_batches": call("from_seq count?", p.CommitBatches, from_seq=Id),
     "public/strikebook_get_signed_heads": call("count?", p.SignedHeads),
+    "public/strikebook_get_batches": call("count? before?", x.Batches, before=Id),
+    "public/strikebook_get_batch": call("seq", x.BatchOfCommand, seq=Id),
+    "public/strikebook_get_authorisation": call("", x.Authorisation),
     "public/strikebook_get_auctions": call("", list[v.Auction]),
     "public/strikebook_get_errors": call("code?", v.ErrorRegistry),
 }

@@ -19,7 +19,7 @@ OrderType = Literal[
 ]
 TimeInForce = Literal["good_til_cancelled", "good_til_day", "fill_or_kill", "immediate_or_cancel"]
 Liquidity = Literal["M", "T"]
-Finality = Literal["soft", "posted", "confirmed"]
+Finality = Literal["soft", "posted", "confirmed", "final"]
 Kind = Literal["option", "future", "option_combo"]
 TriggerSource = Literal["index_price", "mark_price", "last_price"]
 FillCondition = Literal["first_hit", "complete_fill", "incremental"]

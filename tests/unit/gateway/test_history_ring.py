@@ -8,6 +8,7 @@ import pytest
 
 from exchange.gateway import history_ring
 from exchange.gateway.archive import InlineArchive
+from exchange.gateway.settlement import NoSettlement
 from exchange.history.past import Past
 from exchange.history.store import HistoryReader, HistoryWriter
 from tests.unit.gateway.rig import OPTION, Client, Rig
@@ -77,8 +78,8 @@ def test_makers_and_takers_orders_are_joined_to_their_fills() -> None:
 
 
 def test_finality_follows_the_settlement() -> None:
-    class Settlement:
-        posted = confirmed = 0
+    class Settlement(NoSettlement):
+        posted = confirmed = final = 0
 
         def posted_seq(self) -> int:
             return self.posted
@@ -86,13 +87,17 @@ def test_finality_follows_the_settlement() -> None:
         def confirmed_seq(self) -> int:
             return self.confirmed
 
+        def final_seq(self) -> int:
+            return self.final
+
     settlement = Settlement()
     rig = Rig(settlement=settlement).open()
     maker, taker = rig.client(), rig.client()
     maker.sell(amount=1, price=5000)
     seq = taker.buy(amount=1, price=5000)["trades"][0]["seq"]
     seen = []
-    for settlement.posted, settlement.confirmed in ((seq - 1, 0), (seq, seq - 1), (seq, seq)):
+    reached = ((seq - 1, 0, 0), (seq, seq - 1, 0), (seq, seq, seq - 1), (seq, seq, seq))
+    for settlement.posted, settlement.confirmed, settlement.final in reached:
         trades = taker.call("private/get_user_trades_by_currency", currency="any")["trades"]
         seen.append(trades[0]["finality"])
-    assert seen == ["soft", "posted", "confirmed"]
+    assert seen == ["soft", "posted", "confirmed", "final"]

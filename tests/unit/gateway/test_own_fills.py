@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from exchange.edge import released
+from exchange.gateway.fixed_members import FINALITIES
 from exchange.gateway.history_ring import fill_of
 from tests.unit.gateway.combo_rig import ComboRig, spread
 from tests.unit.gateway.rig import OPTION, PERPETUAL, Client
@@ -31,11 +32,12 @@ def a_day(rig: ComboRig) -> list[Client]:
     return [alice, bob]
 
 
-@pytest.mark.parametrize(("posted", "confirmed"), [(0, 0), (1 << 40, 0), (1 << 40, 1 << 40)])
-def test_it_equals_the_object(posted: int, confirmed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("states", range(4), ids=FINALITIES)
+def test_it_equals_the_object(states: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = ComboRig().open()
-    monkeypatch.setattr(rig.venue.settlement, "posted_seq", lambda: posted)
-    monkeypatch.setattr(rig.venue.settlement, "confirmed_seq", lambda: confirmed)
+    reached = [1 << 40 if number < states else 0 for number in range(3)]
+    for name, seq in zip(("posted_seq", "confirmed_seq", "final_seq"), reached, strict=True):
+        monkeypatch.setattr(rig.venue.settlement, name, lambda seq=seq: seq)
     clients = a_day(rig)
     past, rendering = rig.venue.ring.past, rig.venue.rendering
     asked_of: list[bool] = []
@@ -48,9 +50,10 @@ def test_it_equals_the_object(posted: int, confirmed: int, monkeypatch: pytest.M
             places.append(place)
         assert len(places) >= 8
         objects = [rendering.fill(fill_of(past, place), account) for place in places]
+        assert {each["finality"] for each in objects} == {FINALITIES[states]}
         written = [msgspec.json.decode(each) for each in rendering.fills_at(account, places)]
         assert written == msgspec.json.decode(msgspec.json.encode(objects))
-        asked_of += [bool(each) for each in rendering._own_fills.write(account, places, posted, confirmed)]
+        asked_of += [bool(each) for each in rendering._own_fills.write(account, places, *reached)]
     assert {True, False} == set(asked_of)  # combos are left to the general way, all else is not
 
 

@@ -13,7 +13,10 @@ from tests.conformance.schema import facts
 
 OF_THE_PROCESS = "public/strikebook_status"
 """Served by `exchange.app.serve`, which knows the figures."""
-OURS = {"chain.{currency}.{interval}", "strikebook.venue", "user.stream"}
+OURS = {
+    "chain.{currency}.{interval}", "user.stream", "strikebook.venue", "strikebook.batches",
+    "strikebook.signed_heads", "strikebook.authorisation",
+}  # fmt: skip
 VALUES = {
     "instrument_name": "BTC_USDC-PERPETUAL", "currency": "usdc", "kind": "any", "index_name": "btc_usdc",
     "interval": "100ms", "group": "10", "depth": "20", "resolution": "60",
