@@ -20,8 +20,8 @@ _CODE: Final = re.compile(r'"([A-Z]+)"$', re.MULTILINE)
 _HEAD: Final = """# Contracts: functions, events, errors
 
 Out of the sources, by `python -m tests.unit.settlement.contracts.reference`; what they are for:
-[contracts.md](contracts.md). A refusal reverts with its code as reason. Public variables are read by functions of
-their names. Beside its own errors a function has those of what it calls: see there.
+[contracts.md](contracts.md). A refusal reverts with its code as reason. Public variables are read by
+functions of their names. Beside its own errors a function has those of what it calls: see there.
 
 """
 

@@ -10,7 +10,7 @@ from settlement.contracts.evm import Reverted
 from settlement.stf import steps as s
 from settlement.stf.header import Header
 from settlement.stf.state import State
-from settlement.trees.sparse import prove
+from settlement.trees.sparse import Proof, prove
 from tests.unit.settlement.contracts.conftest import Machine
 from tests.unit.settlement.contracts.worlds import E6, World, opening, venue, words_of
 
@@ -109,6 +109,36 @@ def test_a_request_must_be_taken_in_within_its_bound(revm: Machine) -> None:
     world.make_final()
     withdraw(world, last, 2)
     assert world.contracts.bridge.call("is_paid", 2)
+
+
+def test_nobody_queues_what_no_batch_can_take_in(revm: Machine) -> None:
+    """Accounts that are not there, the venue's own, others', sums that no step can say."""
+    world, header = start(revm)
+    world.make_final()
+    bridge, trees = world.contracts.bridge, world.commitment
+    opened = opening(trees, header)
+
+    def queue(account: int, amount: int, words: tuple[int, ...], path: Proof) -> None:
+        bridge.transact(world.user, "request", account, amount, opened, words, tuple(path))
+
+    own, path = words_of(trees.account_preimage(NUMBER)), prove(trees.accounts, NUMBER)
+    made_up = (int.from_bytes(world.user, "big") << 96, 0, 0, 0)
+    for account, amount, words, proof, code in (
+        (9_999, E6, made_up, prove(trees.accounts, 9_999), "PROOF"),
+        (64, E6, own, prove(trees.accounts, 64), "PROOF"),
+        (64, E6, words_of(trees.account_preimage(64)), prove(trees.accounts, 64), "OWNER"),
+        (3, E6, made_up, prove(trees.accounts, 3), "OWNER"),
+        (NUMBER + 2**32, E6, own, path, "OWNER"),
+        (NUMBER, 2**63, own, path, "AMOUNT"),
+    ):
+        with pytest.raises(Reverted, match=code):
+            queue(account, amount, words, proof)
+    queue(NUMBER, 2**63 - 1, own, path)  # far more than there is: a batch says what it came to
+    cash = world.state.accounts[NUMBER].cash_micro
+    world.execute([s.Step(s.FORCED, first=NUMBER, ident=1, p=2**63 - 1, q=cash)])
+    queue(NUMBER, 1, own, path)
+    world.execute([s.Step(s.FORCED, first=NUMBER, ident=2, p=1)])
+    assert world.contracts.inbox.call("head") == world.batch_id
 
 
 def test_a_deposit_must_be_taken_in_within_its_bound(revm: Machine) -> None:
