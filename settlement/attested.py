@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from exchange.attest.heads import heads_root
+from exchange.attest.heads import Head, heads_root
 from exchange.domain.limits import COUNTER_MASK
 from exchange.journal import ChainEntry, Storage
 from exchange.journal.chainlog import CHAIN_LOG, COMMAND_LOG, ENTRY_BYTES, unpack_entry
@@ -46,6 +46,17 @@ class AttestedLog:
             return None
         root = heads_root(self._shard, [(entry.next_seq - 1, entry.head) for entry in heads])
         return AttestedRange(heads[-1].head, root, logs[-1].head)
+
+    def heads(self, first_seq: int, last_seq: int) -> list[Head] | None:
+        """The heads of the commit batches `first_seq` … `last_seq`; None where not all of them are there.
+
+        Raises:
+            StorageError: the device refused.
+        """
+        found = list(self._between(CHAIN_LOG, first_seq, last_seq))
+        if not found or found[0].first_seq != first_seq or found[-1].next_seq - 1 != last_seq:
+            return None
+        return [(entry.next_seq - 1, entry.head) for entry in found]
 
     def entries(self, from_seq: int, count: int) -> list[ChainEntry]:
         """At most `count` entries of the chain, from the one that holds `from_seq`, or the first that is

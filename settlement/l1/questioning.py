@@ -66,11 +66,14 @@ class Questions:
         )  # fmt: skip
         return Proof(self._to, HEAD_OUTSIDE, values, "a head outside those of a posted batch")
 
+    def count(self, at: Head) -> int:
+        """How many were ever asked. Raises L1Unavailable."""
+        return int(self._rollup.ask(self._to, at, "question_count()", "uint256")[0])
+
     def standing(self, at: Head, after: int = 0) -> list[Question]:
         """All that stand as of a block, behind the question `after`. Raises L1Unavailable."""
-        count = int(self._rollup.ask(self._to, at, "question_count()", "uint256")[0])
         found = []
-        for number in range(after + 1, count + 1):
+        for number in range(after + 1, self.count(at) + 1):
             kinds = "(bytes32,uint256,bytes32,address,uint256)"
             (told,) = self._rollup.ask(self._to, at, "questions(uint256)", kinds, number)
             if told[4]:

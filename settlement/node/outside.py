@@ -15,6 +15,7 @@ from settlement.l1.market import Market
 from settlement.l1.port import L1Rejected, L1Unavailable
 from settlement.l1.posting import FIRST_RETRY_MS, LAST_RETRY_MS, Posting, PostingHalted, Progress
 from settlement.l1.rollup import Rollup
+from settlement.node.answering import Answering
 from settlement.node.hearing import Hearing
 from settlement.node.outbox import Outbox
 from settlement.node.paying import Paying
@@ -24,13 +25,14 @@ POLL_MS: Final = 250
 
 
 class Parts(NamedTuple):
-    """What works together here; `paying` is None where there is no key for it."""
+    """What works together here; `paying` is None where there is no key for it: then nobody answers either."""
 
     rollup: Rollup
     posting: Posting
     outbox: Outbox
     hearing: Hearing
     paying: Paying | None
+    answering: Answering
     market: Market
     store: NodeStore
 
@@ -103,7 +105,8 @@ class Outside:
             raise PostingHalted(f"batch {voided.batch_id} was proven wrong by 0x{voided.challenger.hex()}")
         self._post(built)
         if self._parts.paying is not None and self.seen is not None:
-            self._parts.paying.step(self.seen.head, self.seen.included)
+            answers = self._parts.answering.calls(self.seen.head, self.seen.included)
+            self._parts.paying.step(self.seen.head, self.seen.included, answers)
         waiting = bool(self.waiting_for or (self._parts.paying and self._parts.paying.waiting_for))
         self._done_at = (b"", -2) if waiting else (head.hash, built)
 

@@ -5,6 +5,7 @@ Sent under a key of its own, so that it never stands before a batch. A user can 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from settlement.contracts import abi
@@ -78,15 +79,15 @@ class Paying:
         self._not_before: dict[int, int] = {}
         self.waiting_for = ""
 
-    def step(self, head: Head, inbox: InboxState) -> None:
-        """Send what is due behind this block.
+    def step(self, head: Head, inbox: InboxState, first: Sequence[Call] = ()) -> None:
+        """Send what is due behind this block; before it, `first`.
 
         Raises:
             L1Unavailable, L1Rejected: as `Sender.step`.
         """
         self._withdrawals.advance(inbox.final_id)
         owed = self._owed(head)
-        wanted = self._finalising(head, inbox) or self._calls(owed)
+        wanted = list(first) or self._finalising(head, inbox) or self._calls(owed)
         if not wanted:
             self.waiting_for = ""
             return

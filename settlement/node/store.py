@@ -5,6 +5,7 @@
     change   what a batch made of withdrawals' leaves, by slot; an empty preimage: the leaf is gone
     posted   what the L1 says of a batch: it can change with a reorganisation
     payout   withdrawals that the bridge has paid
+    heads    the heads of every batch's commit batches that may still be asked for, 40 bytes each
     mark     blocks up to which the L1's events were read
 
 One process writes; others may read.
@@ -48,6 +49,8 @@ CREATE TABLE IF NOT EXISTS posted (
     final_at_s INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS payout (
     slot INTEGER PRIMARY KEY, ident INTEGER NOT NULL, tx BLOB NOT NULL, block INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS heads (
+    batch_id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, heads BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS mark (number INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 """
 _LEVEL: Final = 3
@@ -164,6 +167,28 @@ class NodeStore(RollupStore):
             self._db.executemany("INSERT OR REPLACE INTO posted VALUES (?,?,?,?,?,?,?,?,?)", told)
             self._db.executemany("INSERT OR REPLACE INTO payout VALUES (?, ?, ?, ?)", list(payouts))
             self._set_marks(marks)
+
+    def set_heads(self, batch_id: int, first_seq: int, last_seq: int, heads: bytes) -> None:
+        """Keep the heads of a batch's range (counters)."""
+        with self._writing():
+            row = (batch_id, first_seq, last_seq, heads)
+            self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", row)
+
+    def heads_of(self, seq: int) -> bytes:
+        """The heads of the batch that has this counter; empty where they are not kept."""
+        query = "SELECT heads FROM heads WHERE first_seq <= ? AND last_seq >= ?"
+        row = self._db.execute(query, (seq, seq)).fetchone()
+        return b"" if row is None else bytes(row[0])
+
+    def heads_through(self) -> int:
+        """The newest batch whose heads were kept."""
+        return int(self._db.execute("SELECT COALESCE(MAX(batch_id), 0) FROM heads").fetchone()[0])
+
+    def drop_heads(self, through_batch: int) -> None:
+        """Nobody can ask for these any more; the newest batch's stay."""
+        with self._writing():
+            query = "DELETE FROM heads WHERE batch_id <= ? AND batch_id < (SELECT MAX(batch_id) FROM heads)"
+            self._db.execute(query, (through_batch,))
 
     def forget_blocks(self, after: int, marks: Sequence[Mark]) -> None:
         """The L1 took back what stood behind a block."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from exchange.journal import Storage
+from exchange.journal import DiskStorage, Storage
 from settlement.attested import AttestedLog
 from settlement.data.archive import BlobArchive
 from settlement.data.costs import Policy
@@ -19,6 +19,7 @@ from settlement.l1.posting import Posting
 from settlement.l1.rollup import Queues, Rollup
 from settlement.l1.rpc import HttpRpc, Rpc
 from settlement.l1.sender import Sender
+from settlement.node.answering import Answering
 from settlement.node.building import Building, Sources
 from settlement.node.closing import Closing
 from settlement.node.hearing import Hearing
@@ -64,8 +65,10 @@ def parts_of(build: Build, rpc: Rpc) -> Parts:
     posting = Posting(rollup, operator, outbox, build.now_ms, build.confirmations)
     service = build.keys.service
     paying = Paying(rollup, Sender(rollup.ethereum, service), store) if service else None
+    attested = AttestedLog(DiskStorage(build.places.journal), build.shard)
+    answering = Answering(rollup, store, attested, build.shard)
     market = Market(rollup.ethereum, build.now_ms)
-    return Parts(rollup, posting, outbox, Hearing(rollup, store), paying, market, store)
+    return Parts(rollup, posting, outbox, Hearing(rollup, store), paying, answering, market, store)
 
 
 class Wire:
