@@ -1,4 +1,4 @@
-"""An honest operator answers by himself whoever asks for a head, also when the attestor's log has forgotten it."""
+"""An honest operator answers who asks for a head, also when the attestor's log has forgotten it."""
 
 from __future__ import annotations
 
