@@ -46,13 +46,13 @@ class DeploymentError(Exception):
 
 def contracts_of(
     places: Places, address: NodeAddress, sequencer: Callable[[], bytes], tell: Tell, warn: Tell,
-    pause: Callable[[float], None],
+    pause: Callable[[float], object],
 ) -> Addresses:  # fmt: skip
     """The directory's contracts: those its file names, or new ones.
 
     `sequencer` is asked for the address whose signatures count on the chain. `tell` hears of progress, `warn`
-    of what takes long or goes wrong. An L1 other than the development chain that does not answer is believed to
-    have the contracts still.
+    of what takes long or goes wrong. An L1 other than the development chain that does not answer is believed
+    to have the contracts still.
 
     Raises:
         DeploymentError: the chain has forgotten the contracts, or none can be deployed.
@@ -64,7 +64,7 @@ def contracts_of(
 
 def _contracts_of(
     places: Places, address: NodeAddress, ethereum: Ethereum, sequencer: Callable[[], bytes], tell: Tell,
-    warn: Tell, pause: Callable[[float], None],
+    warn: Tell, pause: Callable[[float], object],
 ) -> Addresses:  # fmt: skip
     if places.contracts.exists():
         return _found(places, address, ethereum, warn)
@@ -158,7 +158,7 @@ def _mine(ethereum: Ethereum) -> Callable[[], None]:
     return mine
 
 
-def _await_block(ethereum: Ethereum, pause: Callable[[float], None]) -> Callable[[], None]:
+def _await_block(ethereum: Ethereum, pause: Callable[[float], object]) -> Callable[[], None]:
     def wait() -> None:
         before = ethereum.head().number
         for _ in range(PATIENCE_PAUSES):

@@ -19,7 +19,10 @@ CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "t
           "datetime.now", "datetime.utcnow", "secrets.token_bytes", "os.urandom", "time.sleep"}  # fmt: skip
 ROOMS = ("exchange", "pricing", "settlement")
 # These processes may not import exchange/app: their `main` reads the clock it hands to all below it.
-CLOCK_OWNERS = {"exchange/app/ports.py", "settlement/process.py", "settlement/devnet/__main__.py"}
+CLOCK_OWNERS = {
+    "exchange/app/ports.py", "settlement/process.py", "settlement/node/process.py",
+    "settlement/devnet/__main__.py",
+}  # fmt: skip
 # How a package finds its compiled form is not part of the state machine.
 LOADER = {"exchange/core/__init__.py", "exchange/edge/__init__.py"}
 

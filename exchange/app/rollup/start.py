@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+from threading import Event
 from typing import Final, NamedTuple
 
 from exchange.app.attesting.keys import SigningKeyError, signing_key
@@ -76,7 +76,7 @@ def started(config: Config) -> Rollup:
     tell = _log.info if devnet else _log.warning
     try:
         places.set_address(address)
-        found = contracts_of(places, address, lambda: _sequencer(config), tell, _log.warning, time.sleep)
+        found = contracts_of(places, address, lambda: _sequencer(config), tell, _log.warning, Event().wait)
     except (DeploymentError, PlacesError, SigningKeyError, CredentialsError, L1Error, OSError) as error:
         if devnet is not None:
             devnet.stop()
