@@ -82,7 +82,9 @@ function centreIfKnown() {
 }
 
 function followShown() {
-  const wanted = new Set(["trades.any.USDC.100ms"]);
+  const wanted = new Set([
+    "trades.any.USDC.100ms", "strikebook.batches", "strikebook.signed_heads", "strikebook.authorisation",
+  ]);
   for (const underlying of state.underlyings) wanted.add(`deribit_price_index.${indexName(underlying)}`);
   for (const option of optionsShown()) wanted.add(`ticker.${option.instrument_name}.100ms`);
   const perpetual = perpetualShown();
@@ -124,6 +126,12 @@ function onPush(channel, data) {
     state.index.set(data.index_name, data.price);
   } else if (channel.startsWith("trades.")) {
     addTrades(data);
+  } else if (channel === "strikebook.batches") {
+    addBatches([data]);
+  } else if (channel === "strikebook.signed_heads") {
+    drawHead(data);
+  } else if (channel === "strikebook.authorisation") {
+    drawAuthorisation(data);
   }
   schedule();
 }
@@ -175,7 +183,7 @@ async function onUp() {
   document.body.classList.remove("stale");
   $("link").className = "link up";
   setText($("link"), "live");
-  for (const load of [loadInstruments, loadSummaries, loadLastTrades, loadStatus]) {
+  for (const load of [loadInstruments, loadSummaries, loadLastTrades, loadStatus, loadBatches]) {
     try {
       await load();
     } catch {
@@ -212,5 +220,6 @@ $("pick-close").onclick = () => {
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const venue = new Venue(`${scheme}//${location.host}/ws/api/v2`, { onUp, onDown, onPush });
 repeat(1000, loadStatus);
+repeat(2000, loadBatches);
 repeat(5000, loadSummaries);
 repeat(60000, loadInstruments);

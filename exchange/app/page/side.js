@@ -1,5 +1,5 @@
 "use strict";
-// The side: perpetual, chosen option, last trades, settlement batches; and the venue's own figures.
+// The side: perpetual, chosen option, last trades; and the venue's own figures.
 
 function pairs(list, entries) {
   if (list.children.length !== entries.length * 2) {
@@ -87,31 +87,4 @@ function drawStatus(status) {
   setText($("f-seq"), plain(status.seq, 0));
   setText($("f-mode"), String(status.mode ?? NONE).replaceAll("_", "-"));
   setText($("f-up"), span(status.uptime_s));
-  addBatches(status.batches ?? (status.last_batch ? [status.last_batch] : []));
-}
-
-function addBatches(batches) {
-  for (const batch of batches) {
-    if (batch && batch.id !== undefined && batch.id !== null) state.batches.set(batch.id, batch);
-  }
-  const newest = [...state.batches.values()].sort((a, b) => b.id - a.id).slice(0, 6);
-  state.batches = new Map(newest.map((batch) => [batch.id, batch]));
-  $("no-batches").hidden = newest.length > 0;
-  $("batches").replaceChildren(
-    ...newest.map((batch) => {
-      const row = make("tr");
-      const root = make("td");
-      const digest = String(batch.root ?? "");
-      const code = make("code", "", digest.length > 14 ? `${digest.slice(0, 8)}…${digest.slice(-4)}` : digest);
-      code.title = digest;
-      root.append(code);
-      const word = String(batch.state ?? "");
-      const known = ["soft", "posted", "confirmed"].includes(word) ? word : "";
-      row.append(
-        make("td", "", `#${batch.id}`), root,
-        make("td", "when", `to ${plain(batch.seq, 0)}`), make("td", `state ${known}`, word)
-      );
-      return row;
-    })
-  );
 }

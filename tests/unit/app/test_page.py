@@ -9,6 +9,8 @@ from pathlib import Path
 import exchange.app
 from exchange.gateway.api_documents import api_documents
 from exchange.gateway.methods.table import METHODS
+from exchange.wire.messages.channels import CHANNELS
+from exchange.wire.messages.methods import CALLS
 
 PAGE = Path(exchange.app.__file__).parent / "page"
 SCRIPT = "\n".join(path.read_text() for path in sorted(PAGE.glob("*.js")))
@@ -62,6 +64,15 @@ def test_nothing_is_inline_so_a_strict_content_policy_holds() -> None:
 def test_data_never_becomes_markup() -> None:
     for means in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("):
         assert means not in SCRIPT
+
+
+def test_the_methods_it_calls_and_the_channels_it_follows_are_served() -> None:
+    called = set(re.findall(r'venue\.call\("([a-z_/]+)"', SCRIPT))
+    assert len(called) > 4
+    assert called <= set(CALLS)
+    followed = set(re.findall(r'"(strikebook\.[a-z_]+)"', SCRIPT))
+    assert followed <= set(CHANNELS)
+    assert len(followed) == 3
 
 
 def test_every_element_the_script_asks_for_exists_once() -> None:
