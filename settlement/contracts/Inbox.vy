@@ -264,7 +264,8 @@ def _post(header: Bytes[headers.HEADER], payload_bytes: uint256, payload_hash: b
 @internal
 def _take_ranges(header: Bytes[headers.HEADER], shards: uint256):
     """
-    @notice Every shard's range begins behind its last one, each shard once. A first range is taken as it comes.
+    @notice Every shard's range begins behind its last one, each shard once, its numbers with the shard in their top byte.
+        A first range is taken as it comes.
     """
     assert shards <= headers.MOST_SHARDS, "HEADER"
     assert len(header) == headers.FIXED + shards * headers.SHARD, "HEADER"
@@ -273,6 +274,7 @@ def _take_ranges(header: Bytes[headers.HEADER], shards: uint256):
         shard: uint256 = range_of >> 192
         first_seq: uint256 = (range_of >> 128) & headers.LOW_64
         last_seq: uint256 = (range_of >> 64) & headers.LOW_64
+        assert first_seq >> 56 == shard and last_seq >> 56 == shard, "RANGE"
         wanted: uint256 = self.next_seq[shard]
         for i: uint256 in range(k, bound=headers.MOST_SHARDS):
             assert headers.word(header, headers.FIXED + i * headers.SHARD) >> 192 != shard, "RANGE"

@@ -15,7 +15,7 @@ from settlement.trees import binary
 from tests.unit.settlement.contracts.conftest import Machine
 from tests.unit.settlement.contracts.worlds import SEQUENCER, World, venue
 
-SHARD = 1
+SHARD = 0
 TYPE = keccak(b"SignedHead(uint8 shard,uint64 lastSeq,bytes32 head,bytes32 root)")
 DOMAIN = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 

@@ -52,6 +52,8 @@ def test_headers_that_do_not_follow_are_refused(revm: Machine) -> None:
     refused(world, "DATA", payload_bytes=6)
     refused(world, "RANGE", ranges=(shard._replace(first_seq=shard.first_seq + 1),))
     refused(world, "RANGE", ranges=(shard._replace(last_seq=shard.first_seq - 1),))
+    refused(world, "RANGE", ranges=(shard._replace(shard=1),))
+    refused(world, "RANGE", ranges=(shard._replace(last_seq=shard.first_seq | 1 << 56),))
     refused(world, "BLOBS", layer=1)
     refused(world, "BLOBS", layer=1, blobs=1, payload=b"")
     refused(world, "BLOBS", layer=1, blobs=2, payload=b"")

@@ -163,7 +163,7 @@ class World:
     def header(self, chunks: list[Chunk], done: Executed, **changed: object) -> Header:
         """The header of a batch just executed; fields may be told otherwise."""
         money = self.state.parameters.money
-        shard = ShardRange(1, self.next_seq, self.next_seq + 99, keccak(b"c"), keccak(b"h"), keccak(b"l"))
+        shard = ShardRange(0, self.next_seq, self.next_seq + 99, keccak(b"c"), keccak(b"h"), keccak(b"l"))
         fields: dict[str, Any] = {
             "codec": 5,
             "batch_id": self.batch_id + 1,

@@ -27,7 +27,7 @@ JUDGE: Final = accounts.key(1)
 
 def header(batch_id: int, payload: bytes, previous: bytes, *, blobs: int = 0) -> Header:
     """A header that follows; its roots are made up."""
-    part = ShardRange(1, batch_id * 100 - 99, batch_id * 100, bytes(32), bytes(32), bytes(32))
+    part = ShardRange(0, batch_id * 100 - 99, batch_id * 100, bytes(32), bytes(32), bytes(32))
     return Header(
         0, batch_id, batch_id, previous, keccak(payload), keccak(b"chunks"), keccak(b"trace"), ZERO_HASH,
         keccak(payload), len(payload), 1, 1, 0, BLOBS if blobs else CALLDATA, blobs, 0, 0, (part,),
