@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import sqlite3
@@ -139,6 +140,9 @@ def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> None:
         options.shard,
     )  # fmt: skip
     with Wire(build, storage, tell, _last_status(places.status)) as wire:
+        # The state lives as long as the process: full collections need not look at it again.
+        gc.collect()
+        gc.freeze()
         _loop(wire, ports)
 
 

@@ -30,7 +30,8 @@ from settlement.node.wiring import Build, parts_of
 from settlement.rollup.builder import no_classes
 from settlement.rollup.derive import QueuedDeposit
 from settlement.status import Status
-from tests.unit.settlement.l1.backends import Devnet
+from tests.unit.settlement.devnet.rig import START_MS
+from tests.unit.settlement.l1.backends import Backend, Devnet
 from tests.unit.settlement.rig import MemorySource, head_of
 from tests.unit.settlement.streams import Venue
 
@@ -60,9 +61,12 @@ class Life(NamedTuple):
 class Rig:
     """Everything of one settlement; `opened` is one life of its process."""
 
-    def __init__(self, path: Path, frames: list[Frame], policy: Policy = CALLDATA) -> None:
-        self.devnet = Devnet()
-        self.rig = self.devnet.rig
+    def __init__(
+        self, path: Path, frames: list[Frame], policy: Policy = CALLDATA, backend: Backend | None = None
+    ) -> None:
+        """`backend`: another chain than a new development chain."""
+        self.devnet = backend or Devnet()
+        self.clock_ms = START_MS
         self.frames = frames
         self.policy = policy
         self.places = Places(path)
@@ -78,7 +82,12 @@ class Rig:
         self.source = MemorySource([])
 
     def now_ms(self) -> int:
-        return self.rig.clock.now_ms
+        return self.clock_ms
+
+    def fault(self, **faults: bool) -> None:
+        """What the development chain does wrong from now on."""
+        assert isinstance(self.devnet, Devnet)
+        self.devnet.rig.chain.faults.set(dict(faults))
 
     def deposit(self, *deposits: tuple[int, int]) -> None:
         """Deposits on the L1: account, amount."""
@@ -118,7 +127,9 @@ class Rig:
 
     def turn(self, life: Life, *, mine: bool = True) -> Status:
         """A quarter of a second: one step of everything, and a block."""
-        self.rig.clock.now_ms += max(POLL_MS, LOOK_MS)
+        self.clock_ms += max(POLL_MS, LOOK_MS)
+        if isinstance(self.devnet, Devnet):
+            self.devnet.rig.clock.now_ms = self.clock_ms
         life.building.step()
         life.outside.turn()
         life.reporting.step()

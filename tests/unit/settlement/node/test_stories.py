@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,16 @@ from settlement.node.paying import FINALISE_S
 from settlement.stf import steps as s
 from settlement.stf.header import unpack_header
 from settlement.stf.state import WITHDRAWAL_FORCED, WITHDRAWAL_PAID
+from tests.unit.settlement.l1.backends import Backend, opened
+from tests.unit.settlement.l1.test_ethereum import ANVIL
 from tests.unit.settlement.node.rig import FAUCET, SETTINGS, Rig, venue_of
 from tests.unit.settlement.streams import Venue, account, body, cash, head, pair
+
+
+@pytest.fixture(params=["devnet", ANVIL])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    with opened(request.param) as found:
+        yield found
 
 
 def on_the_l1(rig: Rig) -> list[Posted]:
@@ -39,10 +48,10 @@ def refused(seq: int, number: int, deposit_id: int) -> bytes:
 
 
 def test_batches_become_final_and_withdrawals_are_paid_once_through_kills_and_a_reorganisation(
-    tmp_path: Path,
+    tmp_path: Path, backend: Backend
 ) -> None:
     venue, frames = venue_of(5, 160)
-    rig = Rig(tmp_path, frames)
+    rig = Rig(tmp_path, frames, backend=backend)
     rig.deposit(*((number, amount) for _, number, amount in venue.deposits))
     with rig.opened() as life:
         for _ in range(6):
@@ -85,14 +94,14 @@ def test_an_l1_that_is_gone_stops_neither_building_nor_exactly_once(tmp_path: Pa
     rig = Rig(tmp_path, frames)
     rig.deposit(*((number, amount) for _, number, amount in venue.deposits))
     with rig.opened() as life:
-        rig.devnet.rig.chain.faults.set({"fail": True})
+        rig.fault(fail=True)
         for _ in range(40):
             told = rig.turn(life, mine=False)
         assert told.read_seq == frames[-1].last_seq, "building goes on"
         assert told.l1_error
         assert told.posted_batch_id == 0
         assert told.backlog_batches == told.batch_id > 2
-        rig.devnet.rig.chain.faults.set({"fail": False})
+        rig.fault(fail=False)
         told = rig.until_settled(life)
         assert (told.l1_error, told.backlog_batches, told.backlog_bytes) == ("", 0, 0)
         assert len(on_the_l1(rig)) == told.batch_id
@@ -107,7 +116,7 @@ def test_batches_grow_and_an_alarm_goes_up_while_many_wait(
     monkeypatch.setattr("settlement.node.reporting.ALARM_BATCHES", LAZY_BATCHES - 2)
     with rig.opened() as life:
         rig.turn(life)
-        rig.devnet.rig.chain.faults.set({"hold": True})
+        rig.fault(hold=True)
         for _ in range(60):
             told = rig.turn(life, mine=False)
         assert told.alarm_code == "backlog"
