@@ -25,6 +25,8 @@ Strikebook, an options exchange on your machine.
   strikebook verify           rebuild every balance from the L1's data and compare roots
   strikebook watch            follow the L1, raise alarms, challenge what is wrong
   strikebook exit             withdraw, force a withdrawal or escape, with a node and your key alone
+  strikebook proof            prove a fill of yours, offline: soft, posted, final
+  strikebook evidence         hold a receipt against what was posted, and take the bond for a lie
   strikebook settlement       what a fill costs on each data layer
 
 Every command explains itself with --help.

@@ -32,6 +32,7 @@ later heads."""
 _LAYOUT: Final = struct.Struct("<IIQQ32s32s")
 _FILE_BYTES: Final = 4 * SLOT_BYTES
 _RESERVED_AT: Final = 2 * SLOT_BYTES
+UNKNOWN_BOOT: Final = bytes(32)
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -48,11 +49,12 @@ class Last(NamedTuple):
 
 
 def this_boot() -> bytes:
-    """Since when the machine runs, 32 bytes; where it does not tell, never the same twice."""
+    """Since when the machine runs, 32 bytes; where it does not tell, `UNKNOWN_BOOT`, which is another each
+    time."""
     try:
         return sha256(_BOOT_ID.read_bytes()).digest()
     except OSError:
-        return os.urandom(32)
+        return UNKNOWN_BOOT
 
 
 class Guard:
@@ -154,7 +156,7 @@ class Guard:
             self._turn, self.last = newest.turn, Last(newest.seq, newest.first, newest.second)
         if reserved is not None:
             self._reserved_turn = reserved.turn
-            is_same_boot = reserved.first == self._boot
+            is_same_boot = reserved.first == self._boot != UNKNOWN_BOOT
             floor = int.from_bytes(reserved.second, "little") if is_same_boot else reserved.seq
             self.floor = floor if floor > self.last.last_seq else 0
 

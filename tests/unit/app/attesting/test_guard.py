@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.app.attesting.guard import AHEAD, SLOT_BYTES, Guard, GuardError
+from exchange.app.attesting.guard import AHEAD, SLOT_BYTES, UNKNOWN_BOOT, Guard, GuardError, this_boot
 
 HEAD, ROOT, OTHER = b"h" * 32, b"r" * 32, b"o" * 32
 
@@ -102,6 +102,13 @@ def test_a_kill_does_not_lift_the_floor(tmp_path: Path) -> None:
     fourth = Guard(path, boot=b"2" * 32)
     assert (fourth.floor, fourth.last.last_seq) == (0, floor + 1)
     assert Guard(path, boot=b"3" * 32).floor == floor + 1 + AHEAD
+
+
+def test_where_the_machine_does_not_tell_every_start_is_another_boot(tmp_path: Path) -> None:
+    path = tmp_path / "guard"
+    Guard(path, fresh=True, boot=UNKNOWN_BOOT).admit(5, HEAD, ROOT)
+    assert Guard(path, boot=UNKNOWN_BOOT).floor == 5 + AHEAD
+    assert len(this_boot()) == 32
 
 
 def test_an_orderly_end_gives_the_reserved_numbers_back(tmp_path: Path) -> None:
