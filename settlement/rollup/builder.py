@@ -16,13 +16,15 @@ from settlement.batch import Frame
 from settlement.hashing import keccak
 from settlement.ledger import Ledger
 from settlement.mismatch import LedgerMismatch
+from settlement.rollup import netting
 from settlement.rollup.coding import Coding, Encoded, Undecodable
+from settlement.rollup.netting import Tally
 from settlement.rollup.refunds import Deposits, completed
 from settlement.state import State as LedgerState
 from settlement.stf.chunks import Chunk, ChunkBuilder, Executed
 from settlement.stf.commitment import Commitment
 from settlement.stf.errors import TransitionError
-from settlement.stf.header import CALLDATA, Header, ShardRange
+from settlement.stf.header import CALLDATA, NETTED, Header, ShardRange
 from settlement.stf.lowering import Lowering, LoweringError
 from settlement.stf.state import State
 from settlement.stf.steps import FILL, Step
@@ -57,13 +59,15 @@ NOTHING_KEPT: Final[Mapping[str, bytes]] = {}
 class Batch(NamedTuple):
     """A header and its payload, as posted, and the chunks they stand for.
 
-    `kept` is what the codec goes on with after a restart, as far as this batch changed it.
+    `kept` is what the codec goes on with after a restart, as far as this batch changed it; `outside`, of a
+    netted batch, is what belongs into the external store: its chunks, which `payload` only says the net of.
     """
 
     header: Header
     payload: bytes
     chunks: tuple[Chunk, ...]
     kept: Mapping[str, bytes] = NOTHING_KEPT
+    outside: bytes = b""
 
 
 def no_classes(_: bytes) -> Mapping[int, int]:
@@ -90,8 +94,10 @@ class BatchBuilder:
         last_seq: int = 0,
         looked_at: int | None = None,
         deposits: Deposits | None = None,
+        netted: bool = False,
     ) -> None:
-        """`deposits` is the bridge's queue, out of which refused deposits are given back."""
+        """`deposits` is the bridge's queue, out of which refused deposits are given back; `netted`: fills are
+        posted as what they come to."""
         self.ledger_state = ledger_state
         self.state = state
         self.commitment = Commitment(state)
@@ -107,6 +113,8 @@ class BatchBuilder:
         self._ledger = Ledger(ledger_state, tells_refusals=True)
         self._unfinished: list[op.Operation] | None = None
         self._chunks = ChunkBuilder(state, self.commitment)
+        self._netted = netted
+        self._tally = Tally(state)
         self._first_seq = last_seq + 1
         self._steps = self._fills = self._most_bytes = self._opened_ms = 0
         self._begin()
@@ -176,7 +184,10 @@ class BatchBuilder:
         return operations
 
     def _add(self, step: Step) -> None:
-        self._chunks.add(step)
+        if self._netted:
+            self._tally.apply(step, self._chunks.add)
+        else:
+            self._chunks.add(step)
         self._steps += 1
         if step.kind == FILL:
             self._fills += 1
@@ -208,15 +219,25 @@ class BatchBuilder:
         self._must_agree()
         chunks = self._chunks.chunks
         encoded = self._coding.encode(chunks)
+        posted = self._net(chunks) if self._netted else encoded.payload
+        layer |= NETTED if self._netted else 0
         seq, money = self._shard << SHARD_SHIFT, self.state.parameters.money
         part = ShardRange(self._shard, seq | self._first_seq, seq | self.last_seq, *attested)
-        counts = (len(encoded.payload), len(chunks), self._steps, self._fills, layer, blobs)
+        counts = (len(posted), len(chunks), self._steps, self._fills, layer, blobs)
         through = (money.last_deposit_id, money.forced_through)
         head = (self._coding.number, self.last_batch_id + 1, now_ms)
         roots = self._roots(executed, encoded)
         header = Header._make((*head, *roots, *counts, *through, (part,), 0, b""))
         self._must_read_back(header, encoded, chunks)
-        return Batch(header, encoded.payload, tuple(chunks), self._coding.stored())
+        outside = encoded.payload if self._netted else b""
+        return Batch(header, posted, tuple(chunks), self._coding.stored(), outside)
+
+    def _net(self, chunks: list[Chunk]) -> bytes:
+        self._tally.close()
+        try:
+            return netting.encode(netting.runs_of(chunks, self._tally.nets), self._coding.known())
+        except ValueError as error:
+            raise LedgerMismatch(f"fills that can not be netted: {error}") from error
 
     def begin(self) -> None:
         """Start the next batch."""
@@ -228,6 +249,7 @@ class BatchBuilder:
     def _begin(self) -> None:
         self._steps = self._fills = self._most_bytes = 0
         self._chunks.begin()
+        self._tally = Tally(self.state)
         self.commitment.changed.clear()
         self.ledger_state.begin_batch()
         self._coding.begin(self.state)

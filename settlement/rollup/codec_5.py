@@ -23,10 +23,12 @@ from settlement.coding.batches import (
 from settlement.coding.dictionary import DICTIONARIES, INSTRUMENTS, TAKERS, Dictionaries
 from settlement.coding.learner import Kind
 from settlement.coding.limits import DecodeError
+from settlement.coding.netted import Known
 from settlement.coding.sequencing import Sequencer
 from settlement.coding.tables import Tables, parse
 from settlement.hashing import keccak
 from settlement.rollup.coding import NO_TABLES, Encoded, Undecodable
+from settlement.rollup.netting import fee_law
 from settlement.stf.chunks import OTHER_CHUNK, Chunk
 from settlement.stf.header import Header
 from settlement.stf.listings import entry_place
@@ -37,6 +39,7 @@ FIRST_USER: Final = 64
 _WORDS: Final = struct.Struct(">24q")
 TABLES: Final = "tables"
 LEARNT: Final = "learnt"
+_NO_KIND: Final = Kind(0, 1)
 LEARNT_EVERY_FILLS: Final = 10_000
 """So often what was learnt is stored; a restart forgets what was learnt since."""
 _STEPS: Final = 12
@@ -60,6 +63,7 @@ class Codec5:
         self._before: Tables | None = None
         self._after: Tables | None = parse(tables) if tables else None
         self._prepared: Prepared | None = None
+        self._known = Known(self._dictionaries, self._anchors, self._kind_of, lambda *_: 0)
         self._sequencer.tables = self._after
         self._stored_tables, self._stored_fills = tables, 0
 
@@ -103,6 +107,14 @@ class Codec5:
         instruments = state.instruments.items()
         self._anchors = Anchors.of((n, one.last_price_ticks, one.last_taker_sells) for n, one in instruments)
         self._kinds = {n: kind_of(one.terms.words, one.last_price_ticks) for n, one in instruments}
+        kinds = dict(self._kinds)
+        self._known = Known(
+            self._dictionaries, self._anchors, lambda n: kinds.get(n, _NO_KIND), fee_law(state)
+        )
+
+    def known(self) -> Known:
+        """Dictionaries, anchors, kinds and fees in front of the batch begun last."""
+        return self._known
 
     def reclass(self, chunks: Sequence[Chunk], /) -> Sequence[Step]:
         """Code the fill chunks; the RECLASS steps that this asks for, and those of new ids."""
@@ -138,7 +150,7 @@ class Codec5:
         return list(found.chunks())
 
     def _kind_of(self, instrument: int) -> Kind:
-        return self._kinds.get(instrument, Kind(0, 1))
+        return self._kinds.get(instrument, _NO_KIND)
 
 
 def hash_of(tables: Tables | None) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from settlement.coding.netted import Known
 from settlement.hashing import keccak
 from settlement.stf.chunks import MAX_STEPS, Chunk
 from settlement.stf.header import Header
@@ -44,6 +45,10 @@ class Coding(Protocol):
     def begin(self, state: State) -> None:
         """Called with the state in front of every batch, before its first step."""
 
+    def known(self) -> Known:
+        """What netting leans on, of the state in front of the batch begun last. Raises Undecodable where
+        there is no such form."""
+
     def reclass(self, chunks: Sequence[Chunk], /) -> Sequence[Step]:
         """RECLASS steps for the end of the batch begun last, whose other chunks these are."""
 
@@ -72,6 +77,10 @@ class RawCoding:
 
     def begin(self, state: State) -> None:
         """Nothing of the state is needed."""
+
+    def known(self) -> Known:
+        """Raises Undecodable."""
+        raise Undecodable("codec 0 has no netted form")
 
     def reclass(self, _: Sequence[Chunk], /) -> Sequence[Step]:
         """There are no dictionaries."""

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from settlement.hashing import keccak
+from settlement.rollup import netting
 from settlement.rollup.coding import MAX_PAYLOAD_BYTES, Coding, Undecodable
+from settlement.rollup.netting import Tally
 from settlement.stf import steps as s
 from settlement.stf.chunks import FILL_CHUNK, Chunk, apply_steps, must_be_chunk
 from settlement.stf.commitment import Commitment
@@ -29,6 +32,7 @@ class Wrong(Enum):
     """What is wrong with a batch, and who settles it."""
 
     SEQUENCE = "it does not follow the one before: no inbox takes it"
+    NET = "what was posted is not the net of the fills: the state is right by the fills, nobody settles it"
     MISSING_DATA = "its data is not there, or not what the header commits to: forced publication"
     UNDECODABLE = "a chunk's bytes are no chunk: the decoder's dispute"
     CHUNK_ROOT = "the chunks decode to other leaves than committed: the decoder's dispute"
@@ -103,22 +107,26 @@ class Derivation:
         self.commitment = Commitment(self.state)
         self.root = self.commitment.root
 
-    def take(self, header: Header, payload: bytes | None, *, with_trace: bool = True) -> list[Chunk]:
-        """Check and apply the next batch; returns its chunks.
+    def take(
+        self, header: Header, payload: bytes | None, outside: bytes | None = None, *, with_trace: bool = True
+    ) -> list[Chunk]:
+        """Check and apply the next batch; returns its chunks. `outside`: of a netted batch, what stands in the
+        external store under its data hash.
 
         Without the trace only the new root is computed, which is all that the state depends on, many times
         faster: who finds it wrong takes the batch again with the trace.
 
         Raises:
-            Fault: the batch is wrong.
+            Fault: the batch is wrong. Behind one of NET, and no other, the state is the batch's all the same.
         """
         self._must_follow(header)
-        chunks = self._decoded(header, payload)
+        chunks = self._decoded(header, payload, outside)
         run = _Run(self, header, with_trace)
         run.execute(chunks)
         run.must_agree(chunks)
         self.batch_id, self.closed_ms, self.root = header.batch_id, header.closed_ms, header.new_root
         self.last_seqs.update({part.shard: part.last_seq for part in header.ranges})
+        run.must_be_net(chunks, payload or b"")
         return chunks
 
     def _must_follow(self, header: Header) -> None:
@@ -136,15 +144,22 @@ class Derivation:
             must(part.last_seq >= part.first_seq, f"shard {part.shard} has no sequence numbers")
             must(before is None or part.first_seq == before + 1, f"shard {part.shard} after {before}")
 
-    def _decoded(self, header: Header, payload: bytes | None) -> list[Chunk]:
-        if payload is None or len(payload) > MAX_PAYLOAD_BYTES:
+    def _decoded(self, header: Header, payload: bytes | None, outside: bytes | None) -> list[Chunk]:
+        def must(condition: bool, text: str) -> None:
+            if not condition:
+                raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, text))
+
+        data = outside if header.layer & NETTED else payload
+        if data is None or payload is None:
             raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "there is no data"))
-        is_hashed = header.layer & ~NETTED != BLOBS  # of blobs the inbox keeps the commitments
-        if len(payload) != header.payload_bytes or (is_hashed and keccak(payload) != header.data_hash):
-            raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "the data is not what is committed to"))
+        must(max(len(data), len(payload)) <= MAX_PAYLOAD_BYTES, "there is too much data")
+        must(len(payload) == header.payload_bytes, "the data is not what is committed to")
+        # Of blobs the inbox keeps the commitments; what a netted batch has outside is known by its hash alone.
+        if header.layer != BLOBS:
+            must(keccak(data) == header.data_hash, "the data is not what is committed to")
         self.coding.begin(self.state)
         try:
-            return self.coding.decode(header, payload)
+            return self.coding.decode(header, data)
         except Undecodable as error:
             raise Fault(Finding(Wrong.UNDECODABLE, header.batch_id, str(error), error.chunk)) from error
 
@@ -160,6 +175,7 @@ class _Run:
         self._trace: list[bytes] = []
         money = of.state.parameters.money
         self._deposit_id, self._request_id = money.last_deposit_id, money.forced_through
+        self._tally = Tally(of.state) if header.layer & NETTED else None
 
     def _fault(self, wrong: Wrong, text: str, chunk: int | None = None, step: int | None = None) -> Fault:
         leaves, trace = tuple(self._leaves), tuple(self._trace)
@@ -184,14 +200,17 @@ class _Run:
 
     def _apply(self, chunk: Chunk, number: int) -> None:
         must_be_chunk(chunk)
-        if chunk.kind == FILL_CHUNK:
+        if chunk.kind == FILL_CHUNK and self._tally is None:
             apply_steps(self._of.state, chunk.steps)
             return
         for at, step in enumerate(chunk.steps):
             if step.kind in (s.DEPOSIT, s.FORCED):
                 self._queued(step, number, at)
             try:
-                apply(self._of.state, step)
+                if self._tally is None:
+                    apply(self._of.state, step)
+                else:
+                    self._tally.apply(step, partial(apply, self._of.state))
             except TransitionError as error:
                 raise StepError(str(error), at) from error
 
@@ -226,3 +245,16 @@ class _Run:
         theirs = (header.steps, header.fills, header.deposits_through, header.forced_through)
         if ours != theirs:
             raise self._fault(Wrong.COUNTS, f"steps, fills, deposits, requests are {ours}, not {theirs}")
+
+    def must_be_net(self, chunks: Sequence[Chunk], posted: bytes) -> None:
+        """What a netted batch posted is what its chunks come to."""
+        if self._tally is None:
+            return
+        self._tally.close()
+        try:
+            parts = netting.runs_of(chunks, self._tally.nets)
+            same = netting.encode(parts, self._of.coding.known()) == posted
+        except Undecodable as error:
+            raise self._fault(Wrong.NET, str(error)) from error
+        if not same:
+            raise self._fault(Wrong.NET, "the fills come to something else than what was posted")

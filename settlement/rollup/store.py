@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS withdrawal (slot INTEGER PRIMARY KEY, preimage BLOB N
 CREATE TABLE IF NOT EXISTS entry (place INTEGER PRIMARY KEY, ident INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS section (number INTEGER PRIMARY KEY, words BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS coding (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS outside (id INTEGER PRIMARY KEY, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (id INTEGER PRIMARY KEY, header BLOB NOT NULL, payload BLOB NOT NULL);
 """
 
@@ -107,6 +108,7 @@ class RollupStore:
             ],
             "section VALUES (?, ?)": list(rows_of.section_rows(commitment).items()),
             "coding VALUES (?, ?)": list(batch.kept.items()),
+            "outside VALUES (?, ?)": [(header.batch_id, batch.outside)] if batch.outside else [],
             "batch VALUES (?, ?, ?)": [(header.batch_id, header.pack(), batch.payload)],
             "progress VALUES (1, ?, ?, ?, ?, ?)": [
                 (header.batch_id, next_seq, header.new_root, looked_at, loss)
@@ -173,3 +175,8 @@ class RollupStore:
         """(header, payload) as they are posted."""
         row = self._db.execute("SELECT header, payload FROM batch WHERE id = ?", (batch_id,)).fetchone()
         return None if row is None else (row[0], row[1])
+
+    def outside(self, batch_id: int) -> bytes | None:
+        """The chunks of a netted batch, as they belong into the external store."""
+        row = self._db.execute("SELECT payload FROM outside WHERE id = ?", (batch_id,)).fetchone()
+        return None if row is None else bytes(row[0])
