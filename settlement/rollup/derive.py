@@ -110,8 +110,8 @@ class Derivation:
     def take(
         self, header: Header, payload: bytes | None, outside: bytes | None = None, *, with_trace: bool = True
     ) -> list[Chunk]:
-        """Check and apply the next batch; returns its chunks. `outside`: of a netted batch, what stands in the
-        external store under its data hash.
+        """Check and apply the next batch; returns its chunks. `outside`: of a netted batch, what stands in
+        the external store under its data hash.
 
         Without the trace only the new root is computed, which is all that the state depends on, many times
         faster: who finds it wrong takes the batch again with the trace.
@@ -154,7 +154,7 @@ class Derivation:
             raise Fault(Finding(Wrong.MISSING_DATA, header.batch_id, "there is no data"))
         must(max(len(data), len(payload)) <= MAX_PAYLOAD_BYTES, "there is too much data")
         must(len(payload) == header.payload_bytes, "the data is not what is committed to")
-        # Of blobs the inbox keeps the commitments; what a netted batch has outside is known by its hash alone.
+        # Of blobs the inbox keeps the commitments; what stands outside is known by its hash alone.
         if header.layer != BLOBS:
             must(keccak(data) == header.data_hash, "the data is not what is committed to")
         self.coding.begin(self.state)

@@ -22,7 +22,8 @@ from settlement.stf.steps import Step
 from settlement.stf.witness import Running, Witnessing
 from tests.unit.settlement.contracts.worlds import FULL, fill, full_venue
 from tests.unit.settlement.stf.every_kind import BATCHES
-from tests.unit.settlement.stf.test_onestep import mutants, tampered, verdict
+from tests.unit.settlement.stf.tampering import mutants, tampered
+from tests.unit.settlement.stf.test_onestep import verdict
 
 STEPS = [step for batch in BATCHES for step in batch]
 COVERED = frozenset(kind for kinds in EXECUTORS.values() for kind in kinds)

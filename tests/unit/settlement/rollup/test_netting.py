@@ -7,6 +7,7 @@ from copy import deepcopy
 import pytest
 
 from settlement.coding.limits import DecodeError
+from settlement.coding.netted import Net
 from settlement.hashing import keccak
 from settlement.rollup import netting
 from settlement.rollup.builder import Batch, BatchBuilder, Limits
@@ -105,7 +106,7 @@ def test_bytes_that_are_no_parts_are_refused(chain: list[Batch]) -> None:
 
 
 def test_runs_and_nets_belong_together(chain: list[Batch]) -> None:
-    empty = netting.Net((), ())
+    empty = Net((), ())
     for nets in ([], [empty] * 99):
         with pytest.raises(ValueError, match="net"):
             netting.runs_of(chain[1].chunks, nets)
