@@ -72,8 +72,8 @@ def test_batches_without_their_contracts_are_not_given_new_ones(tmp_path: Path) 
     with rig.opened() as life:
         rig.until_settled(life)
     rig.places.contracts.unlink()
+    assert isinstance(rig.devnet, Devnet)
     with pytest.raises(DeploymentError, match="is gone: restore it"):
-        assert isinstance(rig.devnet, Devnet)
         Start(tmp_path, rig.devnet).contracts()
 
 
