@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from exchange.attest import chain
-from exchange.attest.command_log import EMPTY_LOG, next_log
 from exchange.attest.heads import Head, heads_root
-from exchange.core.engine import BatchError, Engine, InvariantError
+from exchange.core.engine import Engine
 from settlement.audit.authority import Authority, records
 from settlement.audit.findings import Finding
+from settlement.audit.replay import NotReplayed, Replay
 
 
 class Claim(NamedTuple):
@@ -51,9 +50,8 @@ class Rerun:
         self._claims = iter(claims)
         self._claim = next(self._claims, None)
         self._authority = authority
-        self._engine = Engine()
-        self._head = chain.EMPTY_HEAD
-        self._log = EMPTY_LOG
+        self._replay = Replay(shard)
+        self._head, self._log = self._replay.head, self._replay.log
         self._heads: list[Head] = []  # since the claim before
         self._next_seq = 1
         self._findings: list[Finding] = []
@@ -68,25 +66,19 @@ class Rerun:
                 self._findings += self._authority.finish()
             if self._claim is not None:
                 self._find(self._claim.last_seq, "log_too_short", f"the log ends at {self._next_seq - 1}")
-        return Audited(self._next_seq - 1, self._head, self._log, self._findings, self._engine)
+        return Audited(self._next_seq - 1, self._head, self._log, self._findings, self._replay.engine)
 
     def _take(self, first_seq: int, commands: bytes) -> bool:
-        if first_seq != self._next_seq:
-            self._find(first_seq, "sequence_gap", f"expected sequence {self._next_seq}")
-            return False
         try:
-            events = self._engine.apply(commands)
-            leaves = chain.batch_leaves(self._shard, first_seq, commands, events)
-        except (BatchError, InvariantError, chain.BatchError) as error:
-            self._find(first_seq, "cannot_be_run", str(error))
+            made = self._replay.take(first_seq, commands)
+        except NotReplayed as error:
+            self._find(error.seq, error.code, str(error))
             return False
-        root = chain.merkle_root(leaves)
-        self._head = chain.next_head(self._head, self._shard, first_seq, root)
-        self._log = next_log(self._log, self._shard, first_seq, commands)
-        self._next_seq = first_seq + len(leaves)
+        events, self._head, self._log = made.events, self._replay.head, self._replay.log
+        self._next_seq = self._replay.next_seq
         self._heads.append((self._next_seq - 1, self._head))
         if self._authority is not None:
-            for seq, (command, told) in enumerate(_paired(commands, events), first_seq):
+            for seq, (command, told) in enumerate(paired(commands, events), first_seq):
                 self._findings += self._authority.take(seq, command, told)
         while self._claim is not None and self._claim.last_seq < self._next_seq:
             self._judge(self._claim)
@@ -108,7 +100,7 @@ class Rerun:
         self._findings.append(Finding(seq, code, text))
 
 
-def _paired(commands: bytes, events: bytes) -> Iterator[tuple[bytes, bytes]]:
+def paired(commands: bytes, events: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Each command with its events."""
     told = list(records(events))
     at = 0

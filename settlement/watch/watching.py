@@ -10,6 +10,8 @@ from typing import Final, TextIO
 
 import msgspec
 
+from exchange.attest.eip712 import Domain
+from exchange.journal.errors import JournalError
 from settlement.l1.judging import Judges
 from settlement.l1.port import L1Error
 from settlement.l1.sender import Sender
@@ -25,11 +27,12 @@ from settlement.watch.connect import (
 )
 from settlement.watch.heads import HeadFolder, HeadRule, HeadSource, VenueHeads
 from settlement.watch.lateness import LATE_S, Lateness
+from settlement.watch.log_rule import LogFolder, LogRule
 from settlement.watch.patience import Clock, Patience
 from settlement.watch.progress import Progress
 from settlement.watch.replica import Replica
 from settlement.watch.store import WatchStore, WatchStoreError
-from settlement.watch.tower import Means, Watchtower
+from settlement.watch.tower import Means, Rule, Watchtower
 
 NOTHING_WRONG, ALARMED, NOT_BEGUN, _, L1_SILENT = range(5)
 EPILOG: Final = f"""\
@@ -62,6 +65,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     venues: list[str] = []
     add("--heads", action="append", default=heads, type=Path, metavar="DIR", help="signed heads, receipts")
     add("--venue", action="append", default=venues, metavar="URL", help="ask it for its signed heads")
+    add("--log", type=Path, metavar="DIR", help="the command log: segments from the first on")
+    add("--shard", type=int, default=0, metavar="N", help="the log's shard (%(default)s)")
     add("--no-challenge", action="store_true", help="only tell, also where there is a key")
     add("--store", type=Path, metavar="FILE", help="keep what was read, and go on there next time")
     add("--late-s", type=int, default=LATE_S, metavar="S", help="alarm without a batch for so long")
@@ -112,7 +117,10 @@ class Watch:
             means = Means(Sender(rollup.ethereum, key), Challenger(judges, key.address, secret_of(key)))
         lateness = Lateness(replica, alarms, options.late_s)
         rule = HeadRule(_sources(options), self._store, judges, alarms, means.challenger if means else None)
-        self.tower = Watchtower(replica, judges, alarms, lateness, means, [rule])
+        rules: list[Rule] = [rule]
+        if options.log is not None:
+            rules.append(log_rule(options, Domain(where.chain_id, where.inbox), alarms))
+        self.tower = Watchtower(replica, judges, alarms, lateness, means, rules)
 
     def _is_open(self, batch_id: int) -> bool:
         """Whether a batch can still be challenged: then every root of its trace is compared."""
@@ -148,6 +156,14 @@ def _sources(options: argparse.Namespace) -> list[HeadSource]:
         return [*found, *map(VenueHeads, options.venue)]
     except ValueError as error:
         raise SetupError(f"--venue: {error}") from error
+
+
+def log_rule(options: argparse.Namespace, domain: Domain, alarms: Alarms) -> LogRule:
+    """The rule over a command log. Raises SetupError."""
+    try:
+        return LogRule(LogFolder(options.log, options.shard), options.shard, domain, alarms)
+    except (OSError, JournalError) as error:
+        raise SetupError(f"--log: {error}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

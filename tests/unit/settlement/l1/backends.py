@@ -88,7 +88,7 @@ class Anvil:
         self.http = HttpRpc(url, timeout_s=120)  # its first blob takes seconds: it loads the setup
         self.rpc: Rpc = self.http
         self.key = accounts.key(0)
-        for number in range(3):
+        for number in range(accounts.ACCOUNTS):
             address = data(accounts.key(number).address)
             self.rpc.call("anvil_setBalance", address, quantity(accounts.BALANCE_WEI))
 
