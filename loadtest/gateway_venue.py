@@ -125,7 +125,9 @@ async def run(world: World, data: Path, profile: Path | None = None, *, attested
     authenticator = CredentialAuthenticator(credentials, clock, replays)
     telemetry = Telemetry(clock)
     attestor = AttestorLink(Config(data), loop) if attested else None
-    handing = None if attestor is None else HandingJournal(recovered.writer, attestor.hand_over)
+    handing = None
+    if attestor is not None:
+        handing = HandingJournal(recovered.writer, attestor.hand_over, clock.monotonic_us)
     venue = Venue(
         recovered.engine,
         handing or recovered.writer,

@@ -16,6 +16,7 @@ from exchange.app.attesting.lock import ChainBusy, ChainLock
 from exchange.app.attesting.paths import Paths
 from exchange.app.attesting.process import LOCK_WAIT_S
 from exchange.app.config import Config
+from exchange.app.ports import SystemClock
 from exchange.app.stores import StartError
 from exchange.core.engine import Engine
 from exchange.gateway.chain_keeper import ChainKeeper
@@ -53,7 +54,7 @@ class VenueChain:
         self._log = recovered.chain_log
         if self._link is None:
             return self._writer, ChainKeeper(self._log, self._writer)
-        self._handing = HandingJournal(self._writer, self._link.hand_over)
+        self._handing = HandingJournal(self._writer, self._link.hand_over, SystemClock().monotonic_us)
         return self._handing, None
 
     def attach(self, sequencer: Sequencer) -> None:

@@ -24,6 +24,10 @@ class SystemClock:
         """Seconds of a clock that never steps back, for measuring."""
         return time.monotonic()
 
+    def monotonic_us(self) -> int:
+        """Microseconds of that clock, which all processes of the machine share."""
+        return time.monotonic_ns() // 1_000
+
 
 class SystemEntropy:
     """The operating system's randomness."""

@@ -7,7 +7,6 @@ out.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +20,13 @@ from exchange.journal import Group
 class HandingJournal:
     """A journal that hands over what was committed. `attach` it to the sequencer that writes to it."""
 
-    def __init__(self, inner: JournalPort, hand_over: Callable[[Durable], None]) -> None:
+    def __init__(
+        self, inner: JournalPort, hand_over: Callable[[Durable], None], now_us: Callable[[], int]
+    ) -> None:
+        """`now_us`: the clock that the attestor has as well."""
         self._inner = inner
         self._hand_over = hand_over
+        self._now_us = now_us
         self._groups: deque[Group] = deque()  # sealed, not released
         self._told: list[bytes] = []  # the events of what is being released
         self.append_commands = inner.append_commands
@@ -48,4 +51,4 @@ class HandingJournal:
         commands = group.chunks[0] if len(group.chunks) == 1 else b"".join(group.chunks)
         told, self._told = self._told, []
         events = told[0] if len(told) == 1 else b"".join(told)
-        self._hand_over(Durable(group.first_seq, group.command_count, commands, events, time.monotonic_ns()))
+        self._hand_over(Durable(group.first_seq, group.command_count, commands, events, self._now_us()))

@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import socket
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +31,7 @@ from exchange.app.attesting.service import Service
 from exchange.app.attesting.talk import DECODER, Message
 from exchange.app.framing import Ear, packed
 from exchange.app.key_file import KeyFile
-from exchange.app.ports import SystemEntropy
+from exchange.app.ports import SystemClock, SystemEntropy
 from exchange.journal import DiskStorage, JournalError
 from exchange.keys.credential_schema import CredentialsError
 from exchange.keys.sealing import Sealer
@@ -85,7 +84,7 @@ def _serve(options: argparse.Namespace, storage: DiskStorage, link: socket.socke
             stop.ask()
 
     worker = Worker()
-    service = Service(attestor, Finder(storage, attestor), time.monotonic_ns, send, worker)
+    service = Service(attestor, Finder(storage, attestor), SystemClock().monotonic_us, send, worker)
     service.greet(signer.address)
     attestor.sync()  # from here on retention knows of it
     gc.collect()

@@ -31,19 +31,19 @@ class Background(Protocol):
 
 
 class Service:
-    """`send` is told what the venue is to hear; `now_ns` is the clock of `talk.Durable`."""
+    """`send` is told what the venue is to hear; `now_us` is the clock of `talk.Durable`."""
 
     def __init__(
         self,
         attestor: Attestor,
         finder: Finder,
-        now_ns: Callable[[], int],
+        now_us: Callable[[], int],
         send: Callable[[Message], None],
         background: Background,
     ) -> None:
         self._attestor = attestor
         self._finder = finder
-        self._now_ns = now_ns
+        self._now_us = now_us
         self._send = send
         self._background = background
         self._waiting: list[tuple[int, int]] = []  # (seq, number), a heap
@@ -61,9 +61,9 @@ class Service:
     def hear(self, message: Message) -> None:
         """What the venue says; a receipt that is wanted is answered in the turn in which it is there."""
         match message:
-            case Durable(first_seq, count, commands, events, released_ns):
+            case Durable(first_seq, count, commands, events, released_us):
                 self._attestor.source.offer(Batch(first_seq, count, commands, events))
-                self._released.append((first_seq + count - 1, released_ns))
+                self._released.append((first_seq + count - 1, released_us))
             case Look():
                 self._attestor.source.look()
             case Ask(number, seq) if len(self._waiting) < WAITING_MAX:
@@ -79,10 +79,10 @@ class Service:
             self._finder.keep(self._attestor.recent, self._attestor.recent_signed)
             if step < MUCH_BYTES:
                 break
-        now_ns = self._now_ns()
+        now_us = self._now_us()
         self._answer()
-        self._measure(now_ns)
-        now_ms = now_ns // 1_000_000
+        self._measure(now_us)
+        now_ms = now_us // 1_000
         block = self._attestor.close_block(now_ms)
         if block is not None:
             self._send(Block(pack_block(block), self._delays_us))
@@ -104,10 +104,10 @@ class Service:
             found = self._finder.find(seq)
             self._send(Answer(number) if found is None else Answer(number, *found))
 
-    def _measure(self, now_ns: int) -> None:
+    def _measure(self, now_us: int) -> None:
         signed_seq = self._attestor.signed_seq
         while self._released and self._released[0][0] <= signed_seq:
-            self._delays_us.append((now_ns - self._released.popleft()[1]) // 1_000)
+            self._delays_us.append(now_us - self._released.popleft()[1])
 
     def _keep(self, now_ms: int) -> None:
         """Now and then make the files durable, beside the turns, and then forget what is old."""

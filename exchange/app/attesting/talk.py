@@ -15,14 +15,14 @@ class Ask(msgspec.Struct, tag="ask", array_like=True, frozen=True):
 
 
 class Durable(msgspec.Struct, tag="durable", array_like=True, frozen=True):
-    """Venue: a commit batch that is durable, and whose results went out at `released_ns` of the clock that
-    all processes share (`time.monotonic_ns`)."""
+    """Venue: a commit batch that is durable, and whose results went out at `released_us` of the clock that
+    all processes share (`ports.SystemClock.monotonic_us`)."""
 
     first_seq: int
     count: int
     commands: bytes
     events: bytes
-    released_ns: int
+    released_us: int
 
 
 class Look(msgspec.Struct, tag="look", array_like=True, frozen=True):

@@ -54,7 +54,7 @@ class Disk:
 def test_each_commit_batch_is_handed_over_as_the_journal_has_it() -> None:
     engine, disk, storage, handed = Engine(), Disk(), MemoryStorage(), list[Durable]()
     writer = JournalWriter(storage)
-    journal = HandingJournal(writer, handed.append)
+    journal = HandingJournal(writer, handed.append, lambda: 7)
     clock: Any = type("Clock", (), {"now_ms": staticmethod(lambda: 0)})
     loop: Any = engine
     sequencer = Sequencer(engine, journal, disk, loop, clock)

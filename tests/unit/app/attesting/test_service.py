@@ -40,20 +40,20 @@ class Rig:
     def __init__(self, folder: Path) -> None:
         self.written = Written(folder)
         self.attestor, self.guard = self.written.attestor()
-        self.now_ns = 10**9
+        self.now_us = 10**6
         self.said: list[Message] = []
         self.background = Later()
         finder = Finder(self.written.storage, self.attestor)
         self.service = Service(
-            self.attestor, finder, lambda: self.now_ns, self.said.append, self.background
+            self.attestor, finder, lambda: self.now_us, self.said.append, self.background
         )
 
-    def hand_over(self, sizes: tuple[int, ...], released_ns: int) -> None:
+    def hand_over(self, sizes: tuple[int, ...], released_us: int) -> None:
         first = self.written.writer.next_seq
         for size in sizes:
             self.written.batch(size)
         for batch in BatchReader(self.written.storage, 0, first).poll():
-            self.service.hear(Durable(*batch, released_ns))
+            self.service.hear(Durable(*batch, released_us))
 
 
 def test_a_receipt_is_answered_in_the_turn_that_signs(tmp_path: Path) -> None:
@@ -62,14 +62,14 @@ def test_a_receipt_is_answered_in_the_turn_that_signs(tmp_path: Path) -> None:
     for number, seq in ((1, 3), (2, 1), (3, 5)):
         rig.service.hear(Ask(number, seq))
     rig.service.turn()
-    rig.hand_over((1, 2), 10**9)
+    rig.hand_over((1, 2), 10**6)
     rig.service.turn()
     hello, *rest = rig.said
     assert isinstance(hello, Hello)
     answers = [message for message in rest if isinstance(message, Answer)]
     assert [answer.number for answer in answers] == [2, 1]
     assert [proven(Proof(each.receipt, each.command, each.events)) for each in answers] == [1, 3]
-    rig.hand_over((1, 1), 10**9)
+    rig.hand_over((1, 1), 10**6)
     rig.service.turn()
     assert isinstance(rig.said[-1], Answer)
     assert rig.said[-1].number == 3
@@ -79,12 +79,12 @@ def test_it_tells_how_soon_it_signs(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.service.turn()
     for after_us in (5, 1, 3):
-        rig.hand_over((2,), rig.now_ns)
-        rig.now_ns += after_us * 1_000
+        rig.hand_over((2,), rig.now_us)
+        rig.now_us += after_us
         rig.service.turn()
-    rig.now_ns += 10**9
-    rig.hand_over((1,), rig.now_ns)
-    rig.now_ns += 9_000
+    rig.now_us += 10**6
+    rig.hand_over((1,), rig.now_us)
+    rig.now_us += 9
     rig.service.turn()
     blocks = [message for message in rig.said if isinstance(message, Block)]
     assert [block.signed_after_us for block in blocks] == [[5], [1, 3, 9]]
@@ -98,7 +98,7 @@ def test_files_are_made_durable_beside_the_turns(tmp_path: Path) -> None:
     while rig.background.started < 2:
         rig.service.turn()
         turns += 1
-        rig.now_ns += s.SYNC_MS * 1_000_000 // 4
+        rig.now_us += s.SYNC_MS * 1_000 // 4
     assert turns < 10
     assert Cursor(rig.written.storage, "attestor").read() == 4
     rig.hand_over((1,), 0)
