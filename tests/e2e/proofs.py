@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
 from exchange.app.attesting.files import signed_log
 from exchange.app.calls import CallError
@@ -23,7 +26,7 @@ from exchange.journal import ChainLog, DiskStorage
 from tests.e2e.test_restart import User, children
 from tests.e2e.venue import Venue, wait_until
 
-OWNER = Signer(b"\x01" * 32)
+OWNER, KEY = Signer(b"\x01" * 32), Signer(b"\x03" * 32)
 
 
 def attestor(venue: Venue) -> int:
@@ -74,6 +77,38 @@ def signs(venue: Venue) -> None:
     said = venue.call(method, **params, signature=OWNER.sign(digest).hex())
     assert said["outcomes"][0]["command"] == "new_order"
     assert said["grant"] == r.GRANT_OF_SIGNATURE | 7
+    trades_under_a_grant(venue, account)
+
+
+def trades_under_a_grant(venue: Venue, account: int) -> None:
+    """A session key that the owner has signed for opens a session, trades, and is out when the grant is."""
+    now_ms = time.time_ns() // 1_000_000
+    grant = grants.Grant(account, 7, KEY.address, grants.SCOPE, (), (), 0, now_ms + 600_000, 1)
+    signature = OWNER.sign(grants.message_digest(DEVELOPMENT, grant)).hex()
+    venue.call(
+        "public/strikebook_activate_grant", account=account, grant=7, session_key=KEY.address.hex(),
+        rights=grants.SCOPE, expires_at=grant.expiry_ms, nonce="1", signature=signature,
+    )  # fmt: skip
+    entry = grants.Entry(account, 7, 2, now_ms + 30_000)
+    signature = KEY.sign(grants.message_digest(DEVELOPMENT, entry)).hex()
+    named = {"account": account, "grant": 7, "nonce": "2"}
+    with connect(venue.url.replace("http", "ws", 1) + "/ws/api/v2") as socket:
+
+        def call(method: str, **params: object) -> Any:
+            socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            return json.loads(socket.recv())
+
+        opened = {**named, "valid_until": entry.valid_until_ms, "signature": signature}
+        assert call("public/strikebook_open_session", **opened)["result"]["state"] == "active"
+        assert call("private/cancel_all")["result"] >= 0
+        assert call("private/withdraw", currency="USDC", amount=1)["error"]["code"] == 13021
+        signature = OWNER.sign(grants.message_digest(DEVELOPMENT, grants.Revocation(account, 7, 2))).hex()
+        said = venue.call("public/strikebook_revoke_grant", **named, signature=signature)
+        assert said["state"] == "revoked"
+        with pytest.raises(ConnectionClosedError) as closed:
+            socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4_002
 
 
 def must_be_one_chain(data: Path, said: Any) -> None:

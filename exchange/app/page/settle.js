@@ -10,7 +10,7 @@ const BATCHES_SHOWN = 6;
 
 function short(text) {
   const digest = String(text ?? "");
-  const code = make("code", "", digest.length > 14 ? `${digest.slice(0, 8)}…${digest.slice(-4)}` : digest || NONE);
+  const code = make("code", "", digest.length > 12 ? `${digest.slice(0, 6)}…${digest.slice(-4)}` : digest || NONE);
   code.title = digest;
   return code;
 }
