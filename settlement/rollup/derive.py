@@ -13,6 +13,7 @@ from enum import Enum
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from exchange.domain.limits import SHARD_SHIFT
 from settlement.hashing import keccak
 from settlement.rollup import netting
 from settlement.rollup.coding import MAX_PAYLOAD_BYTES, Coding, Undecodable
@@ -142,6 +143,8 @@ class Derivation:
         for part in header.ranges:
             before = self.last_seqs.get(part.shard)
             must(part.last_seq >= part.first_seq, f"shard {part.shard} has no sequence numbers")
+            ends = {part.shard, part.first_seq >> SHARD_SHIFT, part.last_seq >> SHARD_SHIFT}
+            must(len(ends) == 1, f"sequence numbers of another shard than {part.shard}")
             must(before is None or part.first_seq == before + 1, f"shard {part.shard} after {before}")
 
     def _decoded(self, header: Header, payload: bytes | None, outside: bytes | None) -> list[Chunk]:

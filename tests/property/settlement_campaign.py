@@ -40,6 +40,11 @@ def most_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def prepare(name: str) -> None:
+    """Make what all trials of a kind lean on, which takes longer than a trial may."""
+    TRIALS[name](random.Random(0))
+
+
 def trial(name: str, seed: int) -> float:
     """One trial; its processor seconds. Raises Failed."""
     started_s = time.process_time()
@@ -57,7 +62,7 @@ def campaign(first_seed: int, trials: int) -> Iterator[Told]:
     """So many trials in all, of every kind as many. Raises Failed."""
     each = -(-trials // len(TRIALS))
     for name in TRIALS:
-        TRIALS[name](random.Random(0))  # makes what all trials of a kind lean on
+        prepare(name)
     before = most_bytes()
     for name in TRIALS:
         longest_s = 0.0

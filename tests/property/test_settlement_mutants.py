@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.property.settlement_campaign import Failed, trial
+from tests.property.settlement_campaign import Failed, prepare, trial
 from tests.property.settlement_mutants import TRIALS, mutated
 
 FEW = {"blobs": 25, "headers": 40, "step proofs": 150, "step proofs on the chain": 100, "exit requests": 40}
@@ -14,6 +14,7 @@ FEW = {"blobs": 25, "headers": 40, "step proofs": 150, "step proofs on the chain
 
 @pytest.mark.parametrize("name", TRIALS)
 def test_nothing_mutated_is_accepted_and_nothing_crashes(name: str) -> None:
+    prepare(name)
     for seed in range(FEW[name]):
         trial(name, seed)
 

@@ -103,6 +103,7 @@ def finding_of(batch: Batch, payload: bytes | None = b"") -> tuple[Wrong, int | 
         (SECOND.header._replace(codec=9), Wrong.SEQUENCE),
         (SECOND.header._replace(ranges=SECOND.header.ranges * 2), Wrong.SEQUENCE),
         (SECOND.header._replace(ranges=(SECOND.header.ranges[0]._replace(first_seq=1),)), Wrong.SEQUENCE),
+        (SECOND.header._replace(ranges=(SECOND.header.ranges[0]._replace(shard=1),)), Wrong.SEQUENCE),
         (SECOND.header._replace(data_hash=bytes(32)), Wrong.MISSING_DATA),
         (SECOND.header._replace(payload_bytes=1), Wrong.MISSING_DATA),
         (SECOND.header._replace(tables_hash=bytes(32)), Wrong.UNDECODABLE),
