@@ -67,7 +67,7 @@ DEPLOYER: immutable(address)
 is_sealed: public(bool)
 is_decoder: public(HashMap[address, bool])
 is_witness: public(HashMap[address, bool])  # those that find a payload to be none
-results: public(HashMap[bytes32, bytes32])  # keccak(header hash, data, chunk, first result): what is left of it
+results: public(HashMap[bytes32, bytes32])  # keccak(header hash, data, chunk, first result, prover): what is left
 
 
 @deploy
@@ -140,14 +140,14 @@ def _convict(header: Bytes[headers.HEADER], data: bytes32, chunk: uint256, what:
 
 
 @external
-def decoded(header_hash: bytes32, data: bytes32, chunk: uint256, result: Result):
+def decoded(header_hash: bytes32, data: bytes32, chunk: uint256, result: Result, prover: address):
     """
-    @notice A decoder has decoded a chunk.
+    @notice A decoder has decoded a chunk for somebody, who alone goes on with it.
     @custom:errors DECODER: another says so.
     """
     assert self.is_decoder[msg.sender], "DECODER"
     hash: bytes32 = keccak256(abi_encode(result))
-    self.results[keccak256(abi_encode(header_hash, data, chunk, hash))] = hash
+    self.results[keccak256(abi_encode(header_hash, data, chunk, hash, prover))] = hash
     log Decoded(header_hash=header_hash, chunk=chunk, leaf=result.leaf)
 
 
@@ -168,7 +168,7 @@ def prove(
     @return What is left then.
     @custom:errors RESULT: it does not stand there; TOLD: not the look-ups; PROOF: not what the state says.
     """
-    name: bytes32 = keccak256(abi_encode(header_hash, data, chunk, first))
+    name: bytes32 = keccak256(abi_encode(header_hash, data, chunk, first, msg.sender))
     assert self.results[name] == keccak256(abi_encode(result)), "RESULT"
     links: bytes32 = before
     for proof: Proof in proofs:
@@ -231,7 +231,7 @@ def judge(
         to; RIGHT: they are the same; FIRST: another began, and it is still his.
     """
     header_hash: bytes32 = self._must_stand(header, data)
-    name: bytes32 = keccak256(abi_encode(header_hash, data, chunk, first))
+    name: bytes32 = keccak256(abi_encode(header_hash, data, chunk, first, msg.sender))
     assert self.results[name] == keccak256(abi_encode(result)), "RESULT"
     assert result.told == empty(bytes32), "TOLD"
     if result.leaf == empty(bytes32):

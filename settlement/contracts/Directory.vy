@@ -3,7 +3,7 @@
 @title Directory
 @notice Walks the directory of a batch's payload (docs/codec-5.md, Payload) in as many calls as it takes, and keeps where
     a chunk stands. A directory that is none, or not the header's, voids the batch.
-@dev A walk leads to one chunk and is the same whoever goes on with it, so it is shared.
+@dev A walk leads to one chunk and is its walker's; what it finds is the same whoever walks, and kept for all.
 """
 import headers
 
@@ -74,8 +74,8 @@ INBOX: immutable(Inbox)
 PAYLOADS: immutable(Payloads)
 DECODING: immutable(Decoding)
 
-walks: public(HashMap[bytes32, bytes32])  # keccak(header hash, data, chunk): hash of the walk
-located: HashMap[bytes32, bytes32]  # the same: hash of the entry
+walks: public(HashMap[bytes32, bytes32])  # keccak(header hash, data, chunk, walker): hash of the walk
+located: HashMap[bytes32, bytes32]  # keccak(header hash, data, chunk): hash of the entry
 tables: HashMap[bytes32, uint256]  # keccak(header hash, data): start u128 and length u128 of the tables; the start is not 0
 
 
@@ -174,7 +174,7 @@ def go_on(
         is not in them.
     """
     header_hash: bytes32 = self._must_stand(header, data)
-    name: bytes32 = keccak256(abi_encode(header_hash, data, chunk))
+    name: bytes32 = keccak256(abi_encode(header_hash, data, chunk, msg.sender))
     before: bytes32 = self.walks[name]
     hash: bytes32 = keccak256(abi_encode(walk))
     assert hash == before or before == empty(bytes32) and hash == keccak256(abi_encode(empty(Walk))), "WALK"

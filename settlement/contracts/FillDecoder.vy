@@ -23,7 +23,9 @@ interface Directory:
     def is_entry(header_hash: bytes32, data: bytes32, chunk: uint256, entry: Entry) -> bool: view
 
 interface Decoding:
-    def decoded(header_hash: bytes32, data: bytes32, chunk: uint256, result: Result): nonpayable
+    def decoded(
+        header_hash: bytes32, data: bytes32, chunk: uint256, result: Result, prover: address
+    ): nonpayable
 
 struct Entry:
     kind: uint256
@@ -122,7 +124,7 @@ def decode(
         result.told = keccak256(abi_encode(result.told, one))
     for one: uint256 in anchors:
         result.told = keccak256(abi_encode(result.told, one | OF_INSTRUMENT))
-    extcall DECODING.decoded(header_hash, data, chunk, result)
+    extcall DECODING.decoded(header_hash, data, chunk, result, msg.sender)
     return result
 
 

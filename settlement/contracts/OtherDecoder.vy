@@ -17,7 +17,9 @@ interface Directory:
     def is_entry(header_hash: bytes32, data: bytes32, chunk: uint256, entry: Entry) -> bool: view
 
 interface Decoding:
-    def decoded(header_hash: bytes32, data: bytes32, chunk: uint256, result: Result): nonpayable
+    def decoded(
+        header_hash: bytes32, data: bytes32, chunk: uint256, result: Result, prover: address
+    ): nonpayable
 
 struct Entry:
     kind: uint256
@@ -88,7 +90,7 @@ def decode(
     at: uint256 = 4 + convert(slice(msg.data, CONTENT_AT, 32), uint256) + 32
     result: Result = empty(Result)
     result.leaf = self._leaf(Reader(at=at, end=at + entry.length), entry.steps)
-    extcall DECODING.decoded(header_hash, data, chunk, result)
+    extcall DECODING.decoded(header_hash, data, chunk, result, msg.sender)
     return result
 
 

@@ -35,6 +35,7 @@ from settlement.stf.state import State
 from settlement.trees import sparse
 
 PROOFS_AT_ONCE: Final = 64
+_CHUNK: Final = ("bytes32", "bytes32", "uint256")
 _RESULT: Final = "(bytes32,bytes32,bytes32,bytes32)"
 Committed = Callable[[int], tuple[bytes, Sequence[bytes]] | None]
 """Of a chunk: the leaf the header commits to and its path, None while they are not known (`Demands` asks)."""
@@ -141,7 +142,7 @@ def _decoded(number: int, entry: pl.Entry, setting: Setting | None) -> tuple[Tol
 
 
 def _begin(suspect: Suspect, chunk: int) -> Planned:
-    what = keccak(abi.encode(["bytes32", "bytes32", "uint256"], (*suspect.named, chunk)))
+    what = keccak(abi.encode(_CHUNK, (*suspect.named, chunk)))
     return Planned(
         "decoding", "begin", (*suspect.posted, chunk), Check("decoding", "first", (what,), None)
     )
@@ -162,7 +163,7 @@ def _walk(
 ) -> list[Planned]:
     """The bytes of a directory (and `more`) shown, and the walk over them; its end voids the batch or not."""
     found = shown(suspect, [*((stage.start, stage.length) for stage in stages), *more])
-    name = keccak(abi.encode(["bytes32", "bytes32", "uint256"], (*suspect.named, chunk)))
+    name = keccak(abi.encode([*_CHUNK, "address"], (*suspect.named, chunk, suspect.prover)))
     hashes = [stage.behind.hash() for stage in stages if stage.behind is not None]
     for at, stage in enumerate(stages):
         content = suspect.payload[stage.start : stage.start + stage.length]
@@ -216,8 +217,8 @@ def _chunk(
 
 def _kept(suspect: Suspect, number: int, first: Result, results: Sequence[Result]) -> Check:
     """Whether one of these results is what is kept of a chunk decoded."""
-    types = ["bytes32", "bytes32", "uint256", "bytes32"]
-    name = keccak(abi.encode(types, (*suspect.named, number, first.hash())))
+    types = [*_CHUNK, "bytes32", "address"]
+    name = keccak(abi.encode(types, (*suspect.named, number, first.hash(), suspect.prover)))
     return Check("decoding", "results", (name,), frozenset(each.hash() for each in results))
 
 

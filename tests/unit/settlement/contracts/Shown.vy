@@ -38,5 +38,5 @@ def is_entry(header_hash: bytes32, data: bytes32, chunk: uint256, entry: Entry) 
 
 
 @external
-def decoded(header_hash: bytes32, data: bytes32, chunk: uint256, result: Result):
+def decoded(header_hash: bytes32, data: bytes32, chunk: uint256, result: Result, prover: address):
     pass
