@@ -8,7 +8,7 @@ or CHUNK_ROOT: the header, the payload, the state in front of the batch and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -68,8 +68,9 @@ class Unproven(ValueError):
     """Nothing is wrong that the decoders could prove, or not with what is known."""
 
 
-def plan(suspect: Suspect, before: Before, committed: Committed) -> list[Planned]:
-    """All calls that void a batch for its payload. Raises Unproven."""
+def plan(suspect: Suspect, before: Before, committed: Committed, prover: bytes) -> list[Planned]:
+    """All calls of `prover` (its address) that void a batch for its payload. Raises Unproven."""
+    suspect = replace(suspect, prover=prover)
     header, payload = suspect.header, suspect.payload
     if header.codec != Codec5.number:
         return [_begin(suspect, NO_CHUNK), _last(suspect, "directory", "prove_codec", *suspect.posted)]

@@ -62,15 +62,15 @@ class Openings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A batch that stands, and its payload. `data` is what the inbox keeps of blobs, else zero; `prover` the
-    address that sends the calls: a walk and a result are its own."""
+    """A batch that stands, and its payload. `data` is what the inbox keeps of blobs, else zero."""
 
     header: Header
     payload: bytes
-    prover: bytes
     data: bytes = ZERO_HASH
     openings: Openings | None = None
     """Where the data is in blobs."""
+    prover: bytes = bytes(20)
+    """Who sends the calls of a plan: a walk and a result are its own."""
 
     @property
     def named(self) -> tuple[bytes, bytes]:

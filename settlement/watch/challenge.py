@@ -51,7 +51,7 @@ class Challenger:
         self._judges = judges
         self._address = address
         self._secret = secret
-        self._plans = Plans(judges.rollup)
+        self._plans = Plans(judges.rollup, address)
         self._progress: dict[bytes, list[Progress]] = {}
 
     def next(self, case: Case, at: Head) -> Move:

@@ -33,10 +33,11 @@ class Decoding:
 
 
 class Plans:
-    """Plans over the contracts of a rollup."""
+    """Plans over the contracts of a rollup, carried out by `prover` (an address)."""
 
-    def __init__(self, rollup: Rollup) -> None:
+    def __init__(self, rollup: Rollup, prover: bytes) -> None:
         self._rollup = rollup
+        self._prover = prover
         # A machine for calldata and answers alone: it has no key to send with.
         self._evm = OnChain(rollup.ethereum, (), lambda: None, lambda _: None)
         self._contracts: dict[str, Contract] = {}
@@ -51,7 +52,9 @@ class Plans:
         """
         key = decoding.suspect.header.hash, len(shown)
         if key not in self._plans:
-            self._plans[key] = plan(decoding.suspect, decoding.before, Shown(decoding, shown))
+            self._plans[key] = plan(
+                decoding.suspect, decoding.before, Shown(decoding, shown), self._prover
+            )
         for planned in self._plans[key]:
             if not self._is_done(planned, at):
                 contract = self._contract(planned.contract)

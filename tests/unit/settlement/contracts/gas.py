@@ -187,7 +187,7 @@ def of_decoding() -> Table:
         found = town(one)
         header = found.wrongly(0)
         found.world.post(header, found.payload)
-        calls = plan(Suspect(header, found.payload, found.world.challenger), found.before, found.committed)
+        calls = plan(Suspect(header, found.payload), found.before, found.committed, found.world.challenger)
         return {DECODING[name]: gas for name, gas in carry_out(found.world, calls).items()}
 
 

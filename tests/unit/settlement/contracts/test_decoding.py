@@ -24,8 +24,8 @@ GAS_MOST = 10_000_000
 
 def void(found: Town, header: Header, payload: bytes, *, data: bytes = ZERO_HASH) -> int:
     """Plan against a batch that stands, and carry it out; the most gas of a call."""
-    suspect = Suspect(header, payload, found.world.challenger, data)
-    gas = carry_out(found.world, plan(suspect, found.before, found.committed))
+    suspect = Suspect(header, payload, data)
+    gas = carry_out(found.world, plan(suspect, found.before, found.committed, found.world.challenger))
     assert found.world.contracts.inbox.call("head") == 1
     return max(gas.values())
 
@@ -53,11 +53,11 @@ def test_a_right_batch_can_not_be_convicted(revm: Machine) -> None:
     found = town(revm)
     found.wrongly(0)
     found.world.post(found.header, found.payload)
-    suspect = Suspect(found.header, found.payload, found.world.challenger)
+    suspect = Suspect(found.header, found.payload)
     right = [each.leaf for each in found.chunks]
     with pytest.raises(Unproven):
-        plan(suspect, found.before, lambda chunk: (right[chunk], binary.prove(right, chunk)))
-    *others, judge = plan(suspect, found.before, found.committed)
+        plan(suspect, found.before, lambda n: (right[n], binary.prove(right, n)), found.world.challenger)
+    *others, judge = plan(suspect, found.before, found.committed, found.world.challenger)
     carry_out(found.world, others)
     arguments = (*judge.arguments[:-2], right[0], binary.prove(right, 0))
     with pytest.raises(Reverted, match="RIGHT"):
@@ -127,8 +127,8 @@ def test_data_in_blobs_is_opened_element_by_element(revm: Machine) -> None:
     openings = BlobOpenings(kzg, blobs.pack(found.payload))
     header, world = found.wrongly(0)._replace(layer=1, blobs=1, data_hash=keccak(b"whatever")), found.world
     world.contracts.inbox.transact(world.operator, "post", header.bound(), b"", blobs=openings.hashes)
-    suspect = Suspect(header, found.payload, found.world.challenger, openings.data, openings)
-    calls = plan(suspect, found.before, found.committed)
+    suspect = Suspect(header, found.payload, openings.data, openings)
+    calls = plan(suspect, found.before, found.committed, found.world.challenger)
     assert {"show_elements"} <= {call.function for call in calls}
     assert max(carry_out(found.world, calls).values()) < GAS_MOST
     assert found.world.contracts.inbox.call("head") == 1
@@ -142,7 +142,7 @@ def test_bytes_that_no_payload_has_in_a_blob(revm: Machine) -> None:
     header = found.header._replace(layer=1, blobs=1)
     world = found.world
     world.contracts.inbox.transact(world.operator, "post", header.bound(), b"", blobs=openings.hashes)
-    (call,) = padding(Suspect(header, found.payload, found.world.challenger, openings.data, openings), 4_000, 1)
+    (call,) = padding(Suspect(header, found.payload, openings.data, openings), 4_000, 1)
     with pytest.raises(Reverted, match="PROOF"):
         carry_out(world, [call._replace(arguments=(*call.arguments[:5], 2, call.arguments[6]))])
     assert max(carry_out(world, [call]).values()) < GAS_MOST
@@ -156,7 +156,8 @@ def test_who_begins_first_ends_it_first(revm: Machine) -> None:
     world.post(header, found.payload)
     decoding = world.contracts.decoding
     decoding.transact(world.user, "begin", header.bound(), ZERO_HASH, 2)
-    _, *others, judge = plan(Suspect(header, found.payload, found.world.challenger), found.before, found.committed)
+    suspect = Suspect(header, found.payload)
+    _, *others, judge = plan(suspect, found.before, found.committed, world.challenger)
     carry_out(world, others)
     with pytest.raises(Reverted, match="FIRST"):
         decoding.transact(world.challenger, "judge", *judge.arguments)
