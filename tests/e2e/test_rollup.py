@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from settlement.devnet import accounts
+from settlement.hashing import keccak
 from settlement.l1.blobs import Kzg
 from settlement.l1.ethereum import Ethereum
 from settlement.l1.feed import Arrived, Feed
@@ -20,6 +24,7 @@ from settlement.node.store import reader
 from settlement.rollup.codec_5 import Codec5
 from settlement.rollup.derive import Derivation
 from settlement.status import Status, read_status
+from settlement.stf.header import unpack_header
 from settlement.stf.leaves import read_withdrawal
 from settlement.stf.state import WITHDRAWAL_PAID
 from tests.e2e.test_restart import PERPETUAL, User, children
@@ -27,6 +32,20 @@ from tests.e2e.test_withdrawals import state_of
 from tests.e2e.venue import Venue, wait_until
 
 OPTIONS = ("--settlement", "2", "--batch-seconds", "0.2")
+
+
+OWNER = accounts.key(6)
+
+
+class Owner(User):
+    """A user with a key on the L1."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        owner = "0x" + OWNER.address.hex()
+        self.key = venue.call("public/strikebook_sign_up", name="owner", owner=owner)
+        self.account = self.key["account"]
+        wait_until(lambda: self.summary()["balance"], "the faucet's deposit")
 
 
 class Chain:
@@ -46,10 +65,22 @@ class Chain:
         assert found.alarm_code == "", found.alarm
         return found
 
-    def balance_micro(self, owner: str) -> int:
-        """Test tokens of an address."""
-        token, address = self.rollup.addresses.token, bytes.fromhex(owner[2:])
-        return int(self.rollup.ask(token, None, "balanceOf(address)", "uint256", address)[0])
+    def balance_micro(self) -> int:
+        """The owner's test tokens."""
+        token = self.rollup.addresses.token
+        return int(self.rollup.ask(token, None, "balanceOf(address)", "uint256", OWNER.address)[0])
+
+    def let_windows_pass(self) -> None:
+        """What is posted can be called final."""
+        self.rpc.call("devnet_increaseTime", DEVELOPMENT.challenge_s + FINALISE_S)
+        self.rpc.call("devnet_mine")
+
+    def takes_in_the_request(self) -> bool:
+        """Whether a confirmed batch has answered the first forced request."""
+        confirmed = self.status().confirmed_batch_id
+        with closing(reader(self.places.database)) as database:
+            query = "SELECT header FROM batch WHERE id = ?"
+            return unpack_header(database.execute(query, (confirmed,)).fetchone()[0]).forced_through == 1
 
     def paid_in_a_confirmed_batch(self, withdrawal_id: int) -> bool:
         """Whether the withdrawal's last leaf says so."""
@@ -94,7 +125,7 @@ def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -
         venue.wait_open()
         chain = chains.enter_context(closing(Chain(data)))
         contracts = chain.places.contracts.read_bytes()
-        one, two = User(venue, "one"), User(venue, "two")
+        one, two = Owner(venue), User(venue, "two")
         traded(one, two)
         first = one.call("private/withdraw", currency="USDC", amount=100)
         wait_until(lambda: state_of(one, first["id"]) == "completed", "the withdrawal in a confirmed batch")
@@ -114,12 +145,20 @@ def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -
         wait_until(lambda: state_of(one, second["id"]) == "completed", "a withdrawal behind the kills", 60)
         wait_until(lambda: chain.paid_in_a_confirmed_batch(second["id"]), "its end on the chain")
         last = chain.status().confirmed_seq
-        paid_before = chain.balance_micro(one.key["owner"])
-        chain.rpc.call("devnet_increaseTime", DEVELOPMENT.challenge_s + FINALISE_S)
-        chain.rpc.call("devnet_mine")
+        assert chain.balance_micro() == 0, "nothing leaves the bridge out of a state that is not final"
+        chain.let_windows_pass()
         wait_until(lambda: chain.status().final_seq >= last, "what was confirmed to be final")
-        wait_until(lambda: chain.balance_micro(one.key["owner"]) == 123_500_000, "the bridge's payments")
-        assert paid_before == 0, "nothing leaves the bridge out of a state that is not final"
+        wait_until(lambda: chain.balance_micro() == 123_500_000, "the bridge's payments")
+        # Past the operator: asked for on the L1, with a proof out of the chain's own data.
+        before = one.summary()["balance"]
+        forced = ["force", "--data", str(data), "--account", str(one.account), "--amount", "7.25"]
+        secret = {"STRIKEBOOK_L1_KEY": keccak(b"strikebook.devnet.account\6").hex()}
+        command = [sys.executable, "-m", "settlement.watch", "exit", *forced]
+        subprocess.run(command, env={**os.environ, **secret}, check=True, capture_output=True)
+        wait_until(lambda: one.summary()["balance"] == before - 7.25, "the forced request to be answered")
+        wait_until(chain.takes_in_the_request, "the answer in a confirmed batch")
+        chain.let_windows_pass()
+        wait_until(lambda: chain.balance_micro() == 130_750_000, "what was forced to be paid")
         batch = chain.status().batches[0]
         assert batch.gas > 21_000
         assert batch.layer == "calldata"
