@@ -114,17 +114,16 @@ def run(options: Options, ports: Ports) -> int:
     places = options.places
     try:
         with _locked(places.database.with_suffix(".lock")), DiskStorage(places.journal) as storage:
-            _run_locked(options, ports, storage)
+            return _run_locked(options, ports, storage)
     except BlockingIOError:
         ports.report(f"another process settles {places.data}")
         return 1
     except (StoreError, PlacesError, sqlite3.Error, OSError) as error:
         ports.report(f"settlement can not start: {error}")
         return 1
-    return 0
 
 
-def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> None:
+def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> int:
     places, address = options.places, options.places.address()
     keys = Keys.of(address.devnet)
     if keys.service is None:
@@ -144,6 +143,7 @@ def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> None:
         gc.collect()
         gc.freeze()
         _loop(wire, ports)
+        return int(wire.is_broken)
 
 
 def _last_status(path: Path) -> Status | None:
@@ -155,7 +155,8 @@ def _last_status(path: Path) -> Status | None:
 def _loop(wire: Wire, ports: Ports) -> None:
     reported = ""
     stop = False
-    while not stop:
+    # Broken, it ends: the venue starts it again.
+    while not stop and not wire.is_broken:
         worked = wire.building.step()
         wire.reporting.step()
         code, text = wire.reporting.alarm

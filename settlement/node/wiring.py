@@ -107,6 +107,11 @@ class Wire:
         self._thread.join(timeout=_STOP_S)
         self._store.close()
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the L1's side has ended by itself: an error nobody foresaw, told on standard error."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
     def _deposit(self, deposit_id: int) -> QueuedDeposit | None:
         """Asked on the building thread, seldom."""
         return Queues(self._rollup, self._rollup.ethereum.head()).deposit(deposit_id)
