@@ -66,8 +66,9 @@ def breach(
 ) -> Breach | None:
     """What of the grant these commands do not keep to first, if anything.
 
-    `underlying_of(instrument)` and `instrument_of(order id)` are None for what is not known: the engine
-    refuses that by itself. Cancels name no instrument: a grant that lets one cancel lets one cancel all.
+    `underlying_of(instrument)` and `instrument_of(order id)` are None for what is not known; a grant that is
+    bound to instruments does not cover it: whoever has the whole log knows orders that have ended since, and
+    must come to the same. Cancels name no instrument: a grant that lets one cancel lets one cancel all.
     """
     if now_ms >= grant.expiry_ms:
         return Breach.EXPIRED
@@ -77,16 +78,16 @@ def breach(
         if grant.max_order_lots and each.lots > grant.max_order_lots:
             return Breach.TOO_LARGE
         instrument = instrument_of(each.order_id) if each.kind == r.AMEND else each.instrument
-        if each.kind not in (r.NEW_ORDER, r.AMEND) or instrument is None:
-            continue
-        if not _covers(grant, instrument, underlying_of):
+        if each.kind in (r.NEW_ORDER, r.AMEND) and not _covers(grant, instrument, underlying_of):
             return Breach.NOT_GRANTED
     return None
 
 
-def _covers(grant: Grant, instrument: int, underlying_of: Callable[[int], int | None]) -> bool:
+def _covers(grant: Grant, instrument: int | None, underlying_of: Callable[[int], int | None]) -> bool:
     if not grant.underlyings and not grant.instruments:
         return True
+    if instrument is None:
+        return False
     return instrument in grant.instruments or underlying_of(instrument) in grant.underlyings
 
 

@@ -117,6 +117,20 @@ def test_an_order_of_another_instrument_is_not_amended_under_a_grant(world: Worl
     assert world.refused(c.amend(0, int(order_id), size_lots=3)) == "instrument_not_granted"
 
 
+def test_an_order_that_has_ended_is_amended_under_grants_for_everything_alone(world: World) -> None:
+    """Whoever replays the log knows its instrument: the venue must not let through what they would not."""
+    world.activate(world.grant(instruments=(ETH,)))
+    world.submit(order(), grant=0, signer=OWNER)
+    owner = world.rig.connect(world.account)
+    order_id = int(owner.call("private/get_open_orders")[0]["order_id"])
+    owner.call("private/cancel", order_id=str(order_id))
+    assert world.refused(c.amend(0, order_id, size_lots=3)) == "instrument_not_granted"
+    assert world.refused(c.amend(0, 9_999, size_lots=3)) == "instrument_not_granted"
+    world.activate(world.grant(number=8))
+    amended = world.submit(c.amend(0, order_id, size_lots=3), grant=8)
+    assert amended["outcomes"][0]["error"]["code"] == 10004
+
+
 def test_grants_end(world: World) -> None:
     world.activate(world.grant(expiry_ms=NOW_MS + 60_000))
     world.submit(order())
