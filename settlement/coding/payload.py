@@ -40,6 +40,16 @@ class Payload(NamedTuple):
     entries: tuple[Entry, ...]
 
 
+class Head(NamedTuple):
+    """An entry of the directory: what it tells of its chunk, and the byte behind it."""
+
+    kind: int
+    steps: int
+    first_trade_id: int
+    length: int
+    end: int
+
+
 def pack(payload: Payload) -> bytes:
     """The bytes. Raises ValueError for what a payload may not hold."""
     usual = median_low([len(entry.data) for entry in payload.entries] or [0])
@@ -79,41 +89,53 @@ def unpack(data: bytes) -> Payload:
         raise DecodeError(f"a payload's directory: {error}") from error
 
 
+def read_head(data: bytes, at: int, usual: int, expected: int) -> Head:
+    """The entry at a byte; `expected` is the trade id of a fill chunk that tells none.
+
+    Raises:
+        DecodeError, BodyError: what no directory says.
+    """
+    head, at = read_varint(data, at)
+    kind, steps, first, length = head & 1, lim.CHUNK_STEPS_MAX, 0, usual + unzigzag(head >> 2)
+    shift = 0
+    if head & 2:
+        steps, at = read_varint(data, at)
+        if kind == FILL_CHUNK:
+            coded, at = read_varint(data, at)
+            shift = unzigzag(coded)
+        if steps == lim.CHUNK_STEPS_MAX and shift == 0:
+            raise DecodeError("a chunk that tells nothing")
+    if kind == FILL_CHUNK:
+        first = expected + shift
+    if not 1 <= steps <= lim.CHUNK_STEPS_MAX or not 0 <= first < lim.TRADE_ID_BOUND - steps:
+        raise DecodeError(f"a chunk of {steps} steps from trade {first}")
+    if not 0 <= length <= lim.CHUNK_BYTES_MAX:
+        raise DecodeError(f"a chunk of {length} bytes")
+    return Head(kind, steps, first, length, at)
+
+
 def _unpack(data: bytes) -> Payload:
     count, at = read_varint(data, 0)
     usual, at = read_varint(data, at)
     if count > min(len(data), lim.CHUNKS_MAX) or usual > lim.CHUNK_BYTES_MAX:
         raise DecodeError(f"a payload of {count} chunks of {usual} bytes")
-    heads: list[tuple[int, int, int, int]] = []
+    heads: list[Head] = []
     expected = 0
     for _ in range(count):
-        head, at = read_varint(data, at)
-        kind, steps, first, length = head & 1, lim.CHUNK_STEPS_MAX, 0, usual + unzigzag(head >> 2)
-        shift = 0
-        if head & 2:
-            steps, at = read_varint(data, at)
-            if kind == FILL_CHUNK:
-                coded, at = read_varint(data, at)
-                shift = unzigzag(coded)
-            if steps == lim.CHUNK_STEPS_MAX and shift == 0:
-                raise DecodeError("a chunk that tells nothing")
-        if kind == FILL_CHUNK:
-            first = expected + shift
-            expected = first + steps
-        if not 1 <= steps <= lim.CHUNK_STEPS_MAX or not 0 <= first < lim.TRADE_ID_BOUND - steps:
-            raise DecodeError(f"a chunk of {steps} steps from trade {first}")
-        if not 0 <= length <= lim.CHUNK_BYTES_MAX:
-            raise DecodeError(f"a chunk of {length} bytes")
-        heads.append((kind, steps, first, length))
+        head = read_head(data, at, usual, expected)
+        at = head.end
+        if head.kind == FILL_CHUNK:
+            expected = head.first_trade_id + head.steps
+        heads.append(head)
     table_bytes, at = read_varint(data, at)
-    total = sum(head[3] for head in heads)
+    total = sum(head.length for head in heads)
     if table_bytes > lim.TABLES_BYTES_MAX or len(data) != at + table_bytes + total:
         raise DecodeError("a payload that is not as long as its directory says")
-    if usual != median_low([head[3] for head in heads] or [0]):
+    if usual != median_low([head.length for head in heads] or [0]):
         raise DecodeError("a usual length that is not the middle one")
     tables, at = data[at : at + table_bytes], at + table_bytes
     entries: list[Entry] = []
-    for kind, steps, first, length in heads:
+    for kind, steps, first, length, _ in heads:
         entries.append(Entry(kind, steps, first, data[at : at + length]))
         at += length
     return Payload(tables, tuple(entries))

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from settlement.coding import limits as lim
-from settlement.coding.payload import FILL_CHUNK
-from settlement.columns import BodyError, read_varint, unzigzag
+from settlement.coding.limits import DecodeError
+from settlement.coding.payload import FILL_CHUNK, read_head
+from settlement.columns import BodyError, read_varint
 from settlement.contracts import abi
 from settlement.hashing import keccak
 
@@ -59,10 +60,6 @@ class Stage(NamedTuple):
     behind: Walk | None
 
 
-class _Bad(ValueError):
-    """What no directory says."""
-
-
 def walked(payload: bytes, chunk: int) -> tuple[list[Stage], Entry | None, tuple[int, int]]:
     """The stages of the walk to a chunk, its entry (None if there is no such chunk or the directory is none),
     and where the tables stand and how long they are."""
@@ -75,7 +72,7 @@ def walked(payload: bytes, chunk: int) -> tuple[list[Stage], Entry | None, tuple
                 stages.append(Stage(before, before.at, length, now.done - before.done, now))
                 before = now
         tables, at = read_varint(payload, now.at)
-    except (BodyError, _Bad):
+    except (BodyError, DecodeError):
         end = min(len(payload), now.at + 2 * _LONGEST_ENTRY)
         stages.append(Stage(before, before.at, end - before.at, now.done - before.done + 1, None))
         return stages, None, (0, 0)
@@ -85,11 +82,11 @@ def walked(payload: bytes, chunk: int) -> tuple[list[Stage], Entry | None, tuple
 
 
 def _steps(payload: bytes, chunk: int) -> Iterator[Walk]:
-    """The walk behind the head, and behind every entry. Raises BodyError, _Bad."""
+    """The walk behind the head, and behind every entry. Raises BodyError, DecodeError."""
     count, at = read_varint(payload, 0)
     usual, at = read_varint(payload, at)
     if count > min(len(payload), lim.CHUNKS_MAX) or usual > lim.CHUNK_BYTES_MAX:
-        raise _Bad(f"{count} chunks of {usual} bytes")
+        raise DecodeError(f"{count} chunks of {usual} bytes")
     now = Walk(at=at, chunk_count=count, usual=usual)
     yield now
     for _ in range(count):
@@ -98,20 +95,7 @@ def _steps(payload: bytes, chunk: int) -> Iterator[Walk]:
 
 
 def _entry(payload: bytes, walk: Walk, chunk: int) -> Walk:
-    head, at = read_varint(payload, walk.at)
-    kind, steps, change = head & 1, lim.CHUNK_STEPS_MAX, 0
-    if head & 2:
-        steps, at = read_varint(payload, at)
-        if kind == FILL_CHUNK:
-            coded, at = read_varint(payload, at)
-            change = unzigzag(coded)
-        if steps == lim.CHUNK_STEPS_MAX and change == 0:
-            raise _Bad("an entry that tells nothing")
-    length = walk.usual + unzigzag(head >> 2)
-    first = walk.expected + change if kind == FILL_CHUNK else 0
-    is_right = 1 <= steps <= lim.CHUNK_STEPS_MAX and 0 <= length <= lim.CHUNK_BYTES_MAX
-    if not is_right or not 0 <= first < lim.TRADE_ID_BOUND - steps:
-        raise _Bad(f"an entry of {steps} steps in {length} bytes from trade {first}")
+    kind, steps, first, length, at = read_head(payload, walk.at, walk.usual, walk.expected)
     is_fill = kind == FILL_CHUNK
     return Walk(
         at,
