@@ -233,10 +233,10 @@ def settled_text(status: Mapping[str, Any]) -> str:
     text += f" {shown['layer']}"
     if shown["fills"]:
         text += f" {shown['fills']} fills"
-        text += f" {shown['bytes'] / shown['fills']:.1f} B/fill"
-        text += f" {shown['gas'] / shown['fills']:,.0f} gas/fill" if shown["gas"] else ""
+        text += f" {shown['bytes_per_fill']:.1f} B/fill"
+        text += f" {shown['gas_per_fill']:,.0f} gas/fill" if "gas_per_fill" in shown else ""
     else:
-        text += f" {shown['bytes']:,} B {shown['gas']:,} gas"
+        text += f" {shown['bytes']:,} B" + (f" {shown['gas']:,} gas" if "gas" in shown else "")
     if shown.get("blob_gas"):
         text += f" {shown['blob_gas']:,} blob gas"
     text += f"  final to {status['final_batch']}"

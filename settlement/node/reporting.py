@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
@@ -52,6 +54,10 @@ class Reporting:
         if now_ms < self._next_ms:
             return
         self._next_ms = now_ms + LOOK_MS
+        with contextlib.suppress(sqlite3.OperationalError):  # busy: the next look finds it
+            self._look(now_ms, told)
+
+    def _look(self, now_ms: int, told: Status | None) -> None:
         status = self._status(told.updated_ms if told else now_ms)
         if told is not None and status == told and now_ms - told.updated_ms < HEARTBEAT_MS:
             return
