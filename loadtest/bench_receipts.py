@@ -214,10 +214,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=positive, default=5)
     parser.add_argument("--every", type=positive, default=100, help="the receipt of one order in so many")
     parser.add_argument("--core", type=int, default=0, help="the venue's core")
+    parser.add_argument("--nice", type=int, default=0, help="lower the attestor's priority by so much")
     parser.add_argument("--whole", action="store_true", help="everything on, as `strikebook serve` starts it")
     options = parser.parse_args(argv)
     pin(last_core())
-    with venue(options.core, ["--whole" if options.whole else "--attestor"]) as (server, market):
+    how = ["--whole"] if options.whole else ["--attestor", "--nice", str(options.nice)]
+    with venue(options.core, how) as (server, market):
         warm = Run(server.port, market, options.per_second, 1.0, options.every)
         warm.go()
         warm.close()

@@ -113,8 +113,10 @@ async def _until_told() -> None:
             await asyncio.wait_for(stopped.wait(), timeout=1.0)
 
 
-async def run(world: World, data: Path, profile: Path | None = None, *, attested: bool = False) -> None:
-    """Serve until SIGTERM or until the parent is gone."""
+async def run(
+    world: World, data: Path, profile: Path | None = None, attestor_nice: int | None = None
+) -> None:
+    """Serve until SIGTERM or until the parent is gone; `attestor_nice`: with an attestor of this priority."""
     clock, loop = SystemClock(), asyncio.get_running_loop()
     write_journal(world, data / "journal")
     storage = DiskStorage(data / "journal", writer=True)
@@ -124,7 +126,9 @@ async def run(world: World, data: Path, profile: Path | None = None, *, attested
     replays = ReplayLog(data, clock)
     authenticator = CredentialAuthenticator(credentials, clock, replays)
     telemetry = Telemetry(clock)
-    attestor = AttestorLink(Config(data), loop) if attested else None
+    attestor = None
+    if attestor_nice is not None:
+        attestor = AttestorLink(Config(data, attestor_nice=attestor_nice), loop)
     handing = None
     if attestor is not None:
         handing = HandingJournal(recovered.writer, attestor.hand_over, clock.monotonic_us)
@@ -188,11 +192,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--profile", type=Path, help="write a cProfile of the whole run there")
     parser.add_argument("--whole", action="store_true", help="everything on, as `strikebook serve` starts it")
     parser.add_argument("--attestor", action="store_true", help="a process keeps the chain and signs")
+    parser.add_argument("--nice", type=int, default=0, help="lower that process's priority by so much")
     options = parser.parse_args(argv)
     pin(options.core)
     keep_heap()
     world = World(options.accounts, options.instruments, SystemClock().now_ms(), not options.whole)
-    alone = functools.partial(run, world, options.data, options.profile, attested=options.attestor)
+    nice = options.nice if options.attestor else None
+    alone = functools.partial(run, world, options.data, options.profile, nice)
     uvloop.run(run_whole(world, options.data) if options.whole else alone())
 
 

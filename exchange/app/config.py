@@ -71,6 +71,8 @@ class Config:
     """Where the key that seals credentials is kept, if not beside them."""
     children: bool = True
     """Start settlement, history and snapshots as child processes (the simulation runs without)."""
+    attestor_nice: int = 0
+    """By how much the attestor's priority is lowered."""
     settlement: int = 0
     """The format asked for: 1 (mock L1), 2 (contracts on a chain); 0: the directory's, or the usual one."""
     settlement_default: int = 2

@@ -56,6 +56,7 @@ class AttestorLink(ChildLink):
         """Start the process."""
         command = ["exchange.app.attesting", "--data", str(self._config.data)]
         command += ["--sealing-key", str(self._config.sealing_key), "--parent", str(os.getpid())]
+        command += ["--nice", str(self._config.attestor_nice)]
         self._ear = Ear(DECODER)
         self._skipped = False
         self._spawn(command)

@@ -164,5 +164,5 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sealing-key", type=Path, required=True, help="the key that seals secrets")
     parser.add_argument("--link", type=int, required=True, help="file descriptor of the venue's socket")
     parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
-    parser.add_argument("--nice", type=int, default=5, help="lower this process's priority by so much")
+    parser.add_argument("--nice", type=int, default=0, help="lower this process's priority by so much")
     return parser.parse_args(argv)
