@@ -1,8 +1,8 @@
 """`python -m settlement.audit --log DIR [--claims FILE]`: re-run a command log, print what is wrong with it.
 
 DIR holds the command segments of one shard, from the first on. FILE is JSON: a list of `{last_seq,
-chain_head?, log_root?, heads_root?}`, hashes in hexadecimal, as posted headers have them. The exit status is
-1 where anything is found.
+chain_head?, log_root?, heads_root?, classes?}`, hashes in hexadecimal, as posted headers have them; classes:
+by trade id those of all fills since the claim before. The exit status is 1 where anything is found.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ def read_claims(text: str) -> list[Claim]:
     try:
         for said in json.loads(text):
             hashes = (bytes.fromhex(said.get(name, "")) for name in ("chain_head", "log_root", "heads_root"))
-            found.append(Claim(int(said["last_seq"]), *hashes))
+            classes = said.get("classes")
+            fills = None if classes is None else {int(number): int(one) for number, one in classes.items()}
+            found.append(Claim(int(said["last_seq"]), *hashes, fills))
     except (TypeError, KeyError, AttributeError) as wrong:
         raise ValueError(f"no list of claims: {wrong!r}") from None
-    return sorted(found)
+    return sorted(found, key=lambda claim: claim.last_seq)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,9 +7,10 @@ its events are not what the rules make of its commands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from exchange.attest.authorisation import frame_classes
 from exchange.attest.heads import Head, heads_root
 from exchange.core.engine import Engine
 from settlement.audit.authority import Authority, records
@@ -19,12 +20,14 @@ from settlement.audit.replay import NotReplayed, Replay
 
 class Claim(NamedTuple):
     """What was committed to after the command `last_seq` (a counter), which ends a commit batch. Empty bytes:
-    nothing is said of it. `heads_root` is over the commit batches behind the claim before."""
+    nothing is said of it. `heads_root` is over the commit batches behind the claim before, `classes` are those
+    of all fills since then, by trade id, as settlement's steps have them (maker's << 4 | taker's)."""
 
     last_seq: int
     chain_head: bytes = b""
     log_root: bytes = b""
     heads_root: bytes = b""
+    classes: Mapping[int, int] | None = None
 
 
 class Audited(NamedTuple):
@@ -53,6 +56,7 @@ class Rerun:
         self._replay = Replay(shard)
         self._head, self._log = self._replay.head, self._replay.log
         self._heads: list[Head] = []  # since the claim before
+        self._classes: dict[int, int] = {}  # likewise
         self._next_seq = 1
         self._findings: list[Finding] = []
 
@@ -77,6 +81,7 @@ class Rerun:
         events, self._head, self._log = made.events, self._replay.head, self._replay.log
         self._next_seq = self._replay.next_seq
         self._heads.append((self._next_seq - 1, self._head))
+        self._classes |= frame_classes(events)
         if self._authority is not None:
             for seq, (command, told) in enumerate(paired(commands, events), first_seq):
                 self._findings += self._authority.take(seq, command, told)
@@ -94,7 +99,18 @@ class Rerun:
             self._find(claim.last_seq, "matching_differs", "the rules make other events of these commands")
         elif claim.heads_root and claim.heads_root != heads_root(self._shard, self._heads):
             self._find(claim.last_seq, "heads_differ", "the root over the heads is another")
-        self._heads = []
+        elif claim.classes is not None:
+            self._judge_classes(claim.last_seq, claim.classes)
+        self._heads, self._classes = [], {}
+
+    def _judge_classes(self, seq: int, told: Mapping[int, int]) -> None:
+        """Fills are settled under what authorised them, all of them and no others."""
+        for trade_id in sorted(told.keys() ^ self._classes.keys()):
+            self._find(seq, "other_fills", f"trade {trade_id} is in the log or settled, not both")
+        for trade_id in sorted(told.keys() & self._classes.keys()):
+            settled, due = told[trade_id], self._classes[trade_id]
+            if settled != due:
+                self._find(seq, "other_class", f"trade {trade_id} is settled as {settled:#x}, not {due:#x}")
 
     def _find(self, seq: int, code: str, text: str) -> None:
         self._findings.append(Finding(seq, code, text))

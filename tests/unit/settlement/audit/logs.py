@@ -27,6 +27,7 @@ class Log(Market):
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.claims: list[Claim] = []
+        self.told: list[bytes] = []
         self.head, self.log = chain.EMPTY_HEAD, command_log.EMPTY_LOG
         self._core = Engine()
         super().__init__(self._core)
@@ -49,6 +50,7 @@ class Log(Market):
         last = self.next_seq - 1
         root = heads.heads_root(0, [(last, self.head)])
         self.batches.append((first, batch))
+        self.told.append(events)
         self.claims.append(Claim(last, self.head, self.log, root))
         return events
 

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from exchange.attest.authorisation import frame_classes
 from exchange.domain import commands as c
 from exchange.journal import DiskStorage, JournalWriter
 from settlement.audit.__main__ import main, read_claims
+from settlement.audit.posted import claim_of
 from settlement.audit.rerun import Claim, Rerun
+from settlement.batch import Frame
+from settlement.rollup.builder import Attested, BatchBuilder
+from settlement.rollup.coding import RawCoding
+from settlement.state import State as LedgerState
+from settlement.stf.state import State
 from tests.unit.core.harness import ALICE, BOB, SELL
 from tests.unit.settlement.audit.logs import Log, market, order
 
@@ -105,3 +112,33 @@ def test_the_command_reads_a_journal(
 def test_claims_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"claims|Expecting|Extra data|hexadecimal"):
         read_claims(text)
+
+
+def settled(log: Log) -> list[Claim]:
+    """The claims of batches that end where the log's do."""
+    found: list[Claim] = []
+    builder = BatchBuilder(LedgerState(), State(), RawCoding(), classes=frame_classes)
+    for (first, _), claim, events in zip(log.batches, log.claims, log.told, strict=True):
+        builder.add(Frame(first, claim.last_seq, events), 0)
+        batch = builder.close(Attested(claim.chain_head, claim.heads_root, claim.log_root), 0)
+        found.append(claim_of(batch.header, batch.chunks))
+        builder.begin()
+    return found
+
+
+def test_fills_are_settled_under_what_authorised_them(log: Log) -> None:
+    claims = settled(log)
+    assert codes(log, claims) == []
+    fills = claims[-1].classes
+    assert fills
+    (trade, classes), *_ = fills.items()
+    assert codes(log, [*claims[:-1], claims[-1]._replace(classes={**fills, trade: classes ^ 3})]) == [
+        "other_class"
+    ]
+    assert codes(log, [*claims[:-1], claims[-1]._replace(classes={**fills, 999: 0x22})]) == ["other_fills"]
+    assert codes(log, [*claims[:-1], claims[-1]._replace(classes={})]) == ["other_fills"] * len(fills)
+
+
+def test_classes_are_read_out_of_json() -> None:
+    (claim,) = read_claims('[{"last_seq": 3, "classes": {"7": 34}}]')
+    assert claim == Claim(3, classes={7: 34})
