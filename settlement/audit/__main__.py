@@ -25,10 +25,11 @@ def read_claims(text: str) -> list[Claim]:
     found = []
     try:
         for said in json.loads(text):
-            hashes = (bytes.fromhex(said.get(name, "")) for name in ("chain_head", "log_root", "heads_root"))
+            names = ("chain_head", "log_root", "heads_root")
+            head, log, heads = (bytes.fromhex(said.get(name, "")) for name in names)
             classes = said.get("classes")
             fills = None if classes is None else {int(number): int(one) for number, one in classes.items()}
-            found.append(Claim(int(said["last_seq"]), *hashes, fills))
+            found.append(Claim(int(said["last_seq"]), head, log, heads, fills))
     except (TypeError, KeyError, AttributeError) as wrong:
         raise ValueError(f"no list of claims: {wrong!r}") from None
     return sorted(found, key=lambda claim: claim.last_seq)

@@ -20,8 +20,8 @@ from settlement.audit.replay import NotReplayed, Replay
 
 class Claim(NamedTuple):
     """What was committed to after the command `last_seq` (a counter), which ends a commit batch. Empty bytes:
-    nothing is said of it. `heads_root` is over the commit batches behind the claim before, `classes` are those
-    of all fills since then, by trade id, as settlement's steps have them (maker's << 4 | taker's)."""
+    nothing is said of it. `heads_root` is over the commit batches behind the claim before, `classes` are
+    those of all fills since then, by trade id, as settlement's steps have them (maker's << 4 | taker's)."""
 
     last_seq: int
     chain_head: bytes = b""
