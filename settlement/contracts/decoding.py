@@ -75,9 +75,9 @@ def plan(suspect: Suspect, before: Before, committed: Committed, prover: bytes) 
     if header.codec != Codec5.number:
         return [_begin(suspect, NO_CHUNK), _last(suspect, "directory", "prove_codec", *suspect.posted)]
     stages, _, place = walked(payload, NO_CHUNK)
-    entries = _entries(suspect)
+    entries = entries_of(suspect)
     if entries is None:
-        return [_begin(suspect, NO_CHUNK), *_walk(suspect, NO_CHUNK, stages, voids=True)]
+        return [_begin(suspect, NO_CHUNK), *walk(suspect, NO_CHUNK, stages, voids=True)]
     tables = payload[place[0] : sum(place)] or before.tables
     if keccak(tables) != header.tables_hash:
         return _wrong_tables(suspect, before, stages, place)
@@ -91,7 +91,7 @@ def plan(suspect: Suspect, before: Before, committed: Committed, prover: bytes) 
     return _of_chunks(suspect, before, entries, parsed, committed)
 
 
-def _entries(suspect: Suspect) -> tuple[pl.Entry, ...] | None:
+def entries_of(suspect: Suspect) -> tuple[pl.Entry, ...] | None:
     """What the directory says; None if it is none, or not what the header says."""
     header = suspect.header
     try:
@@ -154,7 +154,7 @@ def _last(suspect: Suspect, contract: str, function: str, *arguments: Any) -> Pl
     return Planned(contract, function, arguments, suspect.voided())
 
 
-def _walk(
+def walk(
     suspect: Suspect,
     chunk: int,
     stages: Sequence[Stage],
@@ -181,7 +181,7 @@ def _wrong_tables(
 ) -> list[Planned]:
     """The payload's tables are not the header's, or there are none and the header's are not the last ones."""
     more = [place] if place[1] else []
-    found = [_begin(suspect, NO_CHUNK), *_walk(suspect, NO_CHUNK, stages, more=more)]
+    found = [_begin(suspect, NO_CHUNK), *walk(suspect, NO_CHUNK, stages, more=more)]
     last = b"" if place[1] or before.header is None else before.header.bound()
     arguments = (*suspect.posted, last, before.data if last else ZERO_HASH)
     return [*found, _last(suspect, "directory", "prove_tables", *arguments)]
@@ -203,7 +203,7 @@ def _chunk(
     if entry is None:
         raise Unproven(f"there is no chunk {number}")
     span = entry.start, entry.length
-    found = [_begin(suspect, number), *_walk(suspect, number, stages, more=[span])]
+    found = [_begin(suspect, number), *walk(suspect, number, stages, more=[span])]
     data = suspect.payload[entry.start : entry.start + entry.length]
     if told is None:
         result = Result(leaf, ZERO_HASH, ZERO_HASH, ZERO_HASH)

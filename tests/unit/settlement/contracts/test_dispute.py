@@ -10,13 +10,21 @@ from settlement.contracts import packing
 from settlement.contracts.evm import Reverted
 from settlement.hashing import keccak
 from settlement.stf import steps as s
-from settlement.stf.chunks import Chunk
+from settlement.stf.chunks import Chunk, Executed
 from settlement.stf.commitment import Commitment
 from settlement.stf.header import Header
 from settlement.stf.witness import Witnessing
 from settlement.trees import binary
 from tests.unit.settlement.contracts.conftest import Machine
-from tests.unit.settlement.contracts.worlds import World, chunk_argument, fill, hold, run_chunk, venue
+from tests.unit.settlement.contracts.worlds import (
+    World,
+    chunk_argument,
+    fill,
+    hold,
+    run_chunk,
+    venue,
+    words_of,
+)
 
 MAKER, TAKER = 70, 75
 
@@ -162,3 +170,58 @@ def test_a_batch_that_does_not_stand_can_not_be_disputed(revm: Machine) -> None:
         begin(world, header, (*argument[:7], keccak(b"x"), argument[8]), before)
     with pytest.raises(Reverted, match="STATE"):
         begin(world, header, argument, Witnessing(world.state, world.commitment))
+
+
+def test_who_began_first_ends_a_dispute_first(revm: Machine) -> None:
+    world, before = start(revm)
+    chunks, _ = world.batch(STEPS)
+    trace = [keccak(b"a state out of nowhere")]
+    header = world.header(chunks, Executed(trace[0], (chunks[0].leaf,), tuple(trace)))
+    world.post(header)
+    argument = chunk_argument(chunks, trace, 0, header.previous_root)
+    state = packing.running(before.running())
+    world.contracts.dispute.transact(world.user, "begin", header.bound(), bytes(32), argument, state)
+    name = begin(world, header, argument, before)
+    progress, _ = run_chunk(world, name, before, STEPS)
+    with pytest.raises(Reverted, match="FIRST"):
+        finish(world, header, argument, progress, STEPS, before)
+    world.evm.advance(world.settings.dispute_s // 4 + 1)
+    assert finish(world, header, argument, progress, STEPS, before)
+
+
+def test_what_a_header_says_of_the_queues_is_proven_by_the_new_state(revm: Machine) -> None:
+    world, _ = start(revm)
+    bridge, dispute = world.contracts.bridge, world.contracts.dispute
+    bridge.transact(world.user, "deposit", MAKER, 5)
+    chunks, done = world.batch(STEPS)
+    header = world.header(chunks, done, deposits_through=1)
+    world.post(header)
+    trees = world.commitment
+    sections, money = trees.sections(), words_of(world.state.parameters.money.words())
+    told = header.bound(), bytes(32), trees.accounts.root, trees.instruments.root
+    with pytest.raises(Reverted, match="STATE"):
+        world.prove(dispute, "prove_through", *told, sections, (1, 1))
+    world.prove(dispute, "prove_through", *told, sections, money)
+    assert world.contracts.inbox.call("head") == 0
+
+
+def test_a_chunk_with_a_step_of_another_kind_is_proven_alone(revm: Machine) -> None:
+    world, _ = start(revm)
+    dispute, mixed = world.contracts.dispute, Chunk(0, (STEPS[1], s.Step(s.DISCOUNT, p=5)))
+    trace = [keccak(b"whatever")]
+    done = Executed(trace[0], (mixed.leaf,), tuple(trace))
+    header = world.header([mixed], done)
+    world.post(header)
+    argument = chunk_argument([mixed], trace, 0, header.previous_root)
+    hashes = [step.hash() for step in mixed.steps]
+
+    def prove(index: int) -> None:
+        record = mixed.steps[index].pack()
+        words = (int.from_bytes(record[:32], "big"), int.from_bytes(record[32:], "big"))
+        path = binary.prove(hashes, index)
+        world.prove(dispute, "prove_chunk", header.bound(), bytes(32), argument, index, *words, path)
+
+    with pytest.raises(Reverted, match="RIGHT"):
+        prove(0)
+    prove(1)
+    assert world.contracts.inbox.call("head") == 0
