@@ -19,7 +19,7 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
 
-from exchange.gateway.websocket import WebSocketStream, accept, join_frames
+from exchange.gateway.sockets.websocket import WebSocketStream, accept, join_frames
 from loadtest.timing import pin
 
 KINDS: Final = ("websockets", "picows", "lean", "broadcast")

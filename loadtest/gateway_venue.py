@@ -41,8 +41,8 @@ from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.replay_guard import ReplayGuard
-from exchange.gateway.server import Server
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
+from exchange.gateway.sockets.server import Server
 from exchange.gateway.venue import Venue
 from exchange.journal import DiskStorage, recover
 from exchange.keys.authentication import CredentialAuthenticator

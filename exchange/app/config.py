@@ -8,7 +8,7 @@ from typing import Final
 
 from exchange.app.parameters import VenueParameters
 from exchange.gateway.deals.block_limits import BLOCK_LIMITS, BlockLimits
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
 from exchange.gateway.trigger_caps import TRIGGER_LIMITS, TriggerLimits
 from exchange.keys.sign_ups import SignUpLimits
 from exchange.oracle.chain_spec import ChainPlan

@@ -13,7 +13,7 @@ from exchange.app.config import PORT_DEFAULT, PORT_VARIABLE, Config
 from exchange.app.key_file import KEY_VARIABLE
 from exchange.domain.limits import MAX_OPEN_ORDERS_PER_ACCOUNT, MAX_SEATS, MAX_TRAILING, MAX_TRIGGERS
 from exchange.gateway.deals.block_limits import BlockLimits
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
 from exchange.gateway.trigger_caps import TriggerLimits
 from exchange.keys.sign_ups import SignUpLimits
 from exchange.wire.credits import CreditPolicy

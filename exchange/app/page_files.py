@@ -6,7 +6,7 @@ import mimetypes
 from pathlib import Path
 from typing import Final
 
-from exchange.gateway.http import StaticFile
+from exchange.gateway.sockets.http import StaticFile
 
 _PAGE: Final = Path(__file__).parent / "page"
 

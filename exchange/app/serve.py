@@ -48,7 +48,7 @@ from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
 from exchange.gateway.replay_guard import ReplayGuard
-from exchange.gateway.server import Server
+from exchange.gateway.sockets.server import Server
 from exchange.gateway.streams.log import JournalEventLog
 from exchange.gateway.streams.store import StreamStore
 from exchange.gateway.venue import Venue

@@ -16,7 +16,7 @@ _U16: Final = 0xFFFF
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class PlainStream:
-    """Where a stream is at, as far as plain frames go; `exchange.gateway.websocket.WebSocketStream` has the
+    """Where a stream is at, as far as plain frames go; `gateway.sockets.websocket.WebSocketStream` has the
     rest. Plain is a whole masked frame that begins with the byte `first` and is no longer than `size_max`."""
 
     def __init__(self, first: int, size_max: int) -> None:

@@ -24,7 +24,7 @@ class Transport(Protocol):
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Link:
-    """What `exchange.gateway.connection.Connection` is on most of its wake-ups; it has the rest: HTTP,
+    """What `gateway.sockets.connection.Connection` is on most of its wake-ups; it has the rest: HTTP,
     whatever is unusual in a stream, closing. `intake` is there once it speaks JSON over a WebSocket."""
 
     def __init__(self, now_us: Callable[[], int], outgoing: Outgoing) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exchange.gateway.combo_caps import ComboCaps
+from exchange.gateway.combos.caps import ComboCaps
 from exchange.gateway.deals.rfq_limits import RfqGuards
 from exchange.gateway.group_names import GroupNames
 from exchange.gateway.move_budget import MoveBudget

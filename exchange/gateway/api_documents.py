@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exchange.gateway.dispatch import Handler
-from exchange.gateway.http import JSON, StaticFile
+from exchange.gateway.sockets.http import JSON, StaticFile
 from exchange.wire.documents.asyncapi import asyncapi
 from exchange.wire.documents.openapi import ASYNCAPI_PATH, OPENAPI_PATH, openapi
 from exchange.wire.documents.schemas import schemas_of

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from exchange.domain import records as r
 from exchange.domain.commands_orders import NO_TRIGGER, Member, Trigger
 from exchange.domain.limits import MAX_PRICE_MICRO, MAX_VOLATILITY_E6
-from exchange.gateway.combo_orders import must_suit
+from exchange.gateway.combos.orders import must_suit
 from exchange.gateway.order_params import display_lots, instrument_named
 from exchange.gateway.registry import Registry
 from exchange.wire import errors

@@ -15,7 +15,7 @@ from exchange.domain.commands_risk import FeeTier
 from exchange.domain.limits import PPM
 from exchange.gateway import risk_views
 from exchange.gateway.best_volatilities import BestVolatilities
-from exchange.gateway.combo_figures import implied_best, sum_greeks
+from exchange.gateway.combos.figures import implied_best, sum_greeks
 from exchange.gateway.market import InstrumentMarket
 from exchange.gateway.perpetuals import leverage, liquidation_price
 from exchange.gateway.ports import OracleView

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from exchange.domain import records as r
-from exchange.gateway.combo_orders import must_suit
+from exchange.gateway.combos.orders import must_suit
 from exchange.gateway.registry import Registry
 from exchange.wire import errors
 from exchange.wire.client_ids import client_order_id

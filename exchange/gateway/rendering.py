@@ -8,7 +8,7 @@ from typing import Final
 from exchange.domain import events as ev
 from exchange.domain.events_orders import Extended
 from exchange.edge.own_fills import OwnFills
-from exchange.gateway.combo_fields import combo_fields, is_of_combo, own_combo_fields
+from exchange.gateway.combos.fields import combo_fields, is_of_combo, own_combo_fields
 from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.fixed_members import objects_of
 from exchange.gateway.history_ring import Fill, HistoryRing, fill_of

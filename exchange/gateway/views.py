@@ -17,7 +17,7 @@ from exchange.domain import records as r
 from exchange.domain.events_orders import Extended, Mmp
 from exchange.edge import settled
 from exchange.edge.released import Shown
-from exchange.gateway.combo_views import kept_with_prints, note_print
+from exchange.gateway.combos.views import kept_with_prints, note_print
 from exchange.gateway.families import Families
 from exchange.gateway.history_ring import (
     Fill,

@@ -33,7 +33,7 @@ from exchange.gateway.methods.table import METHODS
 from exchange.gateway.opening import OPEN
 from exchange.gateway.ports import ThreadCommitter
 from exchange.gateway.recovery import recent_events
-from exchange.gateway.server import Server
+from exchange.gateway.sockets.server import Server
 from exchange.gateway.streams.log import JournalEventLog
 from exchange.gateway.streams.store import StreamStore
 from exchange.gateway.venue import Venue

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
 from exchange.keys.key_table import Key
 from exchange.wire.credits import CreditPolicy, Pool
 from tests.unit.gateway.live import Live, Peer, live

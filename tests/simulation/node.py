@@ -20,7 +20,7 @@ from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.labels import Labels, label_section
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.recovery import recent_events
-from exchange.gateway.server import Server
+from exchange.gateway.sockets.server import Server
 from exchange.gateway.venue import Venue
 from exchange.journal import MemoryStorage, Replica, recover
 from exchange.keys.authentication import CredentialAuthenticator

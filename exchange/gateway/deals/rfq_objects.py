@@ -9,7 +9,7 @@ from typing import Final
 from exchange.core import queries
 from exchange.core.engine import Engine
 from exchange.domain.commands import InstrumentTerms
-from exchange.gateway.combo_legs import book_of
+from exchange.gateway.combos.legs import book_of
 from exchange.gateway.deals.rfq import OPEN, Fill, Quote, Rfq, Trigger
 from exchange.gateway.deals.rfq_matching import Want, offered
 from exchange.gateway.registry import Registry

@@ -19,8 +19,8 @@ from typing import Final, TypeVar
 
 from exchange.domain import events as ev
 from exchange.gateway.book import Level
-from exchange.gateway.combo_fields import combo_fields
-from exchange.gateway.combo_tickers import ComboTickers
+from exchange.gateway.combos.fields import combo_fields
+from exchange.gateway.combos.tickers import ComboTickers
 from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.fanout import Fanout, Topic
 from exchange.gateway.figures import Figures

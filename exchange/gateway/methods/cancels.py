@@ -10,7 +10,7 @@ from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.commands_orders import with_flags
-from exchange.gateway.combo_orders import RULES_WITH_COMBOS
+from exchange.gateway.combos.orders import RULES_WITH_COMBOS
 from exchange.gateway.dispatch import (
     Handler,
     account_of,

@@ -14,8 +14,8 @@ from exchange.domain import records as r
 from exchange.domain import rejects as rej
 from exchange.domain.commands_combos import list_combo
 from exchange.domain.legs import ComboLeg
-from exchange.gateway.combo_legs import Strategy, draft, not_together, read_strategy
-from exchange.gateway.combo_orders import RULES_WITH_COMBOS
+from exchange.gateway.combos.legs import Strategy, draft, not_together, read_strategy
+from exchange.gateway.combos.orders import RULES_WITH_COMBOS
 from exchange.gateway.dispatch import Handler, account_of, answer_read, currency_of, guarded
 from exchange.gateway.outcomes import rejected
 from exchange.gateway.venue import Venue

@@ -13,7 +13,7 @@ from exchange.core import queries
 from exchange.domain import commands_orders
 from exchange.domain import events as ev
 from exchange.domain import records as r
-from exchange.gateway.combo_orders import must_suit
+from exchange.gateway.combos.orders import must_suit
 from exchange.gateway.dispatch import Handler, account_of
 from exchange.gateway.extended_params import must_be_implv, trigger_micro, volatility_e6
 from exchange.gateway.order_params import display_lots

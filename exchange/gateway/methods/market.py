@@ -8,7 +8,7 @@ from typing import Final
 from exchange.core import risk_queries
 from exchange.domain import records as r
 from exchange.domain.names import expiry_code
-from exchange.gateway.combo_orders import RULES_WITH_COMBOS
+from exchange.gateway.combos.orders import RULES_WITH_COMBOS
 from exchange.gateway.dispatch import Handler, currency_of, instrument_of
 from exchange.gateway.methods.public import order_book
 from exchange.gateway.venue import Venue

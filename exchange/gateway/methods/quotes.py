@@ -18,7 +18,7 @@ from exchange.domain import commands
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_QUOTES
-from exchange.gateway.combo_orders import unavailable
+from exchange.gateway.combos.orders import unavailable
 from exchange.gateway.dispatch import Handler, account_of, guarded, instrument_of
 from exchange.gateway.numbers import Numbers
 from exchange.gateway.outcomes import rejected

@@ -14,7 +14,7 @@ from exchange.domain import commands, rejects
 from exchange.domain import events as ev
 from exchange.domain import records as r
 from exchange.domain.limits import MAX_ORDER_LOTS
-from exchange.gateway.combo_orders import unavailable
+from exchange.gateway.combos.orders import unavailable
 from exchange.gateway.dispatch import Handler, account_of, instrument_of, kind_of
 from exchange.gateway.methods.cancels import (
     cancel_each,

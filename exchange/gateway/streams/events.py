@@ -15,7 +15,7 @@ from exchange.domain import events_orders as eo
 from exchange.domain import records as r
 from exchange.domain.combo_prints import with_prints
 from exchange.domain.limits import COUNTER_MASK
-from exchange.gateway.combo_fields import combo_fields, own_combo_fields
+from exchange.gateway.combos.fields import combo_fields, own_combo_fields
 from exchange.gateway.deals.block_index import BlockIndex
 from exchange.gateway.history_ring import Fill
 from exchange.gateway.notices import liquidation_step

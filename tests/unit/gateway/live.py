@@ -18,8 +18,8 @@ from exchange.gateway.express import Express
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.packed_lane import FastLane
 from exchange.gateway.ports import InlineCommitter
-from exchange.gateway.server import Server
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
+from exchange.gateway.sockets.server import Server
 from exchange.gateway.venue import Venue
 from exchange.keys.authentication import CredentialAuthenticator
 from exchange.keys.credentials import Credentials

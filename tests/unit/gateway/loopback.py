@@ -12,9 +12,9 @@ from typing import Any
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from exchange.gateway.http import StaticFile
-from exchange.gateway.server import Authenticator, Server
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
+from exchange.gateway.sockets.http import StaticFile
+from exchange.gateway.sockets.server import Authenticator, Server
 from exchange.wire import session_methods as methods
 from exchange.wire.errors import METHOD_NOT_FOUND, UNAUTHORIZED, error
 from exchange.wire.session import Request, Session

@@ -21,8 +21,8 @@ from websockets.frames import Frame, Opcode
 
 from exchange.app.tls import TlsError, tls_context
 from exchange.gateway.fanout import Fanout
-from exchange.gateway.server import Server
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
+from exchange.gateway.sockets.server import Server
 from exchange.wire.channels import parse_channel
 from exchange.wire.credits import CreditPolicy
 from exchange.wire.session import Request, Session

@@ -18,7 +18,7 @@ from exchange.gateway.deals.blocks import BlockSetup
 from exchange.gateway.dispatch import Handler
 from exchange.gateway.methods.table import METHODS
 from exchange.gateway.ports import InlineCommitter
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
 from exchange.gateway.venue import Venue
 from exchange.wire.credits import CreditPolicy
 from exchange.wire.session import Request, Session

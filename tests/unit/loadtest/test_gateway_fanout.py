@@ -7,7 +7,7 @@ import socket
 import msgspec
 import pytest
 
-from exchange.gateway.websocket import join_frames
+from exchange.gateway.sockets.websocket import join_frames
 from loadtest.gateway_fanout import GapError, Listener
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from clients import fast_lane
 from exchange.domain import lane
-from exchange.gateway.websocket import WebSocketStream, join_frames
+from exchange.gateway.sockets.websocket import WebSocketStream, join_frames
 from exchange.wire import packed
 from exchange.wire.jsonrpc import decode_request
 from loadtest import gateway_flow as flow

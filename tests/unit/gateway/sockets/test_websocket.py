@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from exchange.gateway.websocket import (
+from exchange.gateway.sockets.websocket import (
     MESSAGE_BYTES_HARD_MAX,
     WebSocketStream,
     accept,

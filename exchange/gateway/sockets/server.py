@@ -20,11 +20,11 @@ import msgspec
 from exchange.domain.lane import PROTOCOL
 from exchange.edge.caller import OnReply
 from exchange.edge.link import Link, Outgoing
-from exchange.gateway import http
-from exchange.gateway.connection import Connection
-from exchange.gateway.connection_host import Express
 from exchange.gateway.meters import Meters
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets import http
+from exchange.gateway.sockets.config import ServerConfig
+from exchange.gateway.sockets.connection import Connection
+from exchange.gateway.sockets.host import Express
 from exchange.wire.auth import check_access
 from exchange.wire.credits import CreditMeter
 from exchange.wire.errors import INTERNAL_ERROR, INVALID_CONTENT_TYPE, TOO_MANY_REQUESTS, error
@@ -37,7 +37,7 @@ CLOSE_GOING_AWAY: Final = 1001
 CLOSE_POLICY: Final = 1008
 TICK_S: Final = 1.0
 METERS_TICKS: Final = 30
-_log: Final = logging.getLogger("exchange.gateway.server")
+_log: Final = logging.getLogger("exchange.gateway.sockets.server")
 
 Dispatcher = Callable[[Session, Request], None]
 

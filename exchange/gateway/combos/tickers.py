@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from exchange.gateway.combo_figures import implied_best
+from exchange.gateway.combos.figures import implied_best
 from exchange.gateway.fanout import Topic
 from exchange.gateway.registry import Registry
 from exchange.gateway.views import Views

@@ -7,8 +7,8 @@ import json
 import pytest
 from websockets.frames import Frame, Opcode
 
-from exchange.gateway import connection as connections
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets import connection as connections
+from exchange.gateway.sockets.config import ServerConfig
 from exchange.wire.credits import CreditPolicy
 from tests.unit.gateway.loopback import (
     HANDSHAKE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Final
 
-from exchange.gateway import http
+from exchange.gateway.sockets import http
 
 _PLAIN: Final = "text/plain; charset=utf-8"
 _FILE_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from exchange.gateway.connection import Connection
 from exchange.gateway.dispatch import Dispatcher
 from exchange.gateway.express import Express
 from exchange.gateway.methods.table import METHODS
-from exchange.gateway.server import Server
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
+from exchange.gateway.sockets.connection import Connection
+from exchange.gateway.sockets.server import Server
 from exchange.wire.auth import DEFAULT_SCOPES
 from exchange.wire.credits import CreditPolicy
 from exchange.wire.envelope import HEARTBEAT_FRAME

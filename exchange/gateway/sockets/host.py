@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 
 from exchange.edge.intake import Intake
 from exchange.edge.link import Outgoing
-from exchange.gateway import http
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets import http
+from exchange.gateway.sockets.config import ServerConfig
 from exchange.wire.credits import CreditMeter
 from exchange.wire.session import Request, Session
 from exchange.wire.session_methods import Clock

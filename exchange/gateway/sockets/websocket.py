@@ -33,7 +33,7 @@ FIN_BINARY: Final = 0x82
 """First byte of a whole binary frame."""
 _MASKED: Final = 0x80
 _LAST_FRAGMENT: Final = b"\x80\x80\0\0\0\0"  # empty
-_log: Final = logging.getLogger("exchange.gateway.websocket")
+_log: Final = logging.getLogger("exchange.gateway.sockets.websocket")
 _log.setLevel(logging.WARNING)
 
 

@@ -8,10 +8,10 @@ from collections import deque
 from typing import Final, cast
 
 from exchange.edge.link import Link
-from exchange.gateway import http
-from exchange.gateway.connection_host import Host
-from exchange.gateway.http_answers import is_call, plain_answer
-from exchange.gateway.websocket import FIN_BINARY, FIN_TEXT, WebSocketStream, accept
+from exchange.gateway.sockets import http
+from exchange.gateway.sockets.host import Host
+from exchange.gateway.sockets.http_answers import is_call, plain_answer
+from exchange.gateway.sockets.websocket import FIN_BINARY, FIN_TEXT, WebSocketStream, accept
 from exchange.wire import errors
 from exchange.wire.envelope import error_frame
 from exchange.wire.errors import error

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.gateway import http
+from exchange.gateway.sockets import http
 from exchange.wire.jsonrpc import BadRequest
 from exchange.wire.session import Request, RpcError, Session
 

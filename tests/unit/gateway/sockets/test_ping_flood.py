@@ -7,7 +7,7 @@ import socket
 
 from websockets.frames import Frame, Opcode
 
-from exchange.gateway.server_config import ServerConfig
+from exchange.gateway.sockets.config import ServerConfig
 from tests.unit.gateway.loopback import HANDSHAKE, PING, FakeVenue, RawClient, running, wait_until
 
 PINGS = 2_000

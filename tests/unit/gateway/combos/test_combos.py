@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exchange.domain import commands
-from exchange.gateway.combo_figures import sum_greeks
+from exchange.gateway.combos.figures import sum_greeks
 from exchange.wire.figures import Greeks
 from tests.unit.gateway.combo_rig import (
     FAR,

@@ -10,7 +10,7 @@ import pytest
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from exchange.gateway.websocket import MESSAGE_BYTES_HARD_MAX, WebSocketStream
+from exchange.gateway.sockets.websocket import MESSAGE_BYTES_HARD_MAX, WebSocketStream
 
 MASK = b"\1\2\3\4"
 

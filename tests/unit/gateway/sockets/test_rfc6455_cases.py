@@ -14,7 +14,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from exchange.gateway.websocket import MESSAGE_BYTES_HARD_MAX, WebSocketStream, join_frames
+from exchange.gateway.sockets.websocket import MESSAGE_BYTES_HARD_MAX, WebSocketStream, join_frames
 from exchange.wire import errors
 from exchange.wire.jsonrpc import BadRequest, decode_request
 
