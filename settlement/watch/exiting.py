@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from settlement.l1.port import L1Error, L1Rejected, L1Unavailable
 from settlement.l1.rollup import Rollup
 from settlement.watch.challenge import Move
 from settlement.watch.connect import KEY_HELP, SetupError, add_arguments, connect, key_of_user
-from settlement.watch.leaver import Leaver, NotPossible, accounts_of, equity_micro, slots_of
+from settlement.watch.leaver import Leaver, NotPossible, accounts_of, equity_micro, moment, slots_of
 from settlement.watch.patience import Clock, Patience
 from settlement.watch.progress import Progress
 from settlement.watch.replica import Replica
@@ -100,11 +101,11 @@ class Exit:
         if stands.is_closed:
             self._tell("the escape is paying out: strikebook exit escape")
         elif stands.claims_until_s:
-            self._tell(f"the escape takes claims until {stands.claims_until_s} (it is {head.time_s})")
+            self._tell(f"the escape takes claims until {moment(stands.claims_until_s)}")
         else:
             silent = stands.last_final_s + stands.silence_s
             is_due = head.time_s > silent
-            when = "can be opened" if is_due else f"opens behind {silent} (it is {head.time_s})"
+            when = "can be opened" if is_due else f"opens {moment(silent)}"
             self._tell(f"the escape {when}, unless a batch becomes final")
 
 
@@ -165,8 +166,8 @@ class _Run:
         if self._options.what == "force":
             self._make(self._exit.leaver().force(self._options.account, self._options.amount))
             bound = self._exit.leaving.forced_s()
-            _tell(f"the operator must take it in within {bound:,} s, else he can post nothing more and")
-            _tell("the escape opens; when its batch is final: strikebook exit withdraw")
+            _tell(f"the operator must take it in within {timedelta(seconds=bound)}, else he can post nothing")
+            _tell("more and the escape opens; when its batch is final: strikebook exit withdraw")
             return
         while True:
             move = self._next()

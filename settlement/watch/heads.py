@@ -145,6 +145,11 @@ class HeadRule:
         self._ranges: dict[int, _Range] = {}
         self._evidence: dict[int, Proof] = {}
 
+    @property
+    def is_busy(self) -> bool:
+        """Never: heads are looked at at once."""
+        return False
+
     def taken(self, batch: Taken) -> None:
         """Remember how the ranges of a batch end, and compare."""
         target = Target(batch.header, batch.posted.data)

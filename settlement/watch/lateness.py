@@ -8,6 +8,7 @@ from settlement.l1.ethereum import Head
 from settlement.l1.leaving import Leaving
 from settlement.stf.header import unpack_header
 from settlement.watch.alarms import Alarms
+from settlement.watch.leaver import moment
 from settlement.watch.replica import Replica
 
 LATE_S: Final = 900
@@ -53,7 +54,7 @@ class Lateness:
         escape = self._leaving.escape(at)
         if escape.claims_until_s:
             self._alarms.over("silence")
-            self._alarms.raise_("frozen", f"the escape is open until {escape.claims_until_s}")
+            self._alarms.raise_("frozen", f"the escape is open until {moment(escape.claims_until_s)}")
         elif at.time_s > escape.last_final_s + escape.silence_s:
             self._alarms.raise_("silence", "nothing has become final for too long: the escape may be opened")
         else:

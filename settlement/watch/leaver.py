@@ -7,6 +7,7 @@ difference how often, or in how many runs, the question is asked.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from exchange.domain.limits import FIRST_USER_ACCOUNT
@@ -22,6 +23,11 @@ _GONE: Final = (WITHDRAWAL_PAID, WITHDRAWAL_FORCED)
 
 class NotPossible(Exception):
     """The contracts would refuse it; the text says why, and what is possible."""
+
+
+def moment(second: int) -> str:
+    """A second of the chain for people."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def accounts_of(state: State, owner: bytes) -> list[int]:
@@ -67,7 +73,7 @@ class Leaver:
             return Move((), "no withdrawal of yours is final and unpaid")
         until_s = self._leaving.paused_until_s(at)
         if at.time_s < until_s:
-            return Move((), f"the guardian has paused withdrawals until {until_s}")
+            return Move((), f"the guardian has paused withdrawals until {moment(until_s)}")
         found = self._state.withdrawals[slots[0]]
         text = f"paying withdrawal {found.ident} of account {found.account}: {found.amount_micro} micro-USDC"
         return Move((self._leaving.withdraw(self._final, slots[0]),), text)
@@ -103,7 +109,7 @@ class Leaver:
     def _open(self, stands: EscapeState, at: Head) -> Move:
         silent_s = stands.last_final_s + stands.silence_s
         if at.time_s <= silent_s:
-            text = f"the escape opens behind {silent_s}, it is {at.time_s}"
+            text = f"the escape opens {moment(silent_s)}, if nothing becomes final until then"
             return Move((), f"the operator is not silent: {text}")
         batch = self._final.header.batch_id if self._final.header else 0
         return Move((self._leaving.open(self._final),), f"opening the escape at batch {batch}")
@@ -122,8 +128,8 @@ class Leaver:
                 if not self._is_refused(call.to, call.data, at):
                     equity = equity_micro(self._state, number)
                     return Move((call,), f"counting account {number}: {equity} micro-USDC")
-        until = f"until {stands.claims_until_s}, it is {at.time_s}"
-        return Move((), f"all that is yours is counted; claims are taken {until}")
+        until = moment(stands.claims_until_s)
+        return Move((), f"all that is yours is counted; claims are taken until {until}")
 
     def _to_count(self, *, everybody: bool) -> Iterator[int]:
         yield from accounts_of(self._state, self._owner)

@@ -24,6 +24,8 @@ from settlement.stf import steps as s
 from settlement.watch.alarms import Alarms
 from settlement.watch.replica import Taken
 
+RUN_AT_ONCE: Final = 256
+"""Commit batches in one turn: what else there is to do must not wait for a long log."""
 ENDS_KEPT: Final = 1 << 18
 BEHIND_MOST: Final = 64
 """So many batches may wait for the log before an alarm is raised."""
@@ -65,6 +67,12 @@ class LogRule:
         self._ends: dict[int, tuple[bytes, bytes]] = {}
         """Head and log's hash by the last sequence number of commit batches: batches may come again."""
         self._failed = False
+        self._left = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the last turn ended before all there is was looked at."""
+        return bool(self._waiting) and self._left == 0 and not self._failed
 
     def taken(self, batch: Taken) -> None:
         """A batch to be judged."""
@@ -73,13 +81,14 @@ class LogRule:
 
     def look(self, _: Head) -> Sequence[Call]:
         """Run the log as far as batches wait for it. Nothing here is proven on the L1."""
+        self._left = RUN_AT_ONCE
         try:
             while self._waiting and not self._failed and self._judge(self._waiting[0]):
                 self._waiting.popleft()
         except LookupError as error:
             self._alarms.raise_("log_unavailable", str(error))
             return ()
-        if len(self._waiting) > BEHIND_MOST:
+        if len(self._waiting) > BEHIND_MOST and not self.is_busy:
             self._alarms.raise_("log_unavailable", "the command log is far behind the batches")
         else:
             self._alarms.over("log_unavailable")
@@ -94,8 +103,9 @@ class LogRule:
         while self._replay.next_seq <= last:
             if not self._commands:
                 self._commands.extend(self._log.poll())
-            if not self._commands:
+            if not self._commands or self._left == 0:
                 return False
+            self._left -= 1
             if not self._run(number, *self._commands.popleft()):
                 return True
         head, log = self._ends.get(last, (b"", b""))

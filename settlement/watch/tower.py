@@ -42,6 +42,10 @@ REFUSALS_BELIEVED: Final = 3
 class Rule(Protocol):
     """Something that looks at right batches, or at anything else, and may want to call."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to be looked at, at once."""
+
     def taken(self, batch: Taken) -> None:
         """A batch was right."""
 
@@ -77,6 +81,11 @@ class Watchtower:
         self._rules = rules
         self._case: Case | None = None
         self._refusals = _Refusals()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another turn should follow at once."""
+        return any(rule.is_busy for rule in self._rules)
 
     def turn(self) -> bool:
         """Read what is new and make the next move; False if the L1 did not answer."""

@@ -133,6 +133,7 @@ class Watch:
                 before = self._replica.read_to, self._replica.batch_id
                 answered = self.tower.turn()
                 is_idle = (self._replica.read_to, self._replica.batch_id) == before
+                is_idle = is_idle and not self.tower.is_busy
                 if self._options.once and not answered:
                     return L1_SILENT
                 if self._options.once and is_idle:
