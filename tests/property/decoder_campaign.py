@@ -133,13 +133,12 @@ def directory(rng: random.Random) -> bool:
     header = town.header(chunks, done)._replace(data_hash=keccak(raw), payload_bytes=len(raw))
     try:
         entries = pl.unpack(raw).entries
-        header = header._replace(chunks=len(entries), steps=sum(entry.steps for entry in entries))
     except DecodeError:
         entries = ()
+    if entries:
+        header = header._replace(chunks=len(entries), steps=sum(entry.steps for entry in entries))
     suspect = Suspect(header, raw, prover=town.challenger)
     is_one = decoding.entries_of(suspect) is not None
-    if is_one and not entries:
-        return True
     point = evm.snapshot()
     town.contracts.inbox.transact(town.operator, "post", header.bound(), raw)
     target = rng.randrange(len(entries)) if is_one else NO_CHUNK
