@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
+from clients import authorising
 from exchange.app.attesting.files import signed_log
 from exchange.app.calls import CallError
 from exchange.attest import chain, grants
@@ -83,27 +84,21 @@ def signs(venue: Venue) -> None:
 def trades_under_a_grant(venue: Venue, account: int) -> None:
     """A session key that the owner has signed for opens a session, trades, and is out when the grant is."""
     now_ms = time.time_ns() // 1_000_000
+    domain = authorising.domain_of(venue.call("public/strikebook_get_signed_heads"))
     grant = grants.Grant(account, 7, KEY.address, grants.SCOPE, (), (), 0, now_ms + 600_000, 1)
-    signature = OWNER.sign(grants.message_digest(DEVELOPMENT, grant)).hex()
-    venue.call(
-        "public/strikebook_activate_grant", account=account, grant=7, session_key=KEY.address.hex(),
-        rights=grants.SCOPE, expires_at=grant.expiry_ms, nonce="1", signature=signature,
-    )  # fmt: skip
-    entry = grants.Entry(account, 7, 2, now_ms + 30_000)
-    signature = KEY.sign(grants.message_digest(DEVELOPMENT, entry)).hex()
-    named = {"account": account, "grant": 7, "nonce": "2"}
+    venue.call("public/strikebook_activate_grant", **authorising.activation(domain, grant, OWNER))
     with connect(venue.url.replace("http", "ws", 1) + "/ws/api/v2") as socket:
 
         def call(method: str, **params: object) -> Any:
             socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             return json.loads(socket.recv())
 
-        opened = {**named, "valid_until": entry.valid_until_ms, "signature": signature}
-        assert call("public/strikebook_open_session", **opened)["result"]["state"] == "active"
+        entry = authorising.entry(domain, grants.Entry(account, 7, 2, now_ms + 30_000), KEY)
+        assert call("public/strikebook_open_session", **entry)["result"]["state"] == "active"
         assert call("private/cancel_all")["result"] >= 0
         assert call("private/withdraw", currency="USDC", amount=1)["error"]["code"] == 13021
-        signature = OWNER.sign(grants.message_digest(DEVELOPMENT, grants.Revocation(account, 7, 2))).hex()
-        said = venue.call("public/strikebook_revoke_grant", **named, signature=signature)
+        revocation = authorising.revocation(domain, grants.Revocation(account, 7, 2), OWNER)
+        said = venue.call("public/strikebook_revoke_grant", **revocation)
         assert said["state"] == "revoked"
         with pytest.raises(ConnectionClosedError) as closed:
             socket.recv()

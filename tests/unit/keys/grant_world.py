@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from clients import authorising
 from exchange.attest import grants as g
 from exchange.attest.eip712 import DEVELOPMENT
-from exchange.attest.keccak import keccak
 from exchange.attest.secp256k1 import Signer
 from exchange.domain import commands as c
 from exchange.domain import records as r
@@ -48,13 +48,7 @@ class World:
         return plain._replace(**changes)
 
     def activate(self, wanted: g.Grant, signer: Signer = OWNER, **changes: Any) -> Any:
-        signature = signer.sign(g.message_digest(DEVELOPMENT, wanted))
-        params: dict[str, Any] = {
-            "account": wanted.account, "grant": wanted.number, "session_key": wanted.session_key.hex(),
-            "rights": wanted.scope, "underlyings": list(wanted.underlyings),
-            "instruments": list(wanted.instruments), "max_order_lots": wanted.max_order_lots,
-            "expires_at": wanted.expiry_ms, "nonce": str(wanted.nonce), "signature": signature.hex(),
-        }  # fmt: skip
+        params = authorising.activation(DEVELOPMENT, wanted, signer)
         return self.anybody.call(ACTIVATE, **{**params, **changes})
 
     def signed(
@@ -62,14 +56,10 @@ class World:
     ) -> dict[str, Any]:
         """Parameters of a frame of these commands."""
         self.nonce += 1
-        packed = b"".join(commands)
-        until_ms = self.rig.clock.now_ms() + valid_ms
-        frame = g.Frame(self.account, grant, self.nonce, until_ms, keccak(packed))
-        return {
-            "account": self.account, "grant": grant, "commands": "0x" + packed.hex(),
-            "nonce": str(self.nonce), "valid_until": until_ms,
-            "signature": signer.sign(g.message_digest(DEVELOPMENT, frame)).hex(),
-        }  # fmt: skip
+        return authorising.frame(
+            DEVELOPMENT, signer, b"".join(commands), account=self.account, nonce=self.nonce, grant=grant,
+            valid_until_ms=self.rig.clock.now_ms() + valid_ms,
+        )  # fmt: skip
 
     def submit(self, *commands: bytes, **more: Any) -> Any:
         return self.anybody.call(SUBMIT, **self.signed(*commands, **more))

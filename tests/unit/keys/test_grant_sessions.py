@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clients import authorising
 from exchange.attest import grants as g
 from exchange.attest.authorisation import GRANT, class_of_grant
 from exchange.attest.eip712 import DEVELOPMENT
@@ -38,10 +39,7 @@ def entry(world: World, signer: Signer = KEY, valid_ms: int = 30_000, **changes:
     world.nonce += 1
     until_ms = world.rig.clock.now_ms() + valid_ms
     message = g.Entry(world.account, changes.get("grant", 7), world.nonce, until_ms)
-    return {
-        "account": message.account, "grant": message.grant, "nonce": str(message.nonce),
-        "valid_until": until_ms, "signature": signer.sign(g.message_digest(DEVELOPMENT, message)).hex(),
-    }  # fmt: skip
+    return authorising.entry(DEVELOPMENT, message, signer)
 
 
 def opened(world: World, **changes: Any) -> Client:
