@@ -21,6 +21,7 @@ from settlement.coding.batches import (
     reclass_step,
 )
 from settlement.coding.dictionary import DICTIONARIES, INSTRUMENTS, TAKERS, Dictionaries
+from settlement.coding.fills import Fills
 from settlement.coding.learner import Kind
 from settlement.coding.limits import DecodeError
 from settlement.coding.netted import Known
@@ -65,6 +66,7 @@ class Codec5:
         self._prepared: Prepared | None = None
         self._known = Known(self._dictionaries, self._anchors, self._kind_of, lambda *_: 0)
         self._sequencer.tables = self._after
+        self._columns: Fills | None = None
         self._stored_tables, self._stored_fills = tables, 0
 
     @classmethod
@@ -147,7 +149,13 @@ class Codec5:
         if header.tables_hash != hash_of(found.tables):
             raise Undecodable("the tables are not those the header commits to")
         self._after = found.tables
+        self._columns = found.fills
         return list(found.chunks())
+
+    @property
+    def columns(self) -> Fills | None:
+        """All steps of the fill chunks decoded last, in order."""
+        return self._columns
 
     def _kind_of(self, instrument: int) -> Kind:
         return self._kinds.get(instrument, _NO_KIND)

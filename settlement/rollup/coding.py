@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from settlement.coding.fills import Fills
 from settlement.coding.netted import Known
 from settlement.hashing import keccak
 from settlement.stf.chunks import MAX_STEPS, Chunk
@@ -62,6 +63,10 @@ class Coding(Protocol):
             Undecodable: these bytes are not what `encode` makes of any chunks.
         """
 
+    @property
+    def columns(self) -> Fills | None:
+        """All steps of the fill chunks decoded last, in order, where the codec has them as columns."""
+
 
 NO_TABLES: Final = keccak(b"")
 
@@ -70,6 +75,8 @@ class RawCoding:
     """Per chunk: kind u8, steps u8, its records, the terms of its listings."""
 
     number = 0
+
+    columns = None
 
     def stored(self) -> dict[str, bytes]:
         """Nothing is learnt."""

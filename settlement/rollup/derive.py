@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from exchange.domain.limits import SHARD_SHIFT
 from settlement.hashing import keccak
 from settlement.rollup import netting
+from settlement.rollup.bulk import apply_run
 from settlement.rollup.coding import MAX_PAYLOAD_BYTES, Coding, Undecodable
 from settlement.rollup.netting import Tally
 from settlement.stf import steps as s
@@ -178,6 +179,7 @@ class _Run:
         self._trace: list[bytes] = []
         money = of.state.parameters.money
         self._deposit_id, self._request_id = money.last_deposit_id, money.forced_through
+        self._row = self._tried = 0  # of the columns; up to which chunk runs were looked at
         self._tally = Tally(of.state) if header.layer & NETTED else None
 
     def _fault(self, wrong: Wrong, text: str, chunk: int | None = None, step: int | None = None) -> Fault:
@@ -189,7 +191,12 @@ class _Run:
         self._leaves = [one.leaf for one in chunks]
         if binary.root(self._leaves) != self._header.chunk_root or len(chunks) != self._header.chunks:
             raise self._fault(Wrong.CHUNK_ROOT, f"{len(chunks)} chunks come to another root")
+        done = 0
         for number, chunk in enumerate(chunks):
+            if not self._with_trace and self._tally is None and number >= done:
+                done = self._at_once(chunks, number)
+            if number < done:
+                continue
             try:
                 self._apply(chunk, number)
                 self._of.state.end_chunk()
@@ -200,6 +207,17 @@ class _Run:
             except TransitionError as error:
                 last = max(len(chunk.steps) - 1, 0)
                 raise self._fault(Wrong.NOT_ALLOWED, str(error), number, last) from error
+
+    def _at_once(self, chunks: Sequence[Chunk], first: int) -> int:
+        """Apply the run of fill chunks that begins here at once, if that can be done; the chunk behind it."""
+        columns = self._of.coding.columns
+        if columns is None or chunks[first].kind != FILL_CHUNK or first < self._tried:
+            return first
+        end = next((n for n in range(first, len(chunks)) if chunks[n].kind != FILL_CHUNK), len(chunks))
+        rows = sum(len(one.steps) for one in chunks[first:end])
+        part = columns.part(self._row, self._row + rows)
+        self._row, self._tried = self._row + rows, end
+        return end if apply_run(self._of.state, part) else first
 
     def _apply(self, chunk: Chunk, number: int) -> None:
         must_be_chunk(chunk)

@@ -21,7 +21,7 @@ from settlement.stf.steps import (
 from settlement.stf.terms import E8, Terms
 
 LOTS_END: Final = 1 << 28
-_FLAGS_END: Final = 16
+FLAGS_END: Final = 16
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -119,25 +119,40 @@ def fill(state: State, step: Step) -> None:
 
 
 def _must_be_of_a_combo(flags: int) -> None:
-    need(flags < _FLAGS_END, f"a fill with flags {flags}")
+    need(flags < FLAGS_END, f"a fill with flags {flags}")
     need(not flags & TAKER_RESTS or flags & TAKER_BY_COMBO != 0, "a taker that rests by no combo's order")
 
 
 def _authorised(state: State, step: Step, maker: Account, taker: Account, size: int, value: int) -> None:
     """Check the authorisation classes, and count what a liquidation fee will be taken on."""
+    if is_authorised(step, maker, taker):
+        await_fee(state, step.second, step.instrument, size, value)
+
+
+def await_fee(state: State, account: int, instrument: int, lots: int, value: int) -> None:
+    """Count lots (negative: sold) that a liquidation fee will be taken on."""
+    told = state.parameters.slice
+    if (told.account, told.instrument, told.lots > 0) != (account, instrument, lots > 0):
+        told.account, told.instrument, told.lots, told.value_micro = account, instrument, 0, 0
+    told.lots += lots
+    told.value_micro += value
+
+
+def is_authorised(step: Step, maker: Account, taker: Account) -> bool:
+    """Check a FILL's authorisation classes; whether a liquidation fee will be taken on it.
+
+    Raises:
+        TransitionError: classes that nothing allows.
+    """
     of_maker, of_taker = step.classes >> 4, step.classes & 15
     if of_maker == CLASS_BLOCK or of_taker == CLASS_BLOCK:
         families = (maker.main or step.first, taker.main or step.second)
         fits = of_maker == of_taker and families[0] != families[1] and step.flags <= TAKER_SELLS
         need(fits, f"fill {step.ident} is of no block")
-        return
+        return False
     known = of_maker <= CLASS_GRANT and of_taker <= CLASS_LIQUIDATION
     need(known, f"fill {step.ident}: classes {step.classes:#x}")
     if of_taker == CLASS_LIQUIDATION:
         need(taker.in_liquidation == 1, f"fill {step.ident}: account {step.second} is not in liquidation")
-        told = state.parameters.slice
-        same = (told.account, told.instrument, told.lots > 0) == (step.second, step.instrument, size > 0)
-        if not same:
-            told.account, told.instrument, told.lots, told.value_micro = step.second, step.instrument, 0, 0
-        told.lots += size
-        told.value_micro += value
+        return True
+    return False
