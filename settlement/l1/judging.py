@@ -289,12 +289,16 @@ class Judges:
         """Nobody answered in time: the batch is void."""
         return Call(self.rollup.addresses.demands, abi.encode_call(EXPIRE, (number, header.bound())))
 
-    def demands(self, at: Head) -> list[Demand]:
-        """All demands that stand as of a block. They are few: each costs a stake."""
+    def demand_count(self, at: Head) -> int:
+        """How many were ever made."""
+        return int(self.rollup.ask(self.rollup.addresses.demands, at, "demand_count()", "uint256")[0])
+
+    def demands(self, at: Head, after: int = 0) -> list[Demand]:
+        """All demands that stand as of a block, behind the number `after`: few, each costs a stake."""
         to, found = self.rollup.addresses.demands, list[Demand]()
-        count = int(self.rollup.ask(to, at, "demand_count()", "uint256")[0])
+        count = self.demand_count(at)
         kinds = "(bytes32,bytes32,uint256,address,uint256)"
-        for number in range(1, count + 1):
+        for number in range(after + 1, count + 1):
             (told,) = self.rollup.ask(to, at, "demands(uint256)", kinds, number)
             if told[4]:
                 found.append(Demand(number, *told))

@@ -9,18 +9,17 @@ from __future__ import annotations
 import logging
 import struct
 from bisect import bisect_left
-from collections import deque
 from typing import Final, Protocol
 
 from exchange.attest.chain import shard_seq
 from exchange.attest.heads import Head, heads_proof
 from exchange.domain.limits import COUNTER_MASK, SHARD_SHIFT
 from settlement.l1.ethereum import Head as Block
-from settlement.l1.follower import MAX_REORG_BLOCKS
 from settlement.l1.judging import LeafArgument
 from settlement.l1.questioning import Question, Questions
 from settlement.l1.rollup import InboxState, Rollup
 from settlement.l1.sender import Call
+from settlement.node.over import Over
 from settlement.node.store import NodeStore
 
 KEPT_BATCHES: Final = 100
@@ -46,8 +45,7 @@ class Answering:
         self._attested = attested
         self._shard = shard
         self._through = store.heads_through()
-        self._settled = 0
-        self._later: deque[tuple[int, int]] = deque()  # (block, up to which question none stood then)
+        self._over = Over()
         self._hopeless: set[int] = set()
 
     def calls(self, head: Block, inbox: InboxState) -> list[Call]:
@@ -60,11 +58,8 @@ class Answering:
         self._keep(inbox.final_id)
         if self._questions is None:
             return []
-        standing = self._questions.standing(head, self._settled)
-        none_to = standing[0].number - 1 if standing else self._questions.count(head)
-        self._later.append((head.number, none_to))
-        while self._later[0][0] <= head.number - MAX_REORG_BLOCKS:
-            self._settled = self._later.popleft()[1]  # no reorganisation asks them again
+        standing = self._questions.standing(head, self._over.through)
+        self._over.look(head, standing[0].number - 1 if standing else self._questions.count(head))
         answers = [(each, self._leaf(each)) for each in standing]
         return [self._questions.show(each.number, leaf) for each, leaf in answers if leaf is not None]
 

@@ -17,6 +17,7 @@ from settlement.l1.posting import FIRST_RETRY_MS, LAST_RETRY_MS, Posting, Postin
 from settlement.l1.rollup import Rollup
 from settlement.node.answering import Answering
 from settlement.node.hearing import Hearing
+from settlement.node.opening import Opening
 from settlement.node.outbox import Outbox
 from settlement.node.paying import Paying
 from settlement.node.store import NodeStore
@@ -33,6 +34,7 @@ class Parts(NamedTuple):
     hearing: Hearing
     paying: Paying | None
     answering: Answering
+    opening: Opening
     market: Market
     store: NodeStore
 
@@ -105,7 +107,8 @@ class Outside:
             raise PostingHalted(f"batch {voided.batch_id} was proven wrong by 0x{voided.challenger.hex()}")
         self._post(built)
         if self._parts.paying is not None and self.seen is not None:
-            answers = self._parts.answering.calls(self.seen.head, self.seen.included)
+            answers = self._parts.opening.calls(self.seen.head)
+            answers += self._parts.answering.calls(self.seen.head, self.seen.included)
             self._parts.paying.step(self.seen.head, self.seen.included, answers)
         waiting = bool(self.waiting_for or (self._parts.paying and self._parts.paying.waiting_for))
         self._done_at = (b"", -2) if waiting else (head.hash, built)

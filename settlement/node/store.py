@@ -1,6 +1,7 @@
 """The settlement process's database: the rollup's own, and beside it what proofs and answers are made of.
 
     chunks   the steps of every batch, so that a fill is proven without decoding
+    trace    the state roots behind the chunks of every batch
     opening  the roots and section hashes behind every batch
     change   what a batch made of withdrawals' leaves, by slot; an empty preimage: the leaf is gone
     posted   what the L1 says of a batch: it can change with a reorganisation
@@ -36,6 +37,7 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS chunks (
     batch_id INTEGER PRIMARY KEY, trade_first INTEGER NOT NULL, trade_last INTEGER NOT NULL,
     records BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS trace (batch_id INTEGER PRIMARY KEY, roots BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS opening (
     batch_id INTEGER PRIMARY KEY, accounts_root BLOB NOT NULL, instruments_root BLOB NOT NULL,
     sections BLOB NOT NULL);
@@ -105,6 +107,7 @@ class NodeStore(RollupStore):
             "chunks VALUES (?, ?, ?, ?)": [
                 (number, min(trades, default=0), max(trades, default=0), records)
             ],
+            "trace VALUES (?, ?)": [(number, b"".join(batch.trace))],
             "opening VALUES (?, ?, ?, ?)": [(number, *roots)],
             "change VALUES (?, ?, ?, ?)": [
                 (number, slot, *_leaf(commitment.state, slot)) for slot in commitment.changed.withdrawals
@@ -123,6 +126,11 @@ class NodeStore(RollupStore):
         """The chunks of a batch, each its kind and the 64 bytes of its steps."""
         row = self._db.execute("SELECT records FROM chunks WHERE batch_id = ?", (batch_id,)).fetchone()
         return [] if row is None else read_records(row[0])
+
+    def trace(self, batch_id: int) -> list[bytes]:
+        """The state roots behind the chunks of a batch."""
+        row = self._db.execute("SELECT roots FROM trace WHERE batch_id = ?", (batch_id,)).fetchone()
+        return [] if row is None else [row[0][at : at + 32] for at in range(0, len(row[0]), 32)]
 
     def opening(self, batch_id: int) -> OpeningRow | None:
         """What the root behind a batch is made of."""

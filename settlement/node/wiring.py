@@ -24,6 +24,7 @@ from settlement.node.building import Building, Sources
 from settlement.node.closing import Closing
 from settlement.node.hearing import Hearing
 from settlement.node.limits import NodeLimits
+from settlement.node.opening import Opening
 from settlement.node.outbox import Outbox
 from settlement.node.outside import Outside, Parts
 from settlement.node.paying import Paying
@@ -68,7 +69,8 @@ def parts_of(build: Build, rpc: Rpc) -> Parts:
     attested = AttestedLog(DiskStorage(build.places.journal), build.shard)
     answering = Answering(rollup, store, attested, build.shard)
     market = Market(rollup.ethereum, build.now_ms)
-    return Parts(rollup, posting, outbox, Hearing(rollup, store), paying, answering, market, store)
+    opening = Opening(rollup, store)
+    return Parts(rollup, posting, outbox, Hearing(rollup, store), paying, answering, opening, market, store)
 
 
 class Wire:

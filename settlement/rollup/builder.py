@@ -61,6 +61,7 @@ class Batch(NamedTuple):
 
     `kept` is what the codec goes on with after a restart, as far as this batch changed it; `outside`, of a
     netted batch, is what belongs into the external store: its chunks, which `payload` only says the net of.
+    `trace` are the state roots behind the chunks.
     """
 
     header: Header
@@ -68,6 +69,7 @@ class Batch(NamedTuple):
     chunks: tuple[Chunk, ...]
     kept: Mapping[str, bytes] = NOTHING_KEPT
     outside: bytes = b""
+    trace: tuple[bytes, ...] = ()
 
 
 def no_classes(_: bytes) -> Mapping[int, int]:
@@ -230,7 +232,7 @@ class BatchBuilder:
         header = Header._make((*head, *roots, *counts, *through, (part,), 0, b""))
         self._must_read_back(header, encoded, chunks)
         outside = encoded.payload if self._netted else b""
-        return Batch(header, posted, tuple(chunks), self._coding.stored(), outside)
+        return Batch(header, posted, tuple(chunks), self._coding.stored(), outside, executed.trace)
 
     def _net(self, chunks: list[Chunk]) -> bytes:
         self._tally.close()

@@ -1,4 +1,4 @@
-"""An honest operator answers who asks for a head, also when the attestor's log has forgotten it."""
+"""An honest operator answers by himself: who asks for a head, and who demands that a chunk be opened."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from exchange.attest.signed_heads import SignedHead
 from settlement.attested import AttestedRange
 from settlement.devnet import accounts
 from settlement.hashing import keccak
+from settlement.l1.judging import Judges, Target
 from settlement.l1.questioning import Questions
 from settlement.node import wiring
 from settlement.watch.contradicted import place_of
@@ -43,7 +44,7 @@ def test_who_asks_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     venue, frames = venue_of(5, 60)
     rig = Rig(tmp_path, frames)
     rig.deposit(*((number, amount) for _, number, amount in venue.deposits))
-    questions = Questions(rig.rollup)
+    questions, judges = Questions(rig.rollup), Judges(rig.rollup)
     with rig.opened() as life:
         told = rig.until_settled(life)
         header = life.store.header(told.batch_id)
@@ -67,9 +68,14 @@ def test_who_asks_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ask(part.last_seq, head_of(part.last_seq))
     ask(middle + 1, keccak(b"another"))  # his own signature contradicts him: nothing can be shown
     assert len(questions.standing(rig.ethereum.head())) == 3
+    for chunk in {0, header.chunks // 2, header.chunks - 1}:
+        for call in judges.demand(Target(header), chunk):
+            rig.chain.transact(STRANGER.address, call.to, call.data)
+    assert judges.demands(rig.ethereum.head())
     monkeypatch.setattr(Known, "has_forgotten", True)
     with rig.opened() as life:  # another life
         for _ in range(6):
             rig.turn(life)
     (left,) = questions.standing(rig.ethereum.head())
     assert left.last_seq == middle + 1
+    assert not judges.demands(rig.ethereum.head())
