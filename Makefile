@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.installed
 CORE   := $(wildcard exchange/core/*.py) $(wildcard exchange/edge/*.py) $(wildcard exchange/domain/*.py) $(wildcard settlement/stf/*.py) setup.py mypyc.ini loadtest/training.py
 BUILT  := $(VENV)/.core-built
 VYPER  := $(VENV)/.contracts-compiled
+READ   := $(VENV)/.tests-read
 ARGS   ?=
 # Large arrays on large pages: fewer waits for memory. Harmless where the system does not offer them.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
@@ -23,7 +24,7 @@ help:  ## this list
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "installing packages …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r requirements.lock
 	@touch $@
 
 # The package is installed in place; the core is compiled next to its sources. Without a compiler the
@@ -42,8 +43,13 @@ $(VYPER): $(STAMP) $(wildcard settlement/contracts/*.vy) settlement/contracts/co
 setup: $(STAMP)  ## install everything into .venv, compile the core and the contracts
 	@$(MAKE) --no-print-directory -j2 $(BUILT) $(VYPER)
 
+# The tests' bytecode, made once: else each test worker makes all of it. What is wrong in a test the tests tell.
+$(READ): $(STAMP)
+	@STRIKEBOOK_INTERPRETED=1 $(PY) -m pytest -qq -p no:cacheprovider --collect-only > /dev/null 2>&1 || true
+	@touch $@
+
 # Lint needs nothing compiled: all at once keeps every processor at work.
-checked: $(BUILT) $(VYPER) lint
+checked: $(BUILT) $(VYPER) $(READ) lint
 
 core: ## compile the core again
 	@$(PY) setup.py -q build_ext --inplace --force
