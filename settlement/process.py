@@ -7,37 +7,19 @@ L1 in DIR/l1.sqlite and tells its status in DIR/settlement-status.json. One proc
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
-import os
-import signal
 import sqlite3
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import msgspec
 
 from exchange.journal import DiskStorage
 from settlement.batch import Limits
 from settlement.l1.mock import MockL1
+from settlement.running import IDLE_WAIT_S, Ports, last_status, locked, system_ports, teller
 from settlement.service import Service
 from settlement.source import JournalSource
-from settlement.status import Status, read_status, write_status
 from settlement.store import Store, StoreError
-
-IDLE_WAIT_S = 0.05
-
-
-class Ports(NamedTuple):
-    """What the process takes from outside. `wait` sleeps and says whether to stop; units in names."""
-
-    now_ms: Callable[[], int]
-    wait: Callable[[float], bool]
-    report: Callable[[str], None]
 
 
 class Options(NamedTuple):
@@ -88,19 +70,10 @@ def parse(argv: Sequence[str]) -> Options:
     )
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the directory's settlement lock; it dies with the process. Raises BlockingIOError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-
-
 def run(options: Options, ports: Ports) -> int:
     """Settle until `ports.wait` says stop; returns the exit status."""
     try:
-        with _locked(options.database.with_suffix(".lock")):
+        with locked(options.database.with_suffix(".lock")):
             return _run_locked(options, ports)
     except BlockingIOError:
         ports.report(f"another process settles {options.database.parent}")
@@ -119,13 +92,7 @@ def _run_locked(options: Options, ports: Ports) -> int:
     try:
         loaded = store.load()
         source = JournalSource(storage, options.shard, loaded.next_seq)
-
-        def tell(status: Status) -> None:
-            # A full disk must not stop settlement; a status that stands still tells of it.
-            with contextlib.suppress(OSError):
-                write_status(options.status, status)
-
-        before = _last_status(options.status)
+        tell, before = teller(options.status), last_status(options.status)
         service = Service(
             store, loaded, source, l1, ports.now_ms, tell, options.limits, options.shard, before
         )
@@ -135,12 +102,6 @@ def _run_locked(options: Options, ports: Ports) -> int:
         l1.close()
         store.close()
     return 0
-
-
-def _last_status(path: Path) -> Status | None:
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return read_status(path)
-    return None
 
 
 def _loop(service: Service, ports: Ports) -> None:
@@ -158,20 +119,7 @@ def _loop(service: Service, ports: Ports) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The process with the system's clock, signals and standard error."""
     options = parse(sys.argv[1:] if argv is None else argv)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with contextlib.suppress(OSError):
-        os.nice(options.nice)
-
-    def wait(seconds: float) -> bool:
-        # Told, not asked for: whoever started this may be gone before the first line of it runs.
-        return stop.wait(seconds) or (options.parent != 0 and os.getppid() != options.parent)
-
-    def report(text: str) -> None:
-        print(f"settlement: {text}", file=sys.stderr, flush=True)
-
-    return run(options, Ports(lambda: time.time_ns() // 1_000_000, wait, report))
+    return run(options, system_ports(options.nice, options.parent))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-_STOP_S: Final = 10.0
+from exchange.app.children import ended
+
 _BUFFER: Final = 1 << 20
 _READ: Final = 1 << 18
 
@@ -28,11 +29,7 @@ class ChildLink:
         self._hang_up()
         if self._child is not None:
             self._child.terminate()
-            try:
-                self._child.wait(timeout=_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
+            ended(self._child)
 
     def _spawn(self, command: Sequence[str], more: Sequence[int] = ()) -> socket.socket:
         """Start `python -m …command --link N`; our end of the sockets. It gets the descriptors `more` too.

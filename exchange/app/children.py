@@ -21,6 +21,15 @@ def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", *command], start_new_session=True)
 
 
+def ended(child: subprocess.Popen[bytes]) -> None:
+    """Wait for a child that was asked to end, and end by force one that does not."""
+    try:
+        child.wait(timeout=_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
 class Settles(NamedTuple):
     """The module that settles, and what only it is told."""
 
@@ -71,8 +80,4 @@ class Children:
         for child in self._running:
             child.terminate()
         for child in self._running:
-            try:
-                child.wait(timeout=_STOP_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            ended(child)

@@ -8,20 +8,12 @@ DIR/settlement-status.json. One process a directory.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import gc
-import os
-import signal
 import sqlite3
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
-
-import msgspec
 
 from exchange.journal import DiskStorage
 from settlement.data.costs import Policy
@@ -29,19 +21,10 @@ from settlement.node.limits import NodeLimits
 from settlement.node.places import Places, PlacesError
 from settlement.node.signers import Keys
 from settlement.node.wiring import Build, Wire
-from settlement.status import Status, read_status, write_status
+from settlement.running import IDLE_WAIT_S, Ports, last_status, locked, system_ports, teller
 from settlement.store import StoreError
 
-IDLE_WAIT_S: Final = 0.05
 _LAYERS: Final = ("calldata", "blobs", "external")
-
-
-class Ports(NamedTuple):
-    """What the process takes from outside. `wait` sleeps and says whether to stop; units in names."""
-
-    now_ms: Callable[[], int]
-    wait: Callable[[float], bool]
-    report: Callable[[str], None]
 
 
 class Options(NamedTuple):
@@ -100,20 +83,11 @@ def parse(argv: Sequence[str]) -> Options:
     )
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the directory's settlement lock; it dies with the process. Raises BlockingIOError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-
-
 def run(options: Options, ports: Ports) -> int:
     """Settle until `ports.wait` says stop; returns the exit status."""
     places = options.places
     try:
-        with _locked(places.database.with_suffix(".lock")), DiskStorage(places.journal) as storage:
+        with locked(places.database.with_suffix(".lock")), DiskStorage(places.journal) as storage:
             return _run_locked(options, ports, storage)
     except BlockingIOError:
         ports.report(f"another process settles {places.data}")
@@ -129,27 +103,16 @@ def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> int:
     if keys.service is None:
         ports.report("no service key: nobody here calls batches final or pays withdrawals out; anyone may")
 
-    def tell(status: Status) -> None:
-        # A full disk must not stop settlement; a status that stands still tells of it.
-        with contextlib.suppress(OSError):
-            write_status(places.status, status)
-
     build = Build(
         places, address, keys, options.limits, options.policy, options.confirmations, ports.now_ms,
         options.shard,
     )  # fmt: skip
-    with Wire(build, storage, tell, _last_status(places.status)) as wire:
+    with Wire(build, storage, teller(places.status), last_status(places.status)) as wire:
         # The state lives as long as the process: full collections need not look at it again.
         gc.collect()
         gc.freeze()
         _loop(wire, ports)
         return int(wire.is_broken)
-
-
-def _last_status(path: Path) -> Status | None:
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return read_status(path)
-    return None
 
 
 def _loop(wire: Wire, ports: Ports) -> None:
@@ -169,17 +132,4 @@ def _loop(wire: Wire, ports: Ports) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The process with the system's clock, signals and standard error."""
     options = parse(sys.argv[1:] if argv is None else argv)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with contextlib.suppress(OSError):
-        os.nice(options.nice)
-
-    def wait(seconds: float) -> bool:
-        # Told, not asked for: whoever started this may be gone before the first line of it runs.
-        return stop.wait(seconds) or (options.parent != 0 and os.getppid() != options.parent)
-
-    def report(text: str) -> None:
-        print(f"settlement: {text}", file=sys.stderr, flush=True)
-
-    return run(options, Ports(lambda: time.time_ns() // 1_000_000, wait, report))
+    return run(options, system_ports(options.nice, options.parent))

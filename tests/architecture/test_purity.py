@@ -20,7 +20,7 @@ CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "t
 ROOMS = ("exchange", "pricing", "settlement")
 # These processes may not import exchange/app: their `main` reads the clock it hands to all below it.
 CLOCK_OWNERS = {
-    "exchange/app/ports.py", "settlement/process.py", "settlement/node/process.py",
+    "exchange/app/ports.py", "settlement/running.py",
     "settlement/devnet/__main__.py",
 }  # fmt: skip
 # How a package finds its compiled form is not part of the state machine.

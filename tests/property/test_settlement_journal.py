@@ -17,7 +17,8 @@ from exchange.domain import records as r
 from exchange.journal import DiskStorage, JournalWriter
 from exchange.journal.chainlog import ChainLog
 from settlement.l1.mock import MockL1
-from settlement.process import Ports, parse, run
+from settlement.process import parse, run
+from settlement.running import Ports
 from settlement.status import read_status
 from settlement.verify import verify
 from tests.reference.engine import ReferenceEngine

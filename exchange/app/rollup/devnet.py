@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from exchange.app.children import ended
 from exchange.app.stores import StartError
 
 START_S: Final = 60.0
-_STOP_S: Final = 10.0
 _NICE: Final = "5"
 _LISTENING: Final = b"listening on "
 _log = logging.getLogger(__name__)
@@ -58,11 +58,7 @@ class Devnet:
         if self._child is None:
             return
         self._child.terminate()
-        try:
-            self._child.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        ended(self._child)
         self._close_pipe()
         self._child = None
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from settlement import process
+from settlement.running import Ports
 from settlement.status import read_status
 from tests.unit.settlement.rig import is_settled
 
@@ -35,7 +36,7 @@ def live(directory: Path, last_seq: int) -> int:
             time.sleep(0.001)
         return time.monotonic() > deadline
 
-    ports = process.Ports(lambda: time.time_ns() // 1_000_000, wait, lambda text: print(text, flush=True))
+    ports = Ports(lambda: time.time_ns() // 1_000_000, wait, lambda text: print(text, flush=True))
     return process.run(options, ports)
 
 

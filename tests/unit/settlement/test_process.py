@@ -12,7 +12,8 @@ import pytest
 
 from exchange.journal import DiskStorage, read_cursors
 from settlement.l1.mock import MockL1
-from settlement.process import Ports, main, parse, run
+from settlement.process import main, parse, run
+from settlement.running import Ports
 from settlement.status import read_status
 from settlement.verify import verify
 from tests.unit.settlement.journals import JournalBuilder

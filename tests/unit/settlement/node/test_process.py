@@ -9,8 +9,9 @@ import pytest
 from settlement.data.costs import Policy
 from settlement.node.limits import NodeLimits
 from settlement.node.places import NodeAddress, Places
-from settlement.node.process import Options, Ports, _locked, parse, run
+from settlement.node.process import Options, parse, run
 from settlement.node.wiring import Wire
+from settlement.running import Ports, locked
 from settlement.status import read_status
 from tests.unit.settlement.node.rig import Rig
 
@@ -59,7 +60,7 @@ def test_it_tells_its_status_while_the_l1_is_away_and_ends_when_told(begun: Path
 
 def test_what_it_can_not_start_on_is_said(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    with _locked(Places(begun).database.with_suffix(".lock")):
+    with locked(Places(begun).database.with_suffix(".lock")):
         assert run(options(begun), ports(told)) == 1
     assert "another process settles" in told.pop()
     Places(begun).contracts.write_text("nothing")
