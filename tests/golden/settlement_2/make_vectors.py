@@ -4,6 +4,8 @@ day.json      a day with every kind of step: steps, their hashes, chunk leaves, 
 state.json    the state behind that day: every preimage, page and section, and the roots above them
 witness.json  of each kind the first step of the day: what a witness opens, and the roots before and behind it
 header.json   headers and their hashes
+netted.json   the first batches of a netted chain in codec 5: header, what is posted, what stands outside, and
+              the parts that the posted bytes are read as
 """
 
 from __future__ import annotations
@@ -13,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from settlement.hashing import keccak
+from settlement.rollup.codec_5 import Codec5
+from settlement.rollup.derive import Derivation
+from settlement.rollup.netting import Part, decode
 from settlement.stf import leaves, onestep
 from settlement.stf.commitment import Commitment
 from settlement.stf.header import BLOBS, CALLDATA, NETTED, Header, ShardRange
 from settlement.stf.state import State
 from settlement.stf.witness import LeafOpening, Running, Witness, Witnessing
 from settlement.trees.sparse import Proof
+from tests.unit.settlement.rollup.netted_chains import chain_of
 from tests.unit.settlement.stf.every_kind import Played
 
 HERE = Path(__file__).parent
@@ -144,10 +150,37 @@ def headers() -> list[dict[str, str]]:
     return [{"header": each.pack().hex(), "hash": each.hash.hex()} for each in (one, two)]
 
 
+def netted() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    derived = Derivation(Codec5())
+    for batch in chain_of(3, 24):
+        derived.coding.begin(derived.state)
+        parts = decode(batch.payload, derived.coding.known())
+        derived.take(batch.header, batch.payload, batch.outside)
+        told = {"header": batch.header.pack(), "posted": batch.payload, "outside": batch.outside}
+        found.append(
+            {name: one.hex() for name, one in told.items()}
+            | {"parts": [_part(part) for part in parts]}
+        )
+    return found
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if part.net is None:
+        return {"steps": [step.pack().hex() for step in part.steps]}
+    return {"chunks": part.chunks, "changes": part.net.changes, "cash": part.net.cash}
+
+
 def vectors() -> dict[str, Any]:
     """The content of every file, by name."""
     played = Played()
-    return {"day": day(played), "state": state(played), "witness": witnesses(played), "header": headers()}
+    return {
+        "day": day(played),
+        "state": state(played),
+        "witness": witnesses(played),
+        "header": headers(),
+        "netted": netted(),
+    }
 
 
 def main() -> None:

@@ -10,31 +10,16 @@ from settlement.coding.limits import DecodeError
 from settlement.coding.netted import Net
 from settlement.hashing import keccak
 from settlement.rollup import netting
-from settlement.rollup.builder import Batch, BatchBuilder, Limits
+from settlement.rollup.builder import Batch
 from settlement.rollup.codec_5 import Codec5
 from settlement.rollup.derive import Derivation, Fault, Wrong
-from settlement.state import State as LedgerState
 from settlement.stf.header import BLOBS, NETTED
 from settlement.stf.rules import apply
-from settlement.stf.state import State
 from settlement.stf.steps import RECLASS
-from tests.unit.settlement.rollup.chains import ATTESTED
 from tests.unit.settlement.rollup.chains import chain_of as plain_chain_of
-from tests.unit.settlement.streams import TIME_MS, Venue
+from tests.unit.settlement.rollup.netted_chains import chain_of
 
 SEED = 3
-
-
-def chain_of(seed: int, commands: int = 60) -> list[Batch]:
-    frames = Venue(seed).frames(commands)
-    builder = BatchBuilder(LedgerState(), State(), Codec5(), Limits(20, 1 << 60), netted=True)
-    batches: list[Batch] = []
-    for frame in frames:
-        builder.add(frame, TIME_MS)
-        if builder.due(TIME_MS) or frame is frames[-1]:
-            batches.append(builder.close(ATTESTED, TIME_MS + len(batches), BLOBS, 1))
-            builder.begin()
-    return batches
 
 
 @pytest.fixture(scope="module")
