@@ -62,11 +62,13 @@ class GrantSessions:
         """Bind a session to the account of a grant whose key has signed the entry; `done` once it is.
 
         Raises:
-            RpcError: 13020 no such grant; 11030 `grant_revoked`, `grant_expired`, `entry_expired`,
-                `entry_too_far_ahead`; 13021 the session is somebody's already; 13503 nobody verifies now.
+            RpcError: -32602 no such account; 13020 no such grant; 11030 `grant_revoked`, `grant_expired`,
+                `entry_expired`, `entry_too_far_ahead`; 13021 the session is somebody's already; 13503 nobody
+                verifies now.
         """
         self._must_be_free(session)
         self._must_be_timely(entry)
+        self._grants.must_have_account(entry.account)
         self._grants.good(entry.account, entry.grant)
 
         def judge(signer: bytes | None) -> None:
@@ -91,11 +93,13 @@ class GrantSessions:
         """Commands of a session as they are sequenced: those of a grant's name it.
 
         Raises:
-            RpcError: 11030 `grant_revoked`, `grant_expired`, and whatever the grant does not allow.
+            RpcError: 11030 `grant_revoked`, `grant_expired`, and whatever the grant does not allow; -32602
+                the account has been removed.
         """
         number, account = session.grant, session.account
         if not number or account is None:
             return commands
+        self._grants.must_have_account(account)
         grant = self._grants.good(account, number)
         host = self._host
         must_allow(grant, commands, host.clock.now_ms(), host.underlying_of, host.instrument_of)

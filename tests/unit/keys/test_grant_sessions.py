@@ -214,6 +214,21 @@ def test_entries_that_are_not_taken(world: World) -> None:
     assert caught.value.code == 10030
 
 
+def test_a_removed_account_trades_no_more_and_nobody_enters_it(world: World) -> None:
+    client = opened(world)
+    world.rig.venue.retiring.add(world.account)
+    assert "account" in reason(client, "private/sell", instrument_name=NAME, amount=0.005, price=PRICE)
+    assert "account" in reason(world.rig.connect(), OPEN, **entry(world))
+
+
+def test_such_a_session_logs_out_like_any(world: World) -> None:
+    client = opened(world)
+    client.send("private/logout")
+    world.rig.loop.run()
+    assert client.session.close_code
+    assert client.session.logged_out
+
+
 def test_a_frame_cannot_be_passed_for_an_entry(world: World) -> None:
     world.activate(world.grant())
     signed = world.signed(order())
