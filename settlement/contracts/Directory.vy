@@ -47,10 +47,11 @@ struct Entry:
     start: uint256  # first byte in the payload (while walking: among the chunks)
     length: uint256
 
-# Where the content stands: payload byte n at shift + n of the call's data.
+# Where the content stands: payload bytes start … end − 1, from the base on in the call's data.
 struct Place:
-    shift: uint256
-    end: uint256  # of the content
+    base: uint256
+    start: uint256
+    end: uint256
     payload_bytes: uint256
 
 CONTENT_AT: constant(uint256) = 4 + 32 * 20  # where the call's data says where the content is
@@ -180,9 +181,10 @@ def go_on(
     assert hash == before or before == empty(bytes32) and hash == keccak256(abi_encode(empty(Walk))), "WALK"
     assert staticcall PAYLOADS.hash_of(header_hash, data, start, len(content)) == keccak256(content), "SHOWN"
     assert walk.at >= start and walk.at <= start + len(content), "MORE"
-    # The content is read where it stands in the call's data, byte 0 of the payload at the base.
+    # The content is read where it stands in the call's data.
     place: Place = empty(Place)
-    place.shift = 4 + convert(slice(msg.data, CONTENT_AT, 32), uint256) + 32 - start
+    place.base = 36 + convert(slice(msg.data, CONTENT_AT, 32), uint256)
+    place.start = start
     place.end = start + len(content)
     place.payload_bytes = headers.payload_bytes(header)
     now: Walk = walk
@@ -215,7 +217,7 @@ def _varint(place: Place, start: uint256) -> (uint256, uint256, bool):
         if at >= place.end:
             assert place.end >= place.payload_bytes, "MORE"
             break
-        byte: uint256 = convert(slice(msg.data, place.shift + at, 1), uint256)
+        byte: uint256 = convert(slice(msg.data, place.base + (at - place.start), 1), uint256)
         at = unsafe_add(at, 1)
         value |= (byte & 127) << (7 * k)
         if byte < 128:

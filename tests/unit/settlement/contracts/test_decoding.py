@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from settlement.coding.payload import pack, unpack
+from settlement.coding.payload import Entry, Payload, pack, unpack
 from settlement.columns import varint
-from settlement.contracts.decoding import Unproven, plan
+from settlement.contracts.decoding import Unproven, plan, walk
 from settlement.contracts.evm import Reverted
-from settlement.contracts.planning import Suspect, padding
+from settlement.contracts.planning import Suspect, is_shown, padding, shown
+from settlement.contracts.walking import walked
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1 import blobs
 from settlement.l1.openings import BlobOpenings
@@ -163,3 +164,65 @@ def test_who_begins_first_ends_it_first(revm: Machine) -> None:
         decoding.transact(world.challenger, "judge", *judge.arguments)
     world.evm.advance(world.settings.dispute_s // 4 + 1)
     carry_out(world, [judge])
+
+
+def test_a_long_directory_is_walked_in_parts(revm: Machine) -> None:
+    """4,000 chunks of 64 steps, a byte each in the directory but for every hundredth."""
+    found = town(revm)
+    entries = [Entry(1, 64 - (n % 100 == 0), 0, bytes(3)) for n in range(4_000)]
+    payload = pack(Payload(b"", tuple(entries)))
+    header = with_payload(found, payload, chunks=4_000, steps=sum(entry.steps for entry in entries))
+    stages, entry, _ = walked(payload, 3_900)
+    assert len(stages) == 2
+    calls = walk(Suspect(header, payload, prover=found.world.challenger), 3_900, stages)
+    assert max(carry_out(found.world, calls).values()) < GAS_MOST
+    directory = found.world.contracts.directory
+    assert entry is not None
+    assert directory.call("is_entry", header.hash, ZERO_HASH, 3_900, entry)
+    assert not directory.call("is_entry", header.hash, ZERO_HASH, 3_899, entry)
+    with pytest.raises(Reverted, match="WALK"):
+        directory.transact(found.world.challenger, calls[-1].function, *calls[-1].arguments)
+    arguments = (*calls[1].arguments[:-1], bytes(len(calls[1].arguments[-1])))
+    with pytest.raises(Reverted, match="SHOWN"):
+        directory.transact(found.world.user, calls[1].function, *arguments)
+
+
+def test_ranges_shown_are_joined(revm: Machine) -> None:
+    found = town(revm)
+    world, payload = found.world, found.payload
+    world.post(found.header, payload)
+    suspect = Suspect(found.header, payload)
+    spans = [(3, 20), (23, 7), (30, 11)]
+    carry_out(world, shown(suspect, spans))
+    payloads, named = world.contracts.payloads, suspect.named
+    joined = (*named, spans, payload[3:41], (10, 25))
+    payloads.transact(world.user, "join", *joined)
+    assert is_shown(suspect, (10, 25)).holds(payloads.call("hash_of", *named, 10, 25))
+    for wrong, code in (
+        ((*named, spans, payload[3:40] + bytes((payload[40] ^ 1,)), (10, 25)), "SHOWN"),
+        ((*named, spans[::2], payload[3:23] + payload[30:41], (3, 20)), "SHOWN"),
+        ((*named, spans, payload[3:41], (2, 5)), "RANGE"),
+        ((*named, spans, payload[3:41], (40, 2)), "RANGE"),
+    ):
+        with pytest.raises(Reverted, match=code):
+            payloads.transact(world.user, "join", *wrong)
+    with pytest.raises(Reverted, match="RANGE"):
+        payloads.transact(world.user, "show_payload", *suspect.posted, [(len(payload), 1)], payload)
+    with pytest.raises(Reverted, match="DATA"):
+        payloads.transact(world.user, "show_payload", *suspect.posted, [(0, 1)], payload + b"\0")
+
+
+def test_data_outside_is_shown_by_who_has_it_and_its_length_is_the_header_s(revm: Machine) -> None:
+    found = town(revm)
+    world = found.world
+    for length in (len(found.payload), len(found.payload) + 1):
+        header = found.wrongly(2)._replace(layer=2, payload_bytes=length)
+        world.contracts.inbox.transact(world.operator, "post", header.bound(), b"")
+        suspect = Suspect(header, found.payload)
+        if length == len(found.payload):
+            carry_out(world, plan(suspect, found.before, found.committed, world.challenger))
+        else:
+            arguments = (*suspect.posted, [(0, 1)], found.payload)
+            world.contracts.payloads.transact(world.challenger, "show_payload", *arguments)
+        assert world.contracts.inbox.call("head") == 1
+        go_back(found)
