@@ -23,6 +23,7 @@ SEVERITY: Final[dict[str, str]] = {
     "counts": CRITICAL,
     "deposit": CRITICAL,
     "request": CRITICAL,
+    "net": CRITICAL,
     # What users must know of at once.
     "data_withheld": CRITICAL,
     "two_heads": CRITICAL,

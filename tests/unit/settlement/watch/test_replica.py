@@ -16,9 +16,9 @@ from settlement.l1.blobs import shared_kzg
 from settlement.l1.feed import Feed
 from settlement.l1.follower import Mark
 from settlement.l1.port import L1Unavailable
-from settlement.rollup.derive import Derivation
+from settlement.rollup.derive import Derivation, Wrong
 from settlement.watch import replica as module
-from settlement.watch.alarms import Alarm, Alarms
+from settlement.watch.alarms import SEVERITY, Alarm, Alarms
 from settlement.watch.replica import Replica, WrongBatch
 from settlement.watch.snapshots import Following, SnapshotError
 from settlement.watch.store import KEPT_SNAPSHOTS, WatchStore, WatchStoreError, thinned
@@ -234,3 +234,7 @@ def _kind(one: dict[str, object]) -> str:
     assert isinstance(parts, list)
     return f"({','.join(_kind(part) for part in parts)}){kind[5:]}"
 
+
+
+def test_every_kind_of_wrong_has_an_alarm() -> None:
+    assert {wrong.name.lower() for wrong in Wrong} <= set(SEVERITY)
