@@ -21,7 +21,7 @@ ROOMS = ("exchange", "pricing", "settlement")
 # These processes may not import exchange/app: their `main` reads the clock it hands to all below it.
 CLOCK_OWNERS = {
     "exchange/app/ports.py", "settlement/running.py",
-    "settlement/devnet/__main__.py",
+    "settlement/devnet/__main__.py", "settlement/watch/patience.py",
 }  # fmt: skip
 # How a package finds its compiled form is not part of the state machine.
 LOADER = {"exchange/core/__init__.py", "exchange/edge/__init__.py"}
