@@ -14,11 +14,12 @@ TIMEOUT_S: Final = 15.0
 
 class HttpCallError(Exception):
     """There is no answer; the message says why. `code` is stable: ``bad_url``, ``venue_unreachable``,
-    ``not_a_venue``, ``venue_refused``."""
+    ``not_a_venue``, ``venue_refused``; `refusal` is the venue's own code then."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, refusal: int = 0) -> None:
         super().__init__(message)
         self.code = code
+        self.refusal = refusal
 
 
 def call(url: str, method: str, params: dict[str, Any], token: str = "") -> Any:
@@ -40,7 +41,7 @@ def call(url: str, method: str, params: dict[str, Any], token: str = "") -> Any:
     if not isinstance(reply, Reply):
         raise HttpCallError("not_a_venue", f"what answers at {url} is no exchange; write http://host:port")
     if reply.error is not None:
-        raise HttpCallError("venue_refused", f"{url} refuses: {reply.error}")
+        raise HttpCallError("venue_refused", f"{url} refuses: {reply.error}", reply.error.code)
     return reply.result
 
 

@@ -108,6 +108,8 @@ def told(proven: Proven) -> list[str]:
             f"soft     proven: 0x{soft.signer.hex()} has signed sequence {soft.seq} "
             f"(chain {soft.signed.domain.chain_id}, contract 0x{soft.signed.domain.contract.hex()})"
         )
+    else:
+        lines.append("soft     not here: the other side's command made the fill, or it is kept no more")
     if proven.posted is None:
         return [*lines, "posted   not yet"]
     posted = proven.posted

@@ -62,7 +62,7 @@ class L1Part(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The proof of one fill; parts that are not there yet are null."""
+    """The proof of one fill; parts that are not there are null."""
 
     strikebook_fill_proof: int
     trade_id: str

@@ -10,6 +10,11 @@ from clients.http_calls import HttpCallError, call
 from clients.proofs.documents import VERSION, BatchPart, Document, L1Part, ProofError, ReceiptPart
 
 QUOTE_CURRENCY: Final = "USDC"
+KEPT_NO_MORE: Final = 13_020
+NOT_YET: Final = 13_020
+ANOTHERS: Final = 13_021
+"""The command that made the fill is the other side's, which alone has the receipt: it shows all of it."""
+NOBODY: Final = 13_503
 
 
 class Account:
@@ -23,22 +28,22 @@ class Account:
     def fetch(self, trade_id: str) -> Document:
         """The proof of a fill of the account as far as it is there now. ProofError `no_such_trade`."""
         seq = self._seq_of(trade_id)
-        receipt = self._call("private/strikebook_get_receipt", seq=seq)
-        found = self._batch(trade_id)
+        receipt = self._unless("private/strikebook_get_receipt", (KEPT_NO_MORE, ANOTHERS), seq=seq)
+        found = self._unless("private/strikebook_get_fill_proof", (NOT_YET, NOBODY), trade_id=trade_id)
         try:
-            part = msgspec.convert(receipt, ReceiptPart)
+            part = None if receipt is None else msgspec.convert(receipt, ReceiptPart)
             batch = None if found is None else msgspec.convert(_member(found, "batch"), BatchPart)
             l1 = None if found is None else msgspec.convert(_member(found, "l1"), L1Part | None)
         except msgspec.ValidationError as error:
             raise ProofError("not_a_venue", f"{self._url} answers like no exchange: {error}") from None
         return Document(VERSION, trade_id, part, batch, l1)
 
-    def _batch(self, trade_id: str) -> Any:
-        """Its place in a batch; None while it is in none."""
+    def _unless(self, method: str, refusals: tuple[int, ...], **params: Any) -> Any:
+        """What a method says; None for a refusal that leaves a part of the proof out."""
         try:
-            return self._call("private/strikebook_get_fill_proof", trade_id=trade_id)
+            return self._call(method, **params)
         except HttpCallError as error:
-            if error.code == "venue_refused":  # in no batch yet, or nobody settles here
+            if error.refusal in refusals:
                 return None
             raise
 

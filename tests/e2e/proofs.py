@@ -13,6 +13,10 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from clients import authorising
+from clients.proofs import documents
+from clients.proofs.checking import check
+from clients.proofs.fetching import Account
+from clients.proofs.l1 import Node
 from exchange.app.attesting.files import signed_log
 from exchange.app.calls import CallError
 from exchange.attest import chain, grants
@@ -24,7 +28,7 @@ from exchange.attest.signed_receipts import unpack_signed_receipt, verify_signed
 from exchange.domain import commands as c
 from exchange.domain import records as r
 from exchange.journal import ChainLog, DiskStorage
-from tests.e2e.test_restart import User, children
+from tests.e2e.test_restart import PERPETUAL, User, children
 from tests.e2e.venue import Venue, wait_until
 
 OWNER, KEY = Signer(b"\x01" * 32), Signer(b"\x03" * 32)
@@ -63,6 +67,24 @@ def proven(user: User, seq: int) -> int:
     assert verify_signed_receipt(proof, command, events, raw(said["signer"]), recover)
     assert int.from_bytes(command[8:12], "little") == user.account
     return command[0]
+
+
+def fill_is_final(venue: Venue, user: User, node_url: str, *, by_taker: bool) -> None:
+    """The user's newest fill is proven by a posted batch that the L1 holds as final, and, to whose command
+    made it, by the signed chain."""
+    found = user.call("private/get_user_trades_by_instrument", instrument_name=PERPETUAL, sorting="desc")
+    trade = found["trades"][0]
+    account = Account(venue.url, user.key["client_id"], user.key["client_secret"])
+    document = documents.read(documents.write(account.fetch(trade["trade_id"])))
+    proven = check(document, recover)
+    assert proven.posted is not None
+    assert proven.l1 is not None
+    assert user.account == (proven.fill.taker if by_taker else proven.fill.maker)
+    node = Node(node_url, raw(proven.l1.inbox))
+    assert (proven.soft is not None) == by_taker
+    if proven.soft is not None:
+        assert (proven.soft.seq, proven.soft.signer) == (trade["seq"], node.sequencer())
+    assert node.holds(proven.posted, proven.l1, final=True)
 
 
 def signs(venue: Venue) -> None:

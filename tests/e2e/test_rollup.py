@@ -27,6 +27,7 @@ from settlement.status import Status, read_status
 from settlement.stf.header import unpack_header
 from settlement.stf.leaves import read_withdrawal
 from settlement.stf.state import WITHDRAWAL_PAID
+from tests.e2e.proofs import fill_is_final
 from tests.e2e.test_restart import PERPETUAL, User, children
 from tests.e2e.test_withdrawals import state_of
 from tests.e2e.venue import Venue, wait_until
@@ -148,6 +149,8 @@ def test_a_venue_settles_on_a_chain_through_kills_of_everybody(tmp_path: Path) -
         assert chain.balance_micro() == 0, "nothing leaves the bridge out of a state that is not final"
         chain.let_windows_pass()
         wait_until(lambda: chain.status().final_seq >= last, "what was confirmed to be final")
+        for user in (one, two):
+            fill_is_final(venue, user, chain.places.address().url, by_taker=user is one)
         wait_until(lambda: chain.balance_micro() == 123_500_000, "the bridge's payments")
         # Past the operator: asked for on the L1, with a proof out of the chain's own data.
         before = one.summary()["balance"]

@@ -74,6 +74,13 @@ def test_what_is_in_no_batch_yet_is_soft(
             "private/strikebook_get_fill_proof",
         ]
     assert "posted   not yet" in capsys.readouterr().out
+    forbidden = {"error": {"code": 13_021, "message": "forbidden"}}
+    resting = {**answers(world, trade_id), "private/strikebook_get_receipt": forbidden}
+    with venue(resting) as (url, _):
+        assert main([*arguments[:3], url, *arguments[4:]]) == 0
+    said = capsys.readouterr().out
+    assert "soft     not here" in said
+    assert "posted   proven" in said
     nothing = {**soft, "private/get_user_trades_by_currency": {"result": {"trades": [], "has_more": False}}}
     odd = {**soft, "private/strikebook_get_receipt": {"result": {"seq": 1}}}
     for wrong, code in ((nothing, "no_such_trade"), (odd, "not_a_venue")):
