@@ -37,7 +37,7 @@ from exchange.gateway.sockets.server import Server
 from exchange.gateway.streams.log import JournalEventLog
 from exchange.gateway.streams.store import StreamStore
 from exchange.gateway.venue import Venue
-from exchange.journal import DiskStorage, Kind, recover, scan
+from exchange.journal import DiskStorage, recover
 from exchange.keys.authentication import CredentialAuthenticator
 from exchange.keys.credentials import Credentials
 
@@ -163,12 +163,6 @@ class Stage:
             found += read
         invariants.check(self.engine)
         return found
-
-    def sequenced_since(self, seq: int) -> set[int]:
-        """The types of the commands in the journal from `seq` on."""
-        frames = scan(self._storage, Kind.COMMANDS, 0, seq)
-        later = (commands.split(frame.payload)[max(0, seq - frame.first_seq) :] for frame in frames)
-        return {record[0] for records in later for record in records}
 
     async def at(self, now_ms: int) -> None:
         """Let it be that time, sequenced."""

@@ -75,7 +75,11 @@ def market(feed_seq: int, index: int, low: int, low_delta: int, high: int, high_
 
 
 async def opening(stage: Stage) -> None:
-    """Listings, parameters, first marks: index 100,000, the calls at 5,000 and 2,000."""
+    """Listings, parameters, first marks: index 100,000, the calls at 5,000 and 2,000.
+
+    The venue opens by itself: its command to open must not come between those a test counts.
+    """
+    await stage.wait_open()
     await stage.operate(
         commands.time(NOW_MS),
         commands.set_rules(2),
@@ -85,7 +89,6 @@ async def opening(stage: Stage) -> None:
         commands.list_instrument(2, perpetual()),
         commands_risk.risk(0, RISK),
         market(1, 100_000, 5_000, 55, 2_000, 25),
-        commands.set_mode(r.MODE_OPEN),
     )
 
 
