@@ -32,7 +32,7 @@ def void(found: Town, header: Header, payload: bytes, *, data: bytes = ZERO_HASH
 
 
 def test_chunks_that_decode_to_others(any_machine: Machine) -> None:
-    found = town(any_machine, 12, 6)
+    found = town(any_machine, 4, 2)
     for chunk in range(2):
         header = found.wrongly(chunk)
         found.world.post(header, found.payload)
