@@ -89,6 +89,7 @@ class Replica:
         self.wrong: WrongBatch | None = None
         self.missing: MissingData | None = None
         self.final_id = int.from_bytes(store.meta(_FINAL), "big")
+        self._queues: Queues | None = None
         self.stop_at: int | None = None
         """No batch behind this one is taken; None: all are."""
         self._since_snapshot = 0
@@ -124,6 +125,7 @@ class Replica:
         Raises:
             L1Unavailable: nothing is lost, poll again. WatchStoreError.
         """
+        self._queues = None
         try:
             items = self._feed.poll()
         except L1Reorganised as error:
@@ -232,12 +234,15 @@ class Replica:
     def _take(self, header: Header, payload: bytes, with_trace: bool) -> Sequence[Chunk]:
         """Apply a batch. Raises Fault; what the L1 says of its queues is asked as of its head."""
         one = self.following
-        one.ask(Queues(self.rollup, self.rollup.ethereum.head()))
+        if self._queues is None:
+            self._queues = Queues(self.rollup, self.rollup.ethereum.head())
+        one.ask(self._queues)
         before = one.derivation.batch_id
         try:
             return one.derivation.take(header, payload, with_trace=with_trace)
         except L1Error:
             # The state stands somewhere in the batch: back in front of it, and the same again later.
+            self._queues = None
             self._restore(before)
             raise
 
