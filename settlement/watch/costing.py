@@ -24,7 +24,8 @@ WEI_A_GWEI: Final = 10**9
 EPILOG: Final = """\
 The newest batches posted are priced on every layer at the L1's prices of now: bytes of payload, execution gas
 and blob gas, and their price, for one fill. "posted" counts the batches each layer really carries. Blobs are
-paid whole: a batch that leaves them half empty pays for both halves. --token-usd prices ether.
+paid whole: a batch that leaves them half empty pays for both halves. "paid" is what the L1's receipts say of
+these batches as they were posted. --token-usd prices ether.
 
 exit status: 0; 2 it could not begin; 4 the L1 does not answer.
 """
@@ -44,6 +45,14 @@ class Row(msgspec.Struct, frozen=True):
     micro_usd_per_fill: float
 
 
+class Paid(msgspec.Struct, frozen=True):
+    """What posting these batches has cost by the L1's receipts, a fill."""
+
+    gas_per_fill: float
+    blob_gas_per_fill: float
+    wei_per_fill: int
+
+
 class Costs(msgspec.Struct, frozen=True):
     """The table, and the prices it was made with (wei a unit)."""
 
@@ -52,6 +61,7 @@ class Costs(msgspec.Struct, frozen=True):
     batches: int
     fills: int
     rows: list[Row]
+    paid: Paid | None = None
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -59,6 +69,7 @@ class Sample(msgspec.Struct, frozen=True):
 
     header: Header
     payload: bytes
+    transaction: bytes
 
 
 def sampled(rollup: Rollup, feed: Feed, most: int) -> list[Sample]:
@@ -69,7 +80,7 @@ def sampled(rollup: Rollup, feed: Feed, most: int) -> list[Sample]:
         before = feed.marks
         for item in feed.poll():
             if isinstance(item, Arrived) and item.header and item.payload is not None and item.header.fills:
-                found.append(Sample(item.header, item.payload))
+                found.append(Sample(item.header, item.payload, item.posted.transaction))
                 del found[:-most]
         if feed.marks == before or feed.marks[-1].number >= head.number:
             return found
@@ -98,6 +109,18 @@ def table(samples: Sequence[Sample], prices: Prices) -> list[Row]:
     return rows
 
 
+def paid(rollup: Rollup, samples: Sequence[Sample]) -> Paid | None:
+    """What the receipts say; None where there are none. Raises L1Error."""
+    receipts = [rollup.ethereum.receipt(one.transaction) for one in samples]
+    pairs = [(one, found) for one, found in zip(samples, receipts, strict=True) if found is not None]
+    fills = sum(one.header.fills for one, _ in pairs)
+    if not fills:
+        return None
+    gas, blob_gas = (sum(getattr(found, name) for _, found in pairs) for name in ("gas_used", "blob_gas"))
+    wei = sum(one.gas_used * one.price_wei + one.blob_gas * one.blob_price_wei for _, one in pairs)
+    return Paid(round(gas / fills, 2), round(blob_gas / fills, 2), wei // fills)
+
+
 def printed(costs: Costs) -> str:
     """The table for people."""
     lines = [
@@ -111,6 +134,11 @@ def printed(costs: Costs) -> str:
         f"{row.micro_usd_per_fill:>12,.1f}"
         for row in costs.rows
     )
+    if costs.paid is not None:
+        lines.append(
+            f"{'paid':<10}{costs.batches:>8,}{'':>9}{costs.paid.gas_per_fill:>12,.1f}"
+            f"{costs.paid.blob_gas_per_fill:>12,.1f}{costs.paid.wei_per_fill / WEI_A_GWEI:>14,.1f}"
+        )
     return "\n".join(lines)
 
 
@@ -142,7 +170,8 @@ def costs_of(options: argparse.Namespace, clock: Clock) -> Costs:
         raise L1Unavailable(market.error)
     samples = patience.of(lambda: sampled(rollup, connection.feed_from(()), max(1, options.batches)))
     fills = sum(one.header.fills for one in samples)
-    return Costs(prices.gas_wei, prices.blob_gas_wei, len(samples), fills, table(samples, prices))
+    receipts = patience.of(lambda: paid(rollup, samples))
+    return Costs(prices.gas_wei, prices.blob_gas_wei, len(samples), fills, table(samples, prices), receipts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -262,5 +262,6 @@ def test_costs_of_a_fill_on_every_layer(venue: Venue, capsys: pytest.CaptureFixt
     assert (rows["calldata"]["posted"], rows["blobs"]["posted"]) == (1, 0)
     assert rows["blobs"]["blob_gas_per_fill"] == 131_072 / 4
     assert rows["calldata"]["micro_usd_per_fill"] > rows["external"]["micro_usd_per_fill"] > 0
+    assert 0 < costs["paid"]["gas_per_fill"] < 2 * rows["calldata"]["gas_per_fill"]
     assert costing.main(["costs", *venue.where]) == 0
     assert "calldata" in capsys.readouterr().out
