@@ -114,6 +114,13 @@ class Feed:
         except LookupError as error:
             raise L1Unavailable(f"the blobs of batch {posted.batch_id}: {error}") from error
 
+    def blobs(self, posted: Posted) -> tuple[bytes, ...] | None:
+        """A batch's blobs; None where they can not be had. Raises L1Unavailable."""
+        try:
+            return self._blobs_of(posted, self._rollup.published(posted))
+        except LookupError:
+            return None
+
     def _from_blobs(self, posted: Posted, published: Published, header: Header) -> bytes:
         return packing.unpack(self._blobs_of(posted, published), header.payload_bytes)
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from settlement.contracts import abi
 from settlement.contracts.decoding import Unproven
 from settlement.contracts.packing import Progress
+from settlement.contracts.planning import Suspect
 from settlement.hashing import ZERO_HASH, keccak
 from settlement.l1.ethereum import Head
 from settlement.l1.judging import (
@@ -31,7 +32,7 @@ from settlement.rollup.derive import Wrong
 from settlement.stf.errors import TransitionError
 from settlement.stf.header import EXTERNAL, NETTED, Header
 from settlement.watch.cases import Case, ChunkProof, is_of_decoding
-from settlement.watch.undecodable import Plans, to_demand
+from settlement.watch.undecodable import Plans, Stray, to_demand
 
 STEPS_AT_ONCE: Final = 24
 """Of 64 fills about 8 million gas; a transaction may have 16."""
@@ -158,6 +159,12 @@ class Challenger:
         return Move((call,), f"proving that the payload of batch {header.batch_id} decodes to something else")
 
     # --- demanding ---------------------------------------------------------------------------------
+
+    def padding(self, suspect: Suspect, stray: Stray, at: Head) -> Move:
+        """The next move where blobs hold what no payload has."""
+        call = self._plans.padding(suspect, stray, at)
+        text = f"proving that element {stray.element} of the blobs is of no payload"
+        return Move((call,) if call else (), text)
 
     def data_demanded(self, target: Target, at: Head) -> Move:
         """The next move where the data of a batch is missing."""

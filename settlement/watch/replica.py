@@ -221,6 +221,10 @@ class Replica:
         """Proofs over a batch's blobs; None where its data is elsewhere. Raises L1Unavailable."""
         return self._feed.openings(posted) if header.layer & ~NETTED == BLOBS else None
 
+    def blobs(self, posted: Posted) -> tuple[bytes, ...] | None:
+        """A batch's blobs; None where they can not be had. Raises L1Unavailable."""
+        return self._feed.blobs(posted)
+
     def supply(self, batch_id: int, payload: bytes) -> None:
         """Data of a batch that was published in another way; what is not the header's is not taken."""
         kept = self._store.batch(batch_id)

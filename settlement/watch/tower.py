@@ -18,7 +18,7 @@ from settlement.l1.port import L1Rejected, L1Unavailable
 from settlement.l1.sender import Call, Sender
 from settlement.rollup.coding import Undecodable
 from settlement.stf.chunks import Chunk
-from settlement.stf.header import Header, unpack_header
+from settlement.stf.header import BLOBS, Header, unpack_header
 from settlement.stf.state import State
 from settlement.watch.alarms import Alarms
 from settlement.watch.cases import Case, is_of_decoding
@@ -34,7 +34,7 @@ from settlement.watch.replica import (
     WrongBatch,
 )
 from settlement.watch.snapshots import Following
-from settlement.watch.undecodable import Decoding
+from settlement.watch.undecodable import Decoding, Stray, stray_in
 
 REFUSALS_BELIEVED: Final = 3
 
@@ -81,6 +81,7 @@ class Watchtower:
         self._rules = rules
         self._case: Case | None = None
         self._refusals = _Refusals()
+        self._stray: tuple[Suspect, Stray] | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -198,11 +199,27 @@ class Watchtower:
         assert missing is not None
         assert missing.header is not None
         target = Target(missing.header, missing.posted.data)
+        padded = self._padded(missing, missing.header)
+        if padded is not None:
+            return self._means.challenger.padding(*padded, head)
         move = self._means.challenger.data_demanded(target, head)
         if demands_of(self._judges.demands(head), missing.header):
             self.alarms.raise_("data_withheld", "its data was demanded", missing.posted.batch_id)
         self._learn_answers(target, head)
         return move
+
+    def _padded(self, missing: MissingData, header: Header) -> tuple[Suspect, Stray] | None:
+        """What keeps blobs that are there from being a payload."""
+        if header.layer != BLOBS:
+            return None
+        if self._stray is None or self._stray[0].header != header:
+            blobs = self.replica.blobs(missing.posted)
+            stray = None if blobs is None else stray_in(blobs, header.payload_bytes)
+            if stray is None:
+                return None
+            openings = self.replica.openings(missing.posted, header)
+            self._stray = Suspect(header, b"", missing.posted.data, openings), stray
+        return self._stray
 
     def _stands(self, head: Head) -> bool:
         """Whether the case's batch is still the chain's, and not final."""

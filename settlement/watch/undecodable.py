@@ -7,13 +7,20 @@ first that was not comes next.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from settlement.contracts.compiler import compiled
 from settlement.contracts.decoding import Before, plan
 from settlement.contracts.deployment import SOURCES
 from settlement.contracts.evm import Contract
-from settlement.contracts.planning import Planned, Suspect
+from settlement.contracts.planning import (
+    ELEMENT_BYTES,
+    ELEMENTS_PER_BLOB,
+    Planned,
+    Suspect,
+    padding,
+)
 from settlement.hashing import keccak
 from settlement.l1.ethereum import Head
 from settlement.l1.judging import ChunkOpening
@@ -23,6 +30,8 @@ from settlement.l1.sender import Call
 from settlement.stf.chunks import Chunk
 from settlement.trees import binary
 
+WORD_BYTES: Final = 32
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -30,6 +39,25 @@ class Decoding:
 
     suspect: Suspect
     before: Before
+
+
+class Stray(NamedTuple):
+    """An element of blobs, counted through all, that no payload has there, and what stands in it."""
+
+    element: int
+    value: int
+
+
+def stray_in(blobs: Sequence[bytes], payload_bytes: int) -> Stray | None:
+    """The first element that begins with another byte than 0, or has bytes behind the payload's end."""
+    for number, blob in enumerate(blobs):
+        for at in range(0, len(blob), WORD_BYTES):
+            element = number * ELEMENTS_PER_BLOB + at // WORD_BYTES
+            raw = blob[at : at + WORD_BYTES]
+            inside = min(max(0, payload_bytes - element * ELEMENT_BYTES), ELEMENT_BYTES)
+            if raw[0] or any(raw[1 + inside :]):
+                return Stray(element, int.from_bytes(raw, "big"))
+    return None
 
 
 class Plans:
@@ -55,7 +83,14 @@ class Plans:
             self._plans[key] = plan(
                 decoding.suspect, decoding.before, Shown(decoding, shown), self._prover
             )
-        for planned in self._plans[key]:
+        return self._first(self._plans[key], at)
+
+    def padding(self, suspect: Suspect, stray: Stray, at: Head) -> Call | None:
+        """The next call that proves an element of the blobs to be none of a payload; None: all were made."""
+        return self._first(padding(replace(suspect, prover=self._prover), *stray), at)
+
+    def _first(self, plan: Sequence[Planned], at: Head) -> Call | None:
+        for planned in plan:
             if not self._is_done(planned, at):
                 contract = self._contract(planned.contract)
                 return Call(contract.address, contract.data(planned.function, *planned.arguments))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from settlement.l1.blobs import pack, shared_kzg
 from settlement.l1.judging import chunk_opening
 from settlement.stf.chunks import Chunk
-from settlement.stf.header import Header
+from settlement.stf.header import BLOBS, Header
 from settlement.stf.steps import step_hashes
 from settlement.trees import binary
 from tests.e2e.lies.operator import OPERATOR, SETTINGS, WATCHER, Operator, Town
 from tests.e2e.lies.test_withheld import STEPS, begun
 from tests.e2e.lies.test_wrong_batches import must_be_punished
 from tests.e2e.lies.watching import Watch
+from tests.unit.settlement.l1.backends import Devnet
+from tests.unit.settlement.l1.test_feed import source
 from tests.unit.settlement.stf import every_kind as day
 
 
@@ -79,3 +82,21 @@ def with_chunk(header: Header, operator: Operator, stolen: Chunk) -> Header:
     leaves = [chunk.leaf for chunk in operator.building]
     leaves[3] = stolen.leaf
     return header._replace(chunk_root=binary.root(leaves))
+
+
+def test_blobs_that_hold_what_no_payload_has_cost_the_bond() -> None:
+    """Nobody could read the batch, and the data is on the chain, so that it can not be demanded."""
+    backend = Devnet()
+    town = Town(backend)
+    operator = begun(town)
+    chunks, done, payload, tables = operator.build(day.TRADING[:4])
+    (blob,) = pack(payload)
+    sidecar = shared_kzg().sidecar([blob[:-1] + b"\1"], cells=False)
+    header = operator.header(chunks, done, payload, tables)._replace(layer=BLOBS, blobs=1)
+    call = town.rollup.post(header.bound(), sidecar=sidecar)
+    hashes = town.chain.carry(sidecar)
+    town.chain.transact(OPERATOR.address, call.to, call.data, blobs=hashes)
+    watch, before = Watch(town, blobs=source(backend)), town.tokens(WATCHER.address)
+    watch.until_void(2)
+    assert "data_unavailable" in watch.codes
+    must_be_punished(town, watch, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from settlement.data.archive import BlobSource
 from settlement.data.external import Reader
 from settlement.l1.blobs import shared_kzg
 from settlement.l1.feed import Feed
@@ -24,11 +25,13 @@ class Watch:
 
     def __init__(
         self, town: Town, path: str | Path = ":memory:", *, external: Reader | None = None,
-        armed: bool = True, rules: Callable[[Alarms, WatchStore], Sequence[Rule]] = lambda alarms, store: (),
+        blobs: BlobSource | None = None, armed: bool = True,
+        rules: Callable[[Alarms, WatchStore], Sequence[Rule]] = lambda alarms, store: (),
     ) -> None:  # fmt: skip
         self.town = town
         self.said: list[Alarm] = []
         self._path, self._external, self._armed, self._rules = path, external, armed, rules
+        self._blobs = blobs
         self.alarms = Alarms(self.said.append, lambda: 0)
         self.store = self._open()
         self.tower = self._tower()
@@ -48,7 +51,7 @@ class Watch:
         rollup, judges = self.town.rollup, self.town.judges
 
         def feed(marks: Sequence[Mark]) -> Feed:
-            return Feed(rollup, shared_kzg(), external=self._external, marks=marks)
+            return Feed(rollup, shared_kzg(), blobs=self._blobs, external=self._external, marks=marks)
 
         replica = Replica(rollup, self.store, feed, lambda _: True)
         means = None
