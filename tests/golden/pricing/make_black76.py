@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from decimal import Decimal, getcontext
+from decimal import Context, Decimal, getcontext, localcontext
 from pathlib import Path
 
-getcontext().prec = 400
+DIGITS = Context(prec=400)
+"""Entered where it is computed: the process's own context belongs to others too."""
 ONE, HALF = Decimal(1), Decimal("0.5")
 DAYS = Decimal(365)
 
@@ -38,7 +39,8 @@ def pi() -> Decimal:
     return 16 * atan_inverse(5) - 4 * atan_inverse(239)
 
 
-SQRT_2PI = (2 * pi()).sqrt()
+with localcontext(DIGITS):
+    SQRT_2PI = (2 * pi()).sqrt()
 
 
 def density(x: Decimal) -> Decimal:
@@ -61,6 +63,11 @@ def cumulative(x: Decimal) -> Decimal:
 
 def greeks(f: float, k: float, y: float, v: float, is_call: bool, d: float) -> dict[str, str]:
     """Price and Greeks in the field's units, 20 digits."""
+    with localcontext(DIGITS):
+        return _greeks(f, k, y, v, is_call, d)
+
+
+def _greeks(f: float, k: float, y: float, v: float, is_call: bool, d: float) -> dict[str, str]:
     forward, strike, years, vol, discount = (Decimal(value) for value in (f, k, y, v, d))
     stdev = vol * years.sqrt()
     d1 = (forward / strike).ln() / stdev + stdev / 2
@@ -88,7 +95,8 @@ def main() -> None:
     ):
         if forward == 1.0 and discount != 1.0:
             continue
-        strike = float(Decimal(forward) * Decimal(-x).exp())
+        with localcontext(DIGITS):
+            strike = float(Decimal(forward) * Decimal(-x).exp())
         if abs(x) / (vol * years**0.5) > 34.0:
             continue
         for is_call in (True, False):
