@@ -61,9 +61,10 @@ class Opening:
         if one.what != DATA:
             return self._chunk(self._judges, one, header)
         packed = self._store.packed_batch(batch_id)
-        if packed is None or keccak(packed[1]) != header.data_hash:
-            return None
-        return self._judges.answer_data(one.number, header, packed[1])
+        for data in (packed[1] if packed else b"", self._store.outside(batch_id) or b""):
+            if keccak(data) == header.data_hash:
+                return self._judges.answer_data(one.number, header, data)
+        return None
 
     def _chunk(self, judges: Judges, one: Demand, header: Header) -> Call | None:
         chunks, trace = self._store.records(header.batch_id), self._store.trace(header.batch_id)
