@@ -123,7 +123,7 @@ sim: setup  ## seeded simulation until stopped
 
 test-l1: setup  ## settlement against a real Ethereum node (anvil, which npm fetches)
 	@command -v npm > /dev/null || (echo "make test-l1 needs npm: it fetches anvil, the Ethereum node" >&2; exit 1)
-	@$(PY) -m pytest -q -m l1 tests/unit/settlement $(ARGS)
+	@$(PY) -m pytest -q -m l1 tests/unit/settlement tests/e2e $(ARGS)
 
 conformance: setup  ## unmodified public clients against a running venue
 	@$(PY) -m pytest -q tests/conformance $(ARGS)
