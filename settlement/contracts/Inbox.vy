@@ -51,8 +51,8 @@ PAYLOAD: constant(uint256) = 131072
 CLOCK_MS: constant(uint256) = 900_000
 MOST_FINALISED: constant(uint256) = 256
 
-TOKEN: immutable(Token)
-BRIDGE: immutable(Bridge)
+TOKEN: public(immutable(Token))
+BRIDGE: public(immutable(Bridge))
 OPERATOR: public(immutable(address))
 SEQUENCER: public(immutable(address))
 BOND_LEAST: public(immutable(uint256))

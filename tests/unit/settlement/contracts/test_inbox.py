@@ -28,6 +28,9 @@ def test_batches_follow_one_another_and_become_final(any_machine: Machine) -> No
     inbox = world.contracts.inbox
     first = world.execute(INDEX)
     second = world.execute([s.Step(s.INDEX, p=62_000 * 10**6)])
+    told = [inbox.call(name) for name in ("BRIDGE", "TOKEN", "escape")]
+    contracts = world.contracts
+    assert told == [each.address for each in (contracts.bridge, contracts.token, contracts.escape)]
     assert (inbox.call("head"), inbox.call("final_head")) == (2, 0)
     assert inbox.call("is_posted", 1, first.hash, ZERO_HASH, first.new_root)
     assert not inbox.call("is_posted", 1, second.hash, ZERO_HASH, second.new_root)
