@@ -44,7 +44,9 @@ def rollup_settles(config: Config, confirmations: int) -> Settles:
     latency_s = told if told is not None else 60.0 if config.l1_url else config.batch_seconds
     arguments = ("--latency-seconds", str(latency_s), "--layers", config.data_layers)
     least = "0" if config.l1_url else "75"
-    told_too = ("--confirmations", str(confirmations), "--least-fill", least)
+    told_too = ["--confirmations", str(confirmations), "--least-fill", least]
+    if config.netted:
+        told_too.append("--netted")
     return Settles("settlement.node", (*arguments, *told_too))
 
 

@@ -86,6 +86,8 @@ class Config:
     batch_latency_seconds: float | None = None
     """How old a batch may become where fuller blobs would be cheaper; None: 60 on a node's chain, on the
     development chain no older than `batch_seconds`."""
+    netted: bool = False
+    """Post what fills come to, and keep the fills in the external store."""
     data_layers: str = "calldata,blobs"
 
     @property

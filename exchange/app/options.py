@@ -135,6 +135,10 @@ def _add_l1(parser: argparse.ArgumentParser) -> None:
         "--data-layers", default=usual.data_layers, metavar="LIST",
         help="where batches' data may go, out of calldata, blobs, external (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--netted", action="store_true",
+        help="post only what fills come to, in blobs; the fills themselves are in DATA/external",
+    )  # fmt: skip
 
 
 def _l1_checked(options: argparse.Namespace) -> None:
@@ -281,4 +285,5 @@ def config_of(options: argparse.Namespace) -> Config:
         l1_confirmations=options.l1_confirmations,
         batch_latency_seconds=options.batch_latency,
         data_layers=options.data_layers,
+        netted=options.netted,
     )

@@ -27,12 +27,14 @@ _NO_PROOF = bytes(6)  # verifier version and proof length, which the inbox does 
 
 
 class Arrived(NamedTuple):
-    """A batch. `header` is None where its bytes are none; `payload` is None where `missing` says why."""
+    """A batch. `header` is None where its bytes are none; `payload`, which decodes to its chunks, is None where
+    `missing` says why. Of a netted batch it is what stands outside, and `net` what the blobs hold."""
 
     posted: Posted
     header: Header | None
     payload: bytes | None
     missing: str
+    net: bytes | None = None
 
 
 class Final(NamedTuple):
@@ -95,17 +97,24 @@ class Feed:
         is_hashed = header.layer & ~NETTED != BLOBS
         if len(payload) != header.payload_bytes or (is_hashed and keccak(payload) != header.data_hash):
             return Arrived(posted, header, None, f"the data of batch {posted.batch_id} is another's")
-        return Arrived(posted, header, payload, "")
+        if not header.layer & NETTED:
+            return Arrived(posted, header, payload, "")
+        try:
+            return Arrived(posted, header, self._outside(header), "", payload)
+        except DataMissing as error:
+            return Arrived(posted, header, None, str(error), payload)
 
     def _payload(self, posted: Posted, published: Published, header: Header) -> bytes:
         layer = header.layer & ~NETTED
         if layer == BLOBS:
             return self._from_blobs(posted, published, header)
-        if layer == EXTERNAL:
-            if self._external is None:
-                raise DataMissing("no external store is known")
-            return fetch(self._external, header.data_hash, self._kzg)
-        return published.payload
+        return self._outside(header) if layer == EXTERNAL else published.payload
+
+    def _outside(self, header: Header) -> bytes:
+        """What the external store has of a batch."""
+        if self._external is None:
+            raise DataMissing("no external store is known")
+        return fetch(self._external, header.data_hash, self._kzg)
 
     def openings(self, posted: Posted) -> BlobOpenings:
         """A batch's blobs, as proofs on the chain open them. Raises L1Unavailable where they are missing."""

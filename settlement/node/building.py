@@ -50,7 +50,8 @@ class Building:
 
     def __init__(
         self, store: NodeStore, loaded: Loaded, sources: Sources, closing: Closing,
-        now_ms: Callable[[], int], waiting_batches: Callable[[int], int], shard: int = 0,
+        now_ms: Callable[[], int], waiting_batches: Callable[[int], int], shard: int = 0, *,
+        netted: bool = False,
     ) -> None:  # fmt: skip
         """`waiting_batches`: how many of this many built ones are not on the L1, as far as is known."""
         self._store = store
@@ -61,7 +62,7 @@ class Building:
         self._builder = BatchBuilder(
             loaded.ledger_state, loaded.state, Codec5.restored(loaded.coding), classes=sources.classes,
             shard=shard, last_batch_id=loaded.batch_id, last_seq=loaded.next_seq - 1,
-            looked_at=loaded.looked_at, deposits=sources.deposits,
+            looked_at=loaded.looked_at, deposits=sources.deposits, netted=netted,
         )  # fmt: skip
         last = store.header(loaded.batch_id)
         self._closed_ms = last.closed_ms if last else 0

@@ -8,6 +8,10 @@ MOST_FILLS: Final = 10_000
 """A batch of so many is closed whatever happens."""
 MOST_BYTES: Final = 500_000
 """And one whose payload could come to so much: six blobs hold 761,856 bytes."""
+MOST_OUTSIDE_BYTES: Final = 131_072
+"""What a netted batch may keep outside: more could not be shown in one transaction."""
+MOST_NETTED_BYTES: Final = 100_000
+"""So a netted batch is closed before it: what is above it are tables."""
 LAZY_BATCHES: Final = 8
 """With so many batches waiting for the L1, further ones close by size, or after `LAZY_MS`."""
 LAZY_MS: Final = 30_000

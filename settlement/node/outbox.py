@@ -88,6 +88,12 @@ class Outbox:
             self._external.put(payload)
             return Ready(header.bound())
         assert layer == BLOBS
+        if header.layer & NETTED:
+            outside = self._store.outside(header.batch_id)
+            if self._external is None or outside is None:
+                raise PostingHalted(f"batch {header.batch_id} is netted and its chunks have no place")
+            # There before the header that commits to it is.
+            self._external.put(outside)
         sidecar: Sidecar = self._kzg.sidecar(packing.pack(payload), cells=self._cells)
         # Kept before it is posted: the L1 forgets blobs after some weeks.
         self._archive.keep(sidecar)

@@ -35,6 +35,7 @@ class Options(NamedTuple):
     policy: Policy
     confirmations: int
     shard: int
+    netted: bool
     nice: int
     parent: int
 
@@ -61,6 +62,9 @@ def parse(argv: Sequence[str]) -> Options:
         "--least-fill", type=int, default=0, help="percent: emptier blobs only where calldata can not be"
     )
     parser.add_argument("--confirmations", type=int, default=3, help="blocks until a batch is confirmed")
+    parser.add_argument(
+        "--netted", action="store_true", help="post what fills come to, in blobs; fills go into DATA/external"
+    )
     parser.add_argument("--shard", type=int, default=0)
     parser.add_argument("--nice", type=int, default=5, help="lower this process's priority by so much")
     parser.add_argument("--parent", type=int, default=0, help="stop when this is not the parent any more")
@@ -78,6 +82,7 @@ def parse(argv: Sequence[str]) -> Options:
         Policy(**{layer: layer in layers for layer in _LAYERS})._replace(least_fill_percent=found.least_fill),
         found.confirmations,
         found.shard,
+        found.netted,
         found.nice,
         found.parent,
     )
@@ -105,7 +110,7 @@ def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> int:
 
     build = Build(
         places, address, keys, options.limits, options.policy, options.confirmations, ports.now_ms,
-        options.shard,
+        options.shard, options.netted,
     )  # fmt: skip
     with Wire(build, storage, teller(places.status), last_status(places.status)) as wire:
         # The state lives as long as the process: full collections need not look at it again.

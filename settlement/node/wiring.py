@@ -12,7 +12,7 @@ from settlement.attested import AttestedLog
 from settlement.data.archive import BlobArchive
 from settlement.data.costs import Policy
 from settlement.data.external import ExternalStore
-from settlement.l1.blobs import Kzg
+from settlement.l1.blobs import shared_kzg
 from settlement.l1.ethereum import Ethereum
 from settlement.l1.market import Market
 from settlement.l1.posting import Posting
@@ -51,15 +51,16 @@ class Build(NamedTuple):
     confirmations: int
     now_ms: Callable[[], int]
     shard: int = 0
+    netted: bool = False
 
 
 def parts_of(build: Build, rpc: Rpc) -> Parts:
     """What works on the L1's side, on a connection. Raises PlacesError, StoreError."""
     rollup = Rollup(Ethereum(rpc), addresses_of(build.places))
-    store, kzg = NodeStore(build.places.database), Kzg()
+    store, kzg = NodeStore(build.places.database), shared_kzg()
     outbox = Outbox(
         store, lambda: Queues(rollup, rollup.ethereum.head()), kzg, BlobArchive(build.places.blobs, kzg),
-        ExternalStore(build.places.external, kzg) if build.policy.external else None,
+        ExternalStore(build.places.external, kzg) if build.policy.external or build.netted else None,
         cells=not build.address.devnet,
     )  # fmt: skip
     operator = Sender(rollup.ethereum, build.keys.operator)
@@ -86,11 +87,12 @@ class Wire:
         loaded = self._store.load()
         # Its connections are made on its own thread.
         self.outside = Outside(self._parts, build.now_ms, self._postable)
-        closing = Closing(build.limits, build.policy, lambda: self.outside.prices)
+        closing = Closing(build.limits, build.policy, lambda: self.outside.prices, netted=build.netted)
         source = JournalSource(storage, build.shard, loaded.next_seq)
         sources = Sources(source, AttestedLog(storage, build.shard), self._deposit)
         self.building = Building(
-            self._store, loaded, sources, closing, build.now_ms, self._waiting, build.shard
+            self._store, loaded, sources, closing, build.now_ms, self._waiting, build.shard,
+            netted=build.netted,
         )
         self.reporting = Reporting(
             self._store, self.building, self.outside, build.now_ms, tell, build.shard, before

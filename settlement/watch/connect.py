@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--first-block", type=int, metavar="N", help="the block of the inbox (default: the file's, or 0)")
     add("--beacon", metavar="URL", help="where blobs are asked for (default: the node of --l1)")
     add("--archive", type=Path, metavar="DIR", help="an archive of blobs, for those the L1 has pruned")
-    add("--external", type=Path, metavar="DIR", help="a store of data that is kept outside the L1")
+    add("--external", type=Path, metavar="DIR", help="a store of data outside the L1 (default: DIR/external)")
     add("--confirmations", type=int, default=1, metavar="N", help="1: read up to the head (%(default)s)")
 
 
@@ -76,7 +76,8 @@ def connect(options: argparse.Namespace) -> Connection:
         raise SetupError(f"there is no contract at 0x{addresses.inbox.hex()} on {url}")
     rollup, kzg = Rollup(ethereum, addresses), shared_kzg()
     blobs = _blobs(options, url, kzg, chain_id)
-    external = None if options.external is None else ExternalStore(options.external, kzg)
+    folder = options.external or (options.data and options.data / "external")
+    external = ExternalStore(folder, kzg) if folder else None
 
     def feed_from(marks: Sequence[Mark]) -> Feed:
         return Feed(

@@ -80,7 +80,7 @@ def sampled(rollup: Rollup, feed: Feed, most: int) -> list[Sample]:
         before = feed.marks
         for item in feed.poll():
             if isinstance(item, Arrived) and item.header and item.payload is not None and item.header.fills:
-                found.append(Sample(item.header, item.payload, item.posted.transaction))
+                found.append(Sample(item.header, item.net or item.payload, item.posted.transaction))
                 del found[:-most]
         if feed.marks == before or feed.marks[-1].number >= head.number:
             return found

@@ -18,7 +18,7 @@ from settlement.l1.feed import Final as BatchesFinal
 from settlement.l1.follower import Mark
 from settlement.l1.port import L1Error, L1Unavailable
 from settlement.l1.rollup import Posted, Queues, Rollup, Voided
-from settlement.rollup.derive import Fault, Finding
+from settlement.rollup.derive import Derivation, Fault, Finding
 from settlement.stf.chunks import Chunk
 from settlement.stf.header import BLOBS, NETTED, Header, unpack_header
 from settlement.watch.snapshots import Following, SnapshotError
@@ -182,7 +182,7 @@ class Replica:
 
     def _next(self, kept: Kept) -> Happening:
         header = None if kept.header is None else unpack_header(kept.header + _NO_PROOF)
-        payload = kept.payload
+        payload, net = kept.payload, kept.net
         if payload is None:
             again = self._feed.arrived(kept.posted)
             if again.payload is None:
@@ -190,13 +190,13 @@ class Replica:
                 return self.missing
             with self._store.writing():
                 self._store.add(again)
-            header, payload = again.header, again.payload
+            header, payload, net = again.header, again.payload, again.net
         self.missing = None
         assert header is not None  # what has a payload has a header
         try:
-            chunks = self._take(header, payload, self._with_trace(header.batch_id))
+            chunks = self._take(header, payload, net, self._with_trace(header.batch_id))
         except Fault as error:
-            finding = self._exactly(header, payload, error.finding)
+            finding = self._exactly(header, payload, net, error.finding)
             self._restore(header.batch_id - 1)
             self.wrong = WrongBatch(kept.posted, header, finding)
             return self.wrong
@@ -233,9 +233,11 @@ class Replica:
         header = unpack_header(kept.header + _NO_PROOF)
         if keccak(payload) == header.data_hash:
             with self._store.writing():
-                self._store.add(Arrived(kept.posted, header, payload, ""))
+                self._store.add(Arrived(kept.posted, header, payload, "", kept.net))
 
-    def _take(self, header: Header, payload: bytes, with_trace: bool) -> Sequence[Chunk]:
+    def _take(
+        self, header: Header, payload: bytes, net: bytes | None, with_trace: bool
+    ) -> Sequence[Chunk]:  # fmt: skip
         """Apply a batch. Raises Fault; what the L1 says of its queues is asked as of its head."""
         one = self.following
         if self._queues is None:
@@ -243,18 +245,18 @@ class Replica:
         one.ask(self._queues)
         before = one.derivation.batch_id
         try:
-            return one.derivation.take(header, payload, with_trace=with_trace)
+            return _taken(one.derivation, header, payload, net, with_trace)
         except L1Error:
             # The state stands somewhere in the batch: back in front of it, and the same again later.
             self._queues = None
             self._restore(before)
             raise
 
-    def _exactly(self, header: Header, payload: bytes, found: Finding) -> Finding:
+    def _exactly(self, header: Header, payload: bytes, net: bytes | None, found: Finding) -> Finding:
         """What is wrong, with every root compared: where it is, and what a challenge needs."""
         self._restore(header.batch_id - 1)
         try:
-            self._take(header, payload, with_trace=True)
+            self._take(header, payload, net, with_trace=True)
         except Fault as error:
             return error.finding
         return found
@@ -282,7 +284,7 @@ class Replica:
             header, one = unpack_header(kept.header + _NO_PROOF), self.following.derivation
             one.bridge = None  # it was asked when the batch was taken first
             try:
-                one.take(header, kept.payload, with_trace=False)
+                _taken(one, header, kept.payload, kept.net, with_trace=False)
             except Fault as error:
                 raise WatchStoreError(f"the file is damaged, begin another: {error}") from error
 
@@ -298,3 +300,12 @@ class Replica:
             with self._store.writing():
                 self._store.drop_snapshot(batch_id)
         return Following.from_nothing()
+
+
+def _taken(
+    derivation: Derivation, header: Header, payload: bytes, net: bytes | None, with_trace: bool
+) -> Sequence[Chunk]:
+    """Take a batch whose data decodes to its chunks; `net` is what a netted one posted in their place."""
+    if not header.layer & NETTED:
+        return derivation.take(header, payload, with_trace=with_trace)
+    return derivation.take(header, net, payload, with_trace=with_trace)

@@ -18,14 +18,15 @@ from settlement.l1.feed import Arrived
 from settlement.l1.follower import Mark
 from settlement.l1.rollup import Posted
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 KEPT_SNAPSHOTS: Final = 4
 KEPT_HEADS: Final = 1 << 18
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS mark (number INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
-    id INTEGER PRIMARY KEY, block INTEGER NOT NULL, posted BLOB NOT NULL, header BLOB, payload BLOB);
+    id INTEGER PRIMARY KEY, block INTEGER NOT NULL, posted BLOB NOT NULL, header BLOB, payload BLOB,
+    net BLOB);
 CREATE TABLE IF NOT EXISTS head (seq BLOB PRIMARY KEY, packed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS snapshot (
     batch_id INTEGER PRIMARY KEY, header_hash BLOB NOT NULL, packed BLOB NOT NULL);
@@ -37,11 +38,13 @@ class WatchStoreError(Exception):
 
 
 class Kept(NamedTuple):
-    """A batch as it arrived; `header` without its proof, None where it has none; `payload` None: missing."""
+    """A batch as it arrived; `header` without its proof, None where it has none; `payload` None: missing.
+    `net` as in `Arrived`."""
 
     posted: Posted
     header: bytes | None
     payload: bytes | None
+    net: bytes | None = None
 
 
 class WatchStore:
@@ -112,14 +115,14 @@ class WatchStore:
         """Keep a batch that arrived, in place of one of the same number."""
         header = item.header.bound() if item.header else None
         posted = msgspec.msgpack.encode(item.posted)
-        row = (item.posted.batch_id, item.posted.block, posted, header, item.payload)
-        self._db.execute("INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?)", row)
+        row = (item.posted.batch_id, item.posted.block, posted, header, item.payload, item.net)
+        self._db.execute("INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def batch(self, batch_id: int) -> Kept | None:
         """A batch that is kept."""
-        asked = "SELECT posted, header, payload FROM batch WHERE id = ?"
+        asked = "SELECT posted, header, payload, net FROM batch WHERE id = ?"
         row = self._db.execute(asked, (batch_id,)).fetchone()
-        return None if row is None else Kept(msgspec.msgpack.decode(row[0], type=Posted), row[1], row[2])
+        return None if row is None else Kept(msgspec.msgpack.decode(row[0], type=Posted), *row[1:])
 
     def headers(self, last: int) -> Iterator[bytes]:
         """The headers of the batches up to `last`."""
@@ -163,7 +166,7 @@ class WatchStore:
         for number in thinned(numbers):
             self._db.execute("DELETE FROM snapshot WHERE batch_id = ?", (number,))
         oldest = min(set(numbers) - set(thinned(numbers)))
-        self._db.execute("UPDATE batch SET payload = NULL WHERE id <= ?", (oldest,))
+        self._db.execute("UPDATE batch SET payload = NULL, net = NULL WHERE id <= ?", (oldest,))
 
     def snapshot(self, last: int) -> tuple[int, bytes, bytes] | None:
         """The newest one behind no later batch than `last`: batch, header hash, bytes."""

@@ -62,9 +62,11 @@ class Rig:
     """Everything of one settlement; `opened` is one life of its process."""
 
     def __init__(
-        self, path: Path, frames: list[Frame], policy: Policy = CALLDATA, backend: Backend | None = None
-    ) -> None:
+        self, path: Path, frames: list[Frame], policy: Policy = CALLDATA, backend: Backend | None = None, *,
+        netted: bool = False,
+    ) -> None:  # fmt: skip
         """`backend`: another chain than a new development chain."""
+        self.netted = netted
         self.devnet = backend or Devnet()
         self.clock_ms = START_MS
         self.frames = frames
@@ -103,12 +105,14 @@ class Rig:
         store = NodeStore(self.places.database)
         loaded = store.load()
         keys, address = Keys.of(True, {}), NodeAddress("http://127.0.0.1:1", True)
-        build = Build(self.places, address, keys, LIMITS, self.policy, 2, self.now_ms)
+        build = Build(self.places, address, keys, LIMITS, self.policy, 2, self.now_ms, netted=self.netted)
         outside = Outside(lambda: parts_of(build, self.devnet.rpc), self.now_ms, lambda: postable())
         self.source = MemorySource(self.frames, loaded.next_seq)
         sources = Sources(self.source, Attested(), self.queued, no_classes)
-        closing = Closing(LIMITS, self.policy, lambda: outside.prices)
-        building = Building(store, loaded, sources, closing, self.now_ms, lambda n: waiting(outside, n))
+        closing = Closing(LIMITS, self.policy, lambda: outside.prices, netted=self.netted)
+        building = Building(
+            store, loaded, sources, closing, self.now_ms, lambda n: waiting(outside, n), netted=self.netted
+        )
 
         def postable() -> int:
             return -1 if building.alarm[0] else building.batch_id

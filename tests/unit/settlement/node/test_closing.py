@@ -9,9 +9,16 @@ import pytest
 
 from settlement.data.costs import BLOBS, CALLDATA, EXTERNAL, Policy, Prices
 from settlement.node.closing import Closing, NoLayer
-from settlement.node.limits import LAZY_BATCHES, LAZY_MS, MOST_BYTES, MOST_FILLS, NodeLimits
+from settlement.node.limits import (
+    LAZY_BATCHES,
+    LAZY_MS,
+    MOST_BYTES,
+    MOST_FILLS,
+    MOST_OUTSIDE_BYTES,
+    NodeLimits,
+)
 from settlement.rollup.builder import MAX_STEPS, Batch, BatchBuilder
-from settlement.stf.header import Header, ShardRange
+from settlement.stf.header import NETTED, Header, ShardRange
 
 LIMITS = NodeLimits(fills=100, interval_ms=2_000, latency_ms=60_000)
 CHEAP_BLOBS = Prices(10**9, 1)
@@ -67,6 +74,16 @@ def test_while_many_wait_for_the_l1_batches_grow() -> None:
     assert not is_due(Waiting(fills=100, age=2_000), batches=LAZY_BATCHES)
     assert is_due(Waiting(age=LAZY_MS), CHEAP_BLOBS, LAZY_BATCHES)
     assert is_due(Waiting(fills=MOST_FILLS), batches=LAZY_BATCHES)
+
+
+def test_what_is_netted_goes_into_blobs_and_what_can_not_be_shown_is_not_netted() -> None:
+    netting = Closing(LIMITS, Policy(), lambda: CHEAP_GAS, netted=True)
+    made = netting.placed(batch(b"\1" * 500)._replace(outside=b"\2" * MOST_OUTSIDE_BYTES))
+    assert (made.header.layer, made.header.blobs, made.header.payload_bytes) == (BLOBS | NETTED, 1, 500)
+    large = b"\2" * (MOST_OUTSIDE_BYTES + 1)
+    whole = netting.placed(batch(b"\1" * 500)._replace(outside=large))
+    assert (whole.payload, whole.outside, whole.header.payload_bytes) == (large, b"", len(large))
+    assert (whole.header.layer, whole.header.blobs) == (BLOBS, 2)
 
 
 def test_data_goes_where_it_is_cheapest_of_what_is_allowed() -> None:
