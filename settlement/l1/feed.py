@@ -27,8 +27,8 @@ _NO_PROOF = bytes(6)  # verifier version and proof length, which the inbox does 
 
 
 class Arrived(NamedTuple):
-    """A batch. `header` is None where its bytes are none; `payload`, which decodes to its chunks, is None where
-    `missing` says why. Of a netted batch it is what stands outside, and `net` what the blobs hold."""
+    """A batch. `header` is None where its bytes are none; `payload`, which decodes to its chunks, is None
+    where `missing` says why. Of a netted batch it is what stands outside, and `net` what the blobs hold."""
 
     posted: Posted
     header: Header | None
