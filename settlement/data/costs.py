@@ -34,7 +34,7 @@ class Prices(NamedTuple):
 class Posting(NamedTuple):
     """Gas of a post without its payload, and the bytes that come with it on any layer (header and ABI)."""
 
-    execution_gas: int = 110_000
+    execution_gas: int = 80_000
     head_tokens: int = 2_400  # of EIP-7623, of about 700 bytes
     blob_execution_gas: int = 6_000  # of each blob: its hash read and chained
 

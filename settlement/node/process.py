@@ -106,7 +106,7 @@ def _run_locked(options: Options, ports: Ports, storage: DiskStorage) -> int:
     places, address = options.places, options.places.address()
     keys = Keys.of(address.devnet)
     if keys.service is None:
-        ports.report("no service key: nobody here calls batches final or pays withdrawals out; anyone may")
+        ports.report("no service key: nobody here finalises, pays withdrawals out or answers demands")
 
     build = Build(
         places, address, keys, options.limits, options.policy, options.confirmations, ports.now_ms,
