@@ -100,7 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, rest = arguments[0], arguments[1:]
     command = own.get(name) or _joined().get(name)
     if command is None:
-        print(f"strikebook: there is no command {name!r}\n\n{HELP}", end="", file=sys.stderr)
+        if f"  strikebook {name} " in HELP:
+            again = "install the package again (make setup, or pip install -e .)"
+            print(f"strikebook: {name!r} came with a newer version: {again}", file=sys.stderr)
+        else:
+            print(f"strikebook: there is no command {name!r}\n\n{HELP}", end="", file=sys.stderr)
         return 2
     try:
         return command(rest)

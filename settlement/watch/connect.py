@@ -26,9 +26,11 @@ from settlement.l1.rpc import HttpRpc
 DEVELOPMENT_CHAINS: Final = frozenset((1337, 31337))
 TIMEOUT_S: Final = 30.0
 KEY_HELP: Final = (
-    "The key is read from STRIKEBOOK_L1_KEY, or from the file that STRIKEBOOK_L1_KEY_FILE names and that "
+    "The key is read from STRIKEBOOK_L1_KEY, or from the file that STRIKEBOOK_L1_KEY_FILE names and that\n"
     "only you may read; it is never an argument and never shown."
 )
+USUAL: Final = Path("data")
+"""Where `strikebook run` keeps a venue, if nothing else is named."""
 
 
 class SetupError(Exception):
@@ -45,7 +47,7 @@ class Connection(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that every command over the L1 has."""
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="a venue's data directory: its node and contracts are taken")
+    add("--data", type=Path, metavar="DIR", help="a venue's: its node and contracts are taken (data)")
     add("--l1", metavar="URL", help="JSON-RPC of an Ethereum node (http://host:port)")
     add("--contracts", type=Path, metavar="FILE", help="where the contracts are: settlement-contracts.json")
     add("--inbox", metavar="0x…", help="the inbox alone; the other contracts are asked of it")
@@ -53,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--beacon", metavar="URL", help="where blobs are asked for (default: the node of --l1)")
     add("--archive", type=Path, metavar="DIR", help="an archive of blobs, for those the L1 has pruned")
     add("--external", type=Path, metavar="DIR", help="a store of data outside the L1 (default: DIR/external)")
-    add("--confirmations", type=int, default=1, metavar="N", help="1: read up to the head (%(default)s)")
+    counts = "blocks until one counts; 1: the head (%(default)s)"
+    add("--confirmations", type=int, default=1, metavar="N", help=counts)
 
 
 def connect(options: argparse.Namespace) -> Connection:
@@ -76,7 +79,8 @@ def connect(options: argparse.Namespace) -> Connection:
         raise SetupError(f"there is no contract at 0x{addresses.inbox.hex()} on {url}")
     rollup, kzg = Rollup(ethereum, addresses), shared_kzg()
     blobs = _blobs(options, url, kzg, chain_id)
-    folder = options.external or (options.data and options.data / "external")
+    data = _directory(options)
+    folder = options.external or (data and data / "external")
     external = ExternalStore(folder, kzg) if folder else None
 
     def feed_from(marks: Sequence[Mark]) -> Feed:
@@ -93,18 +97,26 @@ class _L1File(msgspec.Struct):
     url: str
 
 
+def _directory(options: argparse.Namespace) -> Path | None:
+    """The venue's directory: the one named; where nothing is, the usual one if it is there."""
+    named: Path | None = options.data
+    if named is not None or options.l1 is not None or options.contracts is not None:
+        return named
+    return USUAL if (USUAL / "settlement-l1.json").exists() else None
+
+
 def _where(options: argparse.Namespace) -> tuple[str, Path | None]:
     """The node's address and the contracts' file. Raises SetupError."""
-    url, contracts = options.l1, options.contracts
-    if options.data is not None:
+    url, contracts, data = options.l1, options.contracts, _directory(options)
+    if data is not None:
         if url is None:
-            path = options.data / "settlement-l1.json"
+            path = data / "settlement-l1.json"
             try:
                 url = msgspec.json.decode(path.read_bytes(), type=_L1File).url
             except (OSError, msgspec.MsgspecError) as error:
                 raise SetupError(f"{path} does not name a node ({error}): is the venue running?") from error
         if contracts is None and options.inbox is None:
-            contracts = options.data / "settlement-contracts.json"
+            contracts = data / "settlement-contracts.json"
     if url is None:
         raise SetupError("which node? Name one with --l1 URL, or a venue's directory with --data DIR")
     if contracts is None and options.inbox is None:
@@ -180,4 +192,4 @@ def key_of_user() -> Key:
     try:
         return Key.from_environment(os.environ)
     except KeyRejected as error:
-        raise SetupError(f"{error}. {KEY_HELP}") from error
+        raise SetupError(f"{error}.\n{KEY_HELP}") from error

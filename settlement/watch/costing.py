@@ -121,6 +121,11 @@ def paid(rollup: Rollup, samples: Sequence[Sample]) -> Paid | None:
     return Paid(round(gas / fills, 2), round(blob_gas / fills, 2), wei // fills)
 
 
+def _dollars(micro_usd: float) -> str:
+    """Micro-dollars; nothing is priced without the price of an ether."""
+    return f"{micro_usd:>12,.1f}" if micro_usd else f"{'–':>12}"
+
+
 def printed(costs: Costs) -> str:
     """The table for people."""
     lines = [
@@ -131,7 +136,7 @@ def printed(costs: Costs) -> str:
     lines += (
         f"{row.layer:<10}{row.posted:>8,}{row.bytes_per_fill:>9.2f}{row.gas_per_fill:>12,.1f}"
         f"{row.blob_gas_per_fill:>12,.1f}{row.wei_per_fill / WEI_A_GWEI:>14,.1f}"
-        f"{row.micro_usd_per_fill:>12,.1f}"
+        f"{_dollars(row.micro_usd_per_fill)}"
         for row in costs.rows
     )
     if costs.paid is not None:

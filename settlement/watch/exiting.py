@@ -16,7 +16,7 @@ from settlement.l1.leaving import FinalState, Leaving
 from settlement.l1.port import L1Error, L1Rejected, L1Unavailable
 from settlement.l1.rollup import Rollup
 from settlement.watch.challenge import Move
-from settlement.watch.connect import KEY_HELP, SetupError, add_arguments, connect, key_of_user
+from settlement.watch.connect import KEY_HELP, SetupError, add_arguments, connect, has_key, key_of_user
 from settlement.watch.leaver import Leaver, NotPossible, accounts_of, equity_micro, moment, slots_of
 from settlement.watch.patience import Clock, Patience
 from settlement.watch.progress import Progress
@@ -88,7 +88,10 @@ class Exit:
         batch = final.header.batch_id if final.header else 0
         posted = self.rollup.inbox(head).batch_id
         self._tell(f"owner 0x{self.owner.hex()}, last final batch {batch} of {posted}")
-        for number in accounts_of(state, self.owner):
+        accounts = accounts_of(state, self.owner)
+        if not accounts:
+            self._tell("no account of this owner is in the last final state")
+        for number in accounts:
             cash, equity = state.accounts[number].cash_micro, equity_micro(state, number)
             held = state.accounts[number].open_positions
             worth = f"worth {usdc(equity)} at the marks"
@@ -203,6 +206,8 @@ def run(options: argparse.Namespace, clock: Clock) -> None:
     """Raises SetupError, NotPossible, NotFinal, L1Error, WatchStoreError."""
     progress = Progress(clock, sys.stderr)
     patience = Patience(clock, options.patience, progress.waiting)
+    if options.what == "status" and not (options.owner or has_key()):
+        raise SetupError(f"whose? Name yourself with --owner 0x…, or by your key.\n{KEY_HELP}")
     key = None if options.what == "status" and options.owner else key_of_user()
     owner = key.address if key else address_of(options.owner)
     connection = patience.of(lambda: connect(options))

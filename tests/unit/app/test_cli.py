@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.app import cli
 from exchange.app.calls import CallError, call
 from exchange.app.cli import main
 from exchange.app.options import add_venue_arguments, config_of
@@ -48,6 +49,14 @@ def _said(arguments: list[str]) -> str:
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["frobnicate"]) == 2
     assert "there is no command 'frobnicate'" in capsys.readouterr().err
+
+
+def test_a_command_that_the_installation_does_not_have_yet(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "entry_points", lambda group: [])
+    assert main(["watch", "--once"]) == 2
+    assert "'watch' came with a newer version: install the package again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["serve", "run"])

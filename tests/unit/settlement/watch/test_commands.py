@@ -122,6 +122,8 @@ def test_verify_says_what_to_do(
     status, said = said_of(["--l1", URL, "--contracts", str(tmp_path / "none")], capsys)
     assert (status, "does not name the contracts" in said) == (2, True)
     status, said = said_of(["--contracts", str(venue.file)], capsys)
+    assert exiting.main(["status"]) == 2
+    assert "Name yourself with --owner" in capsys.readouterr().err
     assert (status, "which node? Name one with --l1 URL" in said) == (2, True)
     status, said = said_of(["--l1", URL, "--inbox", "0x12"], capsys)
     assert (status, "40 hexadecimal digits" in said) == (2, True)
@@ -132,6 +134,17 @@ def test_verify_says_what_to_do(
     venue.file.write_bytes(other._replace(chain_id=1337, inbox=b"\1" * 20).packed())
     status, said = said_of(venue.where, capsys)
     assert (status, "there is no contract at 0x0101" in said) == (2, True)
+
+
+def test_the_usual_directory_is_taken_where_none_is_named(
+    venue: Venue, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "settlement-contracts.json").write_bytes(venue.file.read_bytes())
+    (tmp_path / "data" / "settlement-l1.json").write_text(f'{{"url": "{URL}"}}')
+    assert verifying.main([]) == 0
+    assert "every root agrees" in capsys.readouterr().out
 
 
 def test_data_of_format_1_is_verified_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
