@@ -133,7 +133,8 @@ class StoredEvents:
             self._seq = stored.next_seq
         size = min(len(events), len(self._buffer))
         if self._buffer[:size] != events[:size]:
-            raise ReplayMismatch("events", frame.first_seq, f"stored and replayed events of {frame} differ")
+            what = f"what is stored of {frame.command_count} commands is not what they replay to"
+            raise ReplayMismatch("events", frame.first_seq, what)
         self._buffer = self._buffer[size:]
         if frame.next_seq <= self.next_seq:
             if size < len(events):
