@@ -18,6 +18,7 @@ from exchange.domain.commands_risk import FeeTier
 from exchange.domain.events import unpack_terms
 from settlement.batch import Batch, Header, counter, unpack_header
 from settlement.commitment import GENESIS_ROOT, Commitment, position_words, read_position_words
+from settlement.sqlite import whole
 from settlement.state import Account, Instrument, Range, Share, Sharing, State
 
 FORMAT: Final = 4
@@ -186,8 +187,7 @@ class Store:
             state.withdrawn_micro,
         )
         risk = msgspec.msgpack.encode(_Risk.of(state))
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with whole(self._db):
             self._db.executemany("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)", accounts)
             self._db.executemany("INSERT OR REPLACE INTO instrument VALUES (?, ?, ?)", instruments)
             self._db.executemany("INSERT OR REPLACE INTO underlying VALUES (?, ?)", symbols)
@@ -196,11 +196,6 @@ class Store:
             )
             self._db.execute("INSERT OR REPLACE INTO risk VALUES (1, ?)", (risk,))
             self._db.execute("INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?)", progress)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def last_batch_id(self) -> int:
         """The newest built batch, 0 if there is none."""

@@ -13,12 +13,12 @@ import msgspec
 from settlement.devnet.blocks import Block, Included, PlacedLog
 from settlement.devnet.world import Account, Changes, Log
 from settlement.l1.transactions import decode
+from settlement.sqlite import META_SCHEMA, meta, set_meta, whole
 
 FORMAT: Final = 1
 UNDO_BLOCKS: Final = 128  # how far the state can be asked for; reorganisations reach 64
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+_SCHEMA: Final = META_SCHEMA + """
 CREATE TABLE IF NOT EXISTS block (
     number INTEGER PRIMARY KEY, hash BLOB NOT NULL, parent BLOB NOT NULL, time_s INTEGER NOT NULL,
     time_ms INTEGER NOT NULL, gas_used INTEGER NOT NULL, base_fee_wei INTEGER NOT NULL,
@@ -81,24 +81,18 @@ class Store:
     def writing(self) -> Iterator[None]:
         """All or nothing. Raises StoreError where SQLite refuses."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with whole(self._db):
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
     def meta(self, name: str) -> bytes | None:
         """A remembered value."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else bytes(row[0])
+        return meta(self._db, name)
 
     def set_meta(self, name: str, value: bytes) -> None:
         """Remember a value."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        set_meta(self._db, name, value)
 
     # --- blocks ------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from settlement.l1.follower import Mark
 from settlement.rollup.builder import Batch
 from settlement.rollup.rows import withdrawal_row
 from settlement.rollup.store import RollupStore
+from settlement.sqlite import whole
 from settlement.state import State as LedgerState
 from settlement.stf.chunks import Chunk
 from settlement.stf.commitment import Commitment
@@ -171,14 +172,14 @@ class NodeStore(RollupStore):
     ) -> None:  # fmt: skip
         """Keep what a stretch of blocks said, and how far it went."""
         told = [(*row[:7], str(row.wei), row.final_at_s) for row in posted]
-        with self._writing():
+        with whole(self._db):
             self._db.executemany("INSERT OR REPLACE INTO posted VALUES (?,?,?,?,?,?,?,?,?)", told)
             self._db.executemany("INSERT OR REPLACE INTO payout VALUES (?, ?, ?, ?)", list(payouts))
             self._set_marks(marks)
 
     def set_heads(self, batch_id: int, first_seq: int, last_seq: int, heads: bytes) -> None:
         """Keep the heads of a batch's range (counters)."""
-        with self._writing():
+        with whole(self._db):
             row = (batch_id, first_seq, last_seq, heads)
             self._db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", row)
 
@@ -194,13 +195,13 @@ class NodeStore(RollupStore):
 
     def drop_heads(self, through_batch: int) -> None:
         """Nobody can ask for these any more; the newest batch's stay."""
-        with self._writing():
+        with whole(self._db):
             query = "DELETE FROM heads WHERE batch_id <= ? AND batch_id < (SELECT MAX(batch_id) FROM heads)"
             self._db.execute(query, (through_batch,))
 
     def forget_blocks(self, after: int, marks: Sequence[Mark]) -> None:
         """The L1 took back what stood behind a block."""
-        with self._writing():
+        with whole(self._db):
             self._db.execute("DELETE FROM posted WHERE block > ?", (after,))
             self._db.execute("DELETE FROM payout WHERE block > ?", (after,))
             self._set_marks(marks)

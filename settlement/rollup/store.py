@@ -6,8 +6,7 @@ them, hashes everything again and compares the root. The ledger's account is mad
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +17,7 @@ from settlement.batch import counter
 from settlement.rollup import rows as rows_of
 from settlement.rollup.builder import Batch
 from settlement.rollup.ledgers import ledger_of
+from settlement.sqlite import whole
 from settlement.state import Range, Share, Sharing
 from settlement.state import State as LedgerState
 from settlement.stf import leaves
@@ -117,23 +117,11 @@ class RollupStore:
         }
         slots = {n: rows_of.withdrawal_row(state.withdrawals.get(n)) for n in changed.withdrawals}
         places = {n: state.entries.get(n) for n in changed.entries}
-        with self._writing():
+        with whole(self._db):
             for into, values in rows.items():
                 self._db.executemany(f"INSERT OR REPLACE INTO {into}", values)
             self._replace("withdrawal", "slot", slots)
             self._replace("entry", "place", places)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """All or nothing, durable at the end."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def _replace(self, table: str, key: str, rows: dict[int, bytes | None] | dict[int, int | None]) -> None:
         gone = [(number,) for number, value in rows.items() if value is None]

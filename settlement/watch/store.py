@@ -17,12 +17,12 @@ import msgspec
 from settlement.l1.feed import Arrived
 from settlement.l1.follower import Mark
 from settlement.l1.rollup import Posted
+from settlement.sqlite import META_SCHEMA, meta, set_meta, whole
 
 FORMAT: Final = 2
 KEPT_SNAPSHOTS: Final = 4
 KEPT_HEADS: Final = 1 << 18
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+_SCHEMA: Final = META_SCHEMA + """
 CREATE TABLE IF NOT EXISTS mark (number INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
     id INTEGER PRIMARY KEY, block INTEGER NOT NULL, posted BLOB NOT NULL, header BLOB, payload BLOB,
@@ -79,24 +79,19 @@ class WatchStore:
     def writing(self) -> Iterator[None]:
         """All or nothing. Raises WatchStoreError where SQLite refuses."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with whole(self._db):
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise WatchStoreError(str(error)) from error
 
     def meta(self, name: str, default: bytes = b"") -> bytes:
         """A remembered value."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return default if row is None else bytes(row[0])
+        found = meta(self._db, name)
+        return default if found is None else found
 
     def set_meta(self, name: str, value: bytes) -> None:
         """Remember a value."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        set_meta(self._db, name, value)
 
     # --- how far -----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from settlement.l1.port import L1Rejected, L1Unavailable
 from settlement.l1.rollup import Addresses, Rollup
 from settlement.node.places import Places
 from settlement.node.store import NodeStore
+from settlement.sqlite import whole
 from settlement.status import Status, write_status
 from settlement.stf.leaves import withdrawal_preimage
 from settlement.stf.state import NO_OWNER, WITHDRAWAL_HELD, Withdrawal
@@ -95,7 +96,7 @@ def test_withdrawals_count_as_paid_once_they_stand_in_a_confirmed_batch(tmp_path
     rows = [(1, 0, 1, Withdrawal(1, 64, WITHDRAWAL_HELD, 50, owner)),
             (2, 1, 2, Withdrawal(2, 65, WITHDRAWAL_HELD, 60, owner)),
             (1, 2, 3, Withdrawal(3, 66, WITHDRAWAL_HELD, 70, NO_OWNER))]  # fmt: skip
-    with store._writing():
+    with whole(store._db):
         for batch, slot, ident, leaf in rows:
             store._db.execute(
                 "INSERT INTO change VALUES (?, ?, ?, ?)", (batch, slot, ident, withdrawal_preimage(leaf))
