@@ -30,28 +30,11 @@ from settlement.l1 import contracts
 from settlement.l1.mock import KIND_FAUCET, KIND_PAY, KIND_POST, Block, Transaction, block_hash, read_blocks
 from settlement.l1.mock import transaction_hash as hash_of
 from settlement.l1.port import Deposit, L1Rejected, L1Unavailable
+from settlement.reports import AccountReport, PositionReport
 from settlement.state import State
 from settlement.transition import apply
 
 MAX_PROBLEMS: Final = 100
-
-
-class PositionReport(msgspec.Struct, frozen=True):
-    """A position; `entry_value_micro` is the signed sum of its fills' values."""
-
-    instrument: int
-    name: str
-    size_lots: int
-    entry_value_micro: int
-
-
-class AccountReport(msgspec.Struct, frozen=True):
-    """An account as the L1's data make it."""
-
-    account: int
-    owner: str
-    cash_micro: int
-    positions: list[PositionReport]
 
 
 class Report(msgspec.Struct):

@@ -16,6 +16,7 @@ from exchange.domain.names import instrument_name
 from settlement import verify as format_1
 from settlement.l1.port import L1Error
 from settlement.l1.rollup import InboxState
+from settlement.reports import AccountReport, PositionReport
 from settlement.stf.header import unpack_header
 from settlement.stf.state import State
 from settlement.stf.terms import events_terms
@@ -45,24 +46,6 @@ class Problem(msgspec.Struct, frozen=True):
     text: str
     chunk: int | None = None
     step: int | None = None
-
-
-class Position(msgspec.Struct, frozen=True):
-    """A position; `entry_value_micro` is the signed sum of its fills' values."""
-
-    instrument: int
-    name: str
-    size_lots: int
-    entry_value_micro: int
-
-
-class AccountReport(msgspec.Struct, frozen=True):
-    """An account as the L1's data make it."""
-
-    account: int
-    owner: str
-    cash_micro: int
-    positions: list[Position]
 
 
 class Report(msgspec.Struct):
@@ -160,7 +143,7 @@ def accounts_of(state: State) -> list[AccountReport]:
         AccountReport(
             number, "0x" + account.owner.hex(), account.cash_micro,
             [
-                Position(instrument, names.of(instrument), size, entry)
+                PositionReport(instrument, names.of(instrument), size, entry)
                 for page in sorted(account.pages) for instrument, (size, entry)
                 in sorted(account.pages[page].items())
             ],
