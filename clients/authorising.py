@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from exchange.attest import grants as g
 from exchange.attest.eip712 import Domain
 from exchange.attest.keccak import keccak
+from exchange.wire.grants import terms_of
 
 Params = dict[str, Any]
 
@@ -29,17 +30,7 @@ def domain_of(heads: Params) -> Domain:
 
 def activation(domain: Domain, grant: g.Grant, owner: Signs) -> Params:
     """Parameters of `public/strikebook_activate_grant`. Raises GrantFormatError: fields out of range."""
-    return {
-        "account": grant.account,
-        "grant": grant.number,
-        "session_key": "0x" + grant.session_key.hex(),
-        "rights": grant.scope,
-        "underlyings": list(grant.underlyings),
-        "instruments": list(grant.instruments),
-        "max_order_lots": grant.max_order_lots,
-        "expires_at": grant.expiry_ms,
-        **_signed(domain, grant, owner),
-    }
+    return {**terms_of(grant), **_signed(domain, grant, owner)}
 
 
 def revocation(domain: Domain, message: g.Revocation, owner: Signs) -> Params:

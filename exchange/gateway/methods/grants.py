@@ -20,6 +20,7 @@ from exchange.keys.grant_store import ACTIVE, PENDING
 from exchange.keys.grants import Held, Outcome
 from exchange.keys.signed_frames import Answer, Signed
 from exchange.wire.errors import invalid_param, reject_error
+from exchange.wire.grants import terms_of
 from exchange.wire.objects import JsonObject
 from exchange.wire.params import Params, integer, integer_list, text
 from exchange.wire.session import Request, RpcError, Session
@@ -156,17 +157,7 @@ def _grant(held: Held, now_ms: int) -> JsonObject:
     if held.state in (PENDING, ACTIVE):
         state = "pending" if held.state == PENDING else "active"
         state = "expired" if now_ms >= grant.expiry_ms else state
-    return {
-        "account": grant.account,
-        "grant": grant.number,
-        "session_key": "0x" + grant.session_key.hex(),
-        "rights": grant.scope,
-        "underlyings": list(grant.underlyings),
-        "instruments": list(grant.instruments),
-        "max_order_lots": grant.max_order_lots,
-        "expires_at": grant.expiry_ms,
-        "state": state,
-    }
+    return {**terms_of(grant), "state": state}
 
 
 def _by_command(answer: Answer) -> Iterator[tuple[int, list[bytes]]]:
