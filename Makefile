@@ -41,7 +41,7 @@ $(VYPER): $(STAMP) $(wildcard settlement/contracts/*.vy) settlement/contracts/co
 	@touch $@
 
 setup: $(STAMP)  ## install everything into .venv, compile the core and the contracts
-	@$(MAKE) --no-print-directory -j2 $(BUILT) $(VYPER)
+	@$(MAKE) --no-print-directory -s -j2 $(BUILT) $(VYPER)
 
 # The tests' bytecode, made once: else each test worker makes all of it. What is wrong in a test the tests tell.
 $(READ): $(STAMP)
@@ -61,7 +61,7 @@ serve: setup  ## the venue alone
 	@$(PY) -m exchange.app.cli serve $(ARGS)
 
 test: $(STAMP)  ## everything that guards the code: lint, types, imports, all tests
-	@$(MAKE) --no-print-directory -j3 checked
+	@$(MAKE) --no-print-directory -s -j4 checked
 	@$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not l1" $(ARGS)
 
 test-slow: setup  ## the larger counts that make test leaves out (an hour or so)
