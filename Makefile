@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
 .PHONY: help setup checked core run serve test test-slow lint types imports unit bench bench-core bench-journal bench-pricing bench-risk \
-        bench-gateway bench-receipts bench-settlement test-l1 margin-campaign attack-campaign conservation-campaign diff-campaign settlement-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
+        bench-gateway bench-receipts bench-settlement test-l1 margin-campaign attack-campaign conservation-campaign diff-campaign settlement-campaign decoder-campaign kill-campaign sim conformance fuzz-api docs wheel clean lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -114,6 +114,9 @@ margin-campaign: setup  ## both margin engines against floats, 100,000 random po
 
 settlement-campaign: setup  ## mutated blobs, headers, step proofs and exit requests: none is accepted
 	@$(PY) -m tests.property.settlement_campaign --trials 10000 $(ARGS)
+
+decoder-campaign: setup  ## the contracts that decode against codec 5, 15,000 chunks and directories, changed and made up
+	@$(PY) -m tests.property.decoder_campaign --trials 15000 $(ARGS)
 
 kill-campaign: setup  ## a thousand SIGKILLs under load
 	@$(PY) -m tests.e2e.kill_campaign --kills 1000 $(ARGS)
